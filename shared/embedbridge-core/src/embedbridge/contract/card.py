@@ -1,0 +1,86 @@
+"""What a model can do, as data. Imports neither NumPy nor pydantic: plugins load it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from embedbridge.contract.vocabulary import Modality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much one request and one input may hold. `None` means: no limit that we know of."""
+
+    max_items: int | None = 32
+    """Inputs per request."""
+    max_items_by_modality: Mapping[Modality, int] = field(default_factory=dict)
+    """Inputs per request where a modality has a limit of its own."""
+    max_tokens_per_request: int | None = None
+    """Tokens per request, all inputs together (with padding, where `pads`)."""
+    max_bytes_per_request: int | None = None
+    """Bytes of content per request."""
+    max_tokens_per_input: int | None = None
+    """Tokens per text, special tokens included."""
+    max_chars_per_input: int | None = None
+    """Characters per text."""
+    max_bytes_per_image: int | None = None
+    """Encoded bytes per image."""
+    max_pixels_per_image: int | None = None
+    """Width times height per image."""
+    mixes_modalities: bool = False
+    """Whether one request may hold texts and images side by side."""
+    pads: bool = False
+    """Whether a batch costs its longest input times its items, as in a local transformer."""
+    max_concurrency: int | None = None
+    """Requests in flight at once that the server bears; `None` leaves it to the settings."""
+
+    def items(self, modality: Modality) -> int | None:
+        """Inputs of one modality per request."""
+        return self.max_items_by_modality.get(modality, self.max_items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What one model is and can do.
+
+    An unknown model gets a card with conservative limits, so that a vendor's newest model works on
+    the day it appears: `ModelCard(name="brand-new")`.
+    """
+
+    name: str
+    """The model's name, as its vendor spells it."""
+    modalities: tuple[Modality, ...] = ("text",)
+    """What it embeds."""
+    roles: Literal["field", "prefix", "none"] = "none"
+    """How the role reaches the model: a field of the request, a text in front, or not at all."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """The text in front of every input, by task or role, where `roles` is `"prefix"`."""
+    dimensions: int | None = None
+    """Width of a vector as the model makes it; `None` where only the first answer tells."""
+    allowed_dimensions: tuple[int, ...] | None = ()
+    """Other widths that may be asked for: a list, `()` for none, `None` for any smaller one."""
+    requests_dimensions: bool = False
+    """Whether the model itself shortens vectors when asked; otherwise the engine does."""
+    limits: Limits = Limits()
+    """How much one request holds."""
+    normalized: bool = False
+    """Whether its vectors have length 1."""
+    truncates: bool = True
+    """Whether the model itself cuts a text that is too long; otherwise the engine does."""
+    space: str | None = None
+    """Which vectors may be compared with its own; `None` means only those of this very model."""
+    retired: str | None = None
+    """Date or notice of retirement, where the vendor has withdrawn it."""
+    successor: str | None = None
+    """The model to use instead of a retired one."""
+
+    def allows(self, dimensions: int) -> bool:
+        """Whether vectors of this width may be asked for."""
+        if dimensions == self.dimensions:
+            return True
+        if self.allowed_dimensions is None:
+            return dimensions > 0 and (self.dimensions is None or dimensions < self.dimensions)
+        return dimensions in self.allowed_dimensions

@@ -1,0 +1,204 @@
+"""Everything that embedbridge raises.
+
+    EmbedBridgeError
+    ├── ConfigurationError                nothing was sent; change the code or the environment
+    │   ├── UnknownProviderError          (LookupError)
+    │   ├── UnknownModelError             (LookupError)
+    │   ├── MissingDependencyError        (ImportError)
+    │   └── InvalidOptionError            (ValueError)
+    ├── AuthenticationError               the key is missing, malformed or refused
+    ├── RateLimitedError(retry_after)     retryable
+    ├── QuotaExhaustedError               no credit left: retrying cannot help
+    ├── ProviderUnavailableError          retryable: the server or the way to it fails
+    ├── RequestTimeoutError               retryable (TimeoutError)
+    ├── InvalidResponseError              retryable: the answer is not what was asked for
+    ├── InvalidInputError(index)          (ValueError)
+    │   ├── InputTooLongError
+    │   ├── UnsupportedModalityError
+    │   └── InvalidImageError
+    └── SpaceMismatchError                (ValueError) the vectors may not be compared
+
+Every error says what happened, where, and what to do next. All of them pickle, because people use
+worker processes. None of them ever holds a key, a header or a whole input.
+"""
+
+from typing import ClassVar, Self
+
+MAX_SHOWN = 80
+"""Characters of a caller's value that a message shows at most."""
+
+
+def shown(value: object) -> str:
+    """The `repr` of a value, short enough for a message."""
+    if isinstance(value, bytes | bytearray):
+        return f"{len(value)} bytes"
+    text = repr(value[: MAX_SHOWN + 1] if isinstance(value, str) else value)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+class EmbedBridgeError(Exception):
+    """The root of the tree.
+
+    Args:
+        message: What happened, and where.
+        hint: What to do now.
+        provider: Name of the provider, for example `"openai"`.
+        model: Name of the model.
+        attempts: How many times the call was tried.
+    """
+
+    retryable: ClassVar[bool] = False
+    """Whether the same call may succeed when it is made again."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        attempts: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.provider = provider
+        self.model = model
+        self.attempts = attempts
+
+    def locate(self, *, provider: str, model: str, attempts: int | None = None) -> Self:
+        """Fill in where it happened, unless that is known already."""
+        self.provider = self.provider or provider
+        self.model = self.model or model
+        self.attempts = self.attempts or attempts
+        return self
+
+    def __str__(self) -> str:
+        where = f" [{self.provider}:{self.model}]" if self.provider and self.model else ""
+        tries = f" ({self.attempts} attempts)" if self.attempts and self.attempts > 1 else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{self.message}{where}{tries}{hint}"
+
+
+class ConfigurationError(EmbedBridgeError):
+    """The setup is wrong; nothing was embedded."""
+
+
+class UnknownProviderError(ConfigurationError, LookupError):
+    """No installed package announces this provider."""
+
+
+class UnknownModelError(ConfigurationError, LookupError):
+    """The provider cannot find this model."""
+
+
+class MissingDependencyError(ConfigurationError, ImportError):
+    """A package that this feature needs is not installed."""
+
+
+class InvalidOptionError(ConfigurationError, ValueError):
+    """An option is unknown or has a value that cannot be."""
+
+
+class AuthenticationError(EmbedBridgeError):
+    """The credential is missing, malformed or refused."""
+
+
+class RateLimitedError(EmbedBridgeError):
+    """Too many requests for now.
+
+    Args:
+        message: What happened, and where.
+        retry_after: Seconds the server asks us to wait, if it said so.
+        hint: What to do now.
+        provider: Name of the provider.
+        model: Name of the model.
+        attempts: How many times the call was tried.
+    """
+
+    retryable = True
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        retry_after: float | None = None,
+        hint: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        attempts: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, provider=provider, model=model, attempts=attempts)
+        self.retry_after = retry_after
+
+
+class QuotaExhaustedError(EmbedBridgeError):
+    """The account has no credit left; it is not a rate limit and waiting does not help."""
+
+
+class ProviderUnavailableError(EmbedBridgeError):
+    """The server, or the way to it, does not work at the moment."""
+
+    retryable = True
+
+
+class RequestTimeoutError(EmbedBridgeError, TimeoutError):
+    """No complete answer within the deadline."""
+
+    retryable = True
+
+
+class InvalidResponseError(EmbedBridgeError):
+    """The model answered something that is not one finite vector per input, in order."""
+
+    retryable = True
+
+
+class InvalidInputError(EmbedBridgeError, ValueError):
+    """One input cannot be embedded.
+
+    Args:
+        message: What is wrong with it.
+        index: Position of the input in what the caller handed over.
+        source: Where it came from, for example a file's path.
+        hint: What to do now.
+        provider: Name of the provider.
+        model: Name of the model.
+        attempts: How many times the call was tried.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        index: int | None = None,
+        source: str | None = None,
+        hint: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        attempts: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, provider=provider, model=model, attempts=attempts)
+        self.index = index
+        self.source = source
+
+    def __str__(self) -> str:
+        place = "" if self.index is None else f"Input {self.index}: "
+        source = f" ({self.source})" if self.source else ""
+        return f"{place}{super().__str__()}{source}"
+
+
+class InputTooLongError(InvalidInputError):
+    """The input has more tokens than the model takes, and `on_too_long="error"` was asked for."""
+
+
+class UnsupportedModalityError(InvalidInputError):
+    """The model does not embed this kind of input."""
+
+
+class InvalidImageError(InvalidInputError):
+    """The image cannot be read."""
+
+
+class SpaceMismatchError(EmbedBridgeError, ValueError):
+    """Vectors of two spaces may not be compared or stored together."""

@@ -1,0 +1,56 @@
+"""How a package announces itself. Costs a plugin nothing to import: no NumPy, no pydantic.
+
+A provider's `plugin.py` is an entry point of the group `embedbridge`, named like the provider:
+
+    @hookimpl
+    def embedbridge_provider() -> ProviderSpec:
+        return ProviderSpec(name="acme", factory="acme_embeddings.model:AcmeModel")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from embedbridge.contract.card import ModelCard
+    from embedbridge.contract.events import Event
+
+ENTRY_POINT_GROUP = "embedbridge"
+"""The group of `importlib.metadata` entry points that providers use."""
+
+CONTRACT_VERSION = 1
+"""Counts the breaking changes of this contract; a provider states the one it was written for."""
+
+hookspec = pluggy.HookspecMarker("embedbridge")
+hookimpl = pluggy.HookimplMarker("embedbridge")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """What a provider's plugin tells about itself before anything heavy is imported."""
+
+    name: str
+    """What users type before the colon."""
+    factory: str
+    """`"package.module:Class"`, imported when a model is first asked for."""
+    cards: tuple[ModelCard, ...] = ()
+    """The models that are known by name; others are allowed."""
+    default_model: str | None = None
+    """The model that the provider's bare name stands for, where one is free and obvious."""
+    summary: str = ""
+    """One line for `embedbridge providers`."""
+    contract_version: int = CONTRACT_VERSION
+    """The contract it was written for."""
+
+
+@hookspec
+def embedbridge_provider() -> ProviderSpec | None:
+    """The provider that this plugin brings."""
+
+
+@hookspec
+def embedbridge_event(event: Event) -> None:
+    """Something happened in a job: progress bars and tracing listen here."""

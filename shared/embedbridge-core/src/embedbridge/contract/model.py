@@ -1,0 +1,128 @@
+"""The one class that a provider writes.
+
+A remote model implements `async def embed_batch`, a local one a plain `def embed_batch` on
+`LocalEmbeddingModel`. Nobody writes sync and async twice, and nobody batches, retries, caches,
+removes duplicates or checks answers: the engine does.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.options import ModelOptions, parse_options
+
+if TYPE_CHECKING:
+    from embedbridge.contract.batch import Batch, BatchResult
+    from embedbridge.contract.vocabulary import Role, Task
+
+
+class EmbeddingModel(ABC):
+    """A model that embeds, usually behind HTTP.
+
+    Example:
+        class AcmeModel(EmbeddingModel):
+            provider = "acme"
+            cards = (ModelCard(name="acme-1", dimensions=256),)
+
+            async def embed_batch(self, batch: Batch) -> BatchResult:
+                rows = await self.client.embed(self.name, batch.texts, role=batch.role)
+                return BatchResult(vectors=np.asarray(rows, dtype=np.float32))
+
+    Args:
+        name: The model's name, as users type it after the colon.
+        options: Values for the fields of the class's `Options`.
+
+    Raises:
+        InvalidOptionError: An option is unknown or has a value that cannot be.
+    """
+
+    provider: ClassVar[str]
+    """What users type before the colon."""
+    Options: ClassVar[type[ModelOptions]] = ModelOptions
+    """What users may set."""
+    cards: ClassVar[Sequence[ModelCard]] = ()
+    """The models known by name; any other name gets a card with conservative limits."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self.name = name
+        owner = f"Model '{self.provider}:{name}'"
+        self.options = parse_options(self.Options, options, owner=owner)
+
+    @property
+    def card(self) -> ModelCard:
+        """What this model can do. Override it where only the loaded model knows."""
+        for card in self.cards:
+            if card.name == self.name:
+                return card
+        return ModelCard(name=self.name)
+
+    @abstractmethod
+    def embed_batch(self, batch: Batch) -> Awaitable[BatchResult] | BatchResult:
+        """Embed one batch; called on the engine's background event loop.
+
+        Args:
+            batch: Inputs of one modality, rendered, without duplicates and within the limits.
+
+        Returns:
+            One vector per input, in order.
+
+        Raises:
+            EmbedBridgeError: Translated from whatever the vendor's library raises.
+        """
+
+    def prompt(self, role: Role, task: Task | None = None) -> str:
+        """The text that goes in front of every input: the user's, else the card's, else none."""
+        chosen = (
+            self.options.query_prompt if role == "query" else self.options.document_prompt
+        )
+        if chosen is not None:
+            return chosen
+        prompts: Mapping[str, str] = self.card.prompts
+        if task is not None and task in prompts:
+            return prompts[task]
+        return prompts.get(role, "")
+
+    def count_tokens(self, texts: Sequence[str]) -> Sequence[int] | None:
+        """Tokens of each text as the model counts them, special ones included.
+
+        `None` where that is not known offline; the engine then estimates. Must be safe to call
+        from several threads, and must never download anything.
+        """
+        return None
+
+    def identity(self) -> Mapping[str, object]:
+        """Everything that decides how a vector comes out, as JSON values; part of the fingerprint.
+
+        Extend it with what the options do not say, for example a digest of the weights.
+        """
+        return self.options.identity()
+
+    async def aclose(self) -> None:
+        """Release clients. The model may be used again and then opens them anew."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # By configuration: no clients, no weights, no secrets. They are found again over there.
+        return (_restore, (type(self), self.name, self.options.public()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.provider}:{self.name})"
+
+
+class LocalEmbeddingModel(EmbeddingModel):
+    """A model that computes in this process. The engine never calls it from two threads at once."""
+
+    @abstractmethod
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        """Embed one batch, in the thread of a caller that holds the model's lock."""
+
+    def close(self) -> None:
+        """Release memory and worker processes. The model may be used again."""
+
+
+def _restore(
+    model_class: type[EmbeddingModel], name: str, options: dict[str, Any]
+) -> EmbeddingModel:
+    return model_class(name, **options)

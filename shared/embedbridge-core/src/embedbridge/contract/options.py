@@ -1,0 +1,100 @@
+"""What users may set on a model: strict, and without secrets in anything that is written down."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from embedbridge.contract.errors import InvalidOptionError
+
+
+class ModelOptions(BaseModel):
+    """The options of every model. A provider adds its own in a subclass.
+
+    Secrets are `SecretStr` fields; they and all fields with `exclude=True` stay out of
+    configurations, pickles and fingerprints.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        validate_default=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+    )
+
+    not_in_identity: ClassVar[frozenset[str]] = frozenset({"space"})
+    """Options that do not change a vector. Every other one enters the fingerprint."""
+
+    dimensions: int | None = Field(default=None, gt=0)
+    """Width of the vectors; `None` means the model's own. Shortened ones are normalised anew."""
+    normalize: bool | None = None
+    """Scale vectors to length 1; `None` means as the model makes them."""
+    query_prompt: str | None = None
+    """Text in front of every query; `None` means the model's own, `""` means none."""
+    document_prompt: str | None = None
+    """Text in front of every document; `None` means the model's own, `""` means none."""
+    space: str | None = Field(default=None, min_length=1)
+    """Name of the vector space, for servers whose model we cannot know."""
+
+    def public(self) -> dict[str, Any]:
+        """The options that were set, without secrets: enough to make the model again."""
+        dumped = self.model_dump(exclude_unset=True)
+        return {
+            name: value
+            for name, value in dumped.items()
+            if not isinstance(getattr(self, name), SecretStr)
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """The options that change a vector, for the fingerprint."""
+        dumped = self.model_dump(mode="json", exclude_defaults=True)
+        return {
+            name: value
+            for name, value in dumped.items()
+            if name not in self.not_in_identity and not isinstance(getattr(self, name), SecretStr)
+        }
+
+
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
+
+
+def parse_options(
+    kind: type[OptionsT], values: Mapping[str, Any], *, owner: str, also: Iterable[str] = ()
+) -> OptionsT:
+    """Validate options, with errors that name the nearest one and never show a value.
+
+    Args:
+        kind: The options' class.
+        values: What the user wrote.
+        owner: Who takes the options, for the message.
+        also: Further names that the user could have meant.
+
+    Raises:
+        InvalidOptionError: An option is unknown or has a value that cannot be.
+    """
+    known = {*kind.model_fields, *also}
+    for name in values:
+        if name not in kind.model_fields:
+            raise unknown_option(name, known, owner=owner)
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "options"
+    # Outside the handler: pydantic's own error would show the value, which may be a secret.
+    raise InvalidOptionError(
+        f"Option {name!r} of {owner}: {first['msg']}.", hint="See the provider's README."
+    )
+
+
+def unknown_option(name: str, known: Iterable[str], *, owner: str) -> InvalidOptionError:
+    """The error for an option that nobody takes, naming the nearest one."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"It takes: {', '.join(sorted(known))}."
+    return InvalidOptionError(f"{owner} has no option {name!r}.", hint=hint)

@@ -1,0 +1,127 @@
+"""Arithmetic on vectors: float32 in, float32 out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from embedbridge.contract.errors import InvalidInputError, InvalidOptionError
+
+if TYPE_CHECKING:
+    from embedbridge.contract.batch import Vectors
+
+BUCKETS = 255
+"""Steps between the lowest and the highest value of an int8 dimension."""
+
+
+def normalize(vectors: ArrayLike) -> Vectors:
+    """Scale vectors to length 1; a zero vector stays zero.
+
+    Args:
+        vectors: Shape (d,) or (n, d).
+    """
+    array = np.asarray(vectors, dtype=np.float32)
+    length = np.linalg.norm(array, axis=-1, keepdims=True)
+    return array / np.where(length == 0, 1, length)  # type: ignore[no-any-return]
+
+
+def truncate_dimensions(vectors: ArrayLike, dimensions: int) -> Vectors:
+    """Keep the first dimensions of Matryoshka vectors and scale them to length 1 again.
+
+    Source: Kusupati et al. 2022, https://arxiv.org/abs/2205.13147.
+
+    Args:
+        vectors: Shape (d,) or (n, d).
+        dimensions: How many to keep, 1 to d.
+
+    Raises:
+        InvalidOptionError: There are fewer dimensions than that.
+    """
+    array = np.asarray(vectors, dtype=np.float32)
+    if not 0 < dimensions <= array.shape[-1]:
+        raise InvalidOptionError(
+            f"Cannot keep {dimensions} of {array.shape[-1]} dimensions.",
+            hint=f"Ask for 1 to {array.shape[-1]}.",
+        )
+    return normalize(array[..., :dimensions])
+
+
+def quantize(
+    vectors: ArrayLike,
+    precision: Literal["int8", "ubinary"],
+    *,
+    ranges: ArrayLike | None = None,
+) -> NDArray[np.int8] | NDArray[np.uint8]:
+    """Compress vectors, bit for bit as sentence-transformers' `quantize_embeddings` does.
+
+    Args:
+        vectors: Shape (n, d), floats.
+        precision: `"int8"` (a byte per dimension) or `"ubinary"` (a bit per dimension, packed).
+        ranges: For int8, the lowest and the highest value per dimension, shape (2, d). Taken
+            from the vectors if left out, which takes at least two of them.
+
+    Returns:
+        Shape (n, d) int8, or (n, ceil(d / 8)) uint8.
+
+    Raises:
+        InvalidInputError: Ranges cannot be taken from fewer than two vectors.
+        InvalidOptionError: The precision is unknown.
+    """
+    array = np.asarray(vectors)
+    if precision == "ubinary":
+        return np.packbits(array > 0, axis=-1)
+    if precision != "int8":
+        raise InvalidOptionError(f"Unknown precision {precision!r}.", hint="int8 or ubinary.")
+    if array.ndim == 2 and len(array) == 0:
+        return np.zeros(array.shape, dtype=np.int8)
+    if ranges is None:
+        if len(array) < 2:
+            raise InvalidInputError(
+                "int8 ranges cannot be taken from a single vector.",
+                hint="Pass ranges= computed from a sample of your vectors.",
+            )
+        ranges = np.vstack([array.min(axis=0), array.max(axis=0)])
+    lowest, highest = np.asarray(ranges, dtype=np.float32)
+    steps = (highest - lowest) / BUCKETS
+    steps = np.where(steps == 0, 1, steps)
+    bucket = np.clip(np.floor((array - lowest) / steps), 0, BUCKETS)
+    return (bucket - 128).astype(np.int8)
+
+
+def similarity(
+    a: ArrayLike, b: ArrayLike, metric: Literal["cosine", "dot", "euclidean"] = "cosine"
+) -> Any:
+    """How alike vectors are; greater means more alike in every metric.
+
+    Args:
+        a: Shape (d,) or (n, d).
+        b: Shape (d,) or (m, d).
+        metric: `"euclidean"` gives the negated distance.
+
+    Returns:
+        A float for two vectors, else an array of shape (n,), (m,) or (n, m).
+
+    Raises:
+        InvalidInputError: The vectors have different widths.
+        InvalidOptionError: The metric is unknown.
+    """
+    left, right = np.asarray(a, dtype=np.float32), np.asarray(b, dtype=np.float32)
+    if left.shape[-1] != right.shape[-1]:
+        raise InvalidInputError(
+            f"Vectors of {left.shape[-1]} and of {right.shape[-1]} dimensions cannot be compared.",
+            hint="Embed both with the same model and dimensions.",
+        )
+    if metric == "cosine":
+        values = normalize(left) @ normalize(right).T
+    elif metric == "dot":
+        values = left @ right.T
+    elif metric == "euclidean":
+        gaps = left[..., None, :] - right if right.ndim == 2 else left - right
+        values = -np.linalg.norm(gaps, axis=-1)
+    else:
+        raise InvalidOptionError(
+            f"Unknown metric {metric!r}.", hint="cosine, dot or euclidean."
+        )
+    return float(values) if np.ndim(values) == 0 else values

@@ -1,0 +1,66 @@
+"""Fifth stage and last but one: vectors that were paid for once.
+
+A key is SHA-256 over the fingerprint, role, task, modality and rendered content: a cache can never
+answer with another model's, role's, prompt's or width's vector.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from embedbridge.contract.inputs import Content, content_digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedbridge.contract.vocabulary import Role, Task
+
+
+class VectorCache(Protocol):
+    """Where vectors are kept. Keys are 64 hexadecimal digits; vectors are float32, shape (d,).
+
+    Called from several threads at once. What it cannot answer is simply not in the mapping.
+    """
+
+    def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
+        """The vectors that are known among these keys."""
+
+    def put_many(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Keep these vectors."""
+
+
+class MemoryCache:
+    """A cache for as long as the process lives, without a limit of size."""
+
+    def __init__(self) -> None:
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+        self._lock = threading.Lock()
+
+    def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
+        """The vectors that are known among these keys."""
+        with self._lock:
+            return {key: self._vectors[key] for key in keys if key in self._vectors}
+
+    def put_many(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Keep copies of these vectors."""
+        copies = {key: vector.copy() for key, vector in vectors.items()}
+        with self._lock:
+            self._vectors.update(copies)
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+
+def cache_key(fingerprint: str, role: Role, task: Task | None, content: Content) -> str:
+    """The key of one rendered input.
+
+    Raises:
+        InvalidImageError: The image's bytes cannot be read.
+    """
+    # Every part has a fixed length or alphabet, so no two different ones run together alike.
+    head = f"{fingerprint}|{role}|{task or ''}|".encode()
+    return hashlib.sha256(head + content_digest(content)).hexdigest()

@@ -1,0 +1,54 @@
+"""Ninth stage: nothing reaches a caller or the cache that is not one finite vector per input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedbridge.contract.errors import InvalidResponseError
+
+if TYPE_CHECKING:
+    from embedbridge.contract.batch import Batch, BatchResult, Vectors
+
+
+def check(result: BatchResult, batch: Batch, dimensions: int | None) -> Vectors:
+    """The vectors of an answer, as contiguous float32 of shape (len(batch), d).
+
+    Args:
+        result: What the model answered.
+        batch: What it was asked.
+        dimensions: The width that is expected, if it is known.
+
+    Raises:
+        InvalidResponseError: Wrong count, width or type, or a value that is not finite.
+    """
+    try:
+        vectors = np.ascontiguousarray(result.vectors, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidResponseError(
+            "The answer is not an array of numbers.",
+            hint="embed_batch returns one vector of equal width per input.",
+        ) from error
+    if vectors.ndim != 2 or vectors.shape[1] == 0:
+        raise InvalidResponseError(
+            f"The answer has shape {np.shape(result.vectors)}, expected (inputs, dimensions)."
+        )
+    if len(vectors) != len(batch):
+        raise InvalidResponseError(
+            f"{len(batch)} inputs were sent and {len(vectors)} vectors came back."
+        )
+    if dimensions is not None and vectors.shape[1] != dimensions:
+        raise InvalidResponseError(
+            f"Vectors of {dimensions} dimensions were expected, {vectors.shape[1]} came back.",
+            hint="Check the model's name and the `dimensions` option.",
+        )
+    # A sum is finite only if every value is, and reads the data once without a mask array.
+    if not np.isfinite(vectors.sum(dtype=np.float64)):
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        raise InvalidResponseError(f"The vector of input {int(bad[0])} of the batch is not finite.")
+    if len(result.truncated) not in (0, len(batch)):
+        raise InvalidResponseError(
+            f"`truncated` has {len(result.truncated)} values for {len(batch)} inputs."
+        )
+    return vectors

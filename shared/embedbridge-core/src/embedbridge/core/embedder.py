@@ -1,0 +1,427 @@
+"""What users and adapters hold: a model, and the engine around it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import threading
+import warnings
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from embedbridge.contract.errors import (
+    InvalidInputError,
+    InvalidOptionError,
+    SpaceMismatchError,
+)
+from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
+from embedbridge.contract.options import parse_options
+from embedbridge.core import identity, pipeline
+from embedbridge.core.announce import Announcer
+from embedbridge.core.coerce import refuse_single
+from embedbridge.core.explain import Explanation, explain
+from embedbridge.core.job import Order
+from embedbridge.core.local import waiting_threads
+from embedbridge.core.loop import background_loop
+from embedbridge.core.progress import TqdmProgress
+from embedbridge.core.resolve import resolve
+from embedbridge.core.result import EmbeddingResult
+from embedbridge.core.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.contract.card import ModelCard
+    from embedbridge.contract.inputs import Image, Input, Text
+    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.core.cache import VectorCache
+    from embedbridge.core.limit import Limiter
+
+T = TypeVar("T")
+
+
+class Embedder:
+    """Embeds texts and images with one model. Thread-safe; every method has an async twin.
+
+    Example:
+        with load_embedder("fake:small") as embedder:
+            documents = embedder.embed_documents(["one text", "another"])
+            query = embedder.embed_query("which text?")
+            scores = documents @ query
+
+    Args:
+        model: The model.
+        settings: How the engine behaves; from the environment if left out.
+        cache: Where vectors are kept.
+        limiter: How fast requests may go out.
+        listeners: Who hears the events, see `embedbridge.contract.hooks`.
+    """
+
+    def __init__(
+        self,
+        model: EmbeddingModel,
+        *,
+        settings: Settings | None = None,
+        cache: VectorCache | None = None,
+        limiter: Limiter | None = None,
+        listeners: Iterable[object] = (),
+    ) -> None:
+        self.model = model
+        self.settings = settings or Settings()
+        self.cache = cache
+        self.limiter = limiter
+        self._announcer = Announcer(listeners)
+        self._identity: tuple[str, str] | None = None
+        self._lock = threading.Lock()
+
+    # Embedding.
+
+    def embed(
+        self,
+        inputs: Iterable[Input],
+        *,
+        role: Role,
+        task: Task | None = None,
+        show_progress: bool | str | None = None,
+    ) -> EmbeddingResult:
+        """Embed texts, images and mixed inputs, with everything that is known about how.
+
+        Args:
+            inputs: What to embed; a bare `str` is always text.
+            role: `"query"` or `"document"`.
+            task: An optional hint for models that know tasks.
+            show_progress: Show a bar; a `str` is its description.
+
+        Returns:
+            Vectors of shape (n, dimensions), usage, and per-input truncation and errors.
+
+        Raises:
+            InvalidInputError: An input is bad; it names the position. Nothing was sent.
+            EmbedBridgeError: The model failed.
+        """
+        order = self._order(role, task, show_progress)
+        if isinstance(self.model, LocalEmbeddingModel):
+            return pipeline.embed_locally(order, inputs)
+        job, planned = pipeline.prepare(order, inputs)
+        background_loop().run(pipeline.embed_remotely(job, planned))
+        return job.scatter()
+
+    async def aembed(
+        self,
+        inputs: Iterable[Input],
+        *,
+        role: Role,
+        task: Task | None = None,
+        show_progress: bool | str | None = None,
+    ) -> EmbeddingResult:
+        """The async twin of `embed`; never blocks the event loop."""
+        order = await _in_thread(self._order, role, task, show_progress)
+        if isinstance(self.model, LocalEmbeddingModel):
+            return await _in_thread(pipeline.embed_locally, order, inputs)
+        job, planned = await _in_thread(pipeline.prepare, order, inputs)
+        work = background_loop().start(pipeline.embed_remotely(job, planned))
+        await asyncio.wrap_future(work)
+        return job.scatter()
+
+    def embed_documents(
+        self, texts: Iterable[str | Text], *, show_progress: bool | str | None = None
+    ) -> Vectors:
+        """Vectors of texts that are searched in: float32, shape (n, dimensions)."""
+        return self.embed(texts, role="document", show_progress=show_progress).vectors
+
+    async def aembed_documents(
+        self, texts: Iterable[str | Text], *, show_progress: bool | str | None = None
+    ) -> Vectors:
+        """The async twin of `embed_documents`."""
+        return (await self.aembed(texts, role="document", show_progress=show_progress)).vectors
+
+    def embed_query(self, text: str | Text) -> NDArray[np.float32]:
+        """Vector of a text that is searched for: float32, shape (dimensions,)."""
+        return self.embed([text], role="query")[0]
+
+    async def aembed_query(self, text: str | Text) -> NDArray[np.float32]:
+        """The async twin of `embed_query`."""
+        return (await self.aembed([text], role="query"))[0]
+
+    def embed_queries(
+        self, texts: Iterable[str | Text], *, show_progress: bool | str | None = None
+    ) -> Vectors:
+        """Vectors of many queries: float32, shape (n, dimensions)."""
+        return self.embed(texts, role="query", show_progress=show_progress).vectors
+
+    async def aembed_queries(
+        self, texts: Iterable[str | Text], *, show_progress: bool | str | None = None
+    ) -> Vectors:
+        """The async twin of `embed_queries`."""
+        return (await self.aembed(texts, role="query", show_progress=show_progress)).vectors
+
+    def embed_images(
+        self,
+        images: Iterable[Image],
+        *,
+        role: Role = "document",
+        show_progress: bool | str | None = None,
+    ) -> Vectors:
+        """Vectors of images: float32, shape (n, dimensions)."""
+        return self.embed(images, role=role, show_progress=show_progress).vectors
+
+    async def aembed_images(
+        self,
+        images: Iterable[Image],
+        *,
+        role: Role = "document",
+        show_progress: bool | str | None = None,
+    ) -> Vectors:
+        """The async twin of `embed_images`."""
+        return (await self.aembed(images, role=role, show_progress=show_progress)).vectors
+
+    def embed_iter(
+        self, inputs: Iterable[Input], *, role: Role = "document", task: Task | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Vectors of a stream, in order, one by one; holds `settings.window` inputs at once.
+
+        Takes the next inputs only when the consumer wants their vectors. With
+        `errors="collect"`, an input that cannot be embedded yields NaN.
+
+        Raises:
+            InvalidInputError: With the position in the whole stream.
+        """
+        refuse_single(inputs)
+        source = iter(inputs)
+        done = 0
+        while window := list(itertools.islice(source, self.settings.window)):
+            with _shifted(done):
+                vectors = self.embed(window, role=role, task=task).vectors
+            yield from vectors
+            done += len(window)
+
+    async def aembed_iter(
+        self,
+        inputs: Iterable[Input] | AsyncIterable[Input],
+        *,
+        role: Role = "document",
+        task: Task | None = None,
+    ) -> AsyncIterator[NDArray[np.float32]]:
+        """The async twin of `embed_iter`; also takes an async stream."""
+        done = 0
+        async for window in _windows(inputs, self.settings.window):
+            with _shifted(done):
+                vectors = (await self.aembed(window, role=role, task=task)).vectors
+            for vector in vectors:
+                yield vector
+            done += len(window)
+
+    # What the vectors are.
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model can do."""
+        return self.model.card
+
+    @property
+    def dimensions(self) -> int | None:
+        """Width of the vectors; `None` while only the first answer could tell."""
+        return self.model.options.dimensions or self.card.dimensions
+
+    @property
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits that stand for exactly how the vectors are made."""
+        return self._identify()[0]
+
+    @property
+    def space(self) -> str:
+        """Names the vectors that these may be compared with."""
+        return self._identify()[1]
+
+    def explain(self, text: str | Text, role: Role, task: Task | None = None) -> Explanation:
+        """The exact string that would be sent for a text, its tokens, and whether it is cut."""
+        plain = text if isinstance(text, str) else text.text
+        return explain(self._order(role, task, show_progress=False), plain)
+
+    def check_compatible(self, stored: Any) -> None:
+        """Make sure that stored vectors may be compared with new ones.
+
+        Args:
+            stored: A space's name, or anything with `space` and `fingerprint`: what
+                `load_vectors` returned, an `EmbeddingResult`, another embedder.
+
+        Raises:
+            SpaceMismatchError: They are of another space.
+        """
+        space = stored if isinstance(stored, str) else stored.space
+        if space != self.space:
+            raise SpaceMismatchError(
+                f"The stored vectors are of space {space!r}, this model's are of {self.space!r}.",
+                hint="Embed again with this model, or load the model that made them.",
+            )
+        made = None if isinstance(stored, str) else stored.fingerprint
+        if made is not None and made != self.fingerprint:
+            warnings.warn(
+                "The stored vectors are of the same space but were made differently "
+                "(another revision, prompt or option).",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    # Itself.
+
+    def using(self, **changes: Any) -> Embedder:
+        """The same model with other settings, `cache`, `limiter` or `listeners`.
+
+        Example:
+            careful = embedder.using(on_too_long="error", cache=MemoryCache())
+        """
+        parts = {
+            name: changes.pop(name, getattr(self, name)) for name in ("cache", "limiter")
+        }
+        listeners = changes.pop("listeners", self._announcer.listeners)
+        settings = self.settings
+        if changes:
+            values = {**self.settings.model_dump(), **changes}
+            settings = parse_options(Settings, values, owner="embedbridge")
+        twin = Embedder(self.model, settings=settings, listeners=listeners, **parts)
+        twin._identity = self._identity
+        return twin
+
+    def to_config(self) -> dict[str, Any]:
+        """What it takes to make this embedder again, as JSON values and without secrets."""
+        return {
+            "model": f"{self.model.provider}:{self.model.name}",
+            "options": self.model.options.public(),
+            "settings": self.settings.model_dump(exclude_unset=True),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """An embedder from what `to_config` gave; secrets come from the environment again."""
+        unknown = set(config) - {"model", "options", "settings"}
+        if unknown or "model" not in config:
+            raise InvalidOptionError(
+                f"Not a configuration of an embedder: keys {sorted(config)}.",
+                hint="Pass what to_config() returned.",
+            )
+        model_class, name = resolve(config["model"])
+        settings = parse_options(Settings, config.get("settings", {}), owner="embedbridge")
+        return cls(model_class(name, **config.get("options", {})), settings=settings)
+
+    def close(self) -> None:
+        """Release the model's memory, worker processes and clients."""
+        if isinstance(self.model, LocalEmbeddingModel):
+            self.model.close()
+        else:
+            background_loop().run(self.model.aclose())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By configuration. Caches, limiters and listeners belong to this process and stay here.
+        return (_restore, (self.model, self.settings.model_dump(exclude_unset=True)))
+
+    def __repr__(self) -> str:
+        return f"Embedder({self.model.provider}:{self.model.name})"
+
+    def _identify(self) -> tuple[str, str]:
+        if self._identity is None:
+            with self._lock:
+                if self._identity is None:
+                    self._identity = (
+                        identity.fingerprint(self.model),
+                        identity.space(self.model),
+                    )
+        return self._identity
+
+    def _order(self, role: Role, task: Task | None, show_progress: bool | str | None) -> Order:
+        if role not in ("query", "document"):
+            raise InvalidOptionError(f"Unknown role {role!r}.", hint="'query' or 'document'.")
+        if show_progress is None:
+            show_progress = self.settings.show_progress
+        announcer = self._announcer
+        if show_progress:
+            bar = TqdmProgress(show_progress) if isinstance(show_progress, str) else TqdmProgress()
+            announcer = Announcer([*announcer.listeners, bar])
+        card = self.card
+        wanted = self.model.options.dimensions
+        if wanted is not None and not card.allows(wanted):
+            raise _wrong_dimensions(wanted, card)
+        fingerprint, space = self._identify()
+        return Order(
+            model=self.model,
+            card=card,
+            settings=self.settings,
+            announcer=announcer,
+            role=role,
+            task=task,
+            fingerprint=fingerprint,
+            space=space,
+            cache=self.cache,
+            limiter=self.limiter,
+        )
+
+
+def _restore(model: EmbeddingModel, settings: dict[str, Any]) -> Embedder:
+    return Embedder(model, settings=Settings(**settings))
+
+
+def _wrong_dimensions(wanted: int, card: ModelCard) -> InvalidOptionError:
+    if card.allowed_dimensions is None:
+        allowed = f"1 to {card.dimensions}"
+    else:
+        allowed = ", ".join(map(str, sorted({*card.allowed_dimensions, card.dimensions or 0} - {0})))
+    return InvalidOptionError(
+        f"{card.name} cannot make vectors of {wanted} dimensions.",
+        hint=f"It takes: {allowed or 'no choice'}.",
+    )
+
+
+async def _in_thread(function: Callable[..., T], *args: Any) -> T:
+    """Run blocking work beside the event loop, with the caller's context."""
+    context = contextvars.copy_context()
+    call = partial(context.run, function, *args)
+    return await asyncio.get_running_loop().run_in_executor(waiting_threads(), call)
+
+
+async def _windows(
+    inputs: Iterable[Input] | AsyncIterable[Input], size: int
+) -> AsyncIterator[list[Input]]:
+    if not isinstance(inputs, AsyncIterable):
+        refuse_single(inputs)
+        source = iter(inputs)
+        while window := list(itertools.islice(source, size)):
+            yield window
+        return
+    window = []
+    async for value in inputs:
+        window.append(value)
+        if len(window) == size:
+            yield window
+            window = []
+    if window:
+        yield window
+
+
+class _shifted:  # noqa: N801  # reads as a word in `with`
+    """Positions of one window become positions in the whole stream."""
+
+    def __init__(self, by: int) -> None:
+        self._by = by
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, InvalidInputError) and error.index is not None:
+            error.index += self._by

@@ -1,0 +1,30 @@
+"""Tenth stage: the vectors get the width and the length that the user asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedbridge.contract.vectors import normalize
+
+if TYPE_CHECKING:
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.contract.card import ModelCard
+    from embedbridge.contract.options import ModelOptions
+
+
+def finish(vectors: Vectors, card: ModelCard, options: ModelOptions) -> Vectors:
+    """Shorten vectors that the model did not shorten itself, and normalise where due.
+
+    Shortened vectors have length 1 if the model's own have, or if `normalize` asks for it.
+    """
+    shortened = options.dimensions is not None and options.dimensions < vectors.shape[1]
+    if shortened:
+        vectors = np.ascontiguousarray(vectors[:, : options.dimensions])
+    asked = options.normalize
+    if asked or (asked is None and shortened and card.normalized):
+        if card.normalized and not shortened:
+            return vectors
+        return normalize(vectors)
+    return vectors

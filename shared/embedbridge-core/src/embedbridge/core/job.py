@@ -1,0 +1,272 @@
+"""One job on its way through the pipeline: what was asked, and what is known so far."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedbridge.contract.batch import Batch, Usage, Vectors
+from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, InvalidResponseError
+from embedbridge.contract.events import BatchFinished, JobFinished, JobStarted
+from embedbridge.contract.inputs import Content, Mixed
+from embedbridge.core.result import EmbeddingResult
+from embedbridge.core.tokens import TokenCounts
+
+if TYPE_CHECKING:
+    from embedbridge.contract.card import ModelCard
+    from embedbridge.contract.model import EmbeddingModel
+    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.core.announce import Announcer
+    from embedbridge.core.cache import VectorCache
+    from embedbridge.core.coerce import Coerced
+    from embedbridge.core.limit import Limiter
+    from embedbridge.core.plan import Planned
+    from embedbridge.core.settings import Settings
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What was asked, and with what."""
+
+    model: EmbeddingModel
+    card: ModelCard
+    settings: Settings
+    announcer: Announcer
+    role: Role
+    task: Task | None
+    fingerprint: str
+    space: str
+    cache: VectorCache | None = None
+    limiter: Limiter | None = None
+
+    @property
+    def answered_dimensions(self) -> int | None:
+        """The width that the model itself will answer with, if it is known."""
+        asked = self.model.options.dimensions
+        return asked if asked and self.card.requests_dimensions else self.card.dimensions
+
+    @property
+    def final_dimensions(self) -> int | None:
+        """The width that the caller gets, if it is known."""
+        return self.model.options.dimensions or self.card.dimensions
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """The state of a job. A *place* is a unique content, a *position* is a caller's input."""
+
+    order: Order
+    coerced: Coerced
+    prompt: str
+    unique: list[Content]
+    """The different rendered contents; their index is the place."""
+    inverse: NDArray[np.intp] | None
+    """For each content its place; `None` if no content occurs twice."""
+
+    number: int = field(default_factory=lambda: next(_numbers))
+    started: float = field(default_factory=time.monotonic)
+    keys: list[str] = field(default_factory=list)
+    """The cache key of each place, where there is a cache."""
+    hits: NDArray[np.bool_] = field(init=False)
+    """By place, which the cache answered."""
+    vectors: Vectors | None = None
+    """Finished vectors by place; made when the first ones arrive and tell their width."""
+    truncated: NDArray[np.bool_] = field(init=False)
+    """By place, which were cut."""
+    failed: dict[int, EmbedBridgeError] = field(default_factory=dict)
+    """By place, what could not be embedded."""
+    tokens: TokenCounts = field(init=False)
+    cached: int = 0
+    requests: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    def __post_init__(self) -> None:
+        self.hits = np.zeros(len(self.unique), dtype=np.bool_)
+        self.truncated = np.zeros(len(self.unique), dtype=np.bool_)
+        self.tokens = TokenCounts(self.order.model, list(map(text_of, self.unique)))
+
+    # Errors: raised at once, or kept for their inputs.
+
+    def fail(self, places: Sequence[int], error: EmbedBridgeError) -> None:
+        """Some contents cannot be embedded: give up, or go on without them."""
+        order = self.order
+        error.locate(provider=order.model.provider, model=order.model.name)
+        if isinstance(error, InvalidInputError):
+            error.index = self.positions(places[0])[0]
+        if order.settings.errors == "raise":
+            raise error
+        self.failed.update(dict.fromkeys(places, error))
+
+    def positions(self, place: int) -> list[int]:
+        """Where a content stood in what the caller handed over: once, or more often."""
+        contents = [place] if self.inverse is None else np.flatnonzero(self.inverse == place)
+        return [self.coerced.position(int(content)) for content in contents]
+
+    # Batches: made from a plan, and accepted when their vectors are final.
+
+    def batch(self, planned: Planned) -> Batch:
+        """What goes to the model."""
+        order = self.order
+        return Batch(
+            inputs=[self.unique[place] for place in planned.places.tolist()],
+            modality=planned.modality,
+            role=order.role,
+            task=order.task,
+            dimensions=order.model.options.dimensions if order.card.requests_dimensions else None,
+            prompt=self.prompt,
+            tokens=planned.tokens,
+        )
+
+    def store(self, places: NDArray[np.intp], vectors: Vectors) -> None:
+        """Keep finished vectors.
+
+        Raises:
+            InvalidResponseError: They are not as wide as those that came before.
+        """
+        if self.vectors is None:
+            self.vectors = np.empty((len(self.unique), vectors.shape[1]), dtype=np.float32)
+        if vectors.shape[1] != self.vectors.shape[1]:
+            raise InvalidResponseError(
+                f"The width changed within the job: {self.vectors.shape[1]} dimensions, "
+                f"then {vectors.shape[1]}."
+            )
+        self.vectors[places] = vectors
+
+    # Events.
+
+    def announce_start(self, batches: int) -> None:
+        """The job is planned."""
+        if self.order.announcer:
+            self._announce(
+                JobStarted,
+                role=self.order.role,
+                inputs=self.coerced.total,
+                unique=len(self.unique),
+                cached=self.cached,
+                batches=batches,
+            )
+
+    def announce_batch(
+        self,
+        planned: Planned,
+        *,
+        seconds: float,
+        attempts: int,
+        usage: Usage,
+        error: Exception | None = None,
+    ) -> None:
+        """A batch has its vectors, or an error for good."""
+        if self.order.announcer:
+            inputs = len(planned.places)
+            if self.inverse is not None:
+                inputs = int(np.isin(self.inverse, planned.places).sum())
+            self._announce(
+                BatchFinished,
+                modality=planned.modality,
+                inputs=inputs,
+                seconds=seconds,
+                attempts=attempts,
+                usage=usage,
+                error=type(error).__name__ if error else None,
+            )
+
+    def announce_end(self, error: BaseException | None) -> None:
+        """The job is over."""
+        if self.order.announcer:
+            self._announce(
+                JobFinished,
+                seconds=time.monotonic() - self.started,
+                usage=self.usage,
+                requests=self.requests,
+                failed=len(self.failed) + len(self.coerced.errors),
+                error=type(error).__name__ if error else None,
+            )
+
+    def _announce(self, kind: Any, **values: Any) -> None:
+        model = self.order.model
+        event = kind(job=self.number, provider=model.provider, model=model.name, **values)
+        self.order.announcer.announce(event)
+
+    # The end: back to what the caller handed over.
+
+    def scatter(self) -> EmbeddingResult:
+        """Vectors go back to the positions of their inputs, the repeated ones several times."""
+        order, coerced = self.order, self.coerced
+        vectors, truncated = self._vectors_or_nothing(), self.truncated
+        errors: dict[int, EmbedBridgeError] = dict(coerced.errors)
+        for place, error in self.failed.items():
+            vectors[place] = np.nan
+            for position in self.positions(place):
+                errors[position] = _for_position(error, position)
+        if self.inverse is not None:
+            vectors, truncated = vectors[self.inverse], truncated[self.inverse]
+        if coerced.positions is not None and len(coerced.positions) < coerced.total:
+            spread = np.full((coerced.total, vectors.shape[1]), np.nan, dtype=np.float32)
+            spread[coerced.positions] = vectors
+            spread[coerced.zeros] = 0
+            flags = np.zeros(coerced.total, dtype=np.bool_)
+            flags[coerced.positions] = truncated
+            vectors, truncated = spread, flags
+        return EmbeddingResult(
+            vectors=vectors,
+            truncated=truncated,
+            errors=dict(sorted(errors.items())),
+            usage=self.usage,
+            cached=self.cached,
+            requests=self.requests,
+            role=order.role,
+            space=order.space,
+            fingerprint=order.fingerprint,
+        )
+
+    def _vectors_or_nothing(self) -> Vectors:
+        if self.vectors is not None:
+            return self.vectors
+        width = self.order.final_dimensions
+        if self.coerced.zeros and width is None:
+            raise InvalidInputError(
+                "How wide a vector of zeros must be is not known before the first real one.",
+                index=self.coerced.zeros[0],
+                hint="Embed a text first, set `dimensions`, or use on_empty='error'.",
+            )
+        return np.full((len(self.unique), width or 0), np.nan, dtype=np.float32)
+
+
+def text_of(content: Content) -> str:
+    """The text of a content, for counting tokens."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mixed):
+        return "".join(part for part in content.parts if isinstance(part, str))
+    return ""
+
+
+def size_of(content: Content) -> int:
+    """Bytes of a content in a request, roughly."""
+    if isinstance(content, str):
+        return len(content) if content.isascii() else len(content.encode())
+    if isinstance(content, Mixed):
+        return sum(map(size_of, content.parts))
+    if content.kind == "bytes":
+        return len(content.source)
+    if content.kind == "path" and content.source.is_file():
+        return int(content.source.stat().st_size)
+    return 0  # its encoded size is not known before it is encoded
+
+
+def _for_position(error: EmbedBridgeError, position: int) -> EmbedBridgeError:
+    """The same error for each of several equal inputs, with the index of its own."""
+    if not isinstance(error, InvalidInputError) or error.index == position:
+        return error
+    twin = copy.copy(error)
+    twin.index = position
+    return twin

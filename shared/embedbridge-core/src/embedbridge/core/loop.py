@@ -1,0 +1,75 @@
+"""One background event loop per process, on which all remote models are called.
+
+Clients and limits therefore exist once, sync code works inside a running loop (a notebook), and
+no client ever meets a loop that is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from embedbridge.contract.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+class BackgroundLoop:
+    """An event loop in a daemon thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="embedbridge-loop", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin the work; cancelling the future cancels it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do the work and wait for it, from any other thread."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise ConfigurationError(
+                "A sync method was called from a model that runs on the background loop; "
+                "it would wait for itself.",
+                hint="Await the async twin of the method instead.",
+            )
+        future = self.start(work)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # Ctrl-C while waiting: nobody needs the answer any more
+            raise
+
+
+_lock = threading.Lock()
+_loop: BackgroundLoop | None = None
+
+
+def background_loop() -> BackgroundLoop:
+    """The loop of this process; started when it is first needed."""
+    global _loop  # noqa: PLW0603  # one per process is the point
+    with _lock:
+        if _loop is None:
+            _loop = BackgroundLoop()
+        return _loop
+
+
+def _after_fork_in_child() -> None:
+    # The thread does not exist in the child; its next remote call starts afresh.
+    global _lock, _loop  # noqa: PLW0603
+    _lock = threading.Lock()
+    _loop = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

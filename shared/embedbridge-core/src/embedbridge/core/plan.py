@@ -1,0 +1,83 @@
+"""Sixth stage: a job is cut into batches that the model takes, with little padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from embedbridge.contract.card import Limits
+    from embedbridge.contract.vocabulary import Modality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One batch of a plan, by the places of its contents."""
+
+    places: NDArray[np.intp]
+    """Which contents it holds, longest first."""
+    modality: Modality
+    """What they are."""
+    tokens: int
+    """Tokens of all of them together."""
+
+    def without(self, number: int) -> Planned:
+        """The same batch less one of its contents."""
+        return replace(self, places=np.delete(self.places, number))
+
+
+def plan(
+    places: NDArray[np.intp],
+    tokens: NDArray[np.int64],
+    sizes: NDArray[np.int64] | None,
+    modality: Modality,
+    limits: Limits,
+    batch_size: int | None = None,
+) -> list[Planned]:
+    """Cut contents of one modality into batches.
+
+    They are sorted by length over the whole job, longest first: neighbours need little padding,
+    and if memory is short, the first batch tells.
+
+    Args:
+        places: The contents to plan, shape (n,).
+        tokens: Tokens of each, shape (n,).
+        sizes: Bytes of each, shape (n,), where bytes are limited.
+        modality: What they are.
+        limits: What one request may hold.
+        batch_size: A further limit of items, from the user.
+    """
+    order = np.argsort(-tokens, kind="stable")
+    places, tokens = places[order], tokens[order]
+    sizes = None if sizes is None else sizes[order]
+    items = min(limits.items(modality) or len(places), batch_size or len(places))
+    summed = np.concatenate(([0], np.cumsum(tokens)))
+    weighed = None if sizes is None else np.concatenate(([0], np.cumsum(sizes)))
+    batches: list[Planned] = []
+    start = 0
+    while start < len(places):
+        stop = min(start + items, len(places))
+        if limits.max_tokens_per_request is not None:
+            if limits.pads:
+                longest = max(int(tokens[start]), 1)
+                fitting = start + limits.max_tokens_per_request // longest
+            else:
+                most = summed[start] + limits.max_tokens_per_request
+                fitting = int(np.searchsorted(summed, most, side="right")) - 1
+            stop = min(stop, fitting)
+        if weighed is not None and limits.max_bytes_per_request is not None:
+            most = weighed[start] + limits.max_bytes_per_request
+            stop = min(stop, int(np.searchsorted(weighed, most, side="right")) - 1)
+        stop = max(stop, start + 1)  # an input over the limit travels alone and spoils no other
+        batches.append(
+            Planned(
+                places=places[start:stop],
+                modality=modality,
+                tokens=int(summed[stop] - summed[start]),
+            )
+        )
+        start = stop
+    return batches

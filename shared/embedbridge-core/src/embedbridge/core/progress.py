@@ -1,0 +1,47 @@
+"""A tqdm bar that listens to a job's events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.contract.errors import MissingDependencyError
+from embedbridge.contract.events import BatchFinished, Event, JobFinished, JobStarted
+from embedbridge.contract.hooks import hookimpl
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+class TqdmProgress:
+    """One bar per job, counting the caller's inputs.
+
+    Args:
+        description: What stands in front of the bar.
+        options: Further arguments of `tqdm`, for example `file=`.
+
+    Raises:
+        MissingDependencyError: tqdm is not installed.
+    """
+
+    def __init__(self, description: str = "Generating embeddings", **options: Any) -> None:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError as error:
+            raise MissingDependencyError(
+                "A progress bar takes tqdm.", hint="pip install 'embedbridge-core[progress]'"
+            ) from error
+        self._new_bar = lambda total: tqdm(total=total, desc=description, **options)
+        self._bars: dict[int, tqdm[Any]] = {}
+
+    @hookimpl
+    def embedbridge_event(self, event: Event) -> None:
+        """Open, move or close the bar of the event's job."""
+        if isinstance(event, JobStarted):
+            self._bars[event.job] = self._new_bar(event.inputs)
+        elif isinstance(event, BatchFinished):
+            self._bars[event.job].update(event.inputs)
+        elif isinstance(event, JobFinished):
+            bar = self._bars.pop(event.job)
+            if event.error is None and bar.total is not None:
+                bar.update(bar.total - bar.n)  # what the cache answered, and what is zero
+            bar.close()

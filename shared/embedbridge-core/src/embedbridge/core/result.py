@@ -1,0 +1,66 @@
+"""What a job gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from embedbridge.contract.batch import Usage, Vectors
+    from embedbridge.contract.errors import EmbedBridgeError
+    from embedbridge.contract.vocabulary import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EmbeddingResult:
+    """The vectors of a job, in the order of its inputs, and how they came to be.
+
+    Indexing gives the vector of one input, or raises its error.
+    """
+
+    vectors: Vectors
+    """Shape (n, dimensions), float32. Rows of inputs that have an error are NaN."""
+    truncated: NDArray[np.bool_]
+    """Shape (n,): which inputs were cut because they are too long."""
+    errors: Mapping[int, EmbedBridgeError] = field(default_factory=dict)
+    """By position, what could not be embedded; empty unless `errors="collect"`."""
+    usage: Usage
+    """What the job cost."""
+    cached: int = 0
+    """How many of its different inputs the cache answered."""
+    requests: int = 0
+    """Calls made to the model, retries included."""
+    role: Role
+    """Query or document."""
+    space: str
+    """Which vectors these may be compared with."""
+    fingerprint: str
+    """Exactly how they were made."""
+
+    @property
+    def ok(self) -> NDArray[np.bool_]:
+        """Shape (n,): which inputs have a vector."""
+        good = np.ones(len(self.vectors), dtype=np.bool_)
+        good[list(self.errors)] = False
+        return good
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, index: int) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self.vectors[index]
+        place = range(len(self))[index]
+        if place in self.errors:
+            raise self.errors[place]
+        return vector
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return (self[index] for index in range(len(self)))
+
+    def tolist(self) -> list[list[float]]:
+        """The vectors as lists, the way frameworks want them; ten times the memory."""
+        return self.vectors.tolist()  # type: ignore[no-any-return]

@@ -1,0 +1,36 @@
+"""How the engine behaves, whatever the model: constructor over environment over defaults."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of an `Embedder`. None of them changes a vector.
+
+    Each can be set by an environment variable: `EMBEDBRIDGE_BATCH_SIZE=8`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="EMBEDBRIDGE_", frozen=True, extra="forbid")
+
+    batch_size: int | None = Field(default=None, gt=0)
+    """Inputs per call to the model at most; `None` leaves it to the model's limits."""
+    max_concurrency: int = Field(default=8, gt=0)
+    """Requests of this embedder in flight at once, for remote models."""
+    max_attempts: int = Field(default=3, gt=0)
+    """Requests per batch at most, retries included, for remote models."""
+    deadline: float = Field(default=120.0, gt=0)
+    """Seconds for one batch with all its retries, for remote models."""
+    errors: Literal["raise", "collect"] = "raise"
+    """Give up the job at the first error, or embed the rest and report per input."""
+    on_too_long: Literal["truncate", "error"] = "truncate"
+    """What to do with a text of too many tokens; truncation is reported per input."""
+    on_empty: Literal["error", "zero"] = "error"
+    """What an empty or white-space text is: an error, or a vector of zeros."""
+    window: int = Field(default=4096, gt=0)
+    """Inputs that `embed_iter` holds at once."""
+    show_progress: bool = False
+    """Whether to show a progress bar (takes tqdm)."""

@@ -1,0 +1,195 @@
+"""Vectors in files that know what they are: safetensors with space, fingerprint and a checksum.
+
+Also reads and writes LlamaIndex's one-vector text files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedbridge.contract.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    MissingDependencyError,
+    SpaceMismatchError,
+)
+
+if TYPE_CHECKING:
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.core.embedder import Embedder
+    from embedbridge.core.result import EmbeddingResult
+
+TENSOR = "vectors"
+FORMAT = "embedbridge-vectors-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredVectors:
+    """What a file of vectors holds."""
+
+    vectors: Vectors
+    """Shape (n, dimensions), float32."""
+    space: str
+    """Which vectors they may be compared with."""
+    fingerprint: str
+    """Exactly how they were made."""
+    ids: list[str] | None
+    """A name per vector, if some were saved."""
+
+
+def save_vectors(
+    path: str | os.PathLike[str],
+    vectors: EmbeddingResult | StoredVectors | Vectors,
+    *,
+    embedder: Embedder | None = None,
+    ids: Sequence[str] | None = None,
+) -> None:
+    """Write vectors to a safetensors file; the file appears whole or not at all.
+
+    Args:
+        path: The file, replaced if it exists.
+        vectors: What `Embedder.embed` or `load_vectors` returned, or an array of shape (n, d).
+        embedder: Who made the vectors; needed for a plain array, which does not know.
+        ids: A name per vector.
+
+    Raises:
+        InvalidInputError: Shape or number of names is wrong, or some vectors are missing.
+        SpaceMismatchError: An array's embedder has another width.
+        MissingDependencyError: safetensors is not installed.
+    """
+    source: Any = embedder if isinstance(vectors, np.ndarray) else vectors
+    if source is None:
+        raise InvalidInputError(
+            "A plain array does not know its space.",
+            hint="Pass embedder=, or save the result of Embedder.embed.",
+        )
+    array = np.ascontiguousarray(getattr(vectors, "vectors", vectors), dtype=np.float32)
+    if array.ndim != 2:
+        raise InvalidInputError(f"Vectors have shape (n, dimensions), not {array.shape}.")
+    if not np.isfinite(array).all():
+        bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise InvalidInputError(
+            "The vector is not finite.", index=bad, hint="Leave out the inputs that have errors."
+        )
+    if ids is not None and len(ids) != len(array):
+        raise InvalidInputError(f"{len(array)} vectors have {len(ids)} ids.")
+    dimensions = embedder.dimensions if embedder is not None else None
+    if dimensions is not None and array.shape[1] != dimensions:
+        raise SpaceMismatchError(
+            f"Vectors of {array.shape[1]} dimensions are not of space {source.space!r}, "
+            f"which has {dimensions}."
+        )
+    metadata = {
+        "format": FORMAT,
+        "space": source.space,
+        "fingerprint": source.fingerprint,
+        "sha256": _checksum(array),
+    }
+    if ids is not None:
+        metadata["ids"] = json.dumps(list(ids))
+    _write_whole(Path(path), _safetensors("safetensors.numpy").save({TENSOR: array}, metadata))
+
+
+def load_vectors(
+    path: str | os.PathLike[str], *, embedder: Embedder | str | None = None
+) -> StoredVectors:
+    """Read vectors, and refuse those of another space.
+
+    Args:
+        path: A file that `save_vectors` wrote.
+        embedder: What the vectors are to be compared with: an embedder or a space's name.
+
+    Raises:
+        SpaceMismatchError: They are of another space than the embedder's.
+        ConfigurationError: The file is damaged, or no file of ours.
+        FileNotFoundError: There is no such file.
+        MissingDependencyError: safetensors is not installed.
+    """
+    safetensors = _safetensors("safetensors")
+    if not Path(path).exists():
+        raise FileNotFoundError(f"No file of vectors at {os.fspath(path)!r}.")
+    try:
+        with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            array: NDArray[np.float32] = file.get_tensor(TENSOR)
+        space, fingerprint, checksum = (metadata[k] for k in ("space", "fingerprint", "sha256"))
+        ids = json.loads(metadata["ids"]) if "ids" in metadata else None
+    except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            f"{os.fspath(path)!r} is damaged or was not written by save_vectors: "
+            f"{type(error).__name__}."
+        ) from error
+    if checksum != _checksum(array):
+        raise ConfigurationError(
+            f"{os.fspath(path)!r} is damaged: its vectors do not have their checksum.",
+            hint="Restore it from a copy, or embed again.",
+        )
+    stored = StoredVectors(vectors=array, space=space, fingerprint=fingerprint, ids=ids)
+    if isinstance(embedder, str) and embedder != space:
+        raise SpaceMismatchError(f"The vectors are of space {space!r}, not {embedder!r}.")
+    if embedder is not None and not isinstance(embedder, str):
+        embedder.check_compatible(stored)
+    return stored
+
+
+def save_embedding(embedding: Sequence[float] | Vectors, file_path: str) -> None:
+    """Write one vector as LlamaIndex's text file: numbers with commas between them."""
+    numbers = np.asarray(embedding).tolist()
+    _write_whole(Path(file_path), ",".join(map(str, numbers)).encode())
+
+
+def load_embedding(file_path: str) -> list[float]:
+    """Read the first vector of a LlamaIndex text file.
+
+    Raises:
+        InvalidInputError: The file holds no vector.
+    """
+    with Path(file_path).open(encoding="utf-8") as lines:
+        first = next(lines, "").strip()
+    try:
+        return [float(number) for number in first.split(",")]
+    except ValueError as error:
+        raise InvalidInputError(
+            f"No embedding in the first line of {file_path!r}.",
+            hint="It holds numbers with commas between them.",
+        ) from error
+
+
+def _checksum(array: Vectors) -> str:
+    shape = ",".join(map(str, array.shape)).encode()
+    return hashlib.sha256(shape + b"\0" + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _safetensors(module: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Files of vectors take safetensors.", hint="pip install 'embedbridge-core[storage]'"
+        ) from error
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write beside the file, then move into place: a crash leaves the old file or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,76 @@
+"""How many tokens a text has: counted by the model where it can, else a safe estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from embedbridge.contract.model import EmbeddingModel
+
+SPECIAL_TOKENS = 4
+"""Tokens that a model may put around a text, at most."""
+ASCII_CHARACTERS_PER_TOKEN = 2
+"""English has four to five; digits, code and base64 have two to three."""
+TOKENS_PER_OTHER_CHARACTER = 2
+"""Common scripts have at most one and a half; rare characters cost up to four bytes each."""
+
+
+class TokenCounts:
+    """Tokens of the texts of one job, each counted when it is first asked for.
+
+    Args:
+        model: Who counts.
+        texts: The rendered texts; an image or a mixed input stands as an empty text.
+    """
+
+    def __init__(self, model: EmbeddingModel, texts: Sequence[str]) -> None:
+        self._model = model
+        self.texts = texts
+        """The rendered texts, by place."""
+        self._counts: NDArray[np.int64] = np.full(len(texts), -1, dtype=np.int64)
+        self.estimated = False
+        """Whether some counts are estimates."""
+
+    def of(self, wanted: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Tokens of the texts at these places."""
+        missing = wanted[self._counts[wanted] < 0]
+        if len(missing):
+            self._counts[missing] = self._count([self.texts[i] for i in missing])
+        return self._counts[wanted]
+
+    def _count(self, texts: Sequence[str]) -> Sequence[int] | NDArray[np.int64]:
+        counted = self._model.count_tokens(texts)
+        if counted is not None:
+            return counted
+        self.estimated = True
+        return estimate_tokens(texts)
+
+    def count_one(self, text: str) -> int:
+        """Tokens of a text that is not among those of the job, such as a shortened one."""
+        return int(self._count([text])[0])
+
+    def possibly_over(self, limit: int) -> NDArray[np.intp]:
+        """Places of the texts that could have more tokens than this, found without counting.
+
+        A token covers at least one byte, and a character has at most four.
+        """
+        sizes = np.fromiter(map(len, self.texts), np.int64, len(self.texts))
+        ascii_ = np.fromiter(map(str.isascii, self.texts), np.bool_, len(self.texts))
+        most = np.where(ascii_, sizes, 4 * sizes) + SPECIAL_TOKENS
+        return np.flatnonzero(most > limit)
+
+
+def estimate_tokens(texts: Sequence[str]) -> NDArray[np.int64]:
+    """Tokens without a tokenizer, rather too many than too few."""
+    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    counts = sizes // ASCII_CHARACTERS_PER_TOKEN
+    for index in np.flatnonzero(~np.fromiter(map(str.isascii, texts), np.bool_, len(texts))):
+        text = texts[index]
+        ascii_ = len(text.encode("ascii", "ignore"))
+        other = len(text) - ascii_
+        counts[index] = ascii_ // ASCII_CHARACTERS_PER_TOKEN + TOKENS_PER_OTHER_CHARACTER * other
+    return counts + SPECIAL_TOKENS

@@ -1,0 +1,1 @@
+"""What provider authors test with."""

@@ -1,0 +1,14 @@
+"""Announces the provider `fake`; no SDK and no NumPy is imported here."""
+
+from embedbridge.contract.hooks import ProviderSpec, hookimpl
+
+
+@hookimpl
+def embedbridge_provider() -> ProviderSpec:
+    """Instant models for tests."""
+    return ProviderSpec(
+        name="fake",
+        factory="embedbridge.testing.fakes:FakeModel",
+        default_model="small",
+        summary="Instant, deterministic models for tests; no meaning in their vectors.",
+    )
