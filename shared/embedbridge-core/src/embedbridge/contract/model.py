@@ -75,9 +75,7 @@ class EmbeddingModel(ABC):
 
     def prompt(self, role: Role, task: Task | None = None) -> str:
         """The text that goes in front of every input: the user's, else the card's, else none."""
-        chosen = (
-            self.options.query_prompt if role == "query" else self.options.document_prompt
-        )
+        chosen = self.options.query_prompt if role == "query" else self.options.document_prompt
         if chosen is not None:
             return chosen
         prompts: Mapping[str, str] = self.card.prompts

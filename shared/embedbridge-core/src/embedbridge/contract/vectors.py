@@ -23,8 +23,9 @@ def normalize(vectors: ArrayLike) -> Vectors:
         vectors: Shape (d,) or (n, d).
     """
     array = np.asarray(vectors, dtype=np.float32)
-    length = np.linalg.norm(array, axis=-1, keepdims=True)
-    return array / np.where(length == 0, 1, length)  # type: ignore[no-any-return]
+    length: Vectors = np.linalg.norm(array, axis=-1, keepdims=True)
+    length[length == 0] = 1
+    return array / length
 
 
 def truncate_dimensions(vectors: ArrayLike, dimensions: int) -> Vectors:
@@ -87,7 +88,8 @@ def quantize(
     steps = (highest - lowest) / BUCKETS
     steps = np.where(steps == 0, 1, steps)
     bucket = np.clip(np.floor((array - lowest) / steps), 0, BUCKETS)
-    return (bucket - 128).astype(np.int8)
+    shifted: NDArray[np.int8] = (bucket - 128).astype(np.int8)
+    return shifted
 
 
 def similarity(
@@ -121,7 +123,5 @@ def similarity(
         gaps = left[..., None, :] - right if right.ndim == 2 else left - right
         values = -np.linalg.norm(gaps, axis=-1)
     else:
-        raise InvalidOptionError(
-            f"Unknown metric {metric!r}.", hint="cosine, dot or euclidean."
-        )
+        raise InvalidOptionError(f"Unknown metric {metric!r}.", hint="cosine, dot or euclidean.")
     return float(values) if np.ndim(values) == 0 else values

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -34,7 +35,9 @@ class Coerced:
         return content if self.positions is None else self.positions[content]
 
 
-def coerce(inputs: Iterable[object], card: ModelCard, on_empty: Literal["error", "zero"]) -> Coerced:
+def coerce(
+    inputs: Iterable[object], card: ModelCard, on_empty: Literal["error", "zero"]
+) -> Coerced:
     """Check all inputs before anything is sent.
 
     Raises:
@@ -72,7 +75,7 @@ def refuse_single(inputs: object) -> None:
             hint="Wrap it in a list, or use embed_query.",
         )
     # Bytes would be embedded number by number; sets and mappings have no order to answer in.
-    if isinstance(inputs, bytes | bytearray | memoryview | Mapping | Set) or not isinstance(
+    if isinstance(inputs, bytes | bytearray | memoryview | Mapping | AbstractSet) or not isinstance(
         inputs, Iterable
     ):
         raise InvalidInputError(

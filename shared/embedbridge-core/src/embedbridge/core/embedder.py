@@ -10,7 +10,7 @@ import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from embedbridge.contract.errors import (
     InvalidInputError,
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from embedbridge.core.limit import Limiter
 
 T = TypeVar("T")
+
+Progress: TypeAlias = bool | str | None
+"""Show a progress bar; a `str` is its description, `None` leaves it to the settings."""
 
 
 class Embedder:
@@ -87,7 +90,7 @@ class Embedder:
         *,
         role: Role,
         task: Task | None = None,
-        show_progress: bool | str | None = None,
+        show_progress: Progress = None,
     ) -> EmbeddingResult:
         """Embed texts, images and mixed inputs, with everything that is known about how.
 
@@ -117,7 +120,7 @@ class Embedder:
         *,
         role: Role,
         task: Task | None = None,
-        show_progress: bool | str | None = None,
+        show_progress: Progress = None,
     ) -> EmbeddingResult:
         """The async twin of `embed`; never blocks the event loop."""
         order = await _in_thread(self._order, role, task, show_progress)
@@ -129,13 +132,13 @@ class Embedder:
         return job.scatter()
 
     def embed_documents(
-        self, texts: Iterable[str | Text], *, show_progress: bool | str | None = None
+        self, texts: Iterable[str | Text], *, show_progress: Progress = None
     ) -> Vectors:
         """Vectors of texts that are searched in: float32, shape (n, dimensions)."""
         return self.embed(texts, role="document", show_progress=show_progress).vectors
 
     async def aembed_documents(
-        self, texts: Iterable[str | Text], *, show_progress: bool | str | None = None
+        self, texts: Iterable[str | Text], *, show_progress: Progress = None
     ) -> Vectors:
         """The async twin of `embed_documents`."""
         return (await self.aembed(texts, role="document", show_progress=show_progress)).vectors
@@ -149,13 +152,13 @@ class Embedder:
         return (await self.aembed([text], role="query"))[0]
 
     def embed_queries(
-        self, texts: Iterable[str | Text], *, show_progress: bool | str | None = None
+        self, texts: Iterable[str | Text], *, show_progress: Progress = None
     ) -> Vectors:
         """Vectors of many queries: float32, shape (n, dimensions)."""
         return self.embed(texts, role="query", show_progress=show_progress).vectors
 
     async def aembed_queries(
-        self, texts: Iterable[str | Text], *, show_progress: bool | str | None = None
+        self, texts: Iterable[str | Text], *, show_progress: Progress = None
     ) -> Vectors:
         """The async twin of `embed_queries`."""
         return (await self.aembed(texts, role="query", show_progress=show_progress)).vectors
@@ -165,7 +168,7 @@ class Embedder:
         images: Iterable[Image],
         *,
         role: Role = "document",
-        show_progress: bool | str | None = None,
+        show_progress: Progress = None,
     ) -> Vectors:
         """Vectors of images: float32, shape (n, dimensions)."""
         return self.embed(images, role=role, show_progress=show_progress).vectors
@@ -175,7 +178,7 @@ class Embedder:
         images: Iterable[Image],
         *,
         role: Role = "document",
-        show_progress: bool | str | None = None,
+        show_progress: Progress = None,
     ) -> Vectors:
         """The async twin of `embed_images`."""
         return (await self.aembed(images, role=role, show_progress=show_progress)).vectors
@@ -241,7 +244,7 @@ class Embedder:
     def explain(self, text: str | Text, role: Role, task: Task | None = None) -> Explanation:
         """The exact string that would be sent for a text, its tokens, and whether it is cut."""
         plain = text if isinstance(text, str) else text.text
-        return explain(self._order(role, task, show_progress=False), plain)
+        return explain(self._order(role, task, progress=False), plain)
 
     def check_compatible(self, stored: Any) -> None:
         """Make sure that stored vectors may be compared with new ones.
@@ -276,9 +279,7 @@ class Embedder:
         Example:
             careful = embedder.using(on_too_long="error", cache=MemoryCache())
         """
-        parts = {
-            name: changes.pop(name, getattr(self, name)) for name in ("cache", "limiter")
-        }
+        parts = {name: changes.pop(name, getattr(self, name)) for name in ("cache", "limiter")}
         listeners = changes.pop("listeners", self._announcer.listeners)
         settings = self.settings
         if changes:
@@ -344,14 +345,14 @@ class Embedder:
                     )
         return self._identity
 
-    def _order(self, role: Role, task: Task | None, show_progress: bool | str | None) -> Order:
+    def _order(self, role: Role, task: Task | None, progress: Progress) -> Order:
         if role not in ("query", "document"):
             raise InvalidOptionError(f"Unknown role {role!r}.", hint="'query' or 'document'.")
-        if show_progress is None:
-            show_progress = self.settings.show_progress
+        if progress is None:
+            progress = self.settings.show_progress
         announcer = self._announcer
-        if show_progress:
-            bar = TqdmProgress(show_progress) if isinstance(show_progress, str) else TqdmProgress()
+        if progress:
+            bar = TqdmProgress(progress) if isinstance(progress, str) else TqdmProgress()
             announcer = Announcer([*announcer.listeners, bar])
         card = self.card
         wanted = self.model.options.dimensions
@@ -380,7 +381,9 @@ def _wrong_dimensions(wanted: int, card: ModelCard) -> InvalidOptionError:
     if card.allowed_dimensions is None:
         allowed = f"1 to {card.dimensions}"
     else:
-        allowed = ", ".join(map(str, sorted({*card.allowed_dimensions, card.dimensions or 0} - {0})))
+        allowed = ", ".join(
+            map(str, sorted({*card.allowed_dimensions, card.dimensions or 0} - {0}))
+        )
     return InvalidOptionError(
         f"{card.name} cannot make vectors of {wanted} dimensions.",
         hint=f"It takes: {allowed or 'no choice'}.",

@@ -51,7 +51,9 @@ def explain(order: Order, text: str) -> Explanation:
     tokens = counts.count_one(str(sent))
     limits = order.card.limits
     too_many = limits.max_tokens_per_input is not None and tokens > limits.max_tokens_per_input
-    too_wide = limits.max_chars_per_input is not None and len(str(sent)) > limits.max_chars_per_input
+    too_wide = (
+        limits.max_chars_per_input is not None and len(str(sent)) > limits.max_chars_per_input
+    )
     return Explanation(
         sent=str(sent),
         prompt=prompt,

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from embedbridge.contract.errors import InputTooLongError
 
 if TYPE_CHECKING:
@@ -43,10 +41,9 @@ def find_too_long(counts: TokenCounts, limits: Limits) -> list[TooLong]:
         suspects = counts.possibly_over(limits.max_tokens_per_input)
         if len(suspects):
             tokens = counts.of(suspects)
-            for place in np.flatnonzero(tokens > limits.max_tokens_per_input):
-                found[int(suspects[place])] = TooLong(
-                    int(suspects[place]), int(tokens[place]), limits.max_tokens_per_input
-                )
+            over = tokens > limits.max_tokens_per_input
+            for place, count in zip(suspects[over].tolist(), tokens[over].tolist(), strict=True):
+                found[place] = TooLong(place, count, limits.max_tokens_per_input)
     if limits.max_chars_per_input is not None:
         for place, text in enumerate(counts.texts):
             if len(text) > limits.max_chars_per_input:

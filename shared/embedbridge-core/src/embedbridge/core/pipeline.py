@@ -1,4 +1,4 @@
-"""The whole way of a job, in order:
+"""The whole way of a job, in order.
 
     coerce ► render ► dedupe ► fit ► cache read ► plan
         ► limit ► call, retry ► check ► finish ► cache write
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
+from embedbridge.contract.batch import BatchResult, Usage, Vectors
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, shown
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.cache import cache_key
@@ -80,7 +80,7 @@ def embed_locally(order: Order, inputs: Iterable[object]) -> EmbeddingResult:
                 job.requests += 1
                 answer = driver.call(request)
                 vectors = check(answer, request, order.answered_dimensions)
-                _accept(job, batch, request, answer, vectors, seconds=time.monotonic() - begun)
+                _accept(job, batch, answer, vectors, seconds=time.monotonic() - begun)
             except Exception as failure:  # noqa: BLE001  # every kind is translated there
                 pending.extendleft(_settle(job, batch, failure, seconds=time.monotonic() - begun))
         return job.scatter()
@@ -135,10 +135,10 @@ async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
             (answer, vectors), attempts = await with_retries(call, order.settings)
         seconds = time.monotonic() - begun
         if order.cache is None:
-            _accept(job, batch, request, answer, vectors, seconds=seconds, attempts=attempts)
+            _accept(job, batch, answer, vectors, seconds=seconds, attempts=attempts)
         else:  # a cache may block, and nothing may block the loop
             await asyncio.to_thread(
-                _accept, job, batch, request, answer, vectors, seconds=seconds, attempts=attempts
+                _accept, job, batch, answer, vectors, seconds=seconds, attempts=attempts
             )
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
         pending.extendleft(_settle(job, batch, failure, seconds=time.monotonic() - begun))
@@ -216,9 +216,7 @@ def _plan(job: Job) -> list[Planned]:
     return batches
 
 
-def _by_modality(
-    job: Job, places: NDArray[np.intp]
-) -> Iterable[tuple[Modality, NDArray[np.intp]]]:
+def _by_modality(job: Job, places: NDArray[np.intp]) -> Iterable[tuple[Modality, NDArray[np.intp]]]:
     if not len(places):
         return
     if len(job.order.card.modalities) == 1:
@@ -237,7 +235,6 @@ def _by_modality(
 def _accept(
     job: Job,
     planned: Planned,
-    request: Batch,
     answer: BatchResult,
     vectors: Vectors,
     *,

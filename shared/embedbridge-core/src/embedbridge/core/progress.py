@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from embedbridge.contract.errors import MissingDependencyError
 from embedbridge.contract.events import BatchFinished, Event, JobFinished, JobStarted
 from embedbridge.contract.hooks import hookimpl
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 
 class TqdmProgress:
@@ -30,14 +27,15 @@ class TqdmProgress:
             raise MissingDependencyError(
                 "A progress bar takes tqdm.", hint="pip install 'embedbridge-core[progress]'"
             ) from error
-        self._new_bar = lambda total: tqdm(total=total, desc=description, **options)
-        self._bars: dict[int, tqdm[Any]] = {}
+        self._tqdm: Any = tqdm
+        self._options = {"desc": description, **options}
+        self._bars: dict[int, Any] = {}
 
     @hookimpl
     def embedbridge_event(self, event: Event) -> None:
         """Open, move or close the bar of the event's job."""
         if isinstance(event, JobStarted):
-            self._bars[event.job] = self._new_bar(event.inputs)
+            self._bars[event.job] = self._tqdm(total=event.inputs, **self._options)
         elif isinstance(event, BatchFinished):
             self._bars[event.job].update(event.inputs)
         elif isinstance(event, JobFinished):

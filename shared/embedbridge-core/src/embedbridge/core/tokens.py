@@ -68,8 +68,9 @@ def estimate_tokens(texts: Sequence[str]) -> NDArray[np.int64]:
     """Tokens without a tokenizer, rather too many than too few."""
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
     counts = sizes // ASCII_CHARACTERS_PER_TOKEN
-    for index in np.flatnonzero(~np.fromiter(map(str.isascii, texts), np.bool_, len(texts))):
-        text = texts[index]
+    for index, text in enumerate(texts):
+        if text.isascii():
+            continue
         ascii_ = len(text.encode("ascii", "ignore"))
         other = len(text) - ascii_
         counts[index] = ascii_ // ASCII_CHARACTERS_PER_TOKEN + TOKENS_PER_OTHER_CHARACTER * other

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -19,7 +18,6 @@ from pydantic import Field
 from embedbridge.contract import (
     Batch,
     BatchResult,
-    EmbedBridgeError,
     EmbeddingModel,
     Limits,
     LocalEmbeddingModel,
@@ -29,6 +27,7 @@ from embedbridge.contract import (
     Vectors,
 )
 from embedbridge.contract.inputs import Content, content_digest
+from embedbridge.core import Embedder, Settings
 
 CARDS = (
     ModelCard(
@@ -51,6 +50,7 @@ CARDS = (
         limits=Limits(max_items=16, max_tokens_per_input=512),
     ),
 )
+"""`small` embeds everything and takes the role as a field; `text` takes it as a prompt."""
 
 
 class FakeOptions(ModelOptions):
@@ -58,31 +58,48 @@ class FakeOptions(ModelOptions):
 
     seed: int = 0
     """Another seed is another model: all its vectors differ."""
+    width: int | None = Field(default=None, gt=0)
+    """Dimensions as the model makes them; `None` means what its card says."""
 
 
-def fake_vectors(inputs: Sequence[Content], *, role: str, dimensions: int, seed: int) -> Vectors:
-    """A unit vector for each input, made from its content, its role and the seed alone."""
-    return np.stack([_unit_vector(content, role, dimensions, seed) for content in inputs])
-
-
-class FakeModel(LocalEmbeddingModel):
-    """A local model of texts, images and mixed inputs.
-
-    Example:
-        embedder = Embedder(FakeModel("small"))
-    """
+class _Fake(EmbeddingModel):
+    """What the fakes have in common."""
 
     provider: ClassVar[str] = "fake"
     Options: ClassVar[type[ModelOptions]] = FakeOptions
     cards: ClassVar[Sequence[ModelCard]] = CARDS
     options: FakeOptions
 
+    @property
+    def card(self) -> ModelCard:
+        """The card of the name, with the width that was asked for."""
+        card = super().card
+        width = self.options.width or card.dimensions or CARDS[0].dimensions
+        return replace(card, dimensions=width, normalized=True)
+
+    def make_up(self, batch: Batch) -> BatchResult:
+        """A unit vector for each input, made from its content, its role and the seed alone."""
+        rows = [
+            _unit_vector(content, batch.role, self.card.dimensions or 1, self.options.seed)
+            for content in batch.inputs
+        ]
+        images = sum(not isinstance(content, str) for content in batch.inputs)
+        return BatchResult(vectors=np.stack(rows), usage=Usage(tokens=batch.tokens, images=images))
+
+
+class FakeModel(_Fake, LocalEmbeddingModel):
+    """A local model of texts, images and mixed inputs.
+
+    Example:
+        embedder = Embedder(FakeModel("small", seed=7))
+    """
+
     def embed_batch(self, batch: Batch) -> BatchResult:
         """Make vectors up."""
-        return _answer(self, batch)
+        return self.make_up(batch)
 
 
-class RemoteFakeModel(EmbeddingModel):
+class RemoteFakeModel(_Fake):
     """The same vectors as `FakeModel`, through the driver for remote models.
 
     Args:
@@ -91,36 +108,75 @@ class RemoteFakeModel(EmbeddingModel):
         options: See `FakeOptions`.
     """
 
-    provider: ClassVar[str] = "fake"
-    Options: ClassVar[type[ModelOptions]] = FakeOptions
-    cards: ClassVar[Sequence[ModelCard]] = CARDS
-    options: FakeOptions
-
-    def __init__(self, name: str = "small", *, delay: float = 0.0, **options: object) -> None:
+    def __init__(self, name: str = "small", *, delay: float = 0.0, **options: Any) -> None:
         super().__init__(name, **options)
         self.delay = delay
 
     async def embed_batch(self, batch: Batch) -> BatchResult:
         """Make vectors up after a while."""
-        if self.delay:
-            await asyncio.sleep(self.delay)
-        return _answer(self, batch)
+        await asyncio.sleep(self.delay)
+        return self.make_up(batch)
 
 
-def _answer(model: FakeModel | RemoteFakeModel, batch: Batch) -> BatchResult:
-    width = model.card.dimensions
-    if width is None:
-        width = 8
-    vectors = fake_vectors(
-        batch.inputs, role=batch.role, dimensions=width, seed=model.options.seed
-    )
-    images = sum(not isinstance(content, str) for content in batch.inputs)
-    return BatchResult(vectors=vectors, usage=Usage(tokens=batch.tokens, images=images))
+class RecordingModel(FakeModel):
+    """A `FakeModel` that remembers what it was asked."""
+
+    def __init__(self, name: str = "small", **options: Any) -> None:
+        super().__init__(name, **options)
+        self.batches: list[Batch] = []
+        """Every batch, in the order of the calls."""
+
+    @property
+    def seen(self) -> list[Content]:
+        """Every input of every batch."""
+        return [content for batch in self.batches for content in batch.inputs]
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        """Remember the batch, and make vectors up."""
+        self.batches.append(batch)
+        return super().embed_batch(batch)
+
+
+class FlakyModel(RemoteFakeModel):
+    """A `RemoteFakeModel` that fails first.
+
+    Args:
+        name: Like `FakeModel`'s.
+        failures: Raised one per request, in this order; afterwards all goes well.
+        options: See `FakeOptions`.
+    """
+
+    def __init__(
+        self, name: str = "small", *, failures: Iterable[Exception] = (), **options: Any
+    ) -> None:
+        super().__init__(name, **options)
+        self._failures = list(failures)
+        self.requests = 0
+        """How often it was asked."""
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        """Fail, or make vectors up."""
+        self.requests += 1
+        if self._failures:
+            raise self._failures.pop(0)
+        return await super().embed_batch(batch)
+
+
+def fake_embedder(dimensions: int = 8, *, seed: int = 0, **settings: Any) -> Embedder:
+    """An embedder of texts and images without any model: LlamaIndex's `MockEmbedding`, with seeds.
+
+    Args:
+        dimensions: Width of the vectors.
+        seed: Another seed gives other vectors.
+        settings: Fields of `Settings`.
+    """
+    model = FakeModel("small", seed=seed, width=dimensions)
+    return Embedder(model, settings=Settings(**settings))
 
 
 def _unit_vector(content: Content, role: str, dimensions: int, seed: int) -> Vectors:
     digest = hashlib.sha256(f"{seed}|{role}|".encode() + content_digest(content)).digest()
-    # NumPy's PCG64 stream is the same on every platform and in every process.
+    # PCG64 gives the same stream on every platform and in every process.
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
     vector = generator.standard_normal(dimensions)
     return (vector / np.linalg.norm(vector)).astype(np.float32)

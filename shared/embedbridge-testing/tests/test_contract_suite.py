@@ -1,0 +1,30 @@
+"""The contract suite passes on good models, local and remote."""
+
+import pytest
+
+from embedbridge.core import Embedder
+from embedbridge.testing import EmbeddingModelContract, FakeModel, RemoteFakeModel
+
+
+class TestLocalFake(EmbeddingModelContract):
+    """Text and images, the role as a field of the request."""
+
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return Embedder(FakeModel("small"))
+
+
+class TestRemoteFake(EmbeddingModelContract):
+    """The same through the background loop."""
+
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return Embedder(RemoteFakeModel("small"))
+
+
+class TestFakeWithPrompts(EmbeddingModelContract):
+    """Text only, the role as a prompt."""
+
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return Embedder(FakeModel("text"))
