@@ -123,13 +123,11 @@ def nightly(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks named after `--`, beside the peers; further arguments go to each."""
-    scripts = [arg for arg in session.posargs if arg.endswith(".py")]
-    if not scripts:
-        session.error("name one: nox -s bench -- benchmarks/<script>.py")
+    """Run the benchmarks, or those named after `--`; further arguments go to each."""
+    named = [arg for arg in session.posargs if arg.endswith(".py")]
+    options = [arg for arg in session.posargs if arg not in named]
     install(session, "-r", "requirements-dev.txt")
-    options = [arg for arg in session.posargs if arg not in scripts]
-    for script in scripts:
+    for script in named or sorted(map(str, Path("benchmarks").glob("[!_]*.py"))):
         session.run("python", script, *options, env={"HF_HUB_OFFLINE": "1"})
 
 
