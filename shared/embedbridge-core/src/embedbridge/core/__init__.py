@@ -10,6 +10,8 @@ from embedbridge.contract.lazy import lazy_exports
 if TYPE_CHECKING:
     from embedbridge.core.cache import MemoryCache as MemoryCache
     from embedbridge.core.cache import VectorCache as VectorCache
+    from embedbridge.core.disk_cache import CacheInfo as CacheInfo
+    from embedbridge.core.disk_cache import DiskCache as DiskCache
     from embedbridge.core.embedder import Embedder as Embedder
     from embedbridge.core.explain import Explanation as Explanation
     from embedbridge.core.limit import Limiter as Limiter
@@ -30,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "cache": ["MemoryCache", "VectorCache"],
+        "disk_cache": ["CacheInfo", "DiskCache"],
         "embedder": ["Embedder"],
         "explain": ["Explanation"],
         "limit": ["Limiter"],

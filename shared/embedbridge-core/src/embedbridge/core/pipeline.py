@@ -184,15 +184,19 @@ def _read_cache(job: Job) -> None:
     except Exception as error:  # noqa: BLE001  # any store, any failure
         _warn_about_cache("read", error)
         return
-    width = order.final_dimensions
-    for place, key in enumerate(job.keys):
-        vector = known.get(key)
-        if vector is None or vector.ndim != 1 or (width is not None and len(vector) != width):
-            continue
-        width = len(vector)
-        job.store(np.array([place], dtype=np.intp), vector[None])
-        job.hits[place] = True
-    job.cached = int(job.hits.sum())
+    width = order.final_dimensions or next((len(vector) for vector in known.values()), 0)
+    places = [
+        place
+        for place, key in enumerate(job.keys)
+        if key in known and known[key].shape == (width,)  # a store of strangers may hold anything
+    ]
+    if places:
+        vectors = np.stack([known[job.keys[place]] for place in places])
+        sound = np.isfinite(vectors).all(axis=1)
+        hits = np.array(places, dtype=np.intp)[sound]
+        job.store(hits, vectors[sound])
+        job.hits[hits] = True
+        job.cached = len(hits)
 
 
 def _plan(job: Job) -> list[Planned]:
