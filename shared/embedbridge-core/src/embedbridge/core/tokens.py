@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from embedbridge.core.estimate import SPECIAL_TOKENS, estimate_tokens
+
 if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
-
-SPECIAL_TOKENS = 4
-"""Tokens that a model may put around a text, at most."""
-ASCII_CHARACTERS_PER_TOKEN = 2
-"""English has four to five; digits, code and base64 have two to three."""
-TOKENS_PER_OTHER_CHARACTER = 2
-"""Common scripts have at most one and a half; rare characters cost up to four bytes each."""
 
 
 class TokenCounts:
@@ -56,22 +51,9 @@ class TokenCounts:
     def possibly_over(self, limit: int) -> NDArray[np.intp]:
         """Places of the texts that could have more tokens than this, found without counting.
 
-        A token covers at least one byte, and a character has at most four.
+        A token covers at least one byte, and a character has at most four of them.
         """
         sizes = np.fromiter(map(len, self.texts), np.int64, len(self.texts))
         ascii_ = np.fromiter(map(str.isascii, self.texts), np.bool_, len(self.texts))
         most = np.where(ascii_, sizes, 4 * sizes) + SPECIAL_TOKENS
         return np.flatnonzero(most > limit)
-
-
-def estimate_tokens(texts: Sequence[str]) -> NDArray[np.int64]:
-    """Tokens without a tokenizer, rather too many than too few."""
-    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
-    counts = sizes // ASCII_CHARACTERS_PER_TOKEN
-    for index, text in enumerate(texts):
-        if text.isascii():
-            continue
-        ascii_ = len(text.encode("ascii", "ignore"))
-        other = len(text) - ascii_
-        counts[index] = ascii_ // ASCII_CHARACTERS_PER_TOKEN + TOKENS_PER_OTHER_CHARACTER * other
-    return counts + SPECIAL_TOKENS
