@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.errors import QuotaExhaustedError as QuotaExhaustedError
     from embedbridge.contract.errors import RateLimitedError as RateLimitedError
     from embedbridge.contract.errors import RequestTimeoutError as RequestTimeoutError
+    from embedbridge.contract.errors import RequestTooLargeError as RequestTooLargeError
     from embedbridge.contract.errors import SpaceMismatchError as SpaceMismatchError
     from embedbridge.contract.errors import UnknownModelError as UnknownModelError
     from embedbridge.contract.errors import UnknownProviderError as UnknownProviderError
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from embedbridge.contract.hooks import ENTRY_POINT_GROUP as ENTRY_POINT_GROUP
     from embedbridge.contract.hooks import ProviderSpec as ProviderSpec
     from embedbridge.contract.hooks import hookimpl as hookimpl
+    from embedbridge.contract.http import retry_after as retry_after
+    from embedbridge.contract.http import status_error as status_error
     from embedbridge.contract.inputs import Image as Image
     from embedbridge.contract.inputs import Mixed as Mixed
     from embedbridge.contract.inputs import Text as Text
@@ -74,6 +77,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "QuotaExhaustedError",
             "RateLimitedError",
             "RequestTimeoutError",
+            "RequestTooLargeError",
             "SpaceMismatchError",
             "UnknownModelError",
             "UnknownProviderError",
@@ -81,6 +85,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         ],
         "events": ["BatchFinished", "Event", "JobFinished", "JobStarted"],
         "hooks": ["CONTRACT_VERSION", "ENTRY_POINT_GROUP", "ProviderSpec", "hookimpl"],
+        "http": ["retry_after", "status_error"],
         "inputs": ["Image", "Mixed", "Text"],
         "model": ["EmbeddingModel", "LocalEmbeddingModel"],
         "options": ["ModelOptions"],

@@ -12,6 +12,8 @@
     ├── ProviderUnavailableError          retryable: the server or the way to it fails
     ├── RequestTimeoutError               retryable (TimeoutError)
     ├── InvalidResponseError              retryable: the answer is not what was asked for
+    ├── RequestTooLargeError(limit)       the engine halves the batch; callers see it only if it
+    │                                     cannot be halved any more
     ├── InvalidInputError(index)          (ValueError)
     │   ├── InputTooLongError
     │   ├── UnsupportedModalityError
@@ -152,6 +154,33 @@ class InvalidResponseError(EmbedBridgeError):
     """The model answered something that is not one finite vector per input, in order."""
 
     retryable = True
+
+
+class RequestTooLargeError(EmbedBridgeError):
+    """One request holds more than the server takes; a smaller one may succeed.
+
+    Args:
+        message: What the server said.
+        limit: What there was too much of: `"items"`, `"tokens"` or `"bytes"`; `None` if it is
+            not known.
+        hint: What to do now.
+        provider: Name of the provider.
+        model: Name of the model.
+        attempts: How many times the call was tried.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        limit: str | None = None,
+        hint: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        attempts: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, provider=provider, model=model, attempts=attempts)
+        self.limit = limit
 
 
 class InvalidInputError(EmbedBridgeError, ValueError):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from embedbridge.core.embedder import Embedder as Embedder
     from embedbridge.core.explain import Explanation as Explanation
     from embedbridge.core.limit import Limiter as Limiter
+    from embedbridge.core.limit import RateLimiter as RateLimiter
     from embedbridge.core.load import load_embedder as load_embedder
     from embedbridge.core.progress import TqdmProgress as TqdmProgress
     from embedbridge.core.registry import ProviderInfo as ProviderInfo
@@ -35,7 +36,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "disk_cache": ["CacheInfo", "DiskCache"],
         "embedder": ["Embedder"],
         "explain": ["Explanation"],
-        "limit": ["Limiter"],
+        "limit": ["Limiter", "RateLimiter"],
         "load": ["load_embedder"],
         "progress": ["TqdmProgress"],
         "registry": ["ProviderInfo", "Registry", "list_providers"],
