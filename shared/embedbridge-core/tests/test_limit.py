@@ -22,9 +22,7 @@ class Clock:
 @given(
     requests=st.none() | st.integers(1, 6),
     budget=st.none() | st.integers(1, 50),
-    arrivals=st.lists(
-        st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=30
-    ),
+    arrivals=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=30),
 )
 def test_no_minute_holds_more_than_allowed(
     requests: int | None, budget: int | None, arrivals: list[tuple[int, int]]

@@ -24,7 +24,8 @@ Every error says what happened, where, and what to do next. All of them pickle, 
 worker processes. None of them ever holds a key, a header or a whole input.
 """
 
-from typing import ClassVar, Self
+import time
+from typing import Any, ClassVar, Self
 
 MAX_SHOWN = 80
 """Characters of a caller's value that a message shows at most."""
@@ -67,6 +68,8 @@ class EmbedBridgeError(Exception):
         self.provider = provider
         self.model = model
         self.attempts = attempts
+        self.partial: Any = None
+        """The `EmbeddingResult` of a job that was given up: what had its vector by then."""
 
     def locate(self, *, provider: str, model: str, attempts: int | None = None) -> Self:
         """Fill in where it happened, unless that is known already."""
@@ -132,6 +135,8 @@ class RateLimitedError(EmbedBridgeError):
     ) -> None:
         super().__init__(message, hint=hint, provider=provider, model=model, attempts=attempts)
         self.retry_after = retry_after
+        self.retry_at = None if retry_after is None else time.time() + retry_after
+        """Seconds since the epoch at which the server will take requests again."""
 
 
 class QuotaExhaustedError(EmbedBridgeError):

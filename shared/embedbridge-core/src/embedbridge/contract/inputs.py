@@ -56,6 +56,11 @@ class Image:
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview) -> Image:
         """An encoded image: the bytes of a PNG, JPEG, … file."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise InvalidImageError(
+                f"Expected bytes, got {type(data).__name__}.",
+                hint="Use from_path, from_base64 or from_pil for other sources.",
+            )
         if not data:
             raise InvalidImageError("The image has 0 bytes.", hint="Pass the bytes of a file.")
         return cls("bytes", bytes(data))
@@ -158,10 +163,22 @@ class Image:
         raise InvalidImageError("Decoded pixels have no encoded bytes.", source=self.described)
 
     def digest(self) -> bytes:
-        """SHA-256 of the content: the encoded bytes, or the pixels with their size and mode."""
+        """SHA-256 of the content: the encoded bytes, or the pixels with their size and mode.
+
+        Raises:
+            InvalidImageError: The file cannot be read, or the pixels cannot be decoded.
+        """
         if self.kind == "pil":
-            head = f"pixels:{self.source.mode}:{self.source.size}"
-            return hashlib.sha256(head.encode() + b"\0" + self.source.tobytes()).digest()
+            try:
+                pixels = self.source.tobytes()  # Pillow decodes a file only now
+            except OSError as error:
+                raise InvalidImageError(
+                    f"The image cannot be decoded: {shown(str(error))}.",
+                    source=self.described,
+                    hint="Check that its file is complete.",
+                ) from error
+            head = f"pixels:{self.source.mode}:{self.source.size}:{_colours(self.source)}"
+            return hashlib.sha256(head.encode() + b"\0" + pixels).digest()
         if self.kind == "array":
             head = f"pixels:{self.source.dtype}:{self.source.shape}"
             return hashlib.sha256(head.encode() + b"\0" + self.source.tobytes()).digest()
@@ -190,6 +207,12 @@ class Image:
 
     def __repr__(self) -> str:
         return f"Image({self.described})"
+
+
+def _colours(image: PIL.Image.Image) -> str:
+    """What the pixels' numbers stand for: the palette, and the colour that is transparent."""
+    palette = image.getpalette() if image.mode in ("P", "PA") else None
+    return f"{palette}:{image.info.get('transparency')!r}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ removes duplicates or checks answers: the engine does.
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from embedbridge.contract.card import ModelCard
@@ -17,6 +18,9 @@ from embedbridge.contract.options import ModelOptions, parse_options
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Batch, BatchResult
     from embedbridge.contract.vocabulary import Role, Task
+
+
+_numbers = itertools.count()
 
 
 class EmbeddingModel(ABC):
@@ -48,6 +52,7 @@ class EmbeddingModel(ABC):
 
     def __init__(self, name: str, **options: Any) -> None:
         self.name = name
+        self._number = next(_numbers)
         owner = f"Model '{self.provider}:{name}'"
         self.options = parse_options(self.Options, options, owner=owner)
 
@@ -72,6 +77,15 @@ class EmbeddingModel(ABC):
         Raises:
             EmbedBridgeError: Translated from whatever the vendor's library raises.
         """
+
+    @property
+    def endpoint(self) -> Hashable:
+        """What shares one set of limits: the server and the account behind it.
+
+        Two models with the same endpoint wait for the same slots and share requests in flight.
+        The default is this object alone. Never the credential itself: a digest of it.
+        """
+        return (self.provider, self._number)
 
     def prompt(self, role: Role, task: Task | None = None) -> str:
         """The text that goes in front of every input: the user's, else the card's, else none."""

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
 
 from embedbridge.contract.errors import InvalidOptionError
 
@@ -14,8 +14,9 @@ from embedbridge.contract.errors import InvalidOptionError
 class ModelOptions(BaseModel):
     """The options of every model. A provider adds its own in a subclass.
 
-    Secrets are `SecretStr` fields; they and all fields with `exclude=True` stay out of
-    configurations, pickles and fingerprints.
+    Secrets are `SecretStr` (or `SecretBytes`). A field that holds one, also inside a list or a
+    mapping, and every field with `exclude=True` stays out of configurations, pickles and
+    fingerprints.
     """
 
     model_config = ConfigDict(
@@ -46,9 +47,7 @@ class ModelOptions(BaseModel):
         """The options that were set, without secrets: enough to make the model again."""
         dumped = self.model_dump(exclude_unset=True)
         return {
-            name: value
-            for name, value in dumped.items()
-            if not isinstance(getattr(self, name), SecretStr)
+            name: value for name, value in dumped.items() if not _holds_secret(getattr(self, name))
         }
 
     def identity(self) -> dict[str, Any]:
@@ -57,8 +56,25 @@ class ModelOptions(BaseModel):
         return {
             name: value
             for name, value in dumped.items()
-            if name not in self.not_in_identity and not isinstance(getattr(self, name), SecretStr)
+            if name not in self.not_in_identity and not _holds_secret(getattr(self, name))
         }
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restore, (type(self), self.public()))  # without secrets, like the model itself
+
+
+def _holds_secret(value: object) -> bool:
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple | set | frozenset):
+        return isinstance(value, SecretStr | SecretBytes)
+    return any(map(_holds_secret, value))
+
+
+def _restore(kind: type[ModelOptions], values: dict[str, Any]) -> ModelOptions:
+    return kind(**values)
 
 
 OptionsT = TypeVar("OptionsT", bound=BaseModel)

@@ -80,24 +80,21 @@ class _Operations:
             seen = self.cast(mask, "bool")
         if count == 0:
             return tokens.sum(1)  # no tokens: zeros of the right shape
-        weights = self.cast(seen, "like tokens")[:, :, None]
+        # Chosen, not multiplied: attention may leave NaN where a token is hidden.
+        shown = self.library.where(seen[:, :, None], tokens, 0)
         if pooling is Pooling.MEAN:
-            return (tokens * weights).sum(1) / weights.sum(1).clip(1e-9)
+            return shown.sum(1) / self.cast(seen.sum(1), "like tokens").clip(1)[:, None]
         if pooling is Pooling.MAX:
             lowest = self.library.finfo(tokens.dtype).min
             hidden = self.library.where(seen[:, :, None], tokens, lowest)
             highest = hidden.max(1)
             highest = getattr(highest, "values", highest)  # torch also returns the indices
-            return self.library.where(seen.any(1)[:, None], highest, self._zero(tokens))
+            return self.library.where(seen.any(1)[:, None], highest, 0)
         numbers = self.cast(seen, "int")
         first = numbers.argmax(1)
         last = count - 1 - self.library.flip(numbers, (1,)).argmax(1)
         chosen = first if pooling is Pooling.CLS else last
-        rows = self.library.arange(tokens.shape[0])
-        return tokens[rows, chosen] * weights[rows, chosen]
-
-    def _zero(self, tokens: Any) -> Any:
-        return self.library.zeros_like(tokens[:, 0])
+        return shown[self.library.arange(tokens.shape[0]), chosen]
 
 
 def _numpy_array(tokens: Any) -> _Operations:

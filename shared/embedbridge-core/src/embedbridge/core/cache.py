@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Protocol
 
+from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.inputs import Content, content_digest
 
 if TYPE_CHECKING:
@@ -53,6 +55,26 @@ class MemoryCache:
 
     def __len__(self) -> int:
         return len(self._vectors)
+
+
+def as_cache(value: object) -> VectorCache | None:
+    """What users write for a cache: nothing, `True`, a path, or a cache of their own.
+
+    Raises:
+        InvalidOptionError: It is none of these.
+    """
+    if value is None or value is False:
+        return None
+    if value is True or isinstance(value, str | PathLike):
+        from embedbridge.core.disk_cache import DiskCache, default_path
+
+        return DiskCache(default_path() if value is True else value)
+    if hasattr(value, "get_many") and hasattr(value, "put_many"):
+        return value
+    raise InvalidOptionError(
+        f"{type(value).__name__} is no cache.",
+        hint="Pass True, a path, or an object with get_many and put_many.",
+    )
 
 
 def cache_key(fingerprint: str, role: Role, task: Task | None, content: Content) -> str:

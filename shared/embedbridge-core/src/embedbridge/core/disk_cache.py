@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 import warnings
@@ -24,6 +25,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FILE_NAME = "vectors.sqlite"
 SCHEMA_VERSION = 1
 PAGE_BYTES = 16384
 """Rows of one to six kilobytes fill such pages well; SQLite's 4 KB spill them to overflow pages."""
@@ -64,6 +66,23 @@ class CacheInfo:
     """How much of the file is in use."""
     max_bytes: int
     """Bytes of vectors at which it begins to forget."""
+
+
+def default_path() -> Path:
+    """Where the cache lives unless a path is given: `EMBEDBRIDGE_CACHE_DIR`, else the user's own.
+
+    Never a folder that others may write to.
+    """
+    chosen = os.environ.get("EMBEDBRIDGE_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser() / FILE_NAME
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "embedbridge" / FILE_NAME
 
 
 class DiskCache:

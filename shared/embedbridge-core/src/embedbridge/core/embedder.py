@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
@@ -21,6 +22,7 @@ from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.contract.options import parse_options
 from embedbridge.core import identity, pipeline
 from embedbridge.core.announce import Announcer
+from embedbridge.core.cache import as_cache
 from embedbridge.core.coerce import refuse_single
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.job import Order
@@ -60,7 +62,7 @@ class Embedder:
     Args:
         model: The model.
         settings: How the engine behaves; from the environment if left out.
-        cache: Where vectors are kept.
+        cache: Where vectors are kept: `True` for the user's own file, a path, or a cache object.
         limiter: How fast requests may go out.
         listeners: Who hears the events, see `embedbridge.contract.hooks`.
     """
@@ -70,13 +72,13 @@ class Embedder:
         model: EmbeddingModel,
         *,
         settings: Settings | None = None,
-        cache: VectorCache | None = None,
+        cache: VectorCache | str | PathLike[str] | bool | None = None,
         limiter: Limiter | None = None,
         listeners: Iterable[object] = (),
     ) -> None:
         self.model = model
         self.settings = settings or Settings()
-        self.cache = cache
+        self.cache = as_cache(cache)
         self.limiter = limiter
         self._announcer = Announcer(listeners)
         self._identity: tuple[str, str] | None = None

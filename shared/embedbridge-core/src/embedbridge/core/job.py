@@ -78,6 +78,8 @@ class Job:
     """The cache key of each place, where there is a cache."""
     hits: NDArray[np.bool_] = field(init=False)
     """By place, which the cache answered."""
+    done: NDArray[np.bool_] = field(init=False)
+    """By place, which have their vector."""
     vectors: Vectors | None = None
     """Finished vectors by place; made when the first ones arrive and tell their width."""
     truncated: NDArray[np.bool_] = field(init=False)
@@ -91,6 +93,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.hits = np.zeros(len(self.unique), dtype=np.bool_)
+        self.done = np.zeros(len(self.unique), dtype=np.bool_)
         self.truncated = np.zeros(len(self.unique), dtype=np.bool_)
         self.tokens = TokenCounts(self.order.model, list(map(text_of, self.unique)))
 
@@ -140,6 +143,7 @@ class Job:
                 f"then {vectors.shape[1]}."
             )
         self.vectors[places] = vectors
+        self.done[places] = True
 
     # Events.
 
@@ -227,6 +231,13 @@ class Job:
             space=order.space,
             fingerprint=order.fingerprint,
         )
+
+    def give_up(self, error: BaseException) -> None:
+        """Hand what is finished to the caller with the error: it was paid for."""
+        if isinstance(error, EmbedBridgeError) and self.done.any() and error.partial is None:
+            missing = np.flatnonzero(~self.done).tolist()
+            self.failed.update(dict.fromkeys(missing, error))
+            error.partial = self.scatter()
 
     def _vectors_or_nothing(self) -> Vectors:
         if self.vectors is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import ConfigurationError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def load_embedder(
     model: str | EmbeddingModel,
     *,
-    cache: VectorCache | None = None,
+    cache: VectorCache | str | PathLike[str] | bool | None = None,
     limiter: Limiter | None = None,
     listeners: Iterable[object] = (),
     **options: Any,
@@ -33,7 +34,7 @@ def load_embedder(
 
     Args:
         model: `"provider:model"`, or a model object.
-        cache: Where to keep vectors.
+        cache: Where to keep vectors: `True` for the user's own file, a path, or a cache object.
         limiter: How fast requests may go out.
         listeners: Who hears the events, see `embedbridge.contract.hooks`.
         options: Fields of the model's `Options` and of `Settings`, in one list.

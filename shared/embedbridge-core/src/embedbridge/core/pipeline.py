@@ -16,14 +16,22 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.batch import BatchResult, Usage, Vectors
-from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, shown
+from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
+from embedbridge.contract.errors import (
+    EmbedBridgeError,
+    InputTooLongError,
+    InvalidInputError,
+    RequestTooLargeError,
+    shown,
+)
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core import flights
 from embedbridge.core.cache import cache_key
 from embedbridge.core.check import check
 from embedbridge.core.coerce import coerce, modality_of
@@ -31,6 +39,7 @@ from embedbridge.core.dedupe import dedupe
 from embedbridge.core.finish import finish
 from embedbridge.core.fit import cut, find_too_long
 from embedbridge.core.job import Job, Order, size_of
+from embedbridge.core.learned import learn, with_learned
 from embedbridge.core.local import local_driver
 from embedbridge.core.plan import Planned, plan
 from embedbridge.core.render import render
@@ -40,6 +49,7 @@ from embedbridge.core.slots import slots
 
 if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Modality
+    from embedbridge.core.cache import VectorCache
 
 
 def prepare(order: Order, inputs: Iterable[object]) -> tuple[Job, list[Planned]]:
@@ -56,6 +66,7 @@ def prepare(order: Order, inputs: Iterable[object]) -> tuple[Job, list[Planned]]
     unique, inverse = dedupe(render(coerced.contents, prompt))
     job = Job(order=order, coerced=coerced, prompt=prompt, unique=unique, inverse=inverse)
     _fit(job)
+    _name(job)
     _read_cache(job)
     return job, _plan(job)
 
@@ -80,12 +91,19 @@ def embed_locally(order: Order, inputs: Iterable[object]) -> EmbeddingResult:
                 job.requests += 1
                 answer = driver.call(request)
                 vectors = check(answer, request, order.answered_dimensions)
-                _accept(job, batch, answer, vectors, seconds=time.monotonic() - begun)
+                vectors = finish(vectors, order.card, model.options)
+                if order.cache is not None:
+                    _write_cache(order.cache, [job.keys[p] for p in batch.places], vectors)
+                landed = flights.Landed(
+                    vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=1
+                )
+                _accept(job, batch, landed, seconds=time.monotonic() - begun)
             except Exception as failure:  # noqa: BLE001  # every kind is translated there
                 pending.extendleft(_settle(job, batch, failure, seconds=time.monotonic() - begun))
         return job.scatter()
     except BaseException as failure:
         error = failure
+        job.give_up(failure)
         raise
     finally:
         job.announce_end(error)
@@ -114,14 +132,55 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
     finally:
         job.announce_end(error)
     if error is not None:
+        job.give_up(error)
         raise error
 
 
 async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
-    order = job.order
+    """One batch: what is asked for already is waited for, the rest goes out as one request."""
+    model = job.order.model
     batch = pending.popleft()
+    found = flights.find(model, (job.keys[place] for place in batch.places))
+    mine = batch.only([flight is None for flight in found])
+    own = None
+    if len(mine.places):
+        keys = [job.keys[place] for place in mine.places]
+        own = flights.launch(model, keys, _request(job.order, job.batch(mine), keys, job))
+    for flight in {flight for flight in found if flight is not None}:
+        shared = batch.only([other is flight for other in found])
+        if not await _join_others(job, shared, flight):
+            pending.append(shared)  # their request failed, or was given up: ask ourselves
+    if own is None:
+        return
     begun = time.monotonic()
-    request = job.batch(batch)
+    try:
+        landed = await own.join()
+        _accept(job, mine, landed, seconds=time.monotonic() - begun)
+    except Exception as failure:  # noqa: BLE001  # every kind is translated there
+        pending.extendleft(_settle(job, mine, failure, seconds=time.monotonic() - begun))
+
+
+async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> bool:
+    """Take vectors from a request that another job made; tells whether that went well."""
+    begun = time.monotonic()
+    try:
+        landed = await flight.join()
+    except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
+        return False
+    rows = [flight.rows[job.keys[place]] for place in batch.places]
+    landed = replace(
+        landed,
+        vectors=landed.vectors[rows],
+        truncated=[landed.truncated[row] for row in rows] if len(landed.truncated) else (),
+        usage=Usage(),  # it is on their bill
+        attempts=0,
+    )
+    _accept(job, batch, landed, seconds=time.monotonic() - begun)
+    return True
+
+
+async def _request(order: Order, request: Batch, keys: list[str], job: Job) -> flights.Landed:
+    """One request with its retries: limit ► call ► check ► finish ► cache write."""
 
     async def call() -> tuple[BatchResult, Vectors]:
         if order.limiter is not None:
@@ -130,18 +189,16 @@ async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
         answer = await order.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
         return answer, check(answer, request, order.answered_dimensions)
 
-    try:
-        async with slots(order.model, order.settings.max_concurrency):
-            (answer, vectors), attempts = await with_retries(call, order.settings)
-        seconds = time.monotonic() - begun
-        if order.cache is None:
-            _accept(job, batch, answer, vectors, seconds=seconds, attempts=attempts)
-        else:  # a cache may block, and nothing may block the loop
-            await asyncio.to_thread(
-                _accept, job, batch, answer, vectors, seconds=seconds, attempts=attempts
-            )
-    except Exception as failure:  # noqa: BLE001  # every kind is translated there
-        pending.extendleft(_settle(job, batch, failure, seconds=time.monotonic() - begun))
+    async with slots(order.model, order.settings.max_concurrency):
+        (answer, vectors), attempts = await with_retries(call, order.settings)
+    if order.limiter is not None and answer.usage is not None:
+        order.limiter.correct(request.tokens, answer.usage.tokens)
+    vectors = finish(vectors, order.card, order.model.options)
+    if order.cache is not None:  # it may block, and nothing may block the loop
+        await asyncio.to_thread(_write_cache, order.cache, keys, vectors)
+    return flights.Landed(
+        vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=attempts
+    )
 
 
 def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -168,17 +225,24 @@ def _fit(job: Job) -> None:
             job.unique[too_long.place] = cut(content, too_long, job.tokens.count_one)
 
 
-def _read_cache(job: Job) -> None:
-    """Take what is known already. A cache that fails costs time, never the job."""
+def _name(job: Job) -> None:
+    """Give every content its key, by which caches and requests in flight know it."""
     order = job.order
-    if order.cache is None:
-        return
+    if order.cache is None and isinstance(order.model, LocalEmbeddingModel):
+        return  # nobody would ask
     for place, content in enumerate(job.unique):
         try:
             job.keys.append(cache_key(order.fingerprint, order.role, order.task, content))
         except InvalidInputError as error:  # an image that cannot be read
             job.keys.append("")
             job.fail([place], error)
+
+
+def _read_cache(job: Job) -> None:
+    """Take what is known already. A cache that fails costs time, never the job."""
+    order = job.order
+    if order.cache is None:
+        return
     try:
         known = order.cache.get_many([key for key in job.keys if key])
     except Exception as error:  # noqa: BLE001  # any store, any failure
@@ -202,19 +266,20 @@ def _read_cache(job: Job) -> None:
 def _plan(job: Job) -> list[Planned]:
     """Cut what is left into batches, each modality by itself."""
     order = job.order
+    limits = with_learned(order.model, order.card.limits)
     left = ~job.hits
     left[list(job.failed)] = False
     batches: list[Planned] = []
     for modality, places in _by_modality(job, np.flatnonzero(left)):
         sizes = None
-        if order.card.limits.max_bytes_per_request is not None:
+        if limits.max_bytes_per_request is not None:
             sizes = np.array([size_of(job.unique[place]) for place in places], dtype=np.int64)
         batches += plan(
             places,
             job.tokens.of(places),
             sizes,
             modality,
-            order.card.limits,
+            limits,
             order.settings.batch_size,
         )
     return batches
@@ -236,41 +301,38 @@ def _by_modality(job: Job, places: NDArray[np.intp]) -> Iterable[tuple[Modality,
 # The stages that look at one batch.
 
 
-def _accept(
-    job: Job,
-    planned: Planned,
-    answer: BatchResult,
-    vectors: Vectors,
-    *,
-    seconds: float,
-    attempts: int = 1,
-) -> None:
-    """Finish the vectors of a batch, keep them, and write them to the cache."""
-    order = job.order
-    vectors = finish(vectors, order.card, order.model.options)
-    job.store(planned.places, vectors)
-    if len(answer.truncated):
-        job.truncated[planned.places] |= np.asarray(answer.truncated, dtype=np.bool_)
-    if order.cache is not None:
-        places = planned.places.tolist()
-        entries = {job.keys[place]: vector for place, vector in zip(places, vectors, strict=True)}
-        try:
-            order.cache.put_many(entries)
-        except Exception as error:  # noqa: BLE001  # the vectors are paid for: hand them out
-            _warn_about_cache("written", error)
-    usage = answer.usage or Usage(
+def _accept(job: Job, planned: Planned, landed: flights.Landed, *, seconds: float) -> None:
+    """Keep the vectors of a batch, and count what they cost."""
+    job.store(planned.places, landed.vectors)
+    if len(landed.truncated):
+        job.truncated[planned.places] |= np.asarray(landed.truncated, dtype=np.bool_)
+    usage = landed.usage or Usage(
         tokens=planned.tokens,
         images=len(planned.places) if planned.modality == "image" else 0,
         estimated=job.tokens.estimated,
     )
     job.usage += usage
-    job.announce_batch(planned, seconds=seconds, attempts=attempts, usage=usage)
+    job.announce_batch(planned, seconds=seconds, attempts=landed.attempts, usage=usage)
+
+
+def _write_cache(cache: VectorCache, keys: list[str], vectors: Vectors) -> None:
+    """Keep what was paid for. If that fails, the vectors are handed out all the same."""
+    try:
+        cache.put_many(dict(zip(keys, vectors, strict=True)))
+    except Exception as error:  # noqa: BLE001  # any store, any failure
+        _warn_about_cache("written", error)
 
 
 def _settle(job: Job, planned: Planned, failure: Exception, *, seconds: float) -> list[Planned]:
     """A batch failed for good: give up, or blame who is to blame and go on with the others."""
     error = _translated(failure, job.order)
     places = planned.places.tolist()
+    if isinstance(error, RequestTooLargeError):
+        learn(job.order.model, error, items=len(places), tokens=planned.tokens)
+        if len(places) > 1:
+            return planned.halves(job.tokens)
+        job.fail(places, _too_large_alone(error))
+        return []
     culprit = error.index if isinstance(error, InvalidInputError) else None
     if culprit is not None and 0 <= culprit < len(places):
         job.fail([places[culprit]], error)
@@ -280,6 +342,15 @@ def _settle(job: Job, planned: Planned, failure: Exception, *, seconds: float) -
     )
     job.fail(places, error)
     return []
+
+
+def _too_large_alone(error: RequestTooLargeError) -> InputTooLongError:
+    """A batch of one cannot be halved: it is the input that is too long."""
+    too_long = InputTooLongError(
+        f"The server refuses it for its size: {error.message}", hint="Split the input."
+    )
+    too_long.__cause__ = error
+    return too_long
 
 
 def _translated(failure: Exception, order: Order) -> EmbedBridgeError:

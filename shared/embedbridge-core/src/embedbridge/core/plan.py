@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
     from embedbridge.contract.vocabulary import Modality
+    from embedbridge.core.tokens import TokenCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,20 @@ class Planned:
     def without(self, number: int) -> Planned:
         """The same batch less one of its contents."""
         return replace(self, places=np.delete(self.places, number))
+
+    def only(self, chosen: Sequence[bool]) -> Planned:
+        """Some contents of the batch, with their share of the tokens."""
+        mask = np.array(chosen, dtype=np.bool_)
+        if mask.all():
+            return self
+        tokens = self.tokens * int(mask.sum()) // len(mask)
+        return replace(self, places=self.places[mask], tokens=tokens)
+
+    def halves(self, counts: TokenCounts) -> list[Planned]:
+        """The batch as two, each with its own tokens."""
+        middle = len(self.places) // 2
+        parts = (self.places[:middle], self.places[middle:])
+        return [replace(self, places=part, tokens=int(counts.of(part).sum())) for part in parts]
 
 
 def plan(

@@ -1,0 +1,91 @@
+"""A server that refuses the size of a request teaches the engine how much it takes."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from embedbridge.contract import (
+    Batch,
+    BatchResult,
+    InputTooLongError,
+    ProviderUnavailableError,
+    RequestTooLargeError,
+)
+from embedbridge.core import Embedder, Settings
+from embedbridge.testing import FakeModel, RemoteFakeModel
+
+TEXTS = [f"text number {number}" for number in range(40)]
+
+
+class SmallServer(RemoteFakeModel):
+    """Takes at most five items, which its card does not say."""
+
+    most: ClassVar[int] = 5
+
+    def __init__(self, name: str = "small") -> None:
+        super().__init__(name)
+        self.sizes: list[int] = []
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        self.sizes.append(len(batch))
+        if len(batch) > self.most:
+            raise RequestTooLargeError(f"batch size {len(batch)} > {self.most}", limit="items")
+        return self.make_up(batch)
+
+
+class ServerThatTakesNothing(SmallServer):
+    most = 0
+
+
+def test_a_refused_batch_is_halved_until_it_fits() -> None:
+    """All vectors come back in order, whatever the server's limit."""
+    model = SmallServer()
+    vectors = Embedder(model).embed_documents(TEXTS)
+
+    assert np.array_equal(vectors, Embedder(FakeModel("small")).embed_documents(TEXTS))
+    assert max(model.sizes) == 32
+
+
+def test_what_was_learned_is_kept() -> None:
+    """The next job is planned within the limit from the start."""
+    model = SmallServer()
+    Embedder(model).embed_documents(TEXTS)
+    model.sizes.clear()
+    Embedder(model).embed_queries(TEXTS)
+
+    assert max(model.sizes) <= 5
+
+
+def test_a_single_input_that_is_refused_is_too_long() -> None:
+    """What cannot be halved is the input's own fault, by its position."""
+    with pytest.raises(InputTooLongError) as caught:
+        Embedder(ServerThatTakesNothing()).embed_documents(["a"])
+
+    assert caught.value.index == 0
+    assert isinstance(caught.value.__cause__, RequestTooLargeError)
+
+
+class FailsLate(RemoteFakeModel):
+    """The third request fails for good."""
+
+    requests = 0
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        self.requests += 1
+        if self.requests == 3:
+            raise ProviderUnavailableError("down")
+        return self.make_up(batch)
+
+
+def test_an_error_carries_what_was_finished() -> None:
+    """The vectors that were paid for are not lost with the job."""
+    embedder = Embedder(FailsLate(), settings=Settings(max_attempts=1, max_concurrency=1))
+    with pytest.raises(ProviderUnavailableError) as caught:
+        embedder.using(batch_size=10).embed_documents(TEXTS)
+    partial = caught.value.partial
+
+    assert partial.ok.sum() == 20
+    expected = Embedder(FakeModel("small")).embed_documents(TEXTS)
+    assert np.array_equal(partial.vectors[partial.ok], expected[partial.ok])
+    assert set(partial.errors) == set(np.flatnonzero(~partial.ok).tolist())
