@@ -63,8 +63,9 @@ async def all_aboard(passengers: int) -> None:
     """Wait until so many callers wait for the one request in the air."""
 
     async def look() -> None:
-        while next(iter(flights._in_the_air.values())).passengers != passengers:
-            await asyncio.sleep(0)  # noqa: ASYNC110  # one turn of the loop, not a pause
+        # Nobody sets an event when a caller joins, hence the look at every turn of the loop.
+        while next(iter(flights._in_the_air.values())).passengers != passengers:  # noqa: ASYNC110
+            await asyncio.sleep(0)  # one turn of the loop, not a pause
 
     await asyncio.wrap_future(background_loop().start(look()))
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
+from embedbridge.contract.batch import BatchResult, Usage, Vectors
 from embedbridge.contract.errors import (
     EmbedBridgeError,
     InputTooLongError,
@@ -142,22 +142,25 @@ async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
     batch = pending.popleft()
     found = flights.find(model, (job.keys[place] for place in batch.places))
     mine = batch.only([flight is None for flight in found])
-    own = None
     if len(mine.places):
-        keys = [job.keys[place] for place in mine.places]
-        own = flights.launch(model, keys, _request(job.order, job.batch(mine), keys, job))
+        pending.extendleft(await _fly(job, mine))
     for flight in {flight for flight in found if flight is not None}:
         shared = batch.only([other is flight for other in found])
         if not await _join_others(job, shared, flight):
             pending.append(shared)  # their request failed, or was given up: ask ourselves
-    if own is None:
-        return
+
+
+async def _fly(job: Job, batch: Planned) -> list[Planned]:
+    """Make a request of our own; returns what has to be asked again in other pieces."""
     begun = time.monotonic()
+    keys = [job.keys[place] for place in batch.places]
+    flight = flights.launch(job.order.model, keys, _request(job, batch, keys))
     try:
-        landed = await own.join()
-        _accept(job, mine, landed, seconds=time.monotonic() - begun)
+        landed = await flight.join()
+        _accept(job, batch, landed, seconds=time.monotonic() - begun)
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
-        pending.extendleft(_settle(job, mine, failure, seconds=time.monotonic() - begun))
+        return _settle(job, batch, failure, seconds=time.monotonic() - begun)
+    return []
 
 
 async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> bool:
@@ -179,8 +182,10 @@ async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> bool
     return True
 
 
-async def _request(order: Order, request: Batch, keys: list[str], job: Job) -> flights.Landed:
+async def _request(job: Job, batch: Planned, keys: list[str]) -> flights.Landed:
     """One request with its retries: limit ► call ► check ► finish ► cache write."""
+    order = job.order
+    request = job.batch(batch)
 
     async def call() -> tuple[BatchResult, Vectors]:
         if order.limiter is not None:
