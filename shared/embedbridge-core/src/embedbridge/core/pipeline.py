@@ -142,12 +142,14 @@ async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
     batch = pending.popleft()
     found = flights.find(model, (job.keys[place] for place in batch.places))
     mine = batch.only([flight is None for flight in found])
-    if len(mine.places):
-        pending.extendleft(await _fly(job, mine))
-    for flight in {flight for flight in found if flight is not None}:
-        shared = batch.only([other is flight for other in found])
-        if not await _join_others(job, shared, flight):
-            pending.append(shared)  # their request failed, or was given up: ask ourselves
+    # All at once: who waits for a request keeps it alive from this moment on.
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_fly(job, mine))] if len(mine.places) else []
+        for flight in {flight for flight in found if flight is not None}:
+            shared = batch.only([other is flight for other in found])
+            tasks.append(group.create_task(_join_others(job, shared, flight)))
+    for task in tasks:
+        pending.extendleft(task.result())
 
 
 async def _fly(job: Job, batch: Planned) -> list[Planned]:
@@ -163,13 +165,13 @@ async def _fly(job: Job, batch: Planned) -> list[Planned]:
     return []
 
 
-async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> bool:
-    """Take vectors from a request that another job made; tells whether that went well."""
+async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> list[Planned]:
+    """Take vectors from a request that another job made; returns what must be asked again."""
     begun = time.monotonic()
     try:
         landed = await flight.join()
     except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
-        return False
+        return [batch]
     rows = [flight.rows[job.keys[place]] for place in batch.places]
     landed = replace(
         landed,
@@ -179,7 +181,7 @@ async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> bool
         attempts=0,
     )
     _accept(job, batch, landed, seconds=time.monotonic() - begun)
-    return True
+    return []
 
 
 async def _request(job: Job, batch: Planned, keys: list[str]) -> flights.Landed:
