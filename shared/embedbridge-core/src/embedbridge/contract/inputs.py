@@ -28,6 +28,7 @@ class Text:
     """A text; the same as a bare `str`, for where saying so is clearer."""
 
     text: str
+    """What is embedded, after the prompt of its role."""
 
 
 ImageKind: TypeAlias = Literal["path", "bytes", "pil", "array", "url"]
@@ -220,6 +221,7 @@ class Mixed:
     """Texts and images in reading order that become ONE vector: `Mixed("A cat:", image)`."""
 
     parts: tuple[str | Image, ...]
+    """In reading order; a `Text` as its plain `str`."""
 
     def __init__(self, *parts: str | Text | Image) -> None:
         if not parts:

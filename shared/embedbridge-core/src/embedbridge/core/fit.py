@@ -10,6 +10,7 @@ from embedbridge.contract.errors import InputTooLongError
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
+    from embedbridge.core.job import Job
     from embedbridge.core.tokens import TokenCounts
 
 
@@ -32,6 +33,22 @@ class TooLong:
             f"The text has {count}; the model takes {self.limit} {unit}.",
             hint='Split it, or set on_too_long="truncate".',
         )
+
+
+def fit(job: Job) -> None:
+    """Find the texts that are too long, and cut, mark or refuse them."""
+    order = job.order
+    limits = order.card.limits
+    if limits.max_tokens_per_input is None and limits.max_chars_per_input is None:
+        return
+    for too_long in find_too_long(job.tokens, limits):
+        if order.settings.on_too_long == "error":
+            job.fail([too_long.place], too_long.error())
+            continue
+        job.truncated[too_long.place] = True
+        content = job.unique[too_long.place]
+        if not order.card.truncates and isinstance(content, str):
+            job.unique[too_long.place] = cut(content, too_long, job.tokens.count_one)
 
 
 def find_too_long(counts: TokenCounts, limits: Limits) -> list[TooLong]:

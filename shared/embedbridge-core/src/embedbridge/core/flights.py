@@ -13,22 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embedbridge.contract.batch import Usage, Vectors
     from embedbridge.contract.model import EmbeddingModel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landed:
-    """What came back: checked, finished and written to the cache."""
-
-    vectors: Vectors
-    """One row per key of the flight."""
-    truncated: Sequence[bool]
-    """Per key, whether the model cut it; empty if it does not tell."""
-    usage: Usage | None
-    """What the model reported."""
-    attempts: int
-    """Requests made."""
+    from embedbridge.core.job import Landed
 
 
 @dataclass(slots=True, eq=False)

@@ -60,6 +60,20 @@ class Order:
         return self.model.options.dimensions or self.card.dimensions
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """The answer to a batch: checked, finished, and written to the cache."""
+
+    vectors: Vectors
+    """One row per input."""
+    truncated: Sequence[bool]
+    """Per input, whether the model cut it; empty if it does not tell."""
+    usage: Usage | None
+    """What the model reported."""
+    attempts: int
+    """Requests made."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Job:
     """The state of a job. A *place* is a unique content, a *position* is a caller's input."""
@@ -128,6 +142,19 @@ class Job:
             prompt=self.prompt,
             tokens=planned.tokens,
         )
+
+    def accept(self, planned: Planned, landed: Landed, *, seconds: float) -> None:
+        """Keep the vectors of a batch, and count what they cost."""
+        self.store(planned.places, landed.vectors)
+        if len(landed.truncated):
+            self.truncated[planned.places] |= np.asarray(landed.truncated, dtype=np.bool_)
+        usage = landed.usage or Usage(
+            tokens=planned.tokens,
+            images=len(planned.places) if planned.modality == "image" else 0,
+            estimated=self.tokens.estimated,
+        )
+        self.usage += usage
+        self.announce_batch(planned, seconds=seconds, attempts=landed.attempts, usage=usage)
 
     def store(self, places: NDArray[np.intp], vectors: Vectors) -> None:
         """Keep finished vectors.
@@ -259,19 +286,6 @@ def text_of(content: Content) -> str:
     if isinstance(content, Mixed):
         return "".join(part for part in content.parts if isinstance(part, str))
     return ""
-
-
-def size_of(content: Content) -> int:
-    """Bytes of a content in a request, roughly."""
-    if isinstance(content, str):
-        return len(content) if content.isascii() else len(content.encode())
-    if isinstance(content, Mixed):
-        return sum(map(size_of, content.parts))
-    if content.kind == "bytes":
-        return len(content.source)
-    if content.kind == "path" and content.source.is_file():
-        return int(content.source.stat().st_size)
-    return 0  # its encoded size is not known before it is encoded
 
 
 def _for_position(error: EmbedBridgeError, position: int) -> EmbedBridgeError:

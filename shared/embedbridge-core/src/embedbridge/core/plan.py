@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embedbridge.contract.inputs import Content, Mixed
+from embedbridge.core.coerce import modality_of
+from embedbridge.core.learned import with_learned
+
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
     from embedbridge.contract.vocabulary import Modality
+    from embedbridge.core.job import Job
     from embedbridge.core.tokens import TokenCounts
 
 
@@ -43,6 +48,28 @@ class Planned:
         middle = len(self.places) // 2
         parts = (self.places[:middle], self.places[middle:])
         return [replace(self, places=part, tokens=int(counts.of(part).sum())) for part in parts]
+
+
+def plan_job(job: Job) -> list[Planned]:
+    """Cut what is left into batches, each modality by itself."""
+    order = job.order
+    limits = with_learned(order.model, order.card.limits)
+    left = ~job.hits
+    left[list(job.failed)] = False
+    batches: list[Planned] = []
+    for modality, places in _by_modality(job, np.flatnonzero(left)):
+        sizes = None
+        if limits.max_bytes_per_request is not None:
+            sizes = np.array([_size_of(job.unique[place]) for place in places], dtype=np.int64)
+        batches += plan(
+            places,
+            job.tokens.of(places),
+            sizes,
+            modality,
+            limits,
+            order.settings.batch_size,
+        )
+    return batches
 
 
 def plan(
@@ -97,3 +124,29 @@ def plan(
         )
         start = stop
     return batches
+
+
+def _by_modality(job: Job, places: NDArray[np.intp]) -> Iterable[tuple[Modality, NDArray[np.intp]]]:
+    if not len(places):
+        return
+    if len(job.order.card.modalities) == 1:
+        yield job.order.card.modalities[0], places
+        return
+    kinds = np.array([modality_of(job.unique[place]) for place in places])
+    for modality in job.order.card.modalities:
+        some = places[kinds == modality]
+        if len(some):
+            yield modality, some
+
+
+def _size_of(content: Content) -> int:
+    """Bytes of a content in a request, roughly."""
+    if isinstance(content, str):
+        return len(content) if content.isascii() else len(content.encode())
+    if isinstance(content, Mixed):
+        return sum(map(_size_of, content.parts))
+    if content.kind == "bytes":
+        return len(content.source)
+    if content.kind == "path" and content.source.is_file():
+        return int(content.source.stat().st_size)
+    return 0  # its encoded size is not known before it is encoded

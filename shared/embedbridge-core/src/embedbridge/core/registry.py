@@ -27,6 +27,7 @@ ALLOW_LIST_VARIABLE = "EMBEDBRIDGE_PROVIDERS"
 """Environment variable: comma-separated provider names that may be loaded; unset means all."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+FACTORY = re.compile(r"[^:]+:[^:]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +88,20 @@ class Registry:
         points = self._points.get(name, [])
         if not points:
             raise self._unknown(name)
-        info = self._describe(points[0])
+        described = [(point, self._describe(point)) for point in points]
+        # A squatter on a reserved name may stand before its owner.
+        accepted = [both for both in described if both[1].status != "refused"]
+        point, info = (accepted or described)[0]
         if info.status == "refused":
             raise ConfigurationError(f"Provider {name!r}: {info.reason}")
         try:
-            module = points[0].load()
+            module = point.load()
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a stranger's import may do anything, even sys.exit()
             raise ConfigurationError(
                 f"Provider {name!r} of {info.distribution} {info.version} fails to import: "
-                f"{type(error).__name__}: {shown(str(error))}",
+                f"{_told(error)}",
                 hint=f"Reinstall or remove {info.distribution}.",
             ) from error
         return _read_spec(module, info)
@@ -166,13 +170,12 @@ def _read_spec(module: object, info: ProviderInfo) -> ProviderSpec:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # as above: the hook is a stranger's code
-        raise ConfigurationError(
-            f"{culprit} fails: {type(error).__name__}: {shown(str(error))}"
-        ) from error
+        raise ConfigurationError(f"{culprit} fails: {_told(error)}") from error
     if len(specs) != 1 or not isinstance(specs[0], hooks.ProviderSpec):
+        found = f"{len(specs)} hooks that return" if len(specs) > 1 else "no hook that returns"
         raise ConfigurationError(
-            f"{culprit} has no hook that returns a ProviderSpec.",
-            hint="Its plugin module needs `@hookimpl def embedbridge_provider()`.",
+            f"{culprit} has {found} a ProviderSpec.",
+            hint="Its plugin module needs one `@hookimpl def embedbridge_provider()`.",
         )
     spec: ProviderSpec = specs[0]
     if spec.contract_version != hooks.CONTRACT_VERSION:
@@ -181,9 +184,17 @@ def _read_spec(module: object, info: ProviderInfo) -> ProviderSpec:
             f"this is contract {hooks.CONTRACT_VERSION}.",
             hint=f"Install a version of {info.distribution} that fits embedbridge-core.",
         )
-    if spec.factory.count(":") != 1:
-        raise ConfigurationError(f"{culprit}: factory {spec.factory!r} is not 'module:Class'.")
+    if not isinstance(spec.factory, str) or not FACTORY.fullmatch(spec.factory):
+        raise ConfigurationError(f"{culprit}: factory {shown(spec.factory)} is not 'module:Class'.")
     return spec
+
+
+def _told(error: BaseException) -> str:
+    """A stranger's exception in one line; even its `str` may fail."""
+    try:
+        return f"{type(error).__name__}: {shown(str(error))}"
+    except Exception:  # noqa: BLE001  # as above
+        return type(error).__name__
 
 
 def _allow_list() -> frozenset[str] | None:
