@@ -52,7 +52,9 @@ class BatchFinished(Event):
     seconds: float
     """Wall time, waiting for limits and retries included."""
     attempts: int
-    """Requests made for it."""
+    """Requests made for it; 0 if another job's request answered it."""
+    dimensions: int | None
+    """Width of the vectors, if it is known."""
     usage: Usage
     """What it cost."""
     error: str | None = None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from embedbridge.core.limit import Limiter as Limiter
     from embedbridge.core.limit import RateLimiter as RateLimiter
     from embedbridge.core.load import load_embedder as load_embedder
+    from embedbridge.core.meter import Totals as Totals
+    from embedbridge.core.meter import UsageMeter as UsageMeter
     from embedbridge.core.progress import TqdmProgress as TqdmProgress
     from embedbridge.core.registry import ProviderInfo as ProviderInfo
     from embedbridge.core.registry import Registry as Registry
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from embedbridge.core.storage import load_vectors as load_vectors
     from embedbridge.core.storage import save_embedding as save_embedding
     from embedbridge.core.storage import save_vectors as save_vectors
+    from embedbridge.core.telemetry import OpenTelemetryListener as OpenTelemetryListener
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -38,6 +41,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "explain": ["Explanation"],
         "limit": ["Limiter", "RateLimiter"],
         "load": ["load_embedder"],
+        "meter": ["Totals", "UsageMeter"],
         "progress": ["TqdmProgress"],
         "registry": ["ProviderInfo", "Registry", "list_providers"],
         "result": ["EmbeddingResult"],
@@ -49,5 +53,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "save_embedding",
             "save_vectors",
         ],
+        "telemetry": ["OpenTelemetryListener"],
     },
 )

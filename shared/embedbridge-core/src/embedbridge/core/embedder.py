@@ -26,6 +26,7 @@ from embedbridge.core.cache import as_cache
 from embedbridge.core.coerce import refuse_single
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.job import Order
+from embedbridge.core.limit import shared_limiter
 from embedbridge.core.local import waiting_threads
 from embedbridge.core.loop import background_loop
 from embedbridge.core.progress import TqdmProgress
@@ -77,7 +78,7 @@ class Embedder:
         listeners: Iterable[object] = (),
     ) -> None:
         self.model = model
-        self.settings = settings or Settings()
+        self.settings = settings or parse_options(Settings, {}, owner="embedbridge")
         self.cache = as_cache(cache)
         self.limiter = limiter
         self._announcer = Announcer(listeners)
@@ -371,7 +372,12 @@ class Embedder:
             fingerprint=fingerprint,
             space=space,
             cache=self.cache,
-            limiter=self.limiter,
+            limiter=self.limiter
+            or shared_limiter(
+                self.model.endpoint,
+                self.settings.requests_per_minute,
+                self.settings.tokens_per_minute,
+            ),
         )
 
 

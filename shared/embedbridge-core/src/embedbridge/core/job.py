@@ -206,6 +206,7 @@ class Job:
                 inputs=inputs,
                 seconds=seconds,
                 attempts=attempts,
+                dimensions=self.order.final_dimensions,
                 usage=usage,
                 error=type(error).__name__ if error else None,
             )

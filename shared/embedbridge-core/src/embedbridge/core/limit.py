@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -117,6 +118,36 @@ class RateLimiter:
         with self._lock:
             if admission in self._admitted:
                 self._admitted.remove(admission)
+
+
+_shared: dict[tuple[Hashable, int | None, int | None], RateLimiter] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_limiter(
+    endpoint: Hashable, requests_per_minute: int | None, tokens_per_minute: int | None
+) -> RateLimiter | None:
+    """The one limiter of this endpoint in the process; `None` where nothing is limited."""
+    if requests_per_minute is None and tokens_per_minute is None:
+        return None
+    name = (endpoint, requests_per_minute, tokens_per_minute)
+    with _shared_lock:
+        if name not in _shared:
+            _shared[name] = RateLimiter(
+                requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute
+            )
+        return _shared[name]
+
+
+def _after_fork_in_child() -> None:
+    # Another thread may have held the lock; the child counts its own requests from here on.
+    global _shared_lock  # noqa: PLW0603
+    _shared_lock = threading.Lock()
+    _shared.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 @dataclass(slots=True, eq=False)

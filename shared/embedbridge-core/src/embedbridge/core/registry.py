@@ -101,7 +101,7 @@ class Registry:
         except BaseException as error:  # a stranger's import may do anything, even sys.exit()
             raise ConfigurationError(
                 f"Provider {name!r} of {info.distribution} {info.version} fails to import: "
-                f"{_told(error)}",
+                f"{told(error)}",
                 hint=f"Reinstall or remove {info.distribution}.",
             ) from error
         return _read_spec(module, info)
@@ -170,7 +170,7 @@ def _read_spec(module: object, info: ProviderInfo) -> ProviderSpec:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # as above: the hook is a stranger's code
-        raise ConfigurationError(f"{culprit} fails: {_told(error)}") from error
+        raise ConfigurationError(f"{culprit} fails: {told(error)}") from error
     if len(specs) != 1 or not isinstance(specs[0], hooks.ProviderSpec):
         found = f"{len(specs)} hooks that return" if len(specs) > 1 else "no hook that returns"
         raise ConfigurationError(
@@ -189,7 +189,7 @@ def _read_spec(module: object, info: ProviderInfo) -> ProviderSpec:
     return spec
 
 
-def _told(error: BaseException) -> str:
+def told(error: BaseException) -> str:
     """A stranger's exception in one line; even its `str` may fail."""
     try:
         return f"{type(error).__name__}: {shown(str(error))}"

@@ -13,7 +13,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.core.known import install_hint
-from embedbridge.core.registry import Registry
+from embedbridge.core.registry import Registry, told
 
 BUNDLED = frozenset({"default", "local"})
 """Bare names of the model that ships with us: no key, no network, no cost."""
@@ -58,19 +58,23 @@ def resolve(text: str, registry: Registry | None = None) -> tuple[type[Embedding
 
 
 def _import_factory(factory: str, provider: str) -> type[EmbeddingModel]:
-    module, _, attribute = factory.partition(":")
+    name, _, attribute = factory.partition(":")
     try:
-        found: Any = getattr(importlib.import_module(module), attribute)
+        module = importlib.import_module(name)
     except ImportError as error:
         raise MissingDependencyError(
-            f"Provider {provider!r} needs a package that cannot be imported: {error.name}.",
+            f"Provider {provider!r} needs a package that cannot be imported: "
+            f"{error.name or shown(str(error))}.",
             hint=install_hint(provider) or "Install the provider's dependencies.",
             provider=provider,
         ) from error
-    except AttributeError as error:
-        raise ConfigurationError(
-            f"Provider {provider!r}: {module} has no {attribute!r}."
-        ) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's import may do anything, even sys.exit()
+        raise ConfigurationError(f"Provider {provider!r}: {name} fails: {told(error)}") from error
+    found: Any = getattr(module, attribute, None)
+    if found is None:
+        raise ConfigurationError(f"Provider {provider!r}: {name} has no {attribute!r}.")
     if not (isinstance(found, type) and issubclass(found, EmbeddingModel)):
         raise ConfigurationError(
             f"Provider {provider!r}: {factory} is not a subclass of EmbeddingModel."

@@ -20,6 +20,10 @@ class Settings(BaseSettings):
     """Inputs per call to the model at most; `None` leaves it to the model's limits."""
     max_concurrency: int = Field(default=8, gt=0)
     """Requests of this embedder in flight at once, for remote models."""
+    requests_per_minute: int | None = Field(default=None, gt=0)
+    """Requests per minute to the model's endpoint, over all embedders of the process."""
+    tokens_per_minute: int | None = Field(default=None, gt=0)
+    """Tokens per minute to the model's endpoint, over all embedders of the process."""
     max_attempts: int = Field(default=3, gt=0)
     """Requests per batch at most, retries included, for remote models."""
     deadline: float = Field(default=120.0, gt=0)
