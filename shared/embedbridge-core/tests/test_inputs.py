@@ -164,10 +164,11 @@ def test_palette_images_differ_by_their_palette() -> None:
     assert Image.from_pil(red).digest() != Image.from_pil(blue).digest()
 
 
-def test_transparency_is_part_of_a_palette_image() -> None:
-    """Which colour of a palette is transparent changes what the image shows."""
+@pytest.mark.parametrize("mode", ["P", "L"])
+def test_the_transparent_colour_is_part_of_an_image(mode: str) -> None:
+    """Which colour is transparent changes what the image shows."""
     pil = pytest.importorskip("PIL.Image")
-    plain, clear = (pil.new("P", (2, 2)) for _ in range(2))
+    plain, clear = (pil.new(mode, (2, 2)) for _ in range(2))
     clear.info["transparency"] = 0
 
     assert Image.from_pil(plain).digest() != Image.from_pil(clear).digest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.batch import Usage
@@ -32,7 +32,7 @@ class Totals:
     """How many of those were not the first try."""
     seconds: float = 0.0
     """Wall time of all jobs, also where they ran side by side."""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     """Tokens and images."""
 
 
