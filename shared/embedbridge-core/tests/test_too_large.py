@@ -9,6 +9,7 @@ from embedbridge.contract import (
     Batch,
     BatchResult,
     InputTooLongError,
+    InvalidInputError,
     ProviderUnavailableError,
     RequestTooLargeError,
 )
@@ -89,3 +90,55 @@ def test_an_error_carries_what_was_finished() -> None:
     expected = Embedder(FakeModel("small")).embed_documents(TEXTS)
     assert np.array_equal(partial.vectors[partial.ok], expected[partial.ok])
     assert set(partial.errors) == set(np.flatnonzero(~partial.ok).tolist())
+
+
+class ChokesOnPoison(FakeModel):
+    """A local model that fails on one input and does not say which."""
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        if any("poison" in text for text in batch.texts):
+            raise InvalidInputError("something in the batch is bad")
+        return super().embed_batch(batch)
+
+
+class RemoteThatChokesOnPoison(RemoteFakeModel):
+    """The same behind a wire, where each request costs money."""
+
+    requests = 0
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        self.requests += 1
+        if any("poison" in text for text in batch.texts):
+            raise InvalidInputError("something in the batch is bad")
+        return self.make_up(batch)
+
+
+WITH_POISON = [*TEXTS[:9], "poison", *TEXTS[9:20]]
+
+
+def test_a_local_model_is_asked_again_until_the_culprit_is_found() -> None:
+    """An error without an index is traced to its input: asking again costs nothing."""
+    with pytest.raises(InvalidInputError) as caught:
+        Embedder(ChokesOnPoison("small")).embed_documents(WITH_POISON)
+
+    assert caught.value.index == 9
+
+
+def test_a_remote_model_is_not_asked_again() -> None:
+    """One request, and the message lists the inputs that it may be."""
+    model = RemoteThatChokesOnPoison()
+    with pytest.raises(InvalidInputError, match="one of the inputs 0, 1, 2") as caught:
+        Embedder(model).embed_documents(WITH_POISON)
+
+    assert model.requests == 1
+    assert caught.value.index is None
+
+
+def test_collecting_errors_saves_the_others() -> None:
+    """With errors="collect", the one bad input is found and all others have their vectors."""
+    embedder = Embedder(RemoteThatChokesOnPoison(), settings=Settings(errors="collect"))
+    result = embedder.embed(WITH_POISON, role="document")
+
+    assert list(result.errors) == [9]
+    expected = Embedder(FakeModel("small")).embed_documents(WITH_POISON)
+    assert np.array_equal(result.vectors[result.ok], expected[result.ok])

@@ -55,7 +55,7 @@ def coerce(
         except InvalidInputError as error:
             coerced.errors[index] = error
             continue
-        if isinstance(content, str) and (not content or content.isspace()):
+        if _is_empty(content):
             if on_empty == "zero":
                 coerced.zeros.append(index)
             else:
@@ -72,7 +72,7 @@ def refuse_single(inputs: object) -> None:
     if isinstance(inputs, str | Text | Image | Mixed):
         raise InvalidInputError(
             f"Expected a list of inputs, got a single {type(inputs).__name__}.",
-            hint="Wrap it in a list, or use embed_query.",
+            hint="Wrap it in a list.",
         )
     # Bytes would be embedded number by number; sets and mappings have no order to answer in.
     if isinstance(inputs, bytes | bytearray | memoryview | Mapping | AbstractSet) or not isinstance(
@@ -120,9 +120,9 @@ def _coerce_one(value: object, index: int, card: ModelCard) -> Content:
             "NoneType": "Remove it, or put a text in its place.",
             "PosixPath": "Write Image.from_path(…) for an image, or read the text first.",
             "WindowsPath": "Write Image.from_path(…) for an image, or read the text first.",
-        }.get(type(value).__name__, "Pass a str, Text, Image or Mixed.")
+        }.get(type(content).__name__, "Pass a str, Text, Image or Mixed.")
         raise InvalidInputError(
-            f"{type(value).__name__} cannot be embedded.", index=index, hint=hint
+            f"{type(content).__name__} cannot be embedded.", index=index, hint=hint
         )
     modality = modality_of(content)
     if modality not in card.modalities:
@@ -142,6 +142,12 @@ def _coerce_one(value: object, index: int, card: ModelCard) -> Content:
                 "or drop it with text.encode(errors='ignore').decode().",
             )
     return content
+
+
+def _is_empty(content: Content) -> bool:
+    """Whether there is nothing to embed: no image, and no character but white space."""
+    parts = content.parts if isinstance(content, Mixed) else (content,)
+    return all(isinstance(part, str) and (not part or part.isspace()) for part in parts)
 
 
 def _empty(index: int) -> InvalidInputError:

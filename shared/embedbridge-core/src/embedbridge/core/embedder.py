@@ -286,7 +286,7 @@ class Embedder:
         listeners = changes.pop("listeners", self._announcer.listeners)
         settings = self.settings
         if changes:
-            values = {**self.settings.model_dump(), **changes}
+            values = {**self.settings.model_dump(exclude_unset=True), **changes}
             settings = parse_options(Settings, values, owner="embedbridge")
         twin = Embedder(self.model, settings=settings, listeners=listeners, **parts)
         twin._identity = self._identity

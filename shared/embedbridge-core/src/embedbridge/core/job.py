@@ -117,7 +117,7 @@ class Job:
         """Some contents cannot be embedded: give up, or go on without them."""
         order = self.order
         error.locate(provider=order.model.provider, model=order.model.name)
-        if isinstance(error, InvalidInputError):
+        if isinstance(error, InvalidInputError) and len(places) == 1:
             error.index = self.positions(places[0])[0]
         if order.settings.errors == "raise":
             raise error

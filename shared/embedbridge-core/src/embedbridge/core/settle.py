@@ -12,11 +12,15 @@ from embedbridge.contract.errors import (
     RequestTooLargeError,
     shown,
 )
+from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.learned import learn
 
 if TYPE_CHECKING:
     from embedbridge.core.job import Job, Order
     from embedbridge.core.plan import Planned
+
+MAX_LISTED = 20
+"""Positions that a message names at most."""
 
 
 def settle(job: Job, planned: Planned, failure: Exception, *, seconds: float) -> list[Planned]:
@@ -29,15 +33,31 @@ def settle(job: Job, planned: Planned, failure: Exception, *, seconds: float) ->
             return planned.halves(job.tokens)
         job.fail(places, _too_large_alone(error))
         return []
-    culprit = error.index if isinstance(error, InvalidInputError) else None
-    if culprit is not None and 0 <= culprit < len(places):
-        job.fail([places[culprit]], error)
-        return [planned.without(culprit)] if len(places) > 1 else []
+    if isinstance(error, InvalidInputError) and len(places) > 1:
+        if error.index is not None and 0 <= error.index < len(places):
+            job.fail([places[error.index]], error)
+            return [planned.without(error.index)]
+        if _may_search(job):
+            return planned.halves(job.tokens)
+        error.hint = f"It is one of the inputs {_listed(job, places)}. {error.hint or ''}".rstrip()
     job.announce_batch(
         planned, seconds=seconds, attempts=error.attempts or 1, usage=Usage(), error=error
     )
     job.fail(places, error)
     return []
+
+
+def _may_search(job: Job) -> bool:
+    """Whether to ask again in halves which input it was: a remote model charges for each try."""
+    return isinstance(job.order.model, LocalEmbeddingModel) or (
+        job.order.settings.errors == "collect"
+    )
+
+
+def _listed(job: Job, places: list[int]) -> str:
+    positions = sorted(position for place in places for position in job.positions(place))
+    some = ", ".join(map(str, positions[:MAX_LISTED]))
+    return some if len(positions) <= MAX_LISTED else f"{some}, …"
 
 
 def _too_large_alone(error: RequestTooLargeError) -> InputTooLongError:

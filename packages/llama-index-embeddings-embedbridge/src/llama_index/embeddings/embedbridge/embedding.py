@@ -1,0 +1,171 @@
+"""`EmbedBridgeEmbedding`: a LlamaIndex component, its fields, and how it is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from llama_index.core.bridge.pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+from embedbridge.contract import ConfigurationError, EmbeddingModel
+from embedbridge.core import Embedder, load_embedder
+from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
+from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
+from llama_index.embeddings.embedbridge.methods import EngineMethods
+
+
+class EmbedBridgeEmbedding(EngineMethods):
+    """Any embedbridge model as an embedding model of LlamaIndex, for texts and images.
+
+    Example:
+        Settings.embed_model = EmbedBridgeEmbedding("huggingface:BAAI/bge-small-en-v1.5")
+        index = VectorStoreIndex.from_documents(documents)
+
+    It is written down as its configuration: secrets are found again in the environment; the
+    callback manager, the cache and the rate limiter belong to this process and stay here.
+
+    Args:
+        model: `"provider:model"`.
+        embedder: Instead of a name: an `Embedder`, a model, or what `Embedder.to_config()` gave.
+        options: LlamaIndex's fields (`embed_batch_size`, `num_workers`, `callback_manager`,
+            `embeddings_cache`, `rate_limiter`), and whatever `load_embedder` takes: options of the
+            model, settings of the engine.
+
+    Raises:
+        UnknownProviderError: No installed package announces the provider.
+        InvalidOptionError: Nobody takes an option of that name.
+        MissingDependencyError: The provider needs a package that is not installed.
+
+    Every method raises `InvalidInputError`, with the index, for what cannot be embedded, and
+    another `EmbedBridgeError` where the model fails.
+    """
+
+    model_config = ConfigDict(validate_assignment=True)  # a wrong value fails where it is written
+
+    embeddings_cache: Any | None = Field(
+        default=None,
+        exclude=True,  # a store may hold a connection and its password
+        description="Any BaseKVStore, for vectors that were paid for once.",
+    )
+    rate_limiter: Any | None = Field(
+        default=None,
+        exclude=True,
+        description="Any BaseRateLimiter; charged per request with its tokens.",
+    )
+
+    _embedder: Embedder = PrivateAttr()
+    _derived: tuple[tuple[object, ...], Embedder] | None = PrivateAttr(default=None)
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        embedder: Embedder | EmbeddingModel | Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        names = [name for name in options if name in type(self).model_fields]
+        fields = {name: options.pop(name) for name in names}
+        if embedder is None:
+            model = model or fields.get("model_name")  # as other models of LlamaIndex are named
+        made = _make_embedder(model, embedder, options)
+        fields.setdefault("model_name", f"{made.model.provider}:{made.model.name}")
+        super().__init__(**fields)
+        self._embedder = made
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex writes this component down."""
+        return "EmbedBridgeEmbedding"
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder as it was handed over or loaded, for what LlamaIndex has no words for."""
+        return self._embedder
+
+    def _engine(self) -> Embedder:
+        """The embedder with the fields applied; fields may be assigned at any time."""
+        size = self.embed_batch_size if "embed_batch_size" in self.model_fields_set else None
+        wish = (size, self.num_workers, id(self.embeddings_cache), id(self.rate_limiter))
+        derived = self._derived
+        if derived is None or derived[0] != wish:
+            changes = self._changes(size)
+            engine = self._embedder.using(**changes) if changes else self._embedder
+            derived = self._derived = (wish, engine)
+        return derived[1]
+
+    def _changes(self, batch_size: int | None) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
+        if batch_size is not None:
+            changes["batch_size"] = batch_size
+        if self.num_workers:
+            changes["max_concurrency"] = self.num_workers
+        if self.embeddings_cache is not None:
+            changes["cache"] = KVStoreCache(self.embeddings_cache)
+        if self.rate_limiter is not None:
+            changes["limiter"] = RateLimiterBridge(self.rate_limiter)
+        return changes
+
+    # Written down: for events, as a dictionary or JSON, as a pickle, as a text.
+
+    def to_payload(self) -> dict[str, Any]:
+        """What events say about this model."""
+        return {
+            "class_name": self.class_name(),
+            "model_name": self.model_name,
+            "embed_batch_size": self.embed_batch_size,
+        }
+
+    @model_serializer(mode="wrap")
+    def custom_model_dump(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """The configuration; named as LlamaIndex names it, which this replaces."""
+        # Only what was set: an embed_batch_size that was not must not cap anything over there.
+        fields = {name: value for name, value in handler(self).items() if self._is_set(name)}
+        return {**fields, "embedder": self._embedder.to_config(), "class_name": self.class_name()}
+
+    def _is_set(self, name: str) -> bool:
+        return name in self.model_fields_set
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (type(self), self.to_dict(), self._embedder))
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return self.model_copy()  # the model, the cache and the limiter are there once
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        # Spans and logs show it: no options, no stores, no addresses.
+        return [(None, self.model_name)]
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+def _restore(
+    kind: type[EmbedBridgeEmbedding], config: dict[str, Any], embedder: Embedder
+) -> EmbedBridgeEmbedding:
+    return kind.from_dict(config, embedder=embedder)
+
+
+def _make_embedder(
+    model: str | None,
+    embedder: Embedder | EmbeddingModel | Mapping[str, Any] | None,
+    options: dict[str, Any],
+) -> Embedder:
+    if (model is None) == (embedder is None):
+        raise ConfigurationError(
+            "An embedding model takes either a model's name or an embedder.",
+            hint="EmbedBridgeEmbedding('provider:model') or EmbedBridgeEmbedding(embedder=…).",
+        )
+    if isinstance(embedder, Mapping):
+        embedder = Embedder.from_config(embedder)
+    if isinstance(embedder, Embedder):
+        return embedder.using(**options) if options else embedder
+    return load_embedder(model if embedder is None else embedder, **options)  # type: ignore[arg-type]

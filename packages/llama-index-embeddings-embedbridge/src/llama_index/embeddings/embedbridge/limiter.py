@@ -1,0 +1,56 @@
+"""LlamaIndex's `rate_limiter` as the engine's limiter."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+from embedbridge.core.loop import background_loop
+
+
+class RateLimiterBridge:
+    """Asks a LlamaIndex rate limiter before each request, with the tokens that it will cost.
+
+    LlamaIndex asks once per slice of a job, for texts that the cache answers too, and never says
+    how many tokens. The engine asks after the cache and the removal of duplicates.
+
+    Args:
+        rate_limiter: A `BaseRateLimiter`, or any object with `acquire()` or `async_acquire()`,
+            with or without `num_tokens`. Remote models await it on the engine's background loop.
+    """
+
+    def __init__(self, rate_limiter: Any) -> None:
+        self._limiter = rate_limiter
+
+    def acquire(self, tokens: int) -> None:
+        """Wait until one request of so many tokens may go out."""
+        if hasattr(self._limiter, "acquire"):
+            self._limiter.acquire(**self._charge(self._limiter.acquire, tokens))
+        else:
+            background_loop().run(self.acquire_async(tokens))
+
+    async def acquire_async(self, tokens: int) -> None:
+        """The same for an event loop, which is not blocked."""
+        if hasattr(self._limiter, "async_acquire"):
+            await self._limiter.async_acquire(**self._charge(self._limiter.async_acquire, tokens))
+        else:
+            await asyncio.to_thread(self.acquire, tokens)
+
+    def correct(self, planned: int, used: int) -> None:
+        """Nothing: a LlamaIndex limiter takes no tokens back."""
+
+    def _charge(self, acquire: Any, tokens: int) -> dict[str, int]:
+        if not _takes_tokens(acquire):
+            return {}
+        # A token bucket never holds more than its size: a larger request would wait for ever.
+        most = getattr(self._limiter, "tokens_per_minute", None)
+        return {"num_tokens": tokens if most is None else min(tokens, int(most))}
+
+
+def _takes_tokens(acquire: Any) -> bool:
+    parameters = inspect.signature(acquire).parameters.values()
+    return any(
+        parameter.name == "num_tokens" or parameter.kind is parameter.VAR_KEYWORD
+        for parameter in parameters
+    )

@@ -1,0 +1,205 @@
+"""LlamaIndex's methods: its words outside, the engine's inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from llama_index.core.base.embeddings.base import Embedding, dispatcher, mean_agg
+from llama_index.core.embeddings import MultiModalEmbedding
+
+from embedbridge.contract import Role
+from embedbridge.contract.inputs import Input
+from embedbridge.core import Embedder, EmbeddingResult
+from embedbridge.core.coerce import refuse_single
+from llama_index.embeddings.embedbridge.events import announced
+from llama_index.embeddings.embedbridge.images import ImageLike, to_images
+from llama_index.embeddings.embedbridge.lists import to_lists
+
+TEXTS = "Generating embeddings"
+IMAGES = "Generating image embeddings"
+
+
+class EngineMethods(MultiModalEmbedding):
+    """Every method of LlamaIndex's embedding models, sync and async, over one embedder.
+
+    A job reaches the engine whole: it removes duplicates, reads the cache, plans batches by tokens
+    and calls the model. Queries are embedded as queries, texts and images as documents.
+    """
+
+    def _engine(self) -> Embedder:
+        # Not abstract: LlamaIndex records a span for each implementation of an abstract method.
+        raise NotImplementedError
+
+    # Queries.
+
+    @dispatcher.span
+    def get_query_embedding(self, query: str) -> Embedding:
+        """Vector of a text that is searched for."""
+        return self._run([query], "query")[0]
+
+    @dispatcher.span
+    async def aget_query_embedding(self, query: str) -> Embedding:
+        """The async twin of `get_query_embedding`."""
+        return (await self._arun([query], "query"))[0]
+
+    @dispatcher.span
+    def get_agg_embedding_from_queries(
+        self, queries: Iterable[str], agg_fn: Callable[..., Embedding] | None = None
+    ) -> Embedding:
+        """One vector for several queries, which are embedded together; their mean by default."""
+        return (agg_fn or mean_agg)(self._run(_listed(queries), "query"))
+
+    @dispatcher.span
+    async def aget_agg_embedding_from_queries(
+        self, queries: Iterable[str], agg_fn: Callable[..., Embedding] | None = None
+    ) -> Embedding:
+        """The async twin of `get_agg_embedding_from_queries`."""
+        return (agg_fn or mean_agg)(await self._arun(_listed(queries), "query"))
+
+    # Texts.
+
+    @dispatcher.span
+    def get_text_embedding(self, text: str) -> Embedding:
+        """Vector of a text that is searched in."""
+        return self._run([text], "document")[0]
+
+    @dispatcher.span
+    async def aget_text_embedding(self, text: str) -> Embedding:
+        """The async twin of `get_text_embedding`."""
+        return (await self._arun([text], "document"))[0]
+
+    @dispatcher.span
+    def get_text_embedding_batch(
+        self, texts: Iterable[str], show_progress: bool = False, **kwargs: Any
+    ) -> list[Embedding]:
+        """Vectors of texts that are searched in, in their order.
+
+        Args:
+            texts: All of the job: planned as a whole, whatever `embed_batch_size` says.
+            show_progress: Show a bar.
+            kwargs: Ignored, as in LlamaIndex.
+        """
+        return self._run(_listed(texts), "document", TEXTS if show_progress else None)
+
+    @dispatcher.span
+    async def aget_text_embedding_batch(
+        self, texts: Iterable[str], show_progress: bool = False, **kwargs: Any
+    ) -> list[Embedding]:
+        """The async twin of `get_text_embedding_batch`."""
+        bar = TEXTS if show_progress else None
+        return await self._arun(_listed(texts), "document", bar)
+
+    # Images.
+
+    @dispatcher.span
+    def get_image_embedding(self, img_file_path: ImageLike) -> Embedding:
+        """Vector of an image: a path, bytes, a `BytesIO`, an image node or document, or `Image`."""
+        return self._run(to_images([img_file_path]), "document")[0]
+
+    @dispatcher.span
+    async def aget_image_embedding(self, img_file_path: ImageLike) -> Embedding:
+        """The async twin of `get_image_embedding`."""
+        return (await self._arun(to_images([img_file_path]), "document"))[0]
+
+    @dispatcher.span
+    def get_image_embedding_batch(
+        self, img_file_paths: Iterable[ImageLike], show_progress: bool = False
+    ) -> list[Embedding]:
+        """Vectors of images, in their order."""
+        bar = IMAGES if show_progress else None
+        return self._run(to_images(img_file_paths), "document", bar)
+
+    @dispatcher.span
+    async def aget_image_embedding_batch(
+        self, img_file_paths: Iterable[ImageLike], show_progress: bool = False
+    ) -> list[Embedding]:
+        """The async twin of `get_image_embedding_batch`."""
+        bar = IMAGES if show_progress else None
+        return await self._arun(to_images(img_file_paths), "document", bar)
+
+    # One job.
+
+    def _run(
+        self, inputs: Sequence[Input], role: Role, progress: str | None = None
+    ) -> list[Embedding]:
+        with announced(self, inputs) as finish:
+            vectors = self._embed(inputs, role, progress)
+            finish(vectors)
+        return vectors
+
+    async def _arun(
+        self, inputs: Sequence[Input], role: Role, progress: str | None = None
+    ) -> list[Embedding]:
+        with announced(self, inputs) as finish:
+            vectors = await self._aembed(inputs, role, progress)
+            finish(vectors)
+        return vectors
+
+    def _embed(
+        self, inputs: Iterable[Input], role: Role, progress: str | None = None
+    ) -> list[Embedding]:
+        result = self._engine().embed(inputs, role=role, show_progress=progress)
+        return _complete(result).vectors.tolist()  # type: ignore[no-any-return]  # NumPy: Any
+
+    async def _aembed(
+        self, inputs: Iterable[Input], role: Role, progress: str | None = None
+    ) -> list[Embedding]:
+        result = await self._engine().aembed(inputs, role=role, show_progress=progress)
+        return await to_lists(_complete(result).vectors)
+
+    # What LlamaIndex's other models implement, for code that calls it: the same without events.
+
+    def _get_query_embedding(self, query: str) -> Embedding:
+        return self._embed([query], "query")[0]
+
+    async def _aget_query_embedding(self, query: str) -> Embedding:
+        return (await self._aembed([query], "query"))[0]
+
+    def _get_text_embedding(self, text: str) -> Embedding:
+        return self._embed([text], "document")[0]
+
+    async def _aget_text_embedding(self, text: str) -> Embedding:
+        return (await self._aembed([text], "document"))[0]
+
+    def _get_text_embeddings(self, texts: Iterable[str]) -> list[Embedding]:
+        return self._embed(texts, "document")
+
+    async def _aget_text_embeddings(self, texts: Iterable[str]) -> list[Embedding]:
+        return await self._aembed(texts, "document")
+
+    def _get_image_embedding(self, img_file_path: ImageLike) -> Embedding:
+        return self._embed(to_images([img_file_path]), "document")[0]
+
+    async def _aget_image_embedding(self, img_file_path: ImageLike) -> Embedding:
+        return (await self._aembed(to_images([img_file_path]), "document"))[0]
+
+    def _get_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
+        return self._embed(to_images(img_file_paths), "document")
+
+    async def _aget_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
+        return await self._aembed(to_images(img_file_paths), "document")
+
+    # LlamaIndex's would key by the bare text, and charge the limiter a second time.
+
+    def _get_text_embeddings_cached(self, texts: Iterable[str]) -> list[Embedding]:
+        return self._embed(texts, "document")
+
+    async def _aget_text_embeddings_cached(self, texts: Iterable[str]) -> list[Embedding]:
+        return await self._aembed(texts, "document")
+
+    async def _aget_text_embeddings_rate_limited(self, texts: Iterable[str]) -> list[Embedding]:
+        return await self._aembed(texts, "document")
+
+
+def _listed(texts: Iterable[str]) -> list[Any]:
+    """The texts of a job, which are looked at more than once; a generator cannot be."""
+    refuse_single(texts)
+    return list(texts)
+
+
+def _complete(result: EmbeddingResult) -> EmbeddingResult:
+    """Raise the first error that was collected: LlamaIndex has no place for one beside vectors."""
+    for error in result.errors.values():
+        raise error
+    return result

@@ -1,0 +1,69 @@
+"""`resolve_embed_model`: everything that LlamaIndex's takes, and everything of ours."""
+
+from __future__ import annotations
+
+import os
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.embeddings.utils import EmbedType
+from llama_index.core.embeddings.utils import resolve_embed_model as resolve_theirs
+from llama_index.core.settings import Settings
+
+from embedbridge.contract import ConfigurationError, EmbeddingModel
+from embedbridge.contract.errors import shown
+from embedbridge.core import Embedder
+from llama_index.embeddings.embedbridge.embedding import EmbedBridgeEmbedding
+
+
+def resolve_embed_model(
+    embed_model: EmbedType | Embedder | EmbeddingModel | None = None,
+    callback_manager: CallbackManager | None = None,
+) -> BaseEmbedding:
+    """An embedding model of LlamaIndex, from whatever names or is one.
+
+    Example:
+        Settings.embed_model = resolve_embed_model("huggingface:BAAI/bge-small-en-v1.5")
+
+    Args:
+        embed_model: `"provider:model"`, `"default"`, `"local"`, `"local:<path or id>"`, `"clip"`,
+            `"clip:<name>"`; an `Embedder` or a model of ours; a LlamaIndex embedding model; a
+            LangChain `Embeddings`; or `None` for a mock, as in LlamaIndex.
+        callback_manager: What hears the events; LlamaIndex's global one if left out.
+
+    Raises:
+        UnknownProviderError: No installed package announces the provider.
+        ConfigurationError: It names or is no embedding model.
+    """
+    ours = _ours(embed_model)
+    if ours is None:
+        return _theirs(embed_model, callback_manager)
+    ours.callback_manager = callback_manager or Settings.callback_manager
+    return ours
+
+
+def _ours(embed_model: object) -> EmbedBridgeEmbedding | None:
+    if isinstance(embed_model, str):
+        # LlamaIndex's users know a mock in tests. Without the variable, "default" is the model
+        # that ships with us, and never one that takes a key.
+        if embed_model == "default" and os.getenv("IS_TESTING"):
+            return None
+        return EmbedBridgeEmbedding(embed_model)
+    if isinstance(embed_model, Embedder | EmbeddingModel):
+        return EmbedBridgeEmbedding(embedder=embed_model)
+    if isinstance(embed_model, BaseEmbedding):
+        return None
+    # Our LangChain adapter shows its embedder: one engine serves both frameworks.
+    embedder = getattr(embed_model, "embedder", None)
+    return EmbedBridgeEmbedding(embedder=embedder) if isinstance(embedder, Embedder) else None
+
+
+def _theirs(embed_model: object, callback_manager: CallbackManager | None) -> BaseEmbedding:
+    try:
+        return resolve_theirs(embed_model, callback_manager)  # type: ignore[arg-type]  # it checks
+    except AssertionError:
+        raise ConfigurationError(
+            f"{shown(embed_model)} is not an embedding model.",
+            hint="Pass 'provider:model', an Embedder, a BaseEmbedding, or a LangChain Embeddings "
+            "(which takes llama-index-embeddings-langchain).",
+        ) from None

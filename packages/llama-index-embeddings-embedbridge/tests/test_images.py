@@ -1,0 +1,180 @@
+"""What LlamaIndex's users hand over as an image."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+from llama_index.core.schema import Document, ImageDocument, ImageNode, MediaResource
+
+from embedbridge.contract import Image, InvalidImageError, InvalidInputError
+from embedbridge.testing import RecordingModel, tiny_png
+from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
+
+PNG = tiny_png()
+BASE64 = base64.b64encode(PNG).decode()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "no extension"
+    file.write_bytes(PNG)
+    return file
+
+
+def read_to_the_end(data: bytes) -> BytesIO:
+    stream = BytesIO(data)
+    stream.read()
+    return stream
+
+
+KINDS: dict[str, Any] = {
+    "str": str,
+    "Path": lambda path: path,
+    "bytes": lambda path: PNG,
+    "bytearray": lambda path: bytearray(PNG),
+    "memoryview": lambda path: memoryview(PNG),
+    "BytesIO": lambda path: BytesIO(PNG),
+    "BytesIO that was read": lambda path: read_to_the_end(PNG),
+    "Image": lambda path: Image.from_bytes(PNG),
+    "ImageNode with a path": lambda path: ImageNode(image_path=str(path)),
+    "ImageNode with base64": lambda path: ImageNode(image=BASE64),
+    "ImageNode resolved": lambda path: ImageNode(image=BASE64).resolve_image(),
+    "ImageDocument with a path": lambda path: ImageDocument(image_path=str(path)),
+    "ImageDocument with base64": lambda path: ImageDocument(image=BASE64),
+    "ImageDocument with bytes": lambda path: ImageDocument(image=PNG),
+    "ImageDocument resolved": lambda path: ImageDocument(image_path=str(path)).resolve_image(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_kinds_of_images(embedding: EmbedBridgeEmbedding, path: Path, kind: Any) -> None:
+    """The same image gives the same vector, however it is handed over."""
+    assert embedding.get_image_embedding(kind(path)) == embedding.get_image_embedding(PNG)
+
+
+def test_a_pillow_image(embedding: EmbedBridgeEmbedding) -> None:
+    """An image in memory is taken as it is; its identity is its pixels."""
+    red, blue = (PIL.Image.new("RGB", (2, 2), colour) for colour in ("red", "blue"))
+    vectors = embedding.get_image_embedding_batch([red, blue, red])
+
+    assert vectors[0] == vectors[2] != vectors[1]
+
+
+def test_kinds_may_be_mixed(embedding: EmbedBridgeEmbedding, path: Path) -> None:
+    """One job takes all kinds, in order, also from a generator."""
+    images = [kind(path) for kind in KINDS.values()]
+    expected = [embedding.get_image_embedding(PNG)] * len(images)
+
+    assert embedding.get_image_embedding_batch(images) == expected
+    assert embedding.get_image_embedding_batch(image for image in images) == expected
+
+
+def test_a_stream_twice(embedding: EmbedBridgeEmbedding, model: RecordingModel) -> None:
+    """A `BytesIO` that is handed over twice is the same image twice, and paid once."""
+    stream = BytesIO(PNG)
+    first, second = embedding.get_image_embedding_batch([stream, stream])
+
+    assert first == second == embedding.get_image_embedding(stream)
+    assert len(model.batches[0]) == 1
+
+
+URLS = [
+    "https://127.0.0.1:9/cat.png?token=secret",
+    "http://example.com/cat.png",
+    "HTTP://example.com/cat.png",
+    "ftp://example.com/cat.png",
+    "file:///etc/passwd",
+    "s3://bucket/cat.png",
+    f"data:image/png;base64,{BASE64}",
+    "DATA:,",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+async def test_a_url_is_refused(
+    embedding: EmbedBridgeEmbedding, model: RecordingModel, url: str
+) -> None:
+    """A `str` is a path here: a URL is neither fetched nor embedded as a text."""
+    with pytest.raises(InvalidImageError, match="URL") as caught:
+        embedding.get_image_embedding_batch([PNG, url])
+    with pytest.raises(InvalidImageError, match="URL"):
+        await embedding.aget_image_embedding(url)
+
+    assert caught.value.index == 1
+    assert "secret" not in str(caught.value)
+    assert BASE64 not in str(caught.value)
+    assert model.batches == []
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        lambda url: ImageNode(image_url=url),
+        # Its own constructor would fetch the URL.
+        lambda url: ImageDocument(image_resource=MediaResource(url=url)),
+        Image.from_url,
+    ],
+    ids=["ImageNode", "ImageDocument", "Image"],
+)
+def test_a_url_in_a_node_is_refused(embedding: EmbedBridgeEmbedding, holder: Any) -> None:
+    """A node that only knows a URL is the engine's typed error: nothing is fetched."""
+    with pytest.raises(InvalidImageError, match="URLs are not fetched"):
+        embedding.get_image_embedding(holder("http://127.0.0.1:9/cat.png?token=secret"))
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (None, "NoneType is not an image"),
+        (5, "int is not an image"),
+        ("", "empty"),
+        (b"", "0 bytes"),
+        (BytesIO(), "0 bytes"),
+        (["a.png"], "list is not an image"),
+        (Document(text="a text"), "Document is not an image"),
+        (ImageNode(text="a text"), "ImageNode holds no image"),
+        (ImageNode(image="not base64!"), "base64"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+async def test_what_is_no_image(
+    embedding: EmbedBridgeEmbedding, model: RecordingModel, bad: Any, said: str
+) -> None:
+    """It is named with its index; nothing was sent."""
+    with pytest.raises(InvalidImageError, match=said) as caught:
+        embedding.get_image_embedding_batch([PNG, PNG, bad])
+    with pytest.raises(InvalidImageError, match=said) as acaught:
+        await embedding.aget_image_embedding(bad)
+
+    assert (caught.value.index, acaught.value.index) == (2, 0)
+    assert model.batches == []
+
+
+async def test_a_missing_file(embedding: EmbedBridgeEmbedding, tmp_path: Path) -> None:
+    """A path that leads nowhere is an error that names it, and never a text."""
+    missing = str(tmp_path / "missing.png")
+
+    with pytest.raises(InvalidImageError, match=r"missing\.png"):
+        embedding.get_image_embedding(missing)
+    with pytest.raises(InvalidImageError, match=r"missing\.png"):
+        await embedding.aget_image_embedding_batch([missing])
+
+
+@pytest.mark.parametrize(
+    "single",
+    ["cat.png", Path("cat.png"), PNG, BytesIO(PNG), Image.from_bytes(PNG), ImageNode(image=BASE64)],
+    ids=lambda value: type(value).__name__,
+)
+async def test_a_single_image_where_a_list_is_due(
+    embedding: EmbedBridgeEmbedding, single: Any
+) -> None:
+    """It is never taken apart into characters, lines or fields."""
+    with pytest.raises(InvalidInputError, match="Expected a list"):
+        embedding.get_image_embedding_batch(single)
+    with pytest.raises(InvalidInputError, match="Expected a list"):
+        await embedding.aget_image_embedding_batch(single)

@@ -1,0 +1,114 @@
+"""`resolve_embed_model` takes what LlamaIndex's takes, and what is ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from llama_index.core import Settings
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.embeddings import MockEmbedding
+
+from embedbridge.contract import ConfigurationError, UnknownProviderError
+from embedbridge.core import Embedder
+from embedbridge.testing import FakeModel
+from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding, resolve_embed_model
+
+
+class OursForLangChain(DeterministicFakeEmbedding):
+    """Like our LangChain adapter, it shows its embedder."""
+
+    embedder: Any
+
+
+@pytest.fixture(autouse=True)
+def no_testing_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IS_TESTING", raising=False)
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        "fake:small",
+        FakeModel("small"),
+        Embedder(FakeModel("small")),
+        OursForLangChain(size=3, embedder=Embedder(FakeModel("small"))),
+    ],
+    ids=["name", "model", "embedder", "LangChain"],
+)
+def test_ours(ours: Any) -> None:
+    """A name, a model, an embedder and our own LangChain adapter become our LlamaIndex adapter."""
+    resolved = resolve_embed_model(ours)
+
+    assert isinstance(resolved, EmbedBridgeEmbedding)
+    assert resolved.get_query_embedding("a") == EmbedBridgeEmbedding(
+        "fake:small"
+    ).get_query_embedding("a")
+
+
+def test_an_embedder_is_shared() -> None:
+    """Both frameworks use one engine: nothing is loaded twice."""
+    embedder = Embedder(FakeModel("small"))
+    theirs = OursForLangChain(size=3, embedder=embedder)
+
+    assert resolve_embed_model(theirs).embedder is embedder  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("given", [MockEmbedding(3), EmbedBridgeEmbedding("fake:small")])
+def test_a_model_of_llama_index(given: Any) -> None:
+    """It is returned as it is."""
+    assert resolve_embed_model(given) is given
+
+
+def test_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """`None` is the mock that LlamaIndex's users know, with its message."""
+    resolved = resolve_embed_model(None)
+
+    assert isinstance(resolved, MockEmbedding)
+    assert resolved.embed_dim == 1
+    assert "explicitly disabled" in capsys.readouterr().out
+
+
+def test_default_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With IS_TESTING set, `default` is LlamaIndex's mock of eight dimensions."""
+    monkeypatch.setenv("IS_TESTING", "1")
+    resolved = resolve_embed_model("default")
+
+    assert isinstance(resolved, MockEmbedding)
+    assert resolved.embed_dim == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("default", "embedbridge-onnx"),
+        ("local", "embedbridge-onnx"),
+        ("clip", "embedbridge-clip"),
+        ("clip:ViT-B/32", "embedbridge-clip"),
+        ("BAAI/bge-small-en-v1.5", "huggingface:BAAI/bge-small-en-v1.5"),
+        ("nobody:model", "nobody"),
+    ],
+)
+def test_what_is_not_installed(name: str, said: str) -> None:
+    """The error says what to install or to write; a key is never asked for, nothing is fetched."""
+    with pytest.raises(UnknownProviderError, match=said):
+        resolve_embed_model(name)
+
+
+@pytest.mark.parametrize("nonsense", [42, object, ["fake:small"], ""], ids=repr)
+def test_nonsense(nonsense: Any) -> None:
+    """What is no embedding model is said to be none."""
+    with pytest.raises(ConfigurationError):
+        resolve_embed_model(nonsense)
+
+
+@pytest.mark.parametrize(
+    "given", ["fake:small", None, MockEmbedding(3)], ids=["ours", "None", "LI"]
+)
+def test_callback_manager(given: Any) -> None:
+    """The caller's is set, else LlamaIndex's global one."""
+    manager = CallbackManager([])
+
+    assert resolve_embed_model(given, manager).callback_manager is manager
+    assert resolve_embed_model(given).callback_manager is Settings.callback_manager
