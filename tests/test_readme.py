@@ -7,7 +7,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-READMES = ("README.md", "shared/embedbridge-core/README.md", "shared/embedbridge-testing/README.md")
+READMES = (
+    "README.md",
+    "shared/embedbridge-core/README.md",
+    "shared/embedbridge-testing/README.md",
+    "packages/langchain-embedbridge/README.md",
+    "packages/llama-index-embeddings-embedbridge/README.md",
+)
 BLOCKS = [
     pytest.param(block, id=f"{name}-{number}")
     for name in READMES
@@ -16,8 +22,11 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_the_readme_runs(block: str) -> None:
-    """A reader who copies a block gets no error."""
+def test_the_readme_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who copies a block, into a folder with some documents, gets no error."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text("A page about embeddings.", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     exec(re.sub(r"huggingface:[\w/.-]+", "fake:small", block), {"__name__": "readme"})
 
 

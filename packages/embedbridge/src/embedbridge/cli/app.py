@@ -1,0 +1,69 @@
+"""The command `embedbridge`: its subcommands, and how it fails.
+
+Nothing heavy is imported before a subcommand needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from embedbridge.cli.demo import demo
+from embedbridge.cli.embed import embed
+from embedbridge.cli.providers import providers
+from embedbridge.contract.errors import EmbedBridgeError
+
+
+class Commands(TyperGroup):
+    """Shows what went wrong as one line on stderr, with exit code 1. Wrong usage is code 2."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # the base's is private
+        """Run a subcommand."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # `embedbridge embed … | head` is no error; the caller ends quietly
+        except (EmbedBridgeError, OSError) as error:
+            if ctx.params["debug"]:
+                raise
+            typer.echo(f"embedbridge: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    name="embedbridge",
+    help="One embedding provider, every framework.",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,  # they may print local variables, and so keys
+)
+app.command()(providers)
+app.command()(embed)
+app.command()(demo)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"embedbridge {importlib.metadata.version('embedbridge')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """One embedding provider, every framework."""
+
+
+def main() -> None:
+    """Run the command line, as the installed script does."""
+    app()

@@ -1,0 +1,63 @@
+"""What the demo searches: the text files of a folder, cut into passages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+TEXT_FILES = frozenset({".md", ".rst", ".txt"})
+MARKDOWN = frozenset({".md"})
+PASSAGE_TOKENS = 160
+"""Small sentence models read 256 tokens of their own, which are shorter than the splitter's."""
+OVERLAP_TOKENS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a file."""
+
+    file: str
+    """The file, relative to the folder."""
+    text: str
+
+
+def find_files(folder: Path, endings: frozenset[str]) -> list[Path]:
+    """The folder's files with these endings, in order; none of hidden folders or environments."""
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _is_foreign(Path(root, name)))
+        paths = (Path(root, name) for name in sorted(files) if not name.startswith("."))
+        found += (path for path in paths if path.suffix.lower() in endings)
+    return found
+
+
+def read_passages(folder: Path, files: Iterable[Path]) -> list[Passage]:
+    """All files cut into passages, each different text once: equal ones would tie in a search."""
+    passages: dict[str, Passage] = {}
+    for path in files:
+        name = str(path.relative_to(folder))
+        for text in _split(path, name):
+            passages.setdefault(text, Passage(name, text))
+    return list(passages.values())
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Whether a folder holds what its owner did not write."""
+    hidden = folder.name.startswith(".") or folder.name == "node_modules"
+    return hidden or (folder / "pyvenv.cfg").exists()
+
+
+def _split(path: Path, name: str) -> Iterator[str]:
+    from llama_index.core.node_parser import SentenceSplitter
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        typer.echo(f"Skipped {name}: it is not UTF-8", err=True)
+        return
+    splitter = SentenceSplitter(chunk_size=PASSAGE_TOKENS, chunk_overlap=OVERLAP_TOKENS)
+    yield from filter(str.strip, splitter.split_text(text))

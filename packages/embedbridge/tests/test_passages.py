@@ -1,0 +1,76 @@
+"""What the demo reads."""
+
+from pathlib import Path
+
+import pytest
+
+from embedbridge.cli.passages import MARKDOWN, TEXT_FILES, find_files, read_passages
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in (
+        "a.md",
+        "b.TXT",
+        "c.rst",
+        "d.py",
+        ".hidden.md",
+        "sub/e.md",
+        ".git/f.md",
+        "node_modules/g.md",
+        "env/pyvenv.cfg",
+        "env/lib/h.md",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(f"The text of {name}.", encoding="utf-8")
+    return tmp_path
+
+
+def test_text_files_are_found(folder: Path) -> None:
+    """In order, in sub-folders too, and nothing that is hidden or belongs to an environment."""
+    found = [path.relative_to(folder).as_posix() for path in find_files(folder, TEXT_FILES)]
+
+    assert found == ["a.md", "b.TXT", "c.rst", "sub/e.md"]
+
+
+def test_only_markdown_if_asked(folder: Path) -> None:
+    """The default reads a repository's Markdown, not every text file that lies about."""
+    found = [path.relative_to(folder).as_posix() for path in find_files(folder, MARKDOWN)]
+
+    assert found == ["a.md", "sub/e.md"]
+
+
+def test_an_environment_is_read_if_it_is_named(folder: Path) -> None:
+    """Only folders below the one that was named are skipped."""
+    assert find_files(folder / "env", TEXT_FILES) == [folder / "env/lib/h.md"]
+
+
+def test_a_long_file_becomes_several_passages(tmp_path: Path) -> None:
+    """Each is short enough for a small model, and knows its file."""
+    path = tmp_path / "long.md"
+    path.write_text(" ".join(f"Sentence number {n}." for n in range(300)), encoding="utf-8")
+    passages = read_passages(tmp_path, [path])
+
+    assert len(passages) > 5
+    assert {passage.file for passage in passages} == {"long.md"}
+
+
+def test_equal_passages_are_one(tmp_path: Path) -> None:
+    """A licence in every folder would only tie with itself."""
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text("The same text.", encoding="utf-8")
+    passages = read_passages(tmp_path, [tmp_path / "a.md", tmp_path / "b.md"])
+
+    assert [(passage.file, passage.text) for passage in passages] == [("a.md", "The same text.")]
+
+
+def test_a_file_that_is_no_text_is_skipped_with_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One stray file does not stop the demo."""
+    path = tmp_path / "latin.txt"
+    path.write_bytes(b"caf\xe9")
+
+    assert read_passages(tmp_path, [path]) == []
+    assert "Skipped latin.txt: it is not UTF-8" in capsys.readouterr().err

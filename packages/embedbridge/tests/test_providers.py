@@ -1,0 +1,100 @@
+"""`embedbridge providers` tells what is there, what is broken and what could be there."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from embedbridge.core.known import RELEASED
+
+Run = Callable[..., Result]
+Announce = Callable[[str, str], None]
+GOOD = """
+    from embedbridge.contract.hooks import ProviderSpec, hookimpl
+
+    @hookimpl
+    def embedbridge_provider():
+        return ProviderSpec(name="good", factory="good:Model", summary="Does [good] things.")
+"""
+BROKEN = "raise ImportError('libgood.so is not there')"
+
+
+def listing(result: Result) -> dict[str, dict[str, Any]]:
+    return {provider["name"]: provider for provider in json.loads(result.stdout)["providers"]}
+
+
+def test_installed_providers_are_listed(run: Run) -> None:
+    """Name, package and version, from metadata."""
+    fake = listing(run("providers", "--json"))["fake"]
+
+    assert fake["distribution"] == "embedbridge-testing"
+    assert fake["status"] == "installed"
+
+
+def test_listing_imports_no_plugin(run: Run, announce: Announce) -> None:
+    """A broken package costs nobody anything until somebody asks for it."""
+    announce("evil", BROKEN)
+    result = run("providers", "--json")
+
+    assert result.exit_code == 0
+    assert listing(result)["evil"]["status"] == "installed"
+    assert "evil_plugin" not in sys.modules
+
+
+def test_a_check_says_what_is_broken_and_why(run: Run, announce: Announce) -> None:
+    """The reason is shown, the exit code is 1, and the others are fine."""
+    announce("evil", BROKEN)
+    announce("good", GOOD)
+    result = run("providers", "--check", "--json")
+
+    assert result.exit_code == 1
+    assert listing(result)["evil"]["status"] == "broken"
+    assert "libgood.so is not there" in listing(result)["evil"]["reason"]
+    assert listing(result)["good"]["summary"] == "Does [good] things."
+
+
+def test_a_check_without_a_fault_is_exit_code_0(run: Run, announce: Announce) -> None:
+    """For scripts that want to know whether an environment is sound."""
+    announce("good", GOOD)
+
+    assert run("providers", "--check").exit_code == 0
+
+
+def test_the_table_shows_reasons(run: Run, announce: Announce) -> None:
+    """Humans get the same facts; brackets of a stranger's text are shown as they are."""
+    announce("evil", BROKEN)
+    announce("good", GOOD)
+    output = run("providers", "--check").stdout
+
+    assert "libgood.so is not there" in " ".join(output.split())
+    assert "Does [good] things." in output
+    assert "evil-dist 1.0" in output
+
+
+def test_a_refused_provider_has_its_reason(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The allow-list refuses, and the list says so."""
+    monkeypatch.setenv("EMBEDBRIDGE_PROVIDERS", "openai")
+    fake = listing(run("providers", "--json"))["fake"]
+
+    assert fake["status"] == "refused"
+    assert "EMBEDBRIDGE_PROVIDERS" in fake["reason"]
+
+
+def test_only_released_packages_get_a_pip_line(run: Run) -> None:
+    """Nobody is told to install what does not exist yet."""
+    available = json.loads(run("providers", "--json").stdout)["available"]
+    lines = {entry["distribution"]: entry["install"] for entry in available}
+
+    assert lines["embedbridge-openai"] is None
+    assert all((line is not None) == (name in RELEASED) for name, line in lines.items())
+
+
+def test_what_is_installed_is_not_offered(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the allow-list refuses it."""
+    monkeypatch.setenv("EMBEDBRIDGE_PROVIDERS", "openai")
+    available = json.loads(run("providers", "--json").stdout)["available"]
+
+    assert "fake" not in [entry["name"] for entry in available]

@@ -1,0 +1,169 @@
+"""`EmbedBridgeEmbeddings`: an embedder, in the words of LangChain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+from langchain_core.embeddings import Embeddings
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
+
+from embedbridge.contract import ConfigurationError, EmbeddingModel
+from embedbridge.core import Embedder, EmbeddingResult, load_embedder
+from langchain_embedbridge.images import as_images
+
+if TYPE_CHECKING:
+    from langchain_embedbridge.images import ImageLike
+
+
+class EmbedBridgeEmbeddings(BaseModel, Embeddings):
+    """Embeddings of any provider, with the model's own prompts for queries and documents.
+
+    A whole job goes to the engine at once, which plans it into batches; nothing is sliced here.
+
+    Example:
+        embeddings = EmbedBridgeEmbeddings(model="huggingface:BAAI/bge-small-en-v1.5")
+        store = InMemoryVectorStore(embeddings)
+        store.add_texts(["one text", "another"])
+        store.similarity_search("which text?")
+
+    Args:
+        model: `"provider:model"`.
+        embedder: An `Embedder` or a model object, instead of `model`.
+        show_progress: A progress bar for documents and images; `None` leaves it to the settings.
+        options: Fields of the model's `Options` and of `embedbridge.core.Settings`; beside an
+            `embedder`, of `Settings` only.
+
+    Raises:
+        UnknownProviderError: No installed package announces the provider.
+        InvalidOptionError: Neither the model nor the engine takes an option of that name.
+        ConfigurationError: Neither `model` nor a usable `embedder` is given, or both are.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, validate_assignment=True)
+
+    model: str = Field(frozen=True)
+    """`"provider:model"`."""
+    show_progress: bool | None = None
+    """Whether to show a progress bar (takes tqdm)."""
+    _embedder: Embedder = PrivateAttr()
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        embedder: Embedder | EmbeddingModel | None = None,
+        show_progress: bool | None = None,
+        **options: Any,
+    ) -> None:
+        held = _load(model, embedder, options)
+        name = f"{held.model.provider}:{held.model.name}"
+        super().__init__(model=name, show_progress=show_progress)
+        self._embedder = held
+
+    @property
+    def embedder(self) -> Embedder:
+        """The engine and the model behind it, for all that LangChain has no words for."""
+        return self._embedder
+
+    # Texts.
+
+    def embed_documents(self, texts: Iterable[str]) -> list[list[float]]:
+        """Vectors of texts that are searched in, one list of floats per text.
+
+        Raises:
+            InvalidInputError: A text cannot be embedded; it names the position. A single `str`
+                is refused too.
+            EmbedBridgeError: The model failed.
+        """
+        result = self._embedder.embed(texts, role="document", show_progress=self.show_progress)
+        return _as_lists(result)
+
+    async def aembed_documents(self, texts: Iterable[str]) -> list[list[float]]:
+        """The async twin of `embed_documents`; the event loop is free meanwhile."""
+        result = await self._embedder.aembed(
+            texts, role="document", show_progress=self.show_progress
+        )
+        return _as_lists(result)
+
+    def embed_query(self, text: str) -> list[float]:
+        """Vector of a text that is searched for."""
+        vector: list[float] = self._embedder.embed_query(text).tolist()
+        return vector
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """The async twin of `embed_query`."""
+        vector: list[float] = (await self._embedder.aembed_query(text)).tolist()
+        return vector
+
+    # Images.
+
+    def embed_images(self, images: Iterable[ImageLike]) -> list[list[float]]:
+        """Vectors of images, comparable with those of texts if the model has one space for both.
+
+        Args:
+            images: Paths, data URLs, bytes of image files, Pillow images or `Image`s. URLs are
+                never fetched.
+
+        Raises:
+            InvalidImageError: An image cannot be read; it names the position.
+            UnsupportedModalityError: The model embeds texts only.
+        """
+        result = self._embedder.embed(
+            as_images(images), role="document", show_progress=self.show_progress
+        )
+        return _as_lists(result)
+
+    async def aembed_images(self, images: Iterable[ImageLike]) -> list[list[float]]:
+        """The async twin of `embed_images`."""
+        result = await self._embedder.aembed(
+            as_images(images), role="document", show_progress=self.show_progress
+        )
+        return _as_lists(result)
+
+    def embed_image(self, uris: Iterable[str]) -> list[list[float]]:
+        """Vectors of image files, under the name that LangChain's multimodal stores call."""
+        return self.embed_images(uris)
+
+    # Itself.
+
+    @model_serializer
+    def _configuration(self) -> dict[str, Any]:
+        """What the constructor takes to make it again; secrets come from the environment."""
+        config = self._embedder.to_config()
+        arguments = {"model": self.model, **config["options"], **config["settings"]}
+        if self.show_progress is not None:
+            arguments["show_progress"] = self.show_progress
+        return arguments
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        # An embedder is thread-safe and never changes: weights, clients and keys are shared.
+        return self.model_copy()
+
+
+def _load(
+    model: str | None, embedder: Embedder | EmbeddingModel | None, options: dict[str, Any]
+) -> Embedder:
+    """The embedder that the constructor's arguments stand for."""
+    if model is not None and embedder is None:
+        return load_embedder(model, **options)
+    if model is None and isinstance(embedder, EmbeddingModel):
+        return load_embedder(embedder, **options)
+    if model is None and isinstance(embedder, Embedder):
+        return embedder.using(**options) if options else embedder
+    raise ConfigurationError(
+        "EmbedBridgeEmbeddings takes a model's name, or an Embedder, or an EmbeddingModel.",
+        hint="Write model='provider:model' or embedder=load_embedder(…).",
+    )
+
+
+def _as_lists(result: EmbeddingResult) -> list[list[float]]:
+    """The vectors as LangChain wants them.
+
+    Raises:
+        EmbedBridgeError: An input has none (the embedder collects errors). LangChain has no place
+            for a missing vector, and NaN in a store would spoil every search.
+    """
+    for error in result.errors.values():
+        raise error
+    return result.tolist()

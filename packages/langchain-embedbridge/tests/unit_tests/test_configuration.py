@@ -1,0 +1,112 @@
+"""Embeddings are made from a string or an embedder, and made again from what they write down."""
+
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from embedbridge.contract import ConfigurationError, InvalidOptionError
+from embedbridge.core import load_embedder
+from embedbridge.testing import FakeModel
+from langchain_embedbridge import EmbedBridgeEmbeddings
+
+WAYS: dict[str, Callable[[], EmbedBridgeEmbeddings]] = {
+    "a string": lambda: EmbedBridgeEmbeddings(model="fake:small", seed=3),
+    "a positional string": lambda: EmbedBridgeEmbeddings("fake:small", seed=3),
+    "an embedder": lambda: EmbedBridgeEmbeddings(embedder=load_embedder("fake:small", seed=3)),
+    "a model": lambda: EmbedBridgeEmbeddings(embedder=FakeModel("small", seed=3)),
+    "pydantic's own way": lambda: EmbedBridgeEmbeddings.model_validate(
+        {"model": "fake:small", "seed": 3}
+    ),
+}
+ROUND_TRIPS: dict[str, Callable[[EmbedBridgeEmbeddings], EmbedBridgeEmbeddings]] = {
+    "pickle": lambda made: pickle.loads(pickle.dumps(made)),
+    "model_dump": lambda made: EmbedBridgeEmbeddings(**made.model_dump()),
+    "model_dump_json": lambda made: EmbedBridgeEmbeddings(**json.loads(made.model_dump_json())),
+    "model_validate_json": lambda made: EmbedBridgeEmbeddings.model_validate_json(
+        made.model_dump_json()
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_all_ways_to_say_the_same_thing_are_the_same(
+    way: Callable[[], EmbedBridgeEmbeddings],
+) -> None:
+    """Every way gives the same vectors and the same name."""
+    made = way()
+
+    assert made.model == "fake:small"
+    assert made.embed_query("a") == load_embedder("fake:small", seed=3).embed_query("a").tolist()
+
+
+@pytest.mark.parametrize("round_trip", ROUND_TRIPS.values(), ids=ROUND_TRIPS)
+def test_what_is_written_down_makes_the_same_again(
+    round_trip: Callable[[EmbedBridgeEmbeddings], EmbedBridgeEmbeddings],
+) -> None:
+    """Options, settings and fields all come back."""
+    made = EmbedBridgeEmbeddings(model="fake:small", seed=3, batch_size=4, show_progress=False)
+    again = round_trip(made)
+
+    assert again.model_dump() == made.model_dump()
+    assert again.embed_query("a") == made.embed_query("a")
+
+
+def test_the_engines_settings_are_options_too() -> None:
+    """One list of options: the model takes its own, the engine the rest."""
+    embeddings = EmbedBridgeEmbeddings(model="fake:small", on_empty="zero")
+
+    assert embeddings.embed_documents([""]) == [[0.0] * 8]
+
+
+def test_settings_beside_an_embedder_leave_it_as_it_is() -> None:
+    """The embedder that was handed over may have other users."""
+    embedder = load_embedder("fake:small")
+    embeddings = EmbedBridgeEmbeddings(embedder=embedder, on_empty="zero")
+
+    assert embeddings.embedder.settings.on_empty == "zero"
+    assert embedder.settings.on_empty == "error"
+
+
+def test_an_embedder_is_held_as_it_is() -> None:
+    """Its cache, its listeners and its loaded weights are shared, not made anew."""
+    embedder = load_embedder("fake:small")
+
+    assert EmbedBridgeEmbeddings(embedder=embedder).embedder is embedder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({}, ConfigurationError, "takes a model's name, or"),
+        (
+            {"model": "fake:small", "embedder": FakeModel("small")},
+            ConfigurationError,
+            "takes a model's name, or",
+        ),
+        ({"embedder": "fake:small"}, ConfigurationError, "takes a model's name, or"),
+        ({"embedder": object()}, ConfigurationError, "takes a model's name, or"),
+        ({"model": 7}, ConfigurationError, "provider:model"),
+        ({"model": "fake:small", "sed": 3}, InvalidOptionError, "Did you mean 'seed'"),
+        ({"model": "fake:small", "seed": "x"}, InvalidOptionError, "valid integer"),
+        ({"embedder": FakeModel("small"), "seed": 3}, ConfigurationError, "seed"),
+        ({"model": "fake:small", "show_progress": []}, ValidationError, "show_progress"),
+    ],
+)
+def test_wrong_arguments_say_what_is_wrong(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """An error names the argument and the remedy; nothing is guessed."""
+    with pytest.raises(error, match=message):
+        EmbedBridgeEmbeddings(**arguments)
+
+
+def test_the_model_cannot_be_swapped_under_the_name() -> None:
+    """Another model is another object: vectors of two models do not mix by accident."""
+    embeddings = EmbedBridgeEmbeddings(model="fake:small")
+
+    with pytest.raises(ValidationError, match="frozen"):
+        embeddings.model = "fake:text"
