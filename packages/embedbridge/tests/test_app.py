@@ -102,7 +102,7 @@ def test_debug_shows_the_traceback(run: Run) -> None:
         (["embed", "-m", "fake:small", "a", "--output", "a.csv"], ".npy, .safetensors"),
         (["embed", "-m", "fake:small", "a", "--role", "passage"], "passage"),
         (["embed", "-m", "fake:small", "a", "--option", "seed"], "NAME=VALUE"),
-        (["embed", "-m", "fake:small", "a", "--option", "cache=1"], "command line"),
+        (["embed", "-m", "fake:small", "a", "--option", "limiter=1"], "command line"),
         (["demo", "missing"], "does not exist"),
         (["provider"], "No such command"),
     ],

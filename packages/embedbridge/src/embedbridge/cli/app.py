@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from embedbridge.cli.cache import cache
 from embedbridge.cli.demo import demo
 from embedbridge.cli.embed import embed
 from embedbridge.cli.providers import providers
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(providers)
 app.command()(embed)
 app.command()(demo)
+app.add_typer(cache, name="cache")
 
 
 def _show_version(asked: bool) -> None:

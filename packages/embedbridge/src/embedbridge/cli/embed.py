@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 10
 """Line numbers that a note lists at most."""
-NO_OPTIONS = frozenset({"cache", "limiter", "listeners", "model"})
+NO_OPTIONS = frozenset({"limiter", "listeners", "model"})
 """Arguments of `load_embedder` that no text can stand for."""
 
 
