@@ -1,0 +1,172 @@
+"""A model in memory, and all that is known about it only then."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedbridge.contract.card import ModelCard
+from embedbridge.providers.huggingface._device import choose_device, limits_on
+from embedbridge.providers.huggingface._identity import folder_digest, hub_commit
+from embedbridge.providers.huggingface._length import limit_length
+from embedbridge.providers.huggingface._loader import load_transformer, require_libraries
+from embedbridge.providers.huggingface._pool import DevicePool
+from embedbridge.providers.huggingface._source import Source, cache_folder, find_source
+from embedbridge.providers.huggingface._tokens import TokenCounter, token_counter
+from embedbridge.providers.huggingface.prompts import prompts_of
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.contract.vocabulary import Role
+    from embedbridge.providers.huggingface.options import HuggingFaceOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """One model, ready to embed."""
+
+    transformer: SentenceTransformer
+    """The model itself."""
+    pool: DevicePool | None
+    """Who computes, if several devices do."""
+    card: ModelCard
+    """What it can do."""
+    counter: TokenCounter | None
+    """Counts its tokens, if that can be done exactly."""
+    identity: Mapping[str, object]
+    """Which weights it has, and how much of a text it reads."""
+    device: str
+    """Where it computes."""
+    separates_prompt: bool
+    """Whether it must be told which part of a text is the prompt."""
+
+    def encode(self, texts: Sequence[str], *, prompt: str, role: Role) -> Vectors:
+        """Vectors as `encode_query` and `encode_document` make them, in one forward pass.
+
+        Args:
+            texts: Rendered texts, within the limits of the card.
+            prompt: Goes in front of every text; `""` is none, not even a default one.
+            role: Some models send queries and documents different ways.
+
+        Returns:
+            Shape (len(texts), dimensions).
+        """
+        options: dict[str, Any] = {"prompt": prompt, "task": role, "show_progress_bar": False}
+        inputs = _inputs(self.transformer, texts, role)
+        if self.pool is not None:
+            vectors = self.pool.encode(inputs, **options)
+        else:
+            vectors = self.transformer.encode(inputs, batch_size=max(len(inputs), 1), **options)
+        return np.asarray(vectors, dtype=np.float32)  # half precision comes out as it is
+
+    def close(self) -> None:
+        """Stop the workers. The memory is free when nobody holds this object any more."""
+        if self.pool is not None:
+            self.pool.close()
+
+
+def load(name: str, options: HuggingFaceOptions) -> Loaded:
+    """Find a model, load it, and learn what it can do.
+
+    Raises:
+        ConfigurationError: It cannot be found or loaded; see `load_transformer`.
+    """
+    source = find_source(name)
+    require_libraries()
+    devices = [choose_device(device) for device in options.target_devices or ()]
+    device = devices[0] if devices else choose_device(options.device)
+    # Workers fetch the weights from shared memory, which is the CPU's.
+    transformer = load_transformer(source, options, "cpu" if devices else device)
+    length = limit_length(transformer, options.max_length)
+    hub_id = None if source.folder else _full_id(source.address)
+    prompts = prompts_of(transformer.prompts, transformer.default_prompt_name, hub_id)
+    space, weights = _weights(source, hub_id, transformer, options)
+    card = ModelCard(
+        name=name,
+        roles="prefix" if prompts else "none",
+        prompts=prompts,
+        dimensions=transformer.get_embedding_dimension(),
+        allowed_dimensions=None,
+        limits=limits_on(device, devices=len(devices) or 1, max_tokens_per_input=length),
+        normalized=_ends_normalized(transformer),
+        space=space,
+    )
+    return Loaded(
+        transformer=transformer,
+        pool=DevicePool(transformer, devices) if devices else None,
+        card=card,
+        counter=token_counter(transformer),
+        identity={**weights, "max_length": length},
+        device=", ".join(devices) or device,
+        separates_prompt=_separates_prompt(transformer),
+    )
+
+
+def _full_id(name: str) -> str:
+    """The id on the Hub: sentence-transformers' own models are known by their bare names."""
+    from sentence_transformers.util import ORIGINAL_TRANSFORMER_MODELS
+
+    if "/" in name or name.lower() in ORIGINAL_TRANSFORMER_MODELS:
+        return name
+    return f"sentence-transformers/{name}"
+
+
+def _weights(
+    source: Source,
+    hub_id: str | None,
+    transformer: SentenceTransformer,
+    options: HuggingFaceOptions,
+) -> tuple[str, dict[str, object]]:
+    """The space of the vectors, and what identifies the weights exactly."""
+    if hub_id is not None:
+        # Without the provider: another one that runs the same weights makes the same vectors.
+        commit = hub_commit(hub_id, options.revision, cache_folder(options))
+        return hub_id.lower(), {"commit": commit}
+    assert source.folder is not None  # noqa: S101  # the other kind of source
+    digest = folder_digest(source.folder)
+    space = f"weights:{_with_pooling(digest.weights, transformer)[:16]}"
+    return space, {"model": "folder", "files": digest.files}
+
+
+def _with_pooling(digest: str, transformer: SentenceTransformer) -> str:
+    """A digest of weights and pooling: the mean of tokens is no neighbour of the first one."""
+    modes = [str(getattr(module, "pooling_mode", "")) for module in transformer.modules()]
+    return hashlib.sha256(f"{digest} {' '.join(filter(None, modes))}".encode()).hexdigest()
+
+
+def _ends_normalized(transformer: SentenceTransformer) -> bool:
+    from sentence_transformers.sentence_transformer.modules import Normalize
+
+    last = list(transformer.children())[-1]
+    # A model whose own configuration shortens vectors does so afterwards.
+    return isinstance(last, Normalize) and transformer.truncate_dim is None
+
+
+def _separates_prompt(transformer: SentenceTransformer) -> bool:
+    """Whether pooling leaves the prompt out, or a chat template puts it elsewhere."""
+    modules: Iterable[Any] = transformer.modules()
+    excludes = any(getattr(module, "include_prompt", True) is False for module in modules)
+    return excludes or transformer.supports("message")
+
+
+def _inputs(transformer: SentenceTransformer, texts: Sequence[str], role: Role) -> list[Any]:
+    """Texts as the model takes them, such that none is ever read as a URL or as a path.
+
+    sentence-transformers looks into a bare `str`: a model that also embeds images would fetch
+    `https://…/cat.png`, and open `/tmp/cat.png`. What says that it is text stays text.
+    """
+    from sentence_transformers.base.modules import Router, Transformer
+
+    first: Any = transformer[0]
+    if isinstance(first, Router):
+        routes: Any = first.sub_modules
+        first = routes[role][0] if role in routes else first
+    if isinstance(first, Transformer | Router):
+        return [{"text": text} for text in texts]
+    return list(texts)  # static embeddings, bag of words: they know nothing but text

@@ -1,0 +1,47 @@
+"""A device that runs out of memory, told so that one knows what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.errors import EmbedBridgeError
+
+if TYPE_CHECKING:
+    from embedbridge.contract.batch import Batch
+
+
+@contextmanager
+def memory_errors(batch: Batch, device: str) -> Iterator[None]:
+    """Turn a lack of memory while embedding into an error that names the remedy."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        fewer = max(len(batch) // 2, 1)
+        raise memory_error(
+            device,
+            doing=f" for {len(batch)} texts of {batch.tokens} tokens together",
+            hint=f"Set batch_size={fewer}." if len(batch) > 1 else "Set max_length to cut texts.",
+        ) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that there is no memory left, on whatever device."""
+    if isinstance(error, MemoryError):
+        return True
+    # torch.OutOfMemoryError is for CUDA only; MPS and the CPU raise plain RuntimeErrors.
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError"
+        or "out of memory" in text
+        or "can't allocate memory" in text
+        or "not enough memory" in text
+    )
+
+
+def memory_error(device: str, *, hint: str, doing: str = "") -> EmbedBridgeError:
+    """The error to raise; it is not retried, because the same batch needs the same memory."""
+    return EmbedBridgeError(f"There is not enough memory on {device}{doing}.", hint=hint)

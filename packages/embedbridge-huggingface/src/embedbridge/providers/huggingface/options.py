@@ -1,0 +1,98 @@
+"""What users may set on a Hugging Face model."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, JsonValue, field_validator
+
+from embedbridge.contract.options import ModelOptions
+
+OWN_OPTIONS = {
+    "cache_dir": "Set the option cache_folder instead.",
+    "code_revision": "Code is always taken from the pinned revision of the model itself.",
+    "local_files_only": "Set the option offline instead.",
+    "revision": "Set the option revision instead.",
+    "token": "Set HF_TOKEN in the environment, or run `hf auth login`.",
+    "trust_remote_code": "Set the option trust_remote_code instead.",
+}
+"""Keys of `model_kwargs` that would get past our own options, and what to do instead."""
+
+PLACEMENT = frozenset({"device_map", "max_memory", "offload_folder"})
+"""Keys of `model_kwargs` that say where weights lie, not what they are."""
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _as_path(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+class HuggingFaceOptions(ModelOptions):
+    """Options of a model that sentence-transformers loads."""
+
+    not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
+        "cache_folder",
+        "device",
+        "offline",
+        "target_devices",
+        # What they amount to is in the identity: the commit, and the effective length.
+        "revision",
+        "max_length",
+    }
+
+    revision: str | None = Field(default=None, min_length=1)
+    """Branch, tag or commit on the Hub; `None` means its main branch."""
+    device: str | None = Field(default=None, min_length=1)
+    """`"cuda"`, `"cuda:1"`, `"mps"`, `"cpu"` …; `None` takes the best there is."""
+    target_devices: Annotated[tuple[str, ...] | None, BeforeValidator(_as_tuple)] = Field(
+        default=None, min_length=1
+    )
+    """Devices to compute on at once, one worker process for each."""
+    max_length: int | None = Field(default=None, gt=0)
+    """Tokens of a text that the model reads, special ones included; `None` means its own limit."""
+    cache_folder: Annotated[str | None, BeforeValidator(_as_path)] = None
+    """Where downloaded models lie; `None` means `SENTENCE_TRANSFORMERS_HOME` or the Hub's own."""
+    offline: bool = False
+    """Use what is on this disk, and never ask the Hub."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model; takes a `revision` that is a full commit."""
+    model_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    """For `AutoModel.from_pretrained`: `{"dtype": "bfloat16", "attn_implementation": "sdpa"}`."""
+
+    @field_validator("model_kwargs", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        """Write torch's own types as the words for them, so that every option is JSON."""
+        if not isinstance(value, dict):
+            return value
+        plain = {key: _word(item) for key, item in value.items()}
+        if "torch_dtype" in plain:  # the older spelling of the same thing
+            plain.setdefault("dtype", plain.pop("torch_dtype"))
+        return plain
+
+    @field_validator("model_kwargs")
+    @classmethod
+    def _no_way_around(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for key, remedy in OWN_OPTIONS.items():
+            if key in value:
+                raise ValueError(f"{key!r} has no place here. {remedy.removesuffix('.')}")
+        return value
+
+    def identity(self) -> dict[str, Any]:
+        """The options that change a vector; where the weights lie does not."""
+        identity = super().identity()
+        kept = {key: item for key, item in self.model_kwargs.items() if key not in PLACEMENT}
+        identity.pop("model_kwargs", None)
+        return {**identity, "model_kwargs": kept} if kept else identity
+
+
+def _word(value: object) -> object:
+    """`torch.bfloat16` as `"bfloat16"`, without importing torch."""
+    kind = type(value)
+    if kind.__module__ == "torch" and kind.__name__ in ("device", "dtype"):
+        return str(value).removeprefix("torch.")
+    return value

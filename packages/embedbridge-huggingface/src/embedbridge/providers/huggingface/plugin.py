@@ -1,0 +1,13 @@
+"""Announces the provider `huggingface`; neither torch nor NumPy is imported here."""
+
+from embedbridge.contract.hooks import ProviderSpec, hookimpl
+
+
+@hookimpl
+def embedbridge_provider() -> ProviderSpec:
+    """Models that run in this process, from the Hugging Face Hub or a local folder."""
+    return ProviderSpec(
+        name="huggingface",
+        factory="embedbridge.providers.huggingface.model:HuggingFaceModel",
+        summary="Any sentence-transformers model, from the Hugging Face Hub or a local folder.",
+    )
