@@ -108,7 +108,8 @@ class EmbeddingModel(ABC):
     def identity(self) -> Mapping[str, object]:
         """Everything that decides how a vector comes out, as JSON values; part of the fingerprint.
 
-        Extend it with what the options do not say, for example a digest of the weights.
+        Extend it with what the options do not say, for example a digest of the weights. A key
+        `"model"` replaces the model's name, for names that mean nothing, such as a folder's path.
         """
         return self.options.identity()
 

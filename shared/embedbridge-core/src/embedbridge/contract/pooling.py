@@ -31,7 +31,9 @@ class Pooling(StrEnum):
     LAST = "last"
     """The last token, as decoder models use (https://arxiv.org/abs/2401.00368)."""
 
-    def __call__(self, tokens: ArrayT, attention_mask: ArrayT | None = None) -> ArrayT:
+    def __call__(
+        self, tokens: ArrayT, attention_mask: NDArray[Any] | torch.Tensor | None = None
+    ) -> ArrayT:
         """Pool over the token axis.
 
         Args:

@@ -21,17 +21,24 @@ class Announcer:
 
     def __init__(self, listeners: Iterable[object] = ()) -> None:
         self.listeners = tuple(listeners)
-        self._manager = pluggy.PluginManager(hooks.ENTRY_POINT_GROUP)
-        self._manager.add_hookspecs(hooks)
-        for listener in self.listeners:
-            self._manager.register(listener)
+        # A manager for each: pluggy stops at the first that fails, and the others want to hear too.
+        self._hooks = [_hook(listener) for listener in self.listeners]
 
     def __bool__(self) -> bool:
         return bool(self.listeners)
 
     def announce(self, event: Event) -> None:
-        """Tell everybody. A listener that fails is logged and never costs the job."""
-        try:
-            self._manager.hook.embedbridge_event(event=event)
-        except Exception:
-            logger.exception("A listener failed on %s.", type(event).__name__)
+        """Tell everybody. A listener that fails is logged and costs neither the job nor others."""
+        for hook in self._hooks:
+            try:
+                hook(event=event)
+            except Exception:
+                logger.exception("A listener failed on %s.", type(event).__name__)
+
+
+def _hook(listener: object) -> pluggy.HookCaller:
+    manager = pluggy.PluginManager(hooks.ENTRY_POINT_GROUP)
+    manager.add_hookspecs(hooks)
+    manager.register(listener)
+    caller: pluggy.HookCaller = manager.hook.embedbridge_event
+    return caller

@@ -116,19 +116,23 @@ def read_cache(job: Job) -> None:
     except Exception as error:  # noqa: BLE001  # any store, any failure
         _warn("read", error)
         return
-    width = order.final_dimensions or next((len(vector) for vector in known.values()), 0)
+    found = {key: vector for key, vector in known.items() if _is_vector(vector)}
+    width = order.final_dimensions or next(map(len, found.values()), 0)
     places = [
-        place
-        for place, key in enumerate(job.keys)
-        if key in known and known[key].shape == (width,)  # a store of strangers may hold anything
+        place for place, key in enumerate(job.keys) if key in found and len(found[key]) == width
     ]
     if places:
-        vectors = np.stack([known[job.keys[place]] for place in places])
+        vectors = np.stack([found[job.keys[place]] for place in places])
         sound = np.isfinite(vectors).all(axis=1)
         hits = np.array(places, dtype=np.intp)[sound]
         job.store(hits, vectors[sound])
         job.hits[hits] = True
         job.cached = len(hits)
+
+
+def _is_vector(value: object) -> bool:
+    """A store of strangers may hold anything."""
+    return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
 
 
 def write_cache(cache: VectorCache, keys: list[str], vectors: Vectors) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedbridge.contract.batch import BatchResult
 from embedbridge.contract.errors import InvalidResponseError
 
 if TYPE_CHECKING:
-    from embedbridge.contract.batch import Batch, BatchResult, Vectors
+    from embedbridge.contract.batch import Batch, Vectors
 
 
 def check(result: BatchResult, batch: Batch, dimensions: int | None) -> Vectors:
@@ -23,13 +24,12 @@ def check(result: BatchResult, batch: Batch, dimensions: int | None) -> Vectors:
     Raises:
         InvalidResponseError: Wrong count, width or type, or a value that is not finite.
     """
-    try:
-        vectors = np.ascontiguousarray(result.vectors, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+    if not isinstance(result, BatchResult):
         raise InvalidResponseError(
-            "The answer is not an array of numbers.",
-            hint="embed_batch returns one vector of equal width per input.",
-        ) from error
+            f"embed_batch returned {type(result).__name__}, not a BatchResult.",
+            hint="Wrap the vectors: BatchResult(vectors=…).",
+        )
+    vectors = _numbers(result.vectors)
     if vectors.ndim != 2 or vectors.shape[1] == 0:
         raise InvalidResponseError(
             f"The answer has shape {np.shape(result.vectors)}, expected (inputs, dimensions)."
@@ -52,3 +52,22 @@ def check(result: BatchResult, batch: Batch, dimensions: int | None) -> Vectors:
             f"`truncated` has {len(result.truncated)} values for {len(batch)} inputs."
         )
     return vectors
+
+
+def _numbers(values: object) -> Vectors:
+    """An array of real numbers; texts that look like numbers are none."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "fiu":
+            with np.errstate(over="ignore"):  # too large becomes infinite, which is found below
+                return np.ascontiguousarray(array, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise _no_numbers() from error
+    raise _no_numbers()
+
+
+def _no_numbers() -> InvalidResponseError:
+    return InvalidResponseError(
+        "The answer is not an array of numbers.",
+        hint="embed_batch returns one vector of equal width per input.",
+    )

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, get_args
 
 from embedbridge.contract.errors import (
     InvalidInputError,
@@ -20,6 +20,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.contract.options import parse_options
+from embedbridge.contract.vocabulary import Task
 from embedbridge.core import identity, pipeline
 from embedbridge.core.announce import Announcer
 from embedbridge.core.cache import as_cache
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.batch import Vectors
     from embedbridge.contract.card import ModelCard
     from embedbridge.contract.inputs import Image, Input, Text
-    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.contract.vocabulary import Role
     from embedbridge.core.cache import VectorCache
     from embedbridge.core.limit import Limiter
 
@@ -128,7 +129,11 @@ class Embedder:
         """The async twin of `embed`; never blocks the event loop."""
         order = await _in_thread(self._order, role, task, show_progress)
         if isinstance(self.model, LocalEmbeddingModel):
-            return await _in_thread(pipeline.embed_locally, order, inputs)
+            cancelled = threading.Event()
+            try:
+                return await _in_thread(pipeline.embed_locally, order, inputs, cancelled)
+            finally:
+                cancelled.set()  # between two batches a thread looks whether it is still wanted
         job, planned = await _in_thread(pipeline.prepare, order, inputs)
         work = background_loop().start(pipeline.embed_remotely(job, planned))
         await asyncio.wrap_future(work)
@@ -246,8 +251,7 @@ class Embedder:
 
     def explain(self, text: str | Text, role: Role, task: Task | None = None) -> Explanation:
         """The exact string that would be sent for a text, its tokens, and whether it is cut."""
-        plain = text if isinstance(text, str) else text.text
-        return explain(self._order(role, task, progress=False), plain)
+        return explain(self._order(role, task, progress=False), text)
 
     def check_compatible(self, stored: Any) -> None:
         """Make sure that stored vectors may be compared with new ones.
@@ -259,13 +263,18 @@ class Embedder:
         Raises:
             SpaceMismatchError: They are of another space.
         """
-        space = stored if isinstance(stored, str) else stored.space
+        space = stored if isinstance(stored, str) else getattr(stored, "space", None)
+        if space is None:
+            raise SpaceMismatchError(
+                f"{type(stored).__name__} does not know its space.",
+                hint="Pass the space's name, or what load_vectors or embed returned.",
+            )
         if space != self.space:
             raise SpaceMismatchError(
                 f"The stored vectors are of space {space!r}, this model's are of {self.space!r}.",
                 hint="Embed again with this model, or load the model that made them.",
             )
-        made = None if isinstance(stored, str) else stored.fingerprint
+        made = getattr(stored, "fingerprint", None)
         if made is not None and made != self.fingerprint:
             warnings.warn(
                 "The stored vectors are of the same space but were made differently "
@@ -351,6 +360,10 @@ class Embedder:
     def _order(self, role: Role, task: Task | None, progress: Progress) -> Order:
         if role not in ("query", "document"):
             raise InvalidOptionError(f"Unknown role {role!r}.", hint="'query' or 'document'.")
+        if task is not None and task not in get_args(Task):
+            raise InvalidOptionError(
+                f"Unknown task {task!r}.", hint=f"One of: {', '.join(get_args(Task))}."
+            )
         if progress is None:
             progress = self.settings.show_progress
         announcer = self._announcer

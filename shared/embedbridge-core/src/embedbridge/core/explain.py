@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embedbridge.contract.errors import InvalidInputError
 from embedbridge.core.coerce import coerce
+from embedbridge.core.fit import cut, find_too_long
 from embedbridge.core.render import render
 from embedbridge.core.tokens import TokenCounts
 
@@ -27,7 +29,7 @@ class Explanation:
     task: Task | None
     """The hint beside the role."""
     tokens: int
-    """Tokens of the string, special ones included."""
+    """Tokens of the whole text with its prompt, special ones included."""
     estimated: bool
     """Whether `tokens` is the engine's estimate, because the model cannot count offline."""
     max_tokens: int | None
@@ -36,7 +38,7 @@ class Explanation:
     """Whether the text is too long, so that its end is ignored."""
 
 
-def explain(order: Order, text: str) -> Explanation:
+def explain(order: Order, text: object) -> Explanation:
     """How the model of this order would see a text.
 
     Raises:
@@ -47,20 +49,21 @@ def explain(order: Order, text: str) -> Explanation:
         raise coerced.errors[0]
     prompt = order.model.prompt(order.role, order.task)
     (sent,) = render(coerced.contents, prompt)
-    counts = TokenCounts(order.model, [str(sent)])
-    tokens = counts.count_one(str(sent))
+    if not isinstance(sent, str):
+        raise InvalidInputError("Only a text can be explained.", index=0)
+    counts = TokenCounts(order.model, [sent])
+    tokens = counts.count_one(sent)
     limits = order.card.limits
-    too_many = limits.max_tokens_per_input is not None and tokens > limits.max_tokens_per_input
-    too_wide = (
-        limits.max_chars_per_input is not None and len(str(sent)) > limits.max_chars_per_input
-    )
+    too_long = find_too_long(counts, limits)
+    if too_long and not order.card.truncates:
+        sent = cut(sent, limits, counts.count_one)
     return Explanation(
-        sent=str(sent),
+        sent=sent,
         prompt=prompt,
         role=order.role,
         task=order.task,
         tokens=tokens,
         estimated=counts.estimated,
         max_tokens=limits.max_tokens_per_input,
-        truncated=too_many or too_wide,
+        truncated=bool(too_long),
     )

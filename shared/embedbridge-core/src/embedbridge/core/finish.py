@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.vectors import normalize
 
 if TYPE_CHECKING:
@@ -18,13 +19,20 @@ def finish(vectors: Vectors, card: ModelCard, options: ModelOptions) -> Vectors:
     """Shorten vectors that the model did not shorten itself, and normalise where due.
 
     Shortened vectors have length 1 if the model's own have, or if `normalize` asks for it.
+
+    Raises:
+        InvalidOptionError: The model makes vectors that are narrower than was asked for.
     """
-    shortened = options.dimensions is not None and options.dimensions < vectors.shape[1]
+    width = vectors.shape[1]
+    if options.dimensions is not None and options.dimensions > width:
+        raise InvalidOptionError(
+            f"{options.dimensions} dimensions were asked for, the model makes {width} dimensions.",
+            hint=f"Ask for 1 to {width}.",
+        )
+    shortened = options.dimensions is not None and options.dimensions < width
     if shortened:
         vectors = np.ascontiguousarray(vectors[:, : options.dimensions])
     asked = options.normalize
     if asked or (asked is None and shortened and card.normalized):
-        if card.normalized and not shortened:
-            return vectors
         return normalize(vectors)
     return vectors

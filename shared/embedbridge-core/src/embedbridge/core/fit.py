@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from embedbridge.contract.errors import InputTooLongError
 
@@ -20,17 +20,17 @@ class TooLong:
 
     place: int
     """Where it stands."""
-    tokens: int
-    """How many tokens it has; 0 where characters are what is limited."""
+    count: int
+    """How much it has."""
     limit: int
-    """How many it may have, tokens or characters."""
+    """How much it may have."""
+    unit: Literal["tokens", "characters"]
+    """Of what."""
 
     def error(self) -> InputTooLongError:
         """For `on_too_long="error"`."""
-        unit = "tokens" if self.tokens else "characters"
-        count = f"{self.tokens} tokens" if self.tokens else "too many characters"
         return InputTooLongError(
-            f"The text has {count}; the model takes {self.limit} {unit}.",
+            f"The text has {self.count} {self.unit}; the model takes {self.limit} {self.unit}.",
             hint='Split it, or set on_too_long="truncate".',
         )
 
@@ -42,13 +42,18 @@ def fit(job: Job) -> None:
     if limits.max_tokens_per_input is None and limits.max_chars_per_input is None:
         return
     for too_long in find_too_long(job.tokens, limits):
-        if order.settings.on_too_long == "error":
-            job.fail([too_long.place], too_long.error())
+        place, content = too_long.place, job.unique[too_long.place]
+        # Which part of a mixed input could go is not for us to say.
+        uncuttable = not order.card.truncates and not isinstance(content, str)
+        if order.settings.on_too_long == "error" or uncuttable:
+            job.fail([place], too_long.error())
             continue
-        job.truncated[too_long.place] = True
-        content = job.unique[too_long.place]
+        job.truncated[place] = True
         if not order.card.truncates and isinstance(content, str):
-            job.unique[too_long.place] = cut(content, too_long, job.tokens.count_one)
+            job.unique[place] = beginning = cut(content, limits, job.tokens.count_one)
+            job.tokens.replace(place, beginning)
+        elif limits.max_tokens_per_input is not None:
+            job.tokens.cap(place, limits.max_tokens_per_input)
 
 
 def find_too_long(counts: TokenCounts, limits: Limits) -> list[TooLong]:
@@ -60,21 +65,21 @@ def find_too_long(counts: TokenCounts, limits: Limits) -> list[TooLong]:
             tokens = counts.of(suspects)
             over = tokens > limits.max_tokens_per_input
             for place, count in zip(suspects[over].tolist(), tokens[over].tolist(), strict=True):
-                found[place] = TooLong(place, count, limits.max_tokens_per_input)
+                found[place] = TooLong(place, count, limits.max_tokens_per_input, "tokens")
     if limits.max_chars_per_input is not None:
         for place, text in enumerate(counts.texts):
             if len(text) > limits.max_chars_per_input:
-                found.setdefault(place, TooLong(place, 0, limits.max_chars_per_input))
+                too_wide = TooLong(place, len(text), limits.max_chars_per_input, "characters")
+                found.setdefault(place, too_wide)
     return sorted(found.values(), key=lambda too_long: too_long.place)
 
 
-def cut(text: str, too_long: TooLong, count: Callable[[str], int]) -> str:
+def cut(text: str, limits: Limits, count: Callable[[str], int]) -> str:
     """The beginning of a text that fits, for models that do not cut by themselves."""
-    if not too_long.tokens:
-        return text[: too_long.limit]
-    tokens = too_long.tokens
-    while tokens > too_long.limit and len(text) > 1:
-        share = too_long.limit / tokens
+    text = text[: limits.max_chars_per_input]
+    if limits.max_tokens_per_input is None:
+        return text
+    while (tokens := count(text)) > limits.max_tokens_per_input and len(text) > 1:
+        share = limits.max_tokens_per_input / tokens
         text = text[: max(1, min(len(text) - 1, int(len(text) * share)))]
-        tokens = count(text)
     return text

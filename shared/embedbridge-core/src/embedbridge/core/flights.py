@@ -12,8 +12,11 @@ from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from embedbridge.contract.errors import EmbedBridgeError
+
 if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
+    from embedbridge.core.cache import VectorCache
     from embedbridge.core.job import Landed
 
 
@@ -22,38 +25,65 @@ class Flight:
     """One request, and the rows in which its keys will land."""
 
     task: asyncio.Task[Landed]
+    names: list[Hashable]
     rows: dict[str, int]
+    cache: VectorCache | None
+    """Where the answer is written before it lands."""
     passengers: int = field(default=0)
 
     async def join(self) -> Landed:
-        """Wait for the answer together with everybody else who does."""
+        """Wait for the answer together with everybody else who does.
+
+        Raises:
+            EmbedBridgeError: The request failed, or was cancelled by somebody else than us.
+        """
         self.passengers += 1
         try:
             return await asyncio.shield(self.task)
+        except asyncio.CancelledError as error:
+            waiting = asyncio.current_task()
+            if not self.task.cancelled() or waiting is None or waiting.cancelling():
+                raise
+            # A bare CancelledError would end our task in silence, as if it had done its work.
+            raise EmbedBridgeError("The request was cancelled on its way.") from error
         finally:
             self.passengers -= 1
             if not self.passengers and not self.task.done():
+                self.leave_the_air()  # closing a connection takes time: nobody may board now
                 self.task.cancel()
+
+    def leave_the_air(self, _: object = None) -> None:
+        """From now on nobody else can join."""
+        for name in self.names:
+            if _in_the_air.get(name) is self:
+                del _in_the_air[name]
 
 
 _in_the_air: dict[Hashable, Flight] = {}
 
 
-def launch(model: EmbeddingModel, keys: Sequence[str], work: Coroutine[Any, Any, Landed]) -> Flight:
+def launch(
+    model: EmbeddingModel,
+    keys: Sequence[str],
+    work: Coroutine[Any, Any, Landed],
+    cache: VectorCache | None,
+) -> Flight:
     """Start a request for the inputs of these keys."""
-    flight = Flight(asyncio.create_task(work), {key: row for row, key in enumerate(keys)})
-    names = [(model.endpoint, key) for key in keys]
-    _in_the_air.update(dict.fromkeys(names, flight))
-
-    def land(task: asyncio.Task[Landed]) -> None:
-        for name in names:
-            if _in_the_air.get(name) is flight:
-                del _in_the_air[name]
-        if not task.cancelled():
-            task.exception()  # seen: if all passengers left, nobody else will look at it
-
-    flight.task.add_done_callback(land)
+    flight = Flight(
+        asyncio.create_task(work),
+        names=[(model.endpoint, key) for key in keys],
+        rows={key: row for row, key in enumerate(keys)},
+        cache=cache,
+    )
+    _in_the_air.update(dict.fromkeys(flight.names, flight))
+    flight.task.add_done_callback(flight.leave_the_air)
+    flight.task.add_done_callback(_look_at)
     return flight
+
+
+def _look_at(task: asyncio.Task[Landed]) -> None:
+    if not task.cancelled():
+        task.exception()  # seen: if all passengers left, nobody else will look at it
 
 
 def find(model: EmbeddingModel, keys: Iterable[str]) -> list[Flight | None]:

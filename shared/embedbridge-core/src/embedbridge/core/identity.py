@@ -19,12 +19,13 @@ ENGINE_VERSION = 1
 
 def fingerprint(model: EmbeddingModel) -> str:
     """SHA-256 in 64 hexadecimal digits over all that decides how a vector comes out."""
+    identity = dict(model.identity())
     described = {
         "engine": ENGINE_VERSION,
         "provider": model.provider,
-        "model": model.name,
+        "model": identity.pop("model", model.name),
         "prompts": [model.prompt("query"), model.prompt("document")],
-        "identity": dict(model.identity()),
+        "identity": identity,
     }
     text = json.dumps(described, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

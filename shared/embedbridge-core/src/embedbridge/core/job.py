@@ -100,6 +100,8 @@ class Job:
     """By place, which were cut."""
     failed: dict[int, EmbedBridgeError] = field(default_factory=dict)
     """By place, what could not be embedded."""
+    occurrences: NDArray[np.intp] = field(init=False)
+    """By place, how many of the caller's inputs it stands for."""
     tokens: TokenCounts = field(init=False)
     cached: int = 0
     requests: int = 0
@@ -109,6 +111,9 @@ class Job:
         self.hits = np.zeros(len(self.unique), dtype=np.bool_)
         self.done = np.zeros(len(self.unique), dtype=np.bool_)
         self.truncated = np.zeros(len(self.unique), dtype=np.bool_)
+        self.occurrences = np.ones(len(self.unique), dtype=np.intp)
+        if self.inverse is not None:
+            self.occurrences = np.bincount(self.inverse, minlength=len(self.unique))
         self.tokens = TokenCounts(self.order.model, list(map(text_of, self.unique)))
 
     # Errors: raised at once, or kept for their inputs.
@@ -119,9 +124,9 @@ class Job:
         error.locate(provider=order.model.provider, model=order.model.name)
         if isinstance(error, InvalidInputError) and len(places) == 1:
             error.index = self.positions(places[0])[0]
+        self.failed.update(dict.fromkeys(places, error))
         if order.settings.errors == "raise":
             raise error
-        self.failed.update(dict.fromkeys(places, error))
 
     def positions(self, place: int) -> list[int]:
         """Where a content stood in what the caller handed over: once, or more often."""
@@ -197,13 +202,10 @@ class Job:
     ) -> None:
         """A batch has its vectors, or an error for good."""
         if self.order.announcer:
-            inputs = len(planned.places)
-            if self.inverse is not None:
-                inputs = int(np.isin(self.inverse, planned.places).sum())
             self._announce(
                 BatchFinished,
                 modality=planned.modality,
-                inputs=inputs,
+                inputs=int(self.occurrences[planned.places].sum()),
                 seconds=seconds,
                 attempts=attempts,
                 dimensions=self.order.final_dimensions,
@@ -219,7 +221,7 @@ class Job:
                 seconds=time.monotonic() - self.started,
                 usage=self.usage,
                 requests=self.requests,
-                failed=len(self.failed) + len(self.coerced.errors),
+                failed=int(self.occurrences[list(self.failed)].sum()) + len(self.coerced.errors),
                 error=type(error).__name__ if error else None,
             )
 
@@ -233,12 +235,14 @@ class Job:
     def scatter(self) -> EmbeddingResult:
         """Vectors go back to the positions of their inputs, the repeated ones several times."""
         order, coerced = self.order, self.coerced
+        self._make_sure_of_all()
         vectors, truncated = self._vectors_or_nothing(), self.truncated
         errors: dict[int, EmbedBridgeError] = dict(coerced.errors)
-        for place, error in self.failed.items():
-            vectors[place] = np.nan
-            for position in self.positions(place):
-                errors[position] = _for_position(error, position)
+        vectors[list(self.failed)] = np.nan
+        for content in self._failed_contents():
+            place = content if self.inverse is None else int(self.inverse[content])
+            position = coerced.position(content)
+            errors[position] = _for_position(self.failed[place], position)
         if self.inverse is not None:
             vectors, truncated = vectors[self.inverse], truncated[self.inverse]
         if coerced.positions is not None and len(coerced.positions) < coerced.total:
@@ -260,12 +264,35 @@ class Job:
             fingerprint=order.fingerprint,
         )
 
+    def _make_sure_of_all(self) -> None:
+        """A row that nobody wrote must not be handed out: it would look like a vector."""
+        open_ = ~self.done
+        open_[list(self.failed)] = False
+        if open_.any():
+            raise EmbedBridgeError(
+                f"{int(open_.sum())} inputs got neither a vector nor an error.",
+                hint="This is a bug of embedbridge: please report it.",
+                provider=self.order.model.provider,
+                model=self.order.model.name,
+            )
+
     def give_up(self, error: BaseException) -> None:
         """Hand what is finished to the caller with the error: it was paid for."""
         if isinstance(error, EmbedBridgeError) and self.done.any() and error.partial is None:
-            missing = np.flatnonzero(~self.done).tolist()
-            self.failed.update(dict.fromkeys(missing, error))
+            reason = error
+            if isinstance(error, InvalidInputError):  # the others are not to blame
+                reason = EmbedBridgeError("Not embedded: the job was given up for another input.")
+                reason.__cause__ = error
+            for place in np.flatnonzero(~self.done).tolist():
+                self.failed.setdefault(place, reason)
             error.partial = self.scatter()
+
+    def _failed_contents(self) -> list[int]:
+        failed = list(self.failed)
+        if self.inverse is None:
+            return failed
+        found: list[int] = np.flatnonzero(np.isin(self.inverse, failed)).tolist()
+        return found
 
     def _vectors_or_nothing(self) -> Vectors:
         if self.vectors is not None:

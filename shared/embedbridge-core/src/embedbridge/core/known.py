@@ -18,7 +18,7 @@ DISTRIBUTIONS = MappingProxyType(
 )
 """The distribution that owns each reserved provider name."""
 
-RELEASED = frozenset({"embedbridge-huggingface", "embedbridge-testing"})
+RELEASED = frozenset({"embedbridge-huggingface", "embedbridge-openai", "embedbridge-testing"})
 """Those of them that exist by now; the other names are kept free for us."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.errors import ConfigurationError, InvalidOptionError
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.contract.options import parse_options, unknown_option
 from embedbridge.core.embedder import Embedder
@@ -37,7 +37,8 @@ def load_embedder(
         cache: Where to keep vectors: `True` for the user's own file, a path, or a cache object.
         limiter: How fast requests may go out.
         listeners: Who hears the events, see `embedbridge.contract.hooks`.
-        options: Fields of the model's `Options` and of `Settings`, in one list.
+        options: Fields of the model's `Options` and of `Settings`, in one list. `max_retries=n`
+            is another way to say `max_attempts=n + 1`.
 
     Raises:
         UnknownProviderError: No installed package announces the provider.
@@ -45,6 +46,8 @@ def load_embedder(
         MissingDependencyError: The provider needs a package that is not installed.
     """
     general = {name: options.pop(name) for name in list(options) if name in Settings.model_fields}
+    if "max_retries" in options:  # as LlamaIndex, LangChain and the vendors' SDKs call it
+        general["max_attempts"] = _attempts(options.pop("max_retries"))
     if isinstance(model, EmbeddingModel):
         if options:
             raise ConfigurationError(
@@ -60,3 +63,10 @@ def load_embedder(
         model = model_class(name, **options)
     settings = parse_options(Settings, general, owner="embedbridge")
     return Embedder(model, settings=settings, cache=cache, limiter=limiter, listeners=listeners)
+
+
+def _attempts(retries: object) -> int:
+    """The requests that so many retries allow."""
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise InvalidOptionError("Option 'max_retries': a whole number of at least 0 is expected.")
+    return retries + 1

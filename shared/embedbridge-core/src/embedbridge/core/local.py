@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from embedbridge.contract.batch import Batch, BatchResult
 
 if TYPE_CHECKING:
+    from embedbridge.contract.card import Limits
     from embedbridge.contract.model import LocalEmbeddingModel
 
 MAX_WAITING_THREADS = 32
@@ -28,14 +33,26 @@ class LocalDriver:
     """Serialises the calls to one local model, and merges small ones that wait."""
 
     def __init__(self, model: LocalEmbeddingModel) -> None:
-        self._model = model
+        self._weak_model = weakref.ref(model)  # the table below must not keep it alive
         self._lock = threading.Lock()
         self._waiting: deque[_Request] = deque()
         self._queue_lock = threading.Lock()
 
-    def call(self, batch: Batch) -> BatchResult:
-        """Compute one batch in this thread, or let the thread that is computing take it along."""
-        request = _Request(batch)
+    @property
+    def _model(self) -> LocalEmbeddingModel:
+        model = self._weak_model()
+        if model is None:
+            raise RuntimeError("A caller did not hold the model that it calls.")
+        return model
+
+    def call(self, batch: Batch, *, batch_size: int | None = None) -> BatchResult:
+        """Compute one batch in this thread, or let the thread that is computing take it along.
+
+        Args:
+            batch: What to compute.
+            batch_size: Inputs that it may be computed together with at most, itself included.
+        """
+        request = _Request(batch, batch_size)
         with self._queue_lock:
             self._waiting.append(request)
         while not request.done:
@@ -49,18 +66,10 @@ class LocalDriver:
         limits = self._model.card.limits
         with self._queue_lock:
             group = [self._waiting.popleft()]
-            first = group[0].batch
-            items, tokens = len(first), first.tokens
-            most_items = limits.items(first.modality)
             for request in list(self._waiting):
-                items += len(request.batch)
-                tokens += request.batch.tokens
-                if most_items is not None and items > most_items:
+                # First come, first served: nobody is overtaken.
+                if not _fit_together([*group, request], limits):
                     break
-                if limits.max_tokens_per_request and tokens > limits.max_tokens_per_request:
-                    break
-                if not _same_kind(first, request.batch):
-                    break  # first come, first served: nobody is overtaken
                 group.append(request)
                 self._waiting.remove(request)
         return group
@@ -84,7 +93,7 @@ class LocalDriver:
             result = self._model.embed_batch(replace(group[0].batch, inputs=inputs, tokens=tokens))
         except Exception:  # noqa: BLE001  # each request is then computed alone and gets its own
             return
-        if len(result.vectors) != len(inputs):
+        if not _can_be_shared_out(result, len(inputs)):
             return
         start = 0
         for request in group:
@@ -100,8 +109,9 @@ class LocalDriver:
 class _Request:
     """One caller's batch and, later, its answer."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, batch_size: int | None) -> None:
         self.batch = batch
+        self.batch_size = batch_size
         self.done = False
         self._result: BatchResult | None = None
         self._error: Exception | None = None
@@ -120,9 +130,35 @@ class _Request:
     def answer(self) -> BatchResult:
         if self._error is not None:
             raise self._error
-        if self._result is None:
-            raise RuntimeError("A request was answered before it was done.")
-        return self._result
+        return self._result  # type: ignore[return-value]  # it is done: the caller checks what came
+
+
+def _fit_together(group: Sequence[_Request], limits: Limits) -> bool:
+    """Whether requests can be one call: of one kind, and within the limits of model and users."""
+    first = group[0].batch
+    if not all(_same_kind(first, request.batch) for request in group[1:]):
+        return False
+    items = sum(len(request.batch) for request in group)
+    most = [limits.items(first.modality), *(request.batch_size for request in group)]
+    if any(bound is not None and items > bound for bound in most):
+        return False
+    if limits.max_tokens_per_request is None:
+        return True
+    counts = [request.batch.tokens for request in group]
+    # The longest input of a request has at most the tokens of all of them.
+    tokens = max(counts) * items if limits.pads else sum(counts)
+    return tokens <= limits.max_tokens_per_request
+
+
+def _can_be_shared_out(result: object, inputs: int) -> bool:
+    """Whether an answer has a row for every input; `check` looks at the rows themselves."""
+    if not isinstance(result, BatchResult) or len(result.truncated) not in (0, inputs):
+        return False
+    try:
+        shape = np.shape(result.vectors)
+    except (TypeError, ValueError):
+        return False
+    return len(shape) == 2 and shape[0] == inputs
 
 
 def _same_kind(a: Batch, b: Batch) -> bool:

@@ -12,6 +12,7 @@ for remote ones; `Job.scatter` is the last.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -32,8 +33,8 @@ from embedbridge.core.plan import Planned, plan_job
 from embedbridge.core.render import render
 from embedbridge.core.result import EmbeddingResult
 from embedbridge.core.retry import with_retries
-from embedbridge.core.settle import settle
-from embedbridge.core.slots import slots
+from embedbridge.core.settle import settle, translated
+from embedbridge.core.slots import slot
 
 
 def prepare(order: Order, inputs: Iterable[object]) -> tuple[Job, list[Planned]]:
@@ -46,17 +47,28 @@ def prepare(order: Order, inputs: Iterable[object]) -> tuple[Job, list[Planned]]
     if coerced.errors and order.settings.errors == "raise":
         model = order.model
         raise coerced.errors[min(coerced.errors)].locate(provider=model.provider, model=model.name)
-    prompt = order.model.prompt(order.role, order.task)
-    unique, inverse = dedupe(render(coerced.contents, prompt))
-    job = Job(order=order, coerced=coerced, prompt=prompt, unique=unique, inverse=inverse)
-    fit(job)
-    name_contents(job)
-    read_cache(job)
-    return job, plan_job(job)
+    try:
+        prompt = order.model.prompt(order.role, order.task)
+        unique, inverse = dedupe(render(coerced.contents, prompt))
+        job = Job(order=order, coerced=coerced, prompt=prompt, unique=unique, inverse=inverse)
+        fit(job)
+        name_contents(job)
+        read_cache(job)
+        return job, plan_job(job)
+    except Exception as failure:  # noqa: BLE001  # the model's own prompts and tokenizer
+        raise translated(failure, order) from failure.__cause__ or failure
 
 
-def embed_locally(order: Order, inputs: Iterable[object]) -> EmbeddingResult:
-    """The driver for models of this process: in the caller's thread, batch by batch."""
+def embed_locally(
+    order: Order, inputs: Iterable[object], cancelled: threading.Event | None = None
+) -> EmbeddingResult:
+    """The driver for models of this process: in the caller's thread, batch by batch.
+
+    Args:
+        order: What was asked.
+        inputs: What to embed.
+        cancelled: Set by an async caller that does not wait any more.
+    """
     job, planned = prepare(order, inputs)
     model = order.model
     assert isinstance(model, LocalEmbeddingModel)  # noqa: S101  # the embedder chose this driver
@@ -66,6 +78,7 @@ def embed_locally(order: Order, inputs: Iterable[object]) -> EmbeddingResult:
     try:
         pending = deque(planned)
         while pending:
+            _stop_if(cancelled)
             batch = pending.popleft()
             begun = time.monotonic()
             try:
@@ -73,7 +86,7 @@ def embed_locally(order: Order, inputs: Iterable[object]) -> EmbeddingResult:
                 if order.limiter is not None:
                     order.limiter.acquire(request.tokens)
                 job.requests += 1
-                answer = driver.call(request)
+                answer = driver.call(request, batch_size=order.settings.batch_size)
                 vectors = check(answer, request, order.answered_dimensions)
                 vectors = finish(vectors, order.card, model.options)
                 if order.cache is not None:
@@ -91,6 +104,11 @@ def embed_locally(order: Order, inputs: Iterable[object]) -> EmbeddingResult:
         raise
     finally:
         job.announce_end(error)
+
+
+def _stop_if(cancelled: threading.Event | None) -> None:
+    if cancelled is not None and cancelled.is_set():
+        raise asyncio.CancelledError
 
 
 async def embed_remotely(job: Job, planned: list[Planned]) -> None:
@@ -140,7 +158,8 @@ async def _fly(job: Job, batch: Planned) -> list[Planned]:
     """Make a request of our own; returns what has to be asked again in other pieces."""
     begun = time.monotonic()
     keys = [job.keys[place] for place in batch.places]
-    flight = flights.launch(job.order.model, keys, _request(job, batch, keys))
+    work = _request(job, batch, keys)
+    flight = flights.launch(job.order.model, keys, work, job.order.cache)
     try:
         landed = await flight.join()
         job.accept(batch, landed, seconds=time.monotonic() - begun)
@@ -156,7 +175,8 @@ async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> list
         landed = await flight.join()
     except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
         return [batch]
-    rows = [flight.rows[job.keys[place]] for place in batch.places]
+    keys = [job.keys[place] for place in batch.places]
+    rows = [flight.rows[key] for key in keys]
     landed = replace(
         landed,
         vectors=landed.vectors[rows],
@@ -164,6 +184,8 @@ async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> list
         usage=Usage(),  # it is on their bill
         attempts=0,
     )
+    if job.order.cache is not None and job.order.cache is not flight.cache:
+        await asyncio.to_thread(write_cache, job.order.cache, keys, landed.vectors)
     job.accept(batch, landed, seconds=time.monotonic() - begun)
     return []
 
@@ -180,7 +202,7 @@ async def _request(job: Job, batch: Planned, keys: list[str]) -> Landed:
         answer = await order.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
         return answer, check(answer, request, order.answered_dimensions)
 
-    async with slots(order.model, order.settings.max_concurrency):
+    async with slot(order.model, order.settings.max_concurrency):
         (answer, vectors), attempts = await with_retries(call, order.settings)
     if order.limiter is not None and answer.usage is not None:
         order.limiter.correct(request.tokens, answer.usage.tokens)

@@ -31,10 +31,6 @@ class Planned:
     tokens: int
     """Tokens of all of them together."""
 
-    def without(self, number: int) -> Planned:
-        """The same batch less one of its contents."""
-        return replace(self, places=np.delete(self.places, number))
-
     def only(self, chosen: Sequence[bool]) -> Planned:
         """Some contents of the batch, with their share of the tokens."""
         mask = np.array(chosen, dtype=np.bool_)

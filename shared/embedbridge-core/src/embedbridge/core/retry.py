@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_RETRY_AFTER = 120.0
-"""Seconds that a server may ask us to wait; above it the call fails at once."""
+"""Seconds that a server may ask us to wait; above it, or past the deadline, we fail at once."""
 
 _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8)  # full jitter
 
@@ -39,12 +39,20 @@ async def with_retries(call: Callable[[], Awaitable[T]], settings: Settings) -> 
         attempts += 1
         return await call()
 
+    def may_succeed(error: BaseException) -> bool:
+        if isinstance(error, RateLimitedError) and error.retry_after is not None:
+            left = begun + settings.deadline - loop.time()
+            return error.retry_after <= min(MAX_RETRY_AFTER, left)
+        return isinstance(error, EmbedBridgeError) and error.retryable
+
     policy = tenacity.AsyncRetrying(
         stop=tenacity.stop_after_attempt(settings.max_attempts),
         wait=_pause,
-        retry=tenacity.retry_if_exception(_may_succeed),
+        retry=tenacity.retry_if_exception(may_succeed),
         reraise=True,
     )
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     try:
         async with asyncio.timeout(settings.deadline) as clock:
             return await policy(attempt), attempts
@@ -59,12 +67,6 @@ async def with_retries(call: Callable[[], Awaitable[T]], settings: Settings) -> 
             hint="Raise the setting `deadline`, or send smaller batches.",
             attempts=attempts,
         ) from error
-
-
-def _may_succeed(error: BaseException) -> bool:
-    if isinstance(error, RateLimitedError) and (error.retry_after or 0) > MAX_RETRY_AFTER:
-        return False
-    return isinstance(error, EmbedBridgeError) and error.retryable
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

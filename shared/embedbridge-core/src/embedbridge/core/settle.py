@@ -25,26 +25,31 @@ MAX_LISTED = 20
 
 def settle(job: Job, planned: Planned, failure: Exception, *, seconds: float) -> list[Planned]:
     """A batch failed for good: give up, or blame who is to blame and go on with the others."""
-    error = _translated(failure, job.order)
+    error = translated(failure, job.order)
     places = planned.places.tolist()
     if isinstance(error, RequestTooLargeError):
         learn(job.order.model, error, items=len(places), tokens=planned.tokens)
         if len(places) > 1:
             return planned.halves(job.tokens)
-        job.fail(places, _too_large_alone(error))
-        return []
+        error = _too_large_alone(error)
     if isinstance(error, InvalidInputError) and len(places) > 1:
-        if error.index is not None and 0 <= error.index < len(places):
-            job.fail([places[error.index]], error)
-            return [planned.without(error.index)]
+        culprit, error.index = error.index, None
+        if culprit is not None and 0 <= culprit < len(places):
+            blamed = [number == culprit for number in range(len(places))]
+            _give_up(job, planned.only(blamed), error, seconds)
+            return [planned.only([not bad for bad in blamed])]
         if _may_search(job):
             return planned.halves(job.tokens)
         error.hint = f"It is one of the inputs {_listed(job, places)}. {error.hint or ''}".rstrip()
+    _give_up(job, planned, error, seconds)
+    return []
+
+
+def _give_up(job: Job, planned: Planned, error: EmbedBridgeError, seconds: float) -> None:
     job.announce_batch(
         planned, seconds=seconds, attempts=error.attempts or 1, usage=Usage(), error=error
     )
-    job.fail(places, error)
-    return []
+    job.fail(planned.places.tolist(), error)
 
 
 def _may_search(job: Job) -> bool:
@@ -69,7 +74,7 @@ def _too_large_alone(error: RequestTooLargeError) -> InputTooLongError:
     return too_long
 
 
-def _translated(failure: Exception, order: Order) -> EmbedBridgeError:
+def translated(failure: Exception, order: Order) -> EmbedBridgeError:
     """Only our own errors leave the library; what a model raised is the cause."""
     model = order.model
     if isinstance(failure, EmbedBridgeError):

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Hashable
+from collections.abc import AsyncIterator, Hashable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
 
 # Only touched on the background loop, hence no lock. An entry is a few bytes per endpoint.
-_slots: dict[tuple[Hashable, int], asyncio.Semaphore] = {}
+_slots: dict[tuple[Hashable, str, int], asyncio.Semaphore] = {}
 
 
-def slots(model: EmbeddingModel, wanted: int) -> asyncio.Semaphore:
-    """The semaphore for this model's endpoint and this limit; call it on the background loop."""
-    limit = min(wanted, model.card.limits.max_concurrency or wanted)
-    return _slots.setdefault((model.endpoint, limit), asyncio.Semaphore(limit))
+@asynccontextmanager
+async def slot(model: EmbeddingModel, wanted: int) -> AsyncIterator[None]:
+    """Wait for one of the slots that the user wants, and of those that the server bears.
+
+    The server's are shared by all users of the endpoint, whatever each of them wants.
+    """
+    borne = model.card.limits.max_concurrency
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_semaphore(model, "wanted", wanted))
+        if borne is not None:
+            await stack.enter_async_context(_semaphore(model, "borne", borne))
+        yield
+
+
+def _semaphore(model: EmbeddingModel, kind: str, limit: int) -> asyncio.Semaphore:
+    return _slots.setdefault((model.endpoint, kind, limit), asyncio.Semaphore(limit))
 
 
 if hasattr(os, "register_at_fork"):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,7 @@ def save_vectors(
         SpaceMismatchError: An array's embedder has another width.
         MissingDependencyError: safetensors is not installed.
     """
-    source: Any = embedder if isinstance(vectors, np.ndarray) else vectors
+    source: Any = vectors if hasattr(vectors, "space") else embedder
     if source is None:
         raise InvalidInputError(
             "A plain array does not know its space.",
@@ -81,6 +81,7 @@ def save_vectors(
         raise InvalidInputError(
             "The vector is not finite.", index=bad, hint="Leave out the inputs that have errors."
         )
+    ids = getattr(vectors, "ids", None) if ids is None else ids
     if ids is not None and len(ids) != len(array):
         raise InvalidInputError(f"{len(array)} vectors have {len(ids)} ids.")
     dimensions = embedder.dimensions if embedder is not None else None
@@ -93,10 +94,10 @@ def save_vectors(
         "format": FORMAT,
         "space": source.space,
         "fingerprint": source.fingerprint,
-        "sha256": _checksum(array),
     }
     if ids is not None:
         metadata["ids"] = json.dumps(list(ids))
+    metadata["sha256"] = _checksum(array, metadata)
     _write_whole(Path(path), _safetensors("safetensors.numpy").save({TENSOR: array}, metadata))
 
 
@@ -122,16 +123,17 @@ def load_vectors(
         with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
             metadata: dict[str, str] = file.metadata() or {}
             array: NDArray[np.float32] = file.get_tensor(TENSOR)
-        space, fingerprint, checksum = (metadata[k] for k in ("space", "fingerprint", "sha256"))
+        checksum = metadata.pop("sha256")
+        space, fingerprint = metadata["space"], metadata["fingerprint"]
         ids = json.loads(metadata["ids"]) if "ids" in metadata else None
     except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"{os.fspath(path)!r} is damaged or was not written by save_vectors: "
             f"{type(error).__name__}."
         ) from error
-    if checksum != _checksum(array):
+    if checksum != _checksum(array, metadata):
         raise ConfigurationError(
-            f"{os.fspath(path)!r} is damaged: its vectors do not have their checksum.",
+            f"{os.fspath(path)!r} is damaged: its content does not have its checksum.",
             hint="Restore it from a copy, or embed again.",
         )
     stored = StoredVectors(vectors=array, space=space, fingerprint=fingerprint, ids=ids)
@@ -165,9 +167,10 @@ def load_embedding(file_path: str) -> list[float]:
         ) from error
 
 
-def _checksum(array: Vectors) -> str:
-    shape = ",".join(map(str, array.shape)).encode()
-    return hashlib.sha256(shape + b"\0" + np.ascontiguousarray(array).tobytes()).hexdigest()
+def _checksum(array: Vectors, metadata: Mapping[str, str]) -> str:
+    """Over everything that a flipped byte could change: numbers, type, shape and metadata."""
+    head = json.dumps([array.dtype.str, array.shape, sorted(metadata.items())])
+    return hashlib.sha256(head.encode() + b"\0" + np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def _safetensors(module: str) -> Any:
@@ -183,13 +186,14 @@ def _safetensors(module: str) -> Any:
 
 def _write_whole(path: Path, data: bytes) -> None:
     """Write beside the file, then move into place: a crash leaves the old file or the new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not `tempfile`: its files are for nobody else to read, and this one will be the real one.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

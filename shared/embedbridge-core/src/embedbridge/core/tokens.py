@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from embedbridge.contract.errors import InvalidResponseError
 from embedbridge.core.estimate import SPECIAL_TOKENS, estimate_tokens
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class TokenCounts:
         texts: The rendered texts; an image or a mixed input stands as an empty text.
     """
 
-    def __init__(self, model: EmbeddingModel, texts: Sequence[str]) -> None:
+    def __init__(self, model: EmbeddingModel, texts: list[str]) -> None:
         self._model = model
         self.texts = texts
         """The rendered texts, by place."""
@@ -39,10 +40,23 @@ class TokenCounts:
 
     def _count(self, texts: Sequence[str]) -> Sequence[int] | NDArray[np.int64]:
         counted = self._model.count_tokens(texts)
-        if counted is not None:
-            return counted
-        self.estimated = True
-        return estimate_tokens(texts)
+        if counted is None:
+            self.estimated = True
+            return estimate_tokens(texts)
+        if len(counted) != len(texts):
+            raise InvalidResponseError(
+                f"count_tokens got {len(texts)} texts and counted {len(counted)}."
+            )
+        return counted
+
+    def cap(self, place: int, tokens: int) -> None:
+        """The model reads no more of a text than this."""
+        self._counts[place] = tokens
+
+    def replace(self, place: int, text: str) -> None:
+        """A text was shortened."""
+        self.texts[place] = text
+        self._counts[place] = -1
 
     def count_one(self, text: str) -> int:
         """Tokens of a text that is not among those of the job, such as a shortened one."""

@@ -1,0 +1,79 @@
+"""A card answers what a model can do."""
+
+import subprocess
+import sys
+
+import pytest
+
+from embedbridge.contract import EmbeddingModel, Limits, ModelCard
+from embedbridge.testing import FakeModel
+
+
+@pytest.mark.parametrize(
+    ("card", "allowed", "refused"),
+    [
+        pytest.param(ModelCard(name="m", dimensions=8), [8], [4, 0, -1, 9], id="only its own"),
+        pytest.param(
+            ModelCard(name="m", dimensions=8, allowed_dimensions=(2, 4)),
+            [2, 4, 8],
+            [3, 16, 0],
+            id="a list",
+        ),
+        pytest.param(
+            ModelCard(name="m", dimensions=8, allowed_dimensions=None),
+            [1, 7, 8],
+            [9, 0, -1],
+            id="any smaller one",
+        ),
+        pytest.param(
+            ModelCard(name="m", allowed_dimensions=None), [1, 10_000], [0, -1], id="unknown width"
+        ),
+        pytest.param(ModelCard(name="m"), [], [8, 0], id="unknown model"),
+    ],
+)
+def test_a_card_knows_the_widths_it_can_make(
+    card: ModelCard, allowed: list[int], refused: list[int]
+) -> None:
+    """Its own, a list of others, or any smaller one."""
+    assert all(map(card.allows, allowed))
+    assert not any(map(card.allows, refused))
+
+
+def test_a_modality_may_have_a_limit_of_its_own() -> None:
+    """Vendors take fewer images than texts in one request."""
+    limits = Limits(max_items=32, max_items_by_modality={"image": 4})
+
+    assert (limits.items("text"), limits.items("image")) == (32, 4)
+
+
+def test_an_unknown_model_has_conservative_limits() -> None:
+    """A vendor's newest model works on the day it appears, in small requests."""
+    card = FakeModel("brand-new").card
+
+    assert card.name == "brand-new"
+    assert card.limits.max_items is not None
+    assert card.limits.max_items <= 32
+
+
+def test_cards_cost_nothing_to_import() -> None:
+    """Plugins load `card` and `hooks` in every process: neither NumPy nor pydantic comes along."""
+    code = (
+        "import sys; import embedbridge.contract.card, embedbridge.contract.hooks;"
+        "from embedbridge.contract import Limits, ModelCard, ProviderSpec, hookimpl;"
+        "print([name for name in ('numpy', 'pydantic', 'asyncio') if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert answer.stdout.strip() == "[]"
+
+
+def test_a_model_must_say_how_it_embeds() -> None:
+    """A subclass without `embed_batch` cannot be made."""
+
+    class Empty(EmbeddingModel):
+        provider = "empty"
+
+    with pytest.raises(TypeError, match="embed_batch"):
+        Empty("m")  # type: ignore[abstract]  # that is the point

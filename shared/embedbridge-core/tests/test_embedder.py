@@ -1,0 +1,421 @@
+"""What users hold: every method and its async twin, streams, explanations, and itself."""
+
+import asyncio
+import inspect
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedbridge.contract import (
+    EmbedBridgeError,
+    Image,
+    InvalidInputError,
+    InvalidOptionError,
+    Mixed,
+    Text,
+    UnknownProviderError,
+)
+from embedbridge.core import Embedder, EmbeddingResult, MemoryCache, Settings, load_embedder
+from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny_png
+
+TEXTS = [f"text {number}" for number in range(20)]
+EXPECTED = Embedder(FakeModel("small"))
+IMAGES = [Image.from_bytes(tiny_png(shade)) for shade in range(5)]
+
+
+@pytest.fixture(params=["local", "remote"])
+def embedder(request: pytest.FixtureRequest) -> Embedder:
+    return Embedder(FakeModel("small") if request.param == "local" else RemoteFakeModel("small"))
+
+
+# Methods and their twins.
+
+
+@pytest.mark.parametrize(
+    ("method", "inputs", "role"),
+    [
+        ("embed_documents", TEXTS, "document"),
+        ("embed_queries", TEXTS, "query"),
+        ("embed_images", IMAGES, "document"),
+    ],
+)
+async def test_every_method_and_its_twin_agree(
+    embedder: Embedder, method: str, inputs: Any, role: Any
+) -> None:
+    """Each is `embed` with a role, in sync and in async."""
+    expected = EXPECTED.embed(inputs, role=role).vectors
+
+    assert np.array_equal(getattr(embedder, method)(inputs), expected)
+    assert np.array_equal(await getattr(embedder, f"a{method}")(inputs), expected)
+
+
+async def test_one_query_is_one_vector(embedder: Embedder) -> None:
+    """Of shape (dimensions,), equal to a row of many."""
+    expected = EXPECTED.embed_queries(["why?"])[0]
+    for text in ("why?", Text("why?")):
+        assert np.array_equal(embedder.embed_query(text), expected)
+        assert np.array_equal(await embedder.aembed_query(text), expected)
+
+
+def test_every_method_has_a_twin_of_the_same_signature() -> None:
+    """Whoever knows one knows the other."""
+    names = [name for name in dir(Embedder) if name.startswith("embed")]
+    for name in names:
+        twin = getattr(Embedder, f"a{name}")
+        sync = inspect.signature(getattr(Embedder, name)).parameters
+        assert list(sync) == list(inspect.signature(twin).parameters)
+        assert inspect.iscoroutinefunction(twin) or inspect.isasyncgenfunction(twin)
+
+
+@pytest.mark.parametrize("role", ["documents", "", None, "Query", 5])
+async def test_an_unknown_role_is_refused(embedder: Embedder, role: Any) -> None:
+    """A misspelt role would give wrong vectors in silence."""
+    with pytest.raises(InvalidOptionError, match="'query' or 'document'"):
+        embedder.embed(["a"], role=role)
+    with pytest.raises(InvalidOptionError, match="'query' or 'document'"):
+        await embedder.aembed(["a"], role=role)
+
+
+def test_an_unknown_task_is_refused(embedder: Embedder) -> None:
+    """So is a misspelt task."""
+    with pytest.raises(InvalidOptionError, match="clustering"):
+        embedder.embed(["a"], role="query", task="clusterin")  # type: ignore[arg-type]
+
+
+async def test_nothing_gives_no_vectors(embedder: Embedder) -> None:
+    """An empty list is fine, costs nothing and has the right width."""
+    for result in (embedder.embed([], role="query"), await embedder.aembed([], role="query")):
+        assert result.vectors.shape == (0, 8)
+        assert (len(result), result.requests, list(result)) == (0, 0, [])
+
+
+@given(st.lists(st.sampled_from(TEXTS), max_size=12), st.sampled_from(["query", "document"]))
+@settings(deadline=None, max_examples=30)
+def test_a_result_is_a_sequence_of_its_vectors(texts: list[str], role: Any) -> None:
+    """Indexing, iterating, length and lists all tell the same."""
+    result = EXPECTED.embed(texts, role=role)
+
+    assert len(result) == len(texts)
+    assert result.tolist() == result.vectors.tolist()
+    assert [vector.tolist() for vector in result] == result.tolist()
+    for place in range(-len(texts), len(texts)):
+        assert np.array_equal(result[place], result.vectors[place])
+    with pytest.raises(IndexError):
+        result[len(texts)]
+
+
+def test_a_result_travels_whole(embedder: Embedder) -> None:
+    """To another process, with its collected errors."""
+    inputs: list[Any] = ["a", "", "b"]
+    result = embedder.using(errors="collect").embed(inputs, role="query")
+    arrived: EmbeddingResult = pickle.loads(pickle.dumps(result))
+
+    assert np.array_equal(arrived.vectors, result.vectors, equal_nan=True)
+    assert str(arrived.errors) == str(result.errors)
+    with pytest.raises(InvalidInputError, match="Input 1"):
+        arrived[-2]
+
+
+def test_an_error_with_what_was_finished_travels_too(embedder: Embedder) -> None:
+    """Worker processes send their errors home, paid vectors included."""
+
+    class FailsAtLast(FakeModel):
+        def embed_batch(self, batch: Any) -> Any:
+            if "a" in batch.inputs:
+                raise ZeroDivisionError
+            return self.make_up(batch)
+
+    with pytest.raises(EmbedBridgeError) as caught:
+        Embedder(FailsAtLast("small")).using(batch_size=1).embed_documents(["longer", "a"])
+    arrived = pickle.loads(pickle.dumps(caught.value))
+
+    assert str(arrived) == str(caught.value)
+    assert arrived.partial.ok.tolist() == [True, False]
+
+
+# Streams.
+
+
+class Source:
+    """An endless stream that knows how much of it was taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for number in count():
+            self.taken += 1
+            yield f"text {number}"
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        for text in self:
+            await asyncio.sleep(0)
+            yield text
+
+
+def test_a_stream_is_taken_only_as_fast_as_it_is_read(embedder: Embedder) -> None:
+    """Never more than one window ahead of the consumer: memory stays bounded."""
+    source = Source()
+    vectors = embedder.using(window=7).embed_iter(source)
+
+    assert source.taken == 0
+    for number, vector in zip(range(30), vectors, strict=False):
+        assert source.taken == 7 * (number // 7 + 1)
+        assert np.array_equal(vector, EXPECTED.embed_documents([f"text {number}"])[0])
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_an_async_stream_is_taken_only_as_fast_as_it_is_read(
+    embedder: Embedder, kind: str
+) -> None:
+    """The same for the twin, from a sync source as from an async one."""
+    source = Source()
+    inputs: Any = iter(source) if kind == "sync" else aiter(source)
+    vectors = embedder.using(window=7).aembed_iter(inputs)
+    number = 0
+    async for vector in vectors:
+        assert source.taken == 7 * (number // 7 + 1)
+        assert np.array_equal(vector, EXPECTED.embed_documents([f"text {number}"])[0])
+        number += 1
+        if number == 30:
+            break
+    await vectors.aclose()  # type: ignore[attr-defined]  # an async generator
+
+
+@pytest.mark.parametrize("length", [0, 1, 6, 7, 8, 14, 20])
+async def test_a_stream_gives_one_vector_per_input(embedder: Embedder, length: int) -> None:
+    """Also where it ends at, before or after the end of a window."""
+
+    async def stream() -> AsyncIterator[str]:
+        for text in TEXTS[:length]:
+            yield text
+
+    small = embedder.using(window=7)
+    expected = EXPECTED.embed_queries(TEXTS[:length]).tolist()
+
+    assert [v.tolist() for v in small.embed_iter(iter(TEXTS[:length]), role="query")] == expected
+    assert [v.tolist() async for v in small.aembed_iter(stream(), role="query")] == expected
+
+
+async def test_an_error_in_a_stream_names_the_place_in_the_stream(embedder: Embedder) -> None:
+    """Not the place in the window; what came before it was handed out already."""
+    inputs: list[Any] = [*TEXTS[:9], None, *TEXTS]
+    got: list[Any] = []
+
+    def read() -> None:
+        got.extend(embedder.using(window=4).embed_iter(inputs))
+
+    async def aread() -> None:
+        async for vector in embedder.using(window=4).aembed_iter(inputs):
+            got.append(vector)
+
+    with pytest.raises(InvalidInputError, match="Input 9"):
+        read()
+    with pytest.raises(InvalidInputError, match="Input 9"):
+        await aread()
+
+    assert len(got) == 16
+
+
+def test_a_stream_can_go_on_past_bad_inputs(embedder: Embedder) -> None:
+    """Collecting, they are NaN at their place, and the width is the same in every window."""
+    inputs: list[Any] = [None, None, "a", None, "b"]
+    vectors = list(embedder.using(window=2, errors="collect").embed_iter(inputs))
+
+    assert [bool(np.isnan(vector).all()) for vector in vectors] == [True, True, False, True, False]
+    assert {vector.shape for vector in vectors} == {(8,)}
+
+
+def test_an_error_of_the_source_is_the_callers(embedder: Embedder) -> None:
+    """What the source raises comes out as it is."""
+
+    def source() -> Iterator[str]:
+        yield "a"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(embedder.embed_iter(source()))
+    with pytest.raises(ZeroDivisionError):
+        embedder.embed_documents(source())
+
+
+# Explanations.
+
+
+@pytest.mark.parametrize(
+    ("truncates", "text"),
+    [(True, "short"), (True, "word " * 50), (False, "short"), (False, "word " * 50)],
+)
+@pytest.mark.parametrize("role", ["query", "document"])
+def test_an_explanation_is_what_is_sent(
+    any_model: Any, truncates: bool, text: str, role: Any
+) -> None:
+    """The very string, its tokens and whether it is cut; and the model is not called for it."""
+    model = any_model(
+        prompts={"query": "Q: ", "document": ""},
+        max_tokens_per_input=60,
+        truncates=truncates,
+        count=len,
+    )
+    embedder = Embedder(model)
+    explained = embedder.explain(text, role)
+    assert model.batches == []
+    result = embedder.embed([text], role=role)
+
+    assert [explained.sent] == model.batches[0].texts
+    assert explained.prompt == model.batches[0].prompt
+    assert explained.truncated == result.truncated[0]
+    assert (explained.tokens, explained.max_tokens) == (len(explained.prompt + text), 60)
+    assert (explained.role, explained.task, explained.estimated) == (role, None, False)
+
+
+def test_an_explanation_says_that_it_is_an_estimate(embedder: Embedder) -> None:
+    """Where the model cannot count offline."""
+    assert embedder.explain(Text("some text"), "query").estimated
+
+
+@pytest.mark.parametrize("text", ["", None, b"a", "\ud800", 5], ids=repr)
+def test_what_cannot_be_embedded_cannot_be_explained(embedder: Embedder, text: Any) -> None:
+    """With the same error as embedding it."""
+    with pytest.raises(InvalidInputError):
+        embedder.explain(text, "query")
+
+
+# Itself.
+
+
+def test_using_changes_a_copy() -> None:
+    """Other settings, cache or listeners around the same model; the first one stays as it is."""
+    cache = MemoryCache()
+    first = Embedder(FakeModel("small"), settings=Settings(batch_size=3), cache=cache)
+    second = first.using(errors="collect", cache=None)
+
+    assert second.model is first.model
+    assert (second.settings.batch_size, second.settings.errors) == (3, "collect")
+    assert (first.settings.errors, first.cache, second.cache) == ("raise", cache, None)
+    assert second.using().cache is None
+
+
+@pytest.mark.parametrize("changes", [{"bach_size": 1}, {"batch_size": 0}, {"model": 1}])
+def test_using_takes_only_settings(changes: Any) -> None:
+    """With the same errors as loading."""
+    with pytest.raises(InvalidOptionError):
+        Embedder(FakeModel("small")).using(**changes)
+
+
+def test_a_configuration_is_json_and_makes_the_same_embedder() -> None:
+    """What was set, and nothing else."""
+    first = load_embedder("fake:small", seed=3, dimensions=4, batch_size=2)
+    config = json.loads(json.dumps(first.to_config()))
+    second = Embedder.from_config(config)
+
+    assert config == {
+        "model": "fake:small",
+        "options": {"seed": 3, "dimensions": 4},
+        "settings": {"batch_size": 2},
+    }
+    assert second.fingerprint == first.fingerprint
+    assert second.settings == first.settings
+    assert np.array_equal(second.embed_query("a"), first.embed_query("a"))
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [
+        ({}, InvalidOptionError),
+        ({"model": "fake:small", "nonsense": 1}, InvalidOptionError),
+        ({"model": "fake:small", "options": {"nonsense": 1}}, InvalidOptionError),
+        ({"model": "fake:small", "settings": {"nonsense": 1}}, InvalidOptionError),
+        ({"model": "nonsense:small"}, UnknownProviderError),
+    ],
+)
+def test_a_wrong_configuration_is_refused(config: Any, error: type[Exception]) -> None:
+    """By what is wrong with it."""
+    with pytest.raises(error):
+        Embedder.from_config(config)
+
+
+@pytest.mark.parametrize("model", [FakeModel("small", seed=3), RemoteFakeModel("small", seed=3)])
+def test_an_embedder_travels_by_its_configuration(model: Any) -> None:
+    """To another process, where it makes the same vectors; the cache stays here."""
+    first = Embedder(model, settings=Settings(batch_size=2), cache=MemoryCache())
+    first.embed_query("a")
+    code = (
+        "import pickle, sys; embedder = pickle.load(sys.stdin.buffer);"
+        "print(embedder.fingerprint, embedder.settings.batch_size, embedder.cache,"
+        " embedder.embed_query('a').tolist())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(first), capture_output=True, check=True
+    )
+
+    expected = f"{first.fingerprint} 2 None {first.embed_query('a').tolist()}"
+    assert answer.stdout.decode().strip() == expected
+
+
+def test_closing_reaches_the_model_and_is_not_the_end() -> None:
+    """A context manager closes; a model that is used again opens anew."""
+    closed: list[str] = []
+
+    class Local(FakeModel):
+        def close(self) -> None:
+            closed.append("local")
+
+    class Remote(RemoteFakeModel):
+        async def aclose(self) -> None:
+            closed.append("remote")
+
+    for model in (Local("small"), Remote("small")):
+        with Embedder(model) as embedder:
+            embedder.embed_query("a")
+        assert embedder.embed_query("a").shape == (8,)
+
+    assert closed == ["local", "remote"]
+
+
+def test_an_embedder_says_what_it_is(embedder: Embedder) -> None:
+    """Provider and model, in its repr; the card and the width as properties."""
+    assert repr(embedder) == "Embedder(fake:small)"
+    assert (embedder.dimensions, embedder.card.name) == (8, "small")
+
+
+def test_the_identity_is_worked_out_once() -> None:
+    """A digest of gigabytes of weights is made once, however many threads ask at first."""
+    calls: list[int] = []
+
+    class Expensive(FakeModel):
+        def identity(self) -> Any:
+            calls.append(1)
+            return super().identity()
+
+    embedder = Embedder(Expensive("small"))
+    with ThreadPoolExecutor(8) as pool:
+        fingerprints = set(pool.map(lambda _: embedder.fingerprint, range(8)))
+    embedder.using(batch_size=1).embed_query("a")
+
+    assert len(fingerprints) == len(calls) == 1
+
+
+def test_everything_in_one_job() -> None:
+    """Texts, images, mixed inputs, duplicates, bad and empty ones, in many batches, both ways."""
+    inputs: list[Any] = [*TEXTS, *IMAGES, Mixed("a", IMAGES[0]), None, "", TEXTS[3], IMAGES[2]] * 3
+    made = [
+        Embedder(model, cache=MemoryCache(), settings=Settings(errors="collect", batch_size=4))
+        for model in (RecordingModel("small"), RemoteFakeModel("small"))
+    ]
+    one, two = (embedder.embed(inputs, role="document") for embedder in made)
+
+    assert np.array_equal(one.vectors, two.vectors, equal_nan=True)
+    assert sorted(one.errors) == sorted(two.errors)
+    assert len(one.errors) == 6
+    assert one.usage == two.usage

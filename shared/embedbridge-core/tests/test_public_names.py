@@ -1,0 +1,184 @@
+"""What users import is small, documented and changes only on purpose."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from embedbridge import contract, core
+
+CONTRACT = [
+    "AuthenticationError",
+    "Batch",
+    "BatchFinished",
+    "BatchResult",
+    "CONTRACT_VERSION",
+    "ConfigurationError",
+    "ENTRY_POINT_GROUP",
+    "EmbedBridgeError",
+    "EmbeddingModel",
+    "Event",
+    "Image",
+    "InputTooLongError",
+    "InvalidImageError",
+    "InvalidInputError",
+    "InvalidOptionError",
+    "InvalidResponseError",
+    "JobFinished",
+    "JobStarted",
+    "Limits",
+    "LocalEmbeddingModel",
+    "MissingDependencyError",
+    "Mixed",
+    "Modality",
+    "ModelCard",
+    "ModelOptions",
+    "Pooling",
+    "ProviderSpec",
+    "ProviderUnavailableError",
+    "QuotaExhaustedError",
+    "RateLimitedError",
+    "RequestTimeoutError",
+    "RequestTooLargeError",
+    "Role",
+    "SpaceMismatchError",
+    "Task",
+    "Text",
+    "UnknownModelError",
+    "UnknownProviderError",
+    "UnsupportedModalityError",
+    "Usage",
+    "Vectors",
+    "hookimpl",
+    "normalize",
+    "quantize",
+    "retry_after",
+    "similarity",
+    "status_error",
+    "truncate_dimensions",
+]
+CORE = [
+    "CacheInfo",
+    "DiskCache",
+    "Embedder",
+    "EmbeddingResult",
+    "Explanation",
+    "Limiter",
+    "MemoryCache",
+    "ProviderInfo",
+    "RateLimiter",
+    "Registry",
+    "Settings",
+    "StoredVectors",
+    "TqdmProgress",
+    "VectorCache",
+    "list_providers",
+    "load_embedder",
+    "load_embedding",
+    "load_vectors",
+    "save_embedding",
+    "save_vectors",
+]
+PACKAGES = [pytest.param(contract, id="contract"), pytest.param(core, id="core")]
+WORDS = {"CONTRACT_VERSION", "ENTRY_POINT_GROUP", "Modality", "Role", "Task", "Vectors", "hookimpl"}
+"""Names whose value cannot carry a docstring; the string under each documents it."""
+
+
+@pytest.mark.parametrize(("package", "names"), [(contract, CONTRACT), (core, CORE)])
+def test_the_public_names_are_frozen(package: ModuleType, names: list[str]) -> None:
+    """A name is added or taken away on purpose, with a line in the changelog."""
+    assert sorted(package.__all__) == sorted(names)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_type_checkers_and_python_see_the_same(package: ModuleType) -> None:
+    """The imports under TYPE_CHECKING name the same objects as the lazy table."""
+    (block,) = [node for node in parsed(package).body if isinstance(node, ast.If)]
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    checked = {
+        alias.asname: getattr(importlib.import_module(str(node.module)), alias.name)
+        for node in imports
+        for alias in node.names
+    }
+
+    assert checked == {name: getattr(package, name) for name in package.__all__}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_documented(package: ModuleType) -> None:
+    """Every class and function, and every public method and property of the classes."""
+    missing = [
+        path
+        for name in package.__all__
+        if name not in WORDS
+        for path, value in documented(name, getattr(package, name))
+        if not inspect.getdoc(value)
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_dir_shows_every_public_name(package: ModuleType) -> None:
+    """Completion in an editor knows what has not been imported yet."""
+    assert set(package.__all__) <= set(dir(package))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_wrong_name_is_an_attribute_error(package: ModuleType) -> None:
+    """The lazy import behaves like any module."""
+    with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
+        _ = package.Nonsense
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_public_name_hides_a_module(package: ModuleType) -> None:
+    """`embedbridge.core.load` must stay the module, whatever was imported first."""
+    modules = {path.stem for path in Path(str(package.__file__)).parent.glob("*.py")}
+
+    assert modules.isdisjoint(package.__all__)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_field_is_documented(package: ModuleType) -> None:
+    """Under each field of a public dataclass stands what it is."""
+    modules = {getattr(package, name).__module__ for name in package.__all__ if name not in WORDS}
+    missing = [
+        f"{module}.{node.name}.{field}"
+        for module in sorted(modules)
+        for node in parsed(importlib.import_module(module)).body
+        if isinstance(node, ast.ClassDef) and node.name in package.__all__
+        for field in undocumented_fields(node)
+    ]
+
+    assert missing == []
+
+
+def documented(name: str, value: Any) -> list[tuple[str, object]]:
+    found = [(name, value)]
+    if inspect.isclass(value):
+        found += [
+            (f"{name}.{key}", member)
+            for key, member in vars(value).items()
+            if not key.startswith("_")
+            and (inspect.isfunction(member) or isinstance(member, property | classmethod))
+        ]
+    return found
+
+
+def undocumented_fields(node: ast.ClassDef) -> list[str]:
+    return [
+        statement.target.id
+        for statement, following in zip(node.body, [*node.body[1:], None], strict=True)
+        if isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Name)
+        and not (isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant))
+    ]
+
+
+def parsed(module: ModuleType) -> ast.Module:
+    return ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))

@@ -1,0 +1,253 @@
+"""Files of vectors know what they are, and are whole, right and of this space – or refused."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedbridge.contract import ConfigurationError, InvalidInputError, SpaceMismatchError
+from embedbridge.core import (
+    Embedder,
+    load_embedding,
+    load_vectors,
+    save_embedding,
+    save_vectors,
+)
+from embedbridge.testing import FakeModel
+
+pytest.importorskip("safetensors")
+
+EMBEDDER = Embedder(FakeModel("small"))
+RESULT = EMBEDDER.embed(["a", "b", "c"], role="document")
+IDS = ["one", "zwei", "三"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "vectors.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("vectors", "embedder"),
+    [
+        pytest.param(RESULT, None, id="result"),
+        pytest.param(RESULT.vectors, EMBEDDER, id="array"),
+        pytest.param(RESULT.vectors.astype(np.float64), EMBEDDER, id="array of float64"),
+        pytest.param(np.asfortranarray(RESULT.vectors), EMBEDDER, id="array by columns"),
+        pytest.param(RESULT.tolist(), EMBEDDER, id="lists"),
+    ],
+)
+@pytest.mark.parametrize("ids", [None, IDS], ids=["no ids", "ids"])
+def test_vectors_come_back_bit_for_bit(file: Path, vectors: Any, embedder: Any, ids: Any) -> None:
+    """With their space, their fingerprint and their names."""
+    save_vectors(file, vectors, embedder=embedder, ids=ids)
+    stored = load_vectors(file, embedder=EMBEDDER)
+
+    assert np.array_equal(stored.vectors, RESULT.vectors)
+    assert stored.vectors.dtype == np.float32
+    assert (stored.space, stored.fingerprint) == (EMBEDDER.space, EMBEDDER.fingerprint)
+    assert stored.ids == ids
+
+
+def test_stored_vectors_can_be_stored_again(file: Path) -> None:
+    """Nothing is lost on the way, the names included; new names replace the old ones."""
+    save_vectors(file, RESULT, ids=IDS)
+    stored = load_vectors(file)
+    save_vectors(file, stored)
+    again = load_vectors(file)
+    save_vectors(file, again, ids=["x", "y", "z"])
+
+    assert (again.ids, again.fingerprint) == (stored.ids, stored.fingerprint)
+    assert load_vectors(file).ids == ["x", "y", "z"]
+
+
+def test_no_vectors_are_vectors_too(file: Path) -> None:
+    """An empty index has a width and a space."""
+    save_vectors(file, EMBEDDER.embed([], role="document"), ids=[])
+
+    assert load_vectors(file).vectors.shape == (0, 8)
+    assert load_vectors(file).ids == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(Embedder(FakeModel("text")), id="another model"),
+        pytest.param(Embedder(FakeModel("small", dimensions=4)), id="another width"),
+        pytest.param("fake:text", id="another name"),
+    ],
+)
+def test_vectors_of_another_space_are_refused(file: Path, other: Any) -> None:
+    """Before anybody compares what cannot be compared."""
+    save_vectors(file, RESULT)
+
+    with pytest.raises(SpaceMismatchError, match="fake:small"):
+        load_vectors(file, embedder=other)
+
+
+def test_vectors_made_differently_are_a_warning(file: Path) -> None:
+    """The same space, another fingerprint."""
+    save_vectors(file, RESULT)
+
+    with pytest.warns(UserWarning, match="made differently"):
+        load_vectors(file, embedder=Embedder(FakeModel("small", seed=1)))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "options", "piece"),
+    [
+        pytest.param(RESULT.vectors, {}, "embedder=", id="array without an embedder"),
+        pytest.param(RESULT.vectors[0], {"embedder": EMBEDDER}, "(8,)", id="one vector"),
+        pytest.param(RESULT, {"ids": ["one"]}, "3 vectors have 1 ids", id="too few names"),
+        pytest.param(RESULT.vectors * np.nan, {"embedder": EMBEDDER}, "Input 0", id="NaN"),
+        pytest.param(RESULT.vectors * np.inf, {"embedder": EMBEDDER}, "Input 0", id="infinite"),
+        pytest.param(
+            EMBEDDER.using(errors="collect").embed(["a", ""], role="query"),
+            {},
+            "Input 1",
+            id="a result with errors",
+        ),
+    ],
+)
+def test_what_is_no_set_of_vectors_is_not_written(
+    file: Path, vectors: Any, options: Any, piece: str
+) -> None:
+    """The message names what is wrong, and the old file stays."""
+    save_vectors(file, RESULT)
+    before = file.read_bytes()
+    with pytest.raises(InvalidInputError) as caught:
+        save_vectors(file, vectors, **options)
+
+    assert piece in str(caught.value)
+    assert file.read_bytes() == before
+
+
+def test_an_array_of_another_width_is_not_of_this_space(file: Path) -> None:
+    """A plain array may come from anywhere; at least its width must be the embedder's."""
+    with pytest.raises(SpaceMismatchError, match="5 dimensions"):
+        save_vectors(file, np.ones((2, 5), np.float32), embedder=EMBEDDER)
+
+
+def test_every_flipped_byte_is_detected(file: Path) -> None:
+    """In the vectors as in their names, their space and their fingerprint."""
+    save_vectors(file, RESULT, ids=IDS)
+    good = file.read_bytes()
+    missed = []
+    for place in range(len(good)):
+        for mask in (0x01, 0x20, 0xFF):
+            file.write_bytes(good[:place] + bytes([good[place] ^ mask]) + good[place + 1 :])
+            try:
+                stored = load_vectors(file)
+            except ConfigurationError:
+                continue
+            same = np.array_equal(stored.vectors, RESULT.vectors) and stored.ids == IDS
+            if not same or (stored.space, stored.fingerprint) != (
+                EMBEDDER.space,
+                EMBEDDER.fingerprint,
+            ):
+                missed.append((place, mask, good[max(0, place - 20) : place + 5]))
+
+    assert missed == []
+
+
+def test_every_truncated_file_is_refused(file: Path) -> None:
+    """However little of it is missing."""
+    save_vectors(file, RESULT, ids=IDS)
+    good = file.read_bytes()
+    for length in range(len(good)):
+        file.write_bytes(good[:length])
+        with pytest.raises(ConfigurationError, match="damaged"):
+            load_vectors(file)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"\xff" * 1000, json.dumps([1, 2]).encode()], ids=repr
+)
+def test_a_foreign_file_is_refused(file: Path, content: bytes) -> None:
+    """With its name."""
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigurationError, match=r"vectors\.safetensors"):
+        load_vectors(file)
+
+
+def test_somebody_elses_safetensors_are_refused(file: Path) -> None:
+    """They do not say of which space they are."""
+    from safetensors.numpy import save_file
+
+    save_file({"vectors": RESULT.vectors}, file)
+
+    with pytest.raises(ConfigurationError, match="not written by save_vectors"):
+        load_vectors(file)
+
+
+def test_a_missing_file_is_a_missing_file(file: Path) -> None:
+    """The builtin error, with the name."""
+    with pytest.raises(FileNotFoundError, match=r"vectors\.safetensors"):
+        load_vectors(file)
+
+
+def test_a_failure_leaves_the_old_file_and_no_rubbish(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash while writing costs the new vectors, never the old ones."""
+    save_vectors(file, RESULT)
+    before = file.read_bytes()
+    monkeypatch.setattr(os, "fsync", _fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_vectors(file, EMBEDDER.embed(["x"], role="document"))
+
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def _fail(_: int) -> None:
+    raise OSError("disk full")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are different there")
+def test_a_file_has_the_usual_permissions(file: Path) -> None:
+    """Colleagues may read it, as they may read any other file that one writes."""
+    usual = file.with_name("usual")
+    usual.touch()
+    save_vectors(file, RESULT)
+
+    assert file.stat().st_mode == usual.stat().st_mode
+
+
+# LlamaIndex's files of one vector.
+
+
+@pytest.mark.parametrize("vector", [RESULT.vectors[0], RESULT.tolist()[0], [1.0, -2.5e-30, 3e30]])
+def test_a_text_file_gives_the_same_numbers(tmp_path: Path, vector: Any) -> None:
+    """Every number comes back exactly."""
+    path = str(tmp_path / "vector.txt")
+    save_embedding(vector, path)
+
+    assert load_embedding(path) == [float(number) for number in vector]
+
+
+def test_llama_index_reads_ours_and_we_read_its(tmp_path: Path) -> None:
+    """The format is LlamaIndex's own, both ways."""
+    theirs = pytest.importorskip("llama_index.core.embeddings.utils")
+    ours_path, theirs_path = str(tmp_path / "ours.txt"), str(tmp_path / "theirs.txt")
+    vector = RESULT.tolist()[0]
+    save_embedding(vector, ours_path)
+    theirs.save_embedding(vector, theirs_path)
+
+    assert theirs.load_embedding(ours_path) == vector
+    assert load_embedding(theirs_path) == vector
+    assert Path(ours_path).read_bytes() == Path(theirs_path).read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n1,2", b"a,b", b"1,,2", b"\xff\xfe", b"1;2"], ids=repr)
+def test_a_file_without_a_vector_is_refused(tmp_path: Path, content: bytes) -> None:
+    """With its name."""
+    path = tmp_path / "vector.txt"
+    path.write_bytes(content)
+
+    with pytest.raises(InvalidInputError, match=r"vector\.txt"):
+        load_embedding(str(path))

@@ -1,0 +1,186 @@
+"""Arithmetic on vectors against slow references and against sentence-transformers itself."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from embedbridge.contract import (
+    InvalidInputError,
+    InvalidOptionError,
+    normalize,
+    quantize,
+    similarity,
+    truncate_dimensions,
+)
+
+Floats = NDArray[np.float32]
+VECTORS: Floats = np.random.default_rng(1).standard_normal((20, 13)).astype(np.float32)
+OTHERS: Floats = np.random.default_rng(2).standard_normal((7, 13)).astype(np.float32)
+METRICS: list[Literal["cosine", "dot", "euclidean"]] = ["cosine", "dot", "euclidean"]
+
+rows = st.integers(0, 6).flatmap(
+    lambda n: st.lists(
+        st.lists(
+            st.floats(-1000, 1000, width=32).filter(lambda x: x == 0 or abs(x) > 1e-3),
+            min_size=3,
+            max_size=3,
+        ),
+        min_size=n,
+        max_size=n,
+    )
+)
+
+
+@given(rows)
+def test_normalized_vectors_have_length_1_and_their_direction(values: list[list[float]]) -> None:
+    """A zero vector stays zero; all others only change their length."""
+    vectors = np.array(values, np.float32).reshape(-1, 3)
+    normal = normalize(vectors)
+    for before, after in zip(vectors, normal, strict=True):
+        length = float(np.linalg.norm(before.astype(np.float64)))
+        expected = before / length if length else before
+
+        assert np.allclose(after, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([3.0, 4.0], id="list of floats"),
+        pytest.param([3, 4], id="list of ints"),
+        pytest.param(np.array([3, 4], np.float64), id="float64"),
+        pytest.param(np.array([3, 4], np.float16), id="float16"),
+    ],
+)
+def test_vectors_are_float32_whatever_comes(values: Any) -> None:
+    """One vector or many, of any number type: float32 comes out, and the input is not changed."""
+    before = np.array(values)
+    normal = normalize(values)
+
+    assert normal.dtype == np.float32
+    assert np.allclose(normal, [0.6, 0.8])
+    assert np.array_equal(values, before)
+
+
+@pytest.mark.parametrize("dimensions", [1, 8, 13])
+def test_shortened_vectors_are_normalised_anew(dimensions: int) -> None:
+    """The first dimensions, at length 1; one vector like many."""
+    short = truncate_dimensions(VECTORS, dimensions)
+    head = VECTORS[:, :dimensions]
+
+    assert np.allclose(short, head / np.linalg.norm(head, axis=1, keepdims=True), atol=1e-6)
+    assert np.array_equal(truncate_dimensions(VECTORS[3], dimensions), short[3])
+
+
+@pytest.mark.parametrize("dimensions", [0, -1, 14])
+def test_a_width_that_is_not_there_is_refused(dimensions: int) -> None:
+    """Vectors are never padded, and -1 does not count from the end."""
+    with pytest.raises(InvalidOptionError, match="of 13 dimensions"):
+        truncate_dimensions(VECTORS, dimensions)
+
+
+@pytest.mark.parametrize("precision", ["int8", "ubinary"])
+@pytest.mark.parametrize("with_ranges", [False, True], ids=["own ranges", "given ranges"])
+@pytest.mark.parametrize("width", [8, 13])
+def test_quantized_bit_for_bit_like_sentence_transformers(
+    precision: Literal["int8", "ubinary"], with_ranges: bool, width: int
+) -> None:
+    """Indexes built with sentence-transformers' `quantize_embeddings` can be searched with ours."""
+    util = pytest.importorskip("sentence_transformers.util")
+    vectors = np.ascontiguousarray(VECTORS[:, :width])
+    vectors[:, 2] = 0.25  # a dimension without any spread
+    ranges = np.array([[-1.0] * width, [0.5] * width]) if with_ranges else None
+    theirs = util.quantize_embeddings(vectors, precision, ranges=ranges)
+    ours = quantize(vectors, precision, ranges=ranges)
+
+    assert ours.dtype == theirs.dtype
+    assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("precision", ["int8", "ubinary"])
+def test_quantizing_nothing_gives_nothing(precision: Literal["int8", "ubinary"]) -> None:
+    """No vectors have no ranges, and need none."""
+    util = pytest.importorskip("sentence_transformers.util")
+    nothing = np.zeros((0, 13), np.float32)
+    theirs = util.quantize_embeddings(nothing, precision)
+    ours = quantize(nothing, precision)
+
+    assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+
+
+def test_values_outside_given_ranges_are_clipped() -> None:
+    """A new vector beyond the sample's ranges goes to the end of the scale, not around it."""
+    ranges = [[-1.0, -1.0], [1.0, 1.0]]
+
+    assert quantize([[-9.0, 9.0]], "int8", ranges=ranges).tolist() == [[-128, 127]]
+
+
+def test_one_vector_has_no_range() -> None:
+    """Ranges of a single vector would make every value the lowest."""
+    with pytest.raises(InvalidInputError, match="ranges="):
+        quantize(VECTORS[:1], "int8")
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    """And the message says what there is."""
+    with pytest.raises(InvalidOptionError, match="int8 or ubinary"):
+        quantize(VECTORS, "int4")  # type: ignore[arg-type]  # that is the point
+
+
+def slowly(a: Floats, b: Floats, metric: str) -> float:
+    left, right = a.astype(np.float64), b.astype(np.float64)
+    if metric == "dot":
+        return float(sum(left * right))
+    if metric == "euclidean":
+        return -float(sum((left - right) ** 2) ** 0.5)
+    return float(sum(left * right) / (sum(left**2) ** 0.5 * sum(right**2) ** 0.5))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_similarity_equals_the_slow_formula(
+    metric: Literal["cosine", "dot", "euclidean"],
+) -> None:
+    """Many against many, in every metric."""
+    expected = [[slowly(a, b, metric) for b in OTHERS] for a in VECTORS]
+
+    assert np.allclose(similarity(VECTORS, OTHERS, metric), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_shapes_of_similarity(metric: Literal["cosine", "dot", "euclidean"]) -> None:
+    """One or many on either side: the same numbers in the shape that one expects."""
+    full = similarity(VECTORS, OTHERS, metric)
+    one = similarity(VECTORS[2], OTHERS[4], metric)
+
+    assert isinstance(one, float)
+    assert one == pytest.approx(full[2, 4], abs=1e-5)
+    assert np.allclose(similarity(VECTORS[2], OTHERS, metric), full[2], atol=1e-5)
+    assert np.allclose(similarity(VECTORS, OTHERS[4], metric), full[:, 4], atol=1e-5)
+    assert similarity(VECTORS[:0], OTHERS, metric).shape == (0, 7)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_vector_is_most_alike_to_itself(metric: Literal["cosine", "dot", "euclidean"]) -> None:
+    """Greater means more alike in every metric, the distance included."""
+    unit = normalize(VECTORS)
+
+    assert np.array_equal(np.argmax(similarity(unit, unit, metric), axis=1), np.arange(len(unit)))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_other_widths_cannot_be_compared(metric: Literal["cosine", "dot", "euclidean"]) -> None:
+    """Vectors of two models are refused instead of cut or broadcast."""
+    with pytest.raises(InvalidInputError, match="13 and of 12"):
+        similarity(VECTORS, OTHERS[:, :12], metric)
+    with pytest.raises(InvalidInputError, match="13 and of 1 "):
+        similarity(VECTORS, OTHERS[:, :1], metric)
+
+
+def test_an_unknown_metric_is_refused() -> None:
+    """And the message says what there is."""
+    with pytest.raises(InvalidOptionError, match="cosine, dot or euclidean"):
+        similarity(VECTORS, OTHERS, "manhattan")  # type: ignore[arg-type]  # that is the point
