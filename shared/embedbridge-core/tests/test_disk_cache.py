@@ -1,7 +1,6 @@
 """The cache on disk survives crashes, other processes, damage and a full disk."""
 
 import hashlib
-import multiprocessing
 import os
 import pickle
 import random
@@ -271,12 +270,15 @@ def test_200_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     kill_writers(tmp_path / "v.sqlite", 200)
 
 
-def _put(path: Path, begin: int, count: int) -> None:
-    cache = DiskCache(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # "database is locked" would be a warning
-        for first in range(begin, begin + count, 50):
-            cache.put_many(some(range(first, first + 50)))
+BUSY_WRITER = """
+import sys, warnings
+from test_disk_cache import DiskCache, some
+warnings.simplefilter("error")  # "database is locked" would be a warning
+cache = DiskCache(sys.argv[1])
+begin, count = int(sys.argv[2]), int(sys.argv[3])
+for first in range(begin, begin + count, 50):
+    cache.put_many(some(range(first, first + 50)))
+"""
 
 
 @pytest.mark.parametrize(
@@ -285,16 +287,15 @@ def _put(path: Path, begin: int, count: int) -> None:
 def test_eight_processes_write_at_once(tmp_path: Path, count: int) -> None:
     """No vector is lost and nobody sees a locked database."""
     path = tmp_path / "v.sqlite"
-    context = multiprocessing.get_context("spawn")
     writers = [
-        context.Process(target=_put, args=(path, number * 1_000_000, count)) for number in range(8)
+        subprocess.Popen(
+            [sys.executable, "-c", BUSY_WRITER, str(path), str(number * 1_000_000), str(count)],
+            cwd=Path(__file__).parent,
+        )
+        for number in range(8)
     ]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
 
-    assert [writer.exitcode for writer in writers] == [0] * 8
+    assert [writer.wait() for writer in writers] == [0] * 8
     cache = DiskCache(path)
     for number in range(8):
         assert_holds(cache, range(number * 1_000_000, number * 1_000_000 + count))
