@@ -233,7 +233,7 @@ def test_ctrl_c_in_a_waiting_caller_ends_its_request() -> None:
         pytest.skip("signals are different there")
     printed = run_script(
         """
-        import asyncio, os, signal
+        import asyncio, os, signal, sys, threading, traceback
         from embedbridge.contract import Batch, BatchResult
         from embedbridge.core import Embedder
         from embedbridge.core.loop import background_loop
@@ -241,8 +241,14 @@ def test_ctrl_c_in_a_waiting_caller_ends_its_request() -> None:
 
         cancelled = asyncio.Event()
 
+        def main_thread_waits():
+            frame = sys._current_frames()[threading.main_thread().ident]
+            return "acquire" in traceback.format_stack(frame)[-1]
+
         class Hanging(RemoteFakeModel):
             async def embed_batch(self, batch):
+                while not main_thread_waits():
+                    await asyncio.sleep(0)
                 os.kill(os.getpid(), signal.SIGINT)
                 try:
                     await asyncio.Event().wait()

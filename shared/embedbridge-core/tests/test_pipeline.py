@@ -1,6 +1,7 @@
 """The whole way of a job, through both drivers: order, errors, concurrency and cancellation."""
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -478,6 +479,57 @@ async def test_a_shared_request_fills_every_callers_cache() -> None:
 
     assert model.requests == 1
     assert len(cache) == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_others_do_a_job_gets_its_own_vectors(seed: int) -> None:
+    """Jobs on the same few texts share requests while some fail and some are cancelled.
+
+    Each job ends with exactly its vectors, its error or its cancellation.
+    """
+    chance = random.Random(seed)
+
+    class Chaotic(RemoteFakeModel):
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            await turns(chance.randrange(8))
+            if chance.random() < 0.15:
+                raise AuthenticationError("refused")
+            return self.make_up(batch)
+
+    async def turns(number: int) -> None:
+        for _ in range(number):
+            await asyncio.sleep(0)
+
+    model = Chaotic()
+    caches = [None, MemoryCache(), MemoryCache()]
+
+    async def job() -> str:
+        texts = [str(chance.randrange(12)) for _ in range(chance.randrange(1, 9))]
+        embedder = Embedder(model, cache=chance.choice(caches)).using(
+            batch_size=chance.randrange(1, 5),
+            max_concurrency=chance.randrange(1, 4),
+            errors=chance.choice(["raise", "collect"]),
+        )
+        task = asyncio.create_task(embedder.aembed(texts, role="document"))
+        if chance.random() < 0.4:
+            await turns(chance.randrange(30))
+            task.cancel()
+        try:
+            result = await task
+        except asyncio.CancelledError:
+            return "cancelled"
+        except AuthenticationError:
+            return "failed"
+        expected = EXPECTED.embed_documents(texts)
+        assert np.array_equal(result.vectors[result.ok], expected[result.ok])
+        assert np.isnan(result.vectors[~result.ok]).all()
+        return "answered"
+
+    outcomes = await asyncio.gather(*(job() for _ in range(40)))
+    await asyncio.to_thread(until, lambda: pending_tasks() == 0)
+
+    assert "answered" in outcomes
+    assert not flights._in_the_air
 
 
 def test_a_million_duplicates_do_not_take_forever() -> None:

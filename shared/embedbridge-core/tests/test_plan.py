@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from embedbridge.contract import Image, Limits
 from embedbridge.core import Embedder
-from embedbridge.core.plan import Planned, plan
+from embedbridge.core.plan import plan
+from embedbridge.core.planned import Planned
 
 Case = tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64], Limits, int | None]
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from textwrap import dedent
 
@@ -17,6 +17,9 @@ from embedbridge.contract import (
 from embedbridge.core import Registry
 from embedbridge.core.resolve import resolve
 from embedbridge.testing import FakeModel
+
+ONLY_FAKE = Registry(entry_points(group="embedbridge", name="fake"))
+"""What a machine sees that has this package and the fakes, whatever else is installed here."""
 
 PLUGIN = """
     from embedbridge.contract.hooks import ProviderSpec, hookimpl
@@ -83,7 +86,7 @@ def test_provider_and_model_are_told_apart(text: str, name: str) -> None:
 def test_an_unknown_provider_says_what_to_type(text: str, piece: str) -> None:
     """Nearest name, what is installed, or how to install it; also a `LookupError`."""
     with pytest.raises(UnknownProviderError) as caught:
-        resolve(text)
+        resolve(text, ONLY_FAKE)
 
     assert piece in str(caught.value)
     assert isinstance(caught.value, LookupError)

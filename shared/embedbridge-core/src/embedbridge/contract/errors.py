@@ -25,7 +25,7 @@ worker processes. None of them ever holds a key, a header or a whole input.
 """
 
 import time
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 MAX_SHOWN = 80
 """Characters of a caller's value that a message shows at most."""
@@ -37,6 +37,15 @@ def shown(value: object) -> str:
         return f"{len(value)} bytes"
     text = repr(value[: MAX_SHOWN + 1] if isinstance(value, str) else value)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+class Where(TypedDict, total=False):
+    """The arguments that every error takes, see `EmbedBridgeError`."""
+
+    hint: str | None
+    provider: str | None
+    model: str | None
+    attempts: int | None
 
 
 class EmbedBridgeError(Exception):
@@ -115,10 +124,7 @@ class RateLimitedError(EmbedBridgeError):
     Args:
         message: What happened, and where.
         retry_after: Seconds the server asks us to wait, if it said so.
-        hint: What to do now.
-        provider: Name of the provider.
-        model: Name of the model.
-        attempts: How many times the call was tried.
+        where: As for `EmbedBridgeError`.
     """
 
     retryable = True
@@ -128,12 +134,9 @@ class RateLimitedError(EmbedBridgeError):
         message: str = "",
         *,
         retry_after: float | None = None,
-        hint: str | None = None,
-        provider: str | None = None,
-        model: str | None = None,
-        attempts: int | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(message, hint=hint, provider=provider, model=model, attempts=attempts)
+        super().__init__(message, **where)
         self.retry_after = retry_after
         self.retry_at = None if retry_after is None else time.time() + retry_after
         """Seconds since the epoch at which the server will take requests again."""
@@ -168,10 +171,7 @@ class RequestTooLargeError(EmbedBridgeError):
         message: What the server said.
         limit: What there was too much of: `"items"`, `"tokens"` or `"bytes"`; `None` if it is
             not known.
-        hint: What to do now.
-        provider: Name of the provider.
-        model: Name of the model.
-        attempts: How many times the call was tried.
+        where: As for `EmbedBridgeError`.
     """
 
     def __init__(
@@ -179,12 +179,9 @@ class RequestTooLargeError(EmbedBridgeError):
         message: str = "",
         *,
         limit: str | None = None,
-        hint: str | None = None,
-        provider: str | None = None,
-        model: str | None = None,
-        attempts: int | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(message, hint=hint, provider=provider, model=model, attempts=attempts)
+        super().__init__(message, **where)
         self.limit = limit
 
 
@@ -195,10 +192,7 @@ class InvalidInputError(EmbedBridgeError, ValueError):
         message: What is wrong with it.
         index: Position of the input in what the caller handed over.
         source: Where it came from, for example a file's path.
-        hint: What to do now.
-        provider: Name of the provider.
-        model: Name of the model.
-        attempts: How many times the call was tried.
+        where: As for `EmbedBridgeError`.
     """
 
     def __init__(
@@ -207,12 +201,9 @@ class InvalidInputError(EmbedBridgeError, ValueError):
         *,
         index: int | None = None,
         source: str | None = None,
-        hint: str | None = None,
-        provider: str | None = None,
-        model: str | None = None,
-        attempts: int | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(message, hint=hint, provider=provider, model=model, attempts=attempts)
+        super().__init__(message, **where)
         self.index = index
         self.source = source
 

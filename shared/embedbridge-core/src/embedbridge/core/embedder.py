@@ -26,10 +26,10 @@ from embedbridge.core.announce import Announcer
 from embedbridge.core.cache import as_cache
 from embedbridge.core.coerce import refuse_single
 from embedbridge.core.explain import Explanation, explain
-from embedbridge.core.job import Order
 from embedbridge.core.limit import shared_limiter
 from embedbridge.core.local import waiting_threads
 from embedbridge.core.loop import background_loop
+from embedbridge.core.order import Order
 from embedbridge.core.progress import TqdmProgress
 from embedbridge.core.resolve import resolve
 from embedbridge.core.result import EmbeddingResult

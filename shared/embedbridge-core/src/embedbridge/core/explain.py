@@ -13,7 +13,7 @@ from embedbridge.core.tokens import TokenCounts
 
 if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core.job import Order
+    from embedbridge.core.order import Order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,44 +20,11 @@ from embedbridge.core.result import EmbeddingResult
 from embedbridge.core.tokens import TokenCounts
 
 if TYPE_CHECKING:
-    from embedbridge.contract.card import ModelCard
-    from embedbridge.contract.model import EmbeddingModel
-    from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core.announce import Announcer
-    from embedbridge.core.cache import VectorCache
     from embedbridge.core.coerce import Coerced
-    from embedbridge.core.limit import Limiter
-    from embedbridge.core.plan import Planned
-    from embedbridge.core.settings import Settings
+    from embedbridge.core.order import Order
+    from embedbridge.core.planned import Planned
 
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What was asked, and with what."""
-
-    model: EmbeddingModel
-    card: ModelCard
-    settings: Settings
-    announcer: Announcer
-    role: Role
-    task: Task | None
-    fingerprint: str
-    space: str
-    cache: VectorCache | None = None
-    limiter: Limiter | None = None
-
-    @property
-    def answered_dimensions(self) -> int | None:
-        """The width that the model itself will answer with, if it is known."""
-        asked = self.model.options.dimensions
-        return asked if asked and self.card.requests_dimensions else self.card.dimensions
-
-    @property
-    def final_dimensions(self) -> int | None:
-        """The width that the caller gets, if it is known."""
-        return self.model.options.dimensions or self.card.dimensions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

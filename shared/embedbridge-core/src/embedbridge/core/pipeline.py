@@ -21,15 +21,17 @@ from dataclasses import replace
 from embedbridge.contract.batch import BatchResult, Usage, Vectors
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core import flights
-from embedbridge.core.cache import name_contents, read_cache, write_cache
 from embedbridge.core.check import check
 from embedbridge.core.coerce import coerce
 from embedbridge.core.dedupe import dedupe
 from embedbridge.core.finish import finish
 from embedbridge.core.fit import fit
-from embedbridge.core.job import Job, Landed, Order
+from embedbridge.core.job import Job, Landed
 from embedbridge.core.local import local_driver
-from embedbridge.core.plan import Planned, plan_job
+from embedbridge.core.order import Order
+from embedbridge.core.plan import plan_job
+from embedbridge.core.planned import Planned
+from embedbridge.core.recall import name_contents, read_cache, write_cache
 from embedbridge.core.render import render
 from embedbridge.core.result import EmbeddingResult
 from embedbridge.core.retry import with_retries

@@ -107,11 +107,10 @@ class Registry:
         return _read_spec(module, info)
 
     def _describe(self, point: EntryPoint) -> ProviderInfo:
-        dist = point.dist
         info = ProviderInfo(
             name=point.name,
-            distribution=dist.name if dist else "unknown",
-            version=dist.version if dist else "unknown",
+            distribution=_told_of(point, "Name"),
+            version=_told_of(point, "Version"),
         )
         reason = self._objection(point, info)
         return replace(info, status="refused", reason=reason) if reason else info
@@ -126,8 +125,8 @@ class Registry:
         rivals = self._points[point.name]
         if len(rivals) > 1:
             # A squatter on a reserved name is refused above and must not block its owner.
-            names = [f"{p.dist.name} {p.dist.version}" if p.dist else "unknown" for p in rivals]
-            if owner is None or [p.dist.name for p in rivals if p.dist].count(owner) > 1:
+            names = [f"{_told_of(p, 'Name')} {_told_of(p, 'Version')}" for p in rivals]
+            if owner is None or [_told_of(p, "Name") for p in rivals].count(owner) > 1:
                 return f"announced twice, by {' and '.join(names)}; uninstall one of them"
         if self._allowed is not None and point.name not in self._allowed:
             return f"not in the allow-list {ALLOW_LIST_VARIABLE}"
@@ -152,6 +151,13 @@ class Registry:
             f"Installed: {', '.join(installed) or 'none'}.",
             hint=hint,
         )
+
+
+def _told_of(point: EntryPoint, key: Literal["Name", "Version"]) -> str:
+    """What the metadata say of the package that announces it; a torn package says nothing."""
+    if point.dist is None or key not in point.dist.metadata:
+        return "unknown"
+    return point.dist.metadata[key]
 
 
 def list_providers() -> list[ProviderInfo]:

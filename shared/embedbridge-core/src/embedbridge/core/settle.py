@@ -16,8 +16,9 @@ from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.learned import learn
 
 if TYPE_CHECKING:
-    from embedbridge.core.job import Job, Order
-    from embedbridge.core.plan import Planned
+    from embedbridge.core.job import Job
+    from embedbridge.core.order import Order
+    from embedbridge.core.planned import Planned
 
 MAX_LISTED = 20
 """Positions that a message names at most."""

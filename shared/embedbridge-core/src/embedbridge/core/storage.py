@@ -156,9 +156,9 @@ def load_embedding(file_path: str) -> list[float]:
     Raises:
         InvalidInputError: The file holds no vector.
     """
-    with Path(file_path).open(encoding="utf-8") as lines:
-        first = next(lines, "").strip()
     try:
+        with Path(file_path).open(encoding="utf-8") as lines:
+            first = next(lines, "").strip()
         return [float(number) for number in first.split(",")]
     except ValueError as error:
         raise InvalidInputError(
