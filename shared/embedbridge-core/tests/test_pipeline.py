@@ -532,7 +532,7 @@ async def test_whatever_others_do_a_job_gets_its_own_vectors(seed: int) -> None:
     assert not flights._in_the_air
 
 
-def test_a_million_duplicates_do_not_take_forever() -> None:
+def test_many_duplicates_do_not_take_forever() -> None:
     """Errors and events go back to their inputs in linear time."""
     heard: list[Any] = []
 
@@ -543,7 +543,7 @@ def test_a_million_duplicates_do_not_take_forever() -> None:
         def embedbridge_event(self, event: Any) -> None:
             heard.append(event)
 
-    texts = [str(number // 2) for number in range(60_000)]
+    texts = [str(number // 2) for number in range(20_000)]
     model = raising(lambda batch: AuthenticationError("refused"), remote=False)
     embedder = Embedder(model, listeners=[Listener()]).using(errors="collect", batch_size=1)
     begun = time.monotonic()

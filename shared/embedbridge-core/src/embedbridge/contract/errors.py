@@ -39,6 +39,12 @@ def shown(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
+def shown_path(path: object) -> str:
+    """A path, short enough for a message: its end tells most."""
+    text = str(path)
+    return repr(text if len(text) <= MAX_SHOWN else f"…{text[1 - MAX_SHOWN :]}")
+
+
 class Where(TypedDict, total=False):
     """The arguments that every error takes, see `EmbedBridgeError`."""
 

@@ -15,7 +15,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard
 
-from embedbridge.contract.errors import InvalidImageError, InvalidInputError, shown
+from embedbridge.contract.errors import InvalidImageError, InvalidInputError, shown, shown_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,7 +189,7 @@ class Image:
     def described(self) -> str:
         """Where it comes from, short enough for an error message."""
         if self.kind == "path":
-            return f"file {shown(str(self.source))}"
+            return f"file {shown_path(self.source)}"
         if self.kind == "url":
             return f"URL {shown(self.source.partition('?')[0])}"  # a query may hold a token
         if self.kind == "bytes":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Hashable
 from dataclasses import replace
@@ -31,11 +32,25 @@ def with_learned(model: EmbeddingModel, limits: Limits) -> Limits:
     known = _learned.get(model.endpoint)
     if not known:
         return limits
+    items = known.get("items")
     return replace(
         limits,
-        max_items=_least(limits.max_items, known.get("items")),
+        max_items=_least(limits.max_items, items),
+        max_items_by_modality={
+            modality: min(most, items or most)
+            for modality, most in limits.max_items_by_modality.items()
+        },
         max_tokens_per_request=_least(limits.max_tokens_per_request, known.get("tokens")),
     )
+
+
+def _after_fork_in_child() -> None:
+    global _lock  # noqa: PLW0603  # a thread of the parent may have held it
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _least(*values: int | None) -> int | None:
