@@ -1,4 +1,4 @@
-"""What provider authors test with: fakes, real texts, and the contract suite to inherit."""
+"""What provider authors test with: fakes, real texts, a fault server, the contract suite."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from embedbridge.testing.fakes import RecordingModel as RecordingModel
     from embedbridge.testing.fakes import RemoteFakeModel as RemoteFakeModel
     from embedbridge.testing.fakes import fake_embedder as fake_embedder
+    from embedbridge.testing.fault_server import FaultServer as FaultServer
+    from embedbridge.testing.fault_server import Recorded as Recorded
+    from embedbridge.testing.faults.exchange import Exchange as Exchange
+    from embedbridge.testing.faults.exchange import Fault as Fault
+    from embedbridge.testing.faults.exchange import Gate as Gate
     from embedbridge.testing.samples import tiny_png as tiny_png
+    from embedbridge.testing.wire import Asked as Asked
+    from embedbridge.testing.wire import OpenAIWire as OpenAIWire
+    from embedbridge.testing.wire import Row as Row
+    from embedbridge.testing.wire import WireFormat as WireFormat
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -26,6 +35,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "RemoteFakeModel",
             "fake_embedder",
         ],
+        "fault_server": ["FaultServer", "Recorded"],
+        "faults.exchange": ["Exchange", "Fault", "Gate"],
         "samples": ["tiny_png"],
+        "wire": ["Asked", "OpenAIWire", "Row", "WireFormat"],
     },
 )

@@ -1,0 +1,28 @@
+"""OpenAI, Azure OpenAI and OpenAI-compatible servers."""
+
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from embedbridge.providers.openai.azure import AzureOpenAIModel as AzureOpenAIModel
+    from embedbridge.providers.openai.compatible import (
+        OpenAICompatibleModel as OpenAICompatibleModel,
+    )
+    from embedbridge.providers.openai.model import OpenAIModel as OpenAIModel
+    from embedbridge.providers.openai.options import AzureOpenAIOptions as AzureOpenAIOptions
+    from embedbridge.providers.openai.options import (
+        OpenAICompatibleOptions as OpenAICompatibleOptions,
+    )
+    from embedbridge.providers.openai.options import OpenAIOptions as OpenAIOptions
+
+# Late, because plugin.py stands beside: whoever lists providers pays for nothing else.
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "azure": ["AzureOpenAIModel"],
+        "compatible": ["OpenAICompatibleModel"],
+        "model": ["OpenAIModel"],
+        "options": ["AzureOpenAIOptions", "OpenAICompatibleOptions", "OpenAIOptions"],
+    },
+)

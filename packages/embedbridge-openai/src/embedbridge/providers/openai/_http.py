@@ -1,0 +1,55 @@
+"""The HTTP client under the SDK: no redirects, and errors of a bounded size. Imports the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import openai
+
+CONNECT_SECONDS = 5.0
+MAX_ERROR_BYTES = 16 * 1024
+"""Of an answer that is no success: the SDK reads all of it, and a message needs no more."""
+
+
+def timeout_of(seconds: float) -> httpx2.Timeout:
+    """The limits of one request: `seconds` for each wait, but less for connecting."""
+    return httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+
+
+def http_client(seconds: float) -> httpx2.AsyncClient:
+    """The SDK's own kind of client, which would otherwise follow redirects, key and all."""
+    return openai.DefaultAsyncHttpxClient(
+        timeout=timeout_of(seconds),
+        follow_redirects=False,
+        event_hooks={"response": [cut_errors]},
+    )
+
+
+async def cut_errors(response: httpx2.Response) -> None:
+    """A hook: cut the body of an answer that is no success."""
+    stream = response.stream
+    if response.is_success or not isinstance(stream, httpx2.AsyncByteStream):
+        return
+    packed = response.headers.get("content-encoding", "identity").lower()
+    # Gzip unpacks to a thousand times its size at most; the others know no such bound.
+    limit = MAX_ERROR_BYTES if packed in ("identity", "gzip", "deflate") else 0
+    response.stream = _Cut(stream, limit)
+
+
+class _Cut(httpx2.AsyncByteStream):
+    """The beginning of a stream."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, limit: int) -> None:
+        self._stream = stream
+        self._left = limit
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._stream:
+            yield piece[: self._left]
+            self._left -= len(piece)
+            if self._left <= 0:
+                return
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

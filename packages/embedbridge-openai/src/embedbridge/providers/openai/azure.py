@@ -1,0 +1,123 @@
+"""OpenAI's models, deployed in Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.options import ModelOptions
+from embedbridge.providers.openai import _tokens
+from embedbridge.providers.openai._address import Address
+from embedbridge.providers.openai._client import Opened, open_client
+from embedbridge.providers.openai._environment import url_variable, variable
+from embedbridge.providers.openai._secrets import Secrets
+from embedbridge.providers.openai._shared import SharedModel
+from embedbridge.providers.openai.catalog import CARDS, is_current, openai_card
+from embedbridge.providers.openai.options import AzureOpenAIOptions
+
+
+class AzureOpenAIModel(SharedModel):
+    """A model of OpenAI's that is deployed in Azure.
+
+    Its vectors may be compared with OpenAI's own where the model is known: by a name of OpenAI's,
+    or because `azure_deployment` says the deployment's name apart from it.
+
+    Example:
+        model = AzureOpenAIModel(
+            "text-embedding-3-small",
+            azure_endpoint="https://my-resource.openai.azure.com",
+            azure_deployment="my-embeddings",
+        )
+        with Embedder(model) as embedder:  # the key is in AZURE_OPENAI_API_KEY
+            query = embedder.embed_query("Where do penguins live?")
+
+    Args:
+        name: The model's name, or the deployment's where that is all one knows.
+        options: See `AzureOpenAIOptions`.
+    """
+
+    provider: ClassVar[str] = "azure-openai"
+    Options: ClassVar[type[ModelOptions]] = AzureOpenAIOptions
+    cards: ClassVar[Sequence[ModelCard]] = CARDS
+    options: AzureOpenAIOptions
+    key_hint: ClassVar[str] = (
+        "Set AZURE_OPENAI_API_KEY (or AZURE_OPENAI_AD_TOKEN) in the environment, "
+        "or pass api_key, azure_ad_token or azure_ad_token_provider."
+    )
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model can do, as far as it is known which one it is."""
+        card = openai_card(self.name)
+        if self.options.azure_deployment is not None or is_current(self.name):
+            return replace(card, space=f"openai:{self.name}")
+        return replace(card, space=f"{self.name}@{self.address.place}")
+
+    @property
+    def address(self) -> Address:
+        """The option `azure_endpoint`, else `AZURE_OPENAI_ENDPOINT`."""
+        url = self.options.azure_endpoint or url_variable("AZURE_OPENAI_ENDPOINT")
+        if url is None:
+            raise ConfigurationError(
+                "The address of the Azure resource is not known.",
+                hint="Set AZURE_OPENAI_ENDPOINT in the environment, or pass azure_endpoint.",
+            )
+        # Azure's portal shows the address with a path behind it, which depends on the API.
+        return Address(url.rstrip("/").removesuffix("/v1").removesuffix("/openai"))
+
+    @property
+    def sent_name(self) -> str:
+        """Azure calls a model by its deployment."""
+        return self.options.azure_deployment or self.name
+
+    def count_tokens(self, texts: Sequence[str]) -> Sequence[int] | None:
+        """Exact where tiktoken and its encoding file are on this disk, else `None`."""
+        return _tokens.count_tokens(texts) if is_current(self.name) else None
+
+    def identity(self) -> Mapping[str, object]:
+        """The options that change a vector, the resource and the deployment."""
+        return {**super().identity(), "deployment": self.sent_name}
+
+    def _open(self) -> Opened:
+        import openai
+
+        secrets, url = Secrets(), self.address.url
+        argument, source = self._who()
+        credential = self._credential(source, secrets, for_openai=False)
+        version = self.options.api_version or variable("OPENAI_API_VERSION")
+        if version is None:  # the v1 API: keys and tokens alike are bearers there
+            own: dict[str, Any] = {"api_key": credential, "base_url": f"{url}/openai/v1"}
+            return open_client(openai.AsyncOpenAI, self.options, secrets, **own)
+        own = {
+            argument: credential,
+            "azure_endpoint": url,
+            "azure_deployment": self.sent_name,
+            "api_version": version,
+        }
+        return open_client(openai.AsyncAzureOpenAI, self.options, secrets, **own)
+
+    @property
+    def account(self) -> Sequence[object]:
+        """The key or token."""
+        return self._who()
+
+    def _who(self) -> tuple[str, object]:
+        """The SDK's argument for the credential, and where it comes from."""
+        options = self.options
+        sources = {
+            "api_key": options.api_key,
+            "azure_ad_token": options.azure_ad_token,
+            "azure_ad_token_provider": options.azure_ad_token_provider,
+        }
+        for argument, source in sources.items():
+            if source is not None:
+                return argument, source
+        if token := variable("AZURE_OPENAI_AD_TOKEN"):  # before the key, as in the SDK
+            return "azure_ad_token", token
+        return "api_key", variable("AZURE_OPENAI_API_KEY")
+
+    def _name_hint(self) -> str:
+        return f"Is there a deployment {self.sent_name!r}? Name it with azure_deployment."

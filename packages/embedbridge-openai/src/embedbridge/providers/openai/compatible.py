@@ -1,0 +1,95 @@
+"""Models of other servers that speak OpenAI's API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.options import ModelOptions
+from embedbridge.providers.openai._address import Address
+from embedbridge.providers.openai._client import Opened, open_client
+from embedbridge.providers.openai._credentials import Credential
+from embedbridge.providers.openai._environment import variable
+from embedbridge.providers.openai._secrets import Secrets
+from embedbridge.providers.openai._shared import UNUSED, SharedModel, sets_authorization
+from embedbridge.providers.openai.catalog import compatible_card
+from embedbridge.providers.openai.options import OpenAICompatibleOptions
+
+KEY_VARIABLE = "OPENAI_COMPATIBLE_API_KEY"
+"""Not OPENAI_API_KEY: a key of OpenAI's is nothing to send to anybody else's server."""
+
+
+class OpenAICompatibleModel(SharedModel):
+    """A model of vLLM, TEI, LM Studio, llama.cpp, Ollama, OpenRouter and the like.
+
+    Its vectors may be compared with those of the same model at the same address, unless `space`
+    says more.
+
+    Example:
+        model = OpenAICompatibleModel("BAAI/bge-m3", base_url="http://localhost:8000/v1")
+        with Embedder(model) as embedder:
+            query = embedder.embed_query("Where do penguins live?")
+
+    Args:
+        name: The model's name, as the server spells it.
+        options: See `OpenAICompatibleOptions`.
+    """
+
+    provider: ClassVar[str] = "openai-compatible"
+    Options: ClassVar[type[ModelOptions]] = OpenAICompatibleOptions
+    options: OpenAICompatibleOptions
+    key_hint: ClassVar[str] = f"Set {KEY_VARIABLE} in the environment, or pass api_key."
+
+    @property
+    def card(self) -> ModelCard:
+        """Conservative limits; what the server really takes is found out by asking."""
+        card = compatible_card(self.name, max_items=self.options.max_items)
+        return replace(card, space=f"{self.name}@{self.address.place}")
+
+    @property
+    def address(self) -> Address:
+        """The option `base_url`."""
+        return Address(self.options.base_url)
+
+    @property
+    def account(self) -> Sequence[object]:
+        """The key, where there is one."""
+        return (self._key,)
+
+    @property
+    def _key(self) -> object:
+        given = self.options.api_key
+        return variable(KEY_VARIABLE) if given is None else given
+
+    def _open(self) -> Opened:
+        import openai
+
+        secrets, key = Secrets(), self._key
+        credential: Credential = UNUSED
+        # What the SDK finds in the environment is meant for OpenAI's server, not for this one.
+        headers: dict[str, Any] = dict.fromkeys(_ambient_headers(), openai.omit)
+        unwanted = {"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit}
+        if key is not None:
+            credential = self._credential(key, secrets, for_openai=False)
+            if isinstance(credential, str):
+                headers["Authorization"] = f"Bearer {credential}"
+        elif not sets_authorization(self.options):
+            unwanted["Authorization"] = openai.omit
+        return open_client(
+            openai.AsyncOpenAI,
+            self.options,
+            secrets,
+            headers=headers,
+            extra_headers=unwanted,
+            api_key=credential,
+            base_url=self.address.url,
+        )
+
+
+def _ambient_headers() -> list[str]:
+    """Names of the headers in OPENAI_CUSTOM_HEADERS, which the SDK adds to every request."""
+    lines = (variable("OPENAI_CUSTOM_HEADERS") or "").split("\n")
+    names = [line.partition(":")[0].strip() for line in lines if ":" in line]
+    return [name for name in names if name.lower() != "authorization"]

@@ -1,0 +1,87 @@
+"""OpenAI's own models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.options import ModelOptions
+from embedbridge.providers.openai import _tokens
+from embedbridge.providers.openai._address import OPENAI_URL, Address
+from embedbridge.providers.openai._client import Opened, open_client
+from embedbridge.providers.openai._environment import url_variable, variable
+from embedbridge.providers.openai._secrets import Secrets
+from embedbridge.providers.openai._shared import SharedModel
+from embedbridge.providers.openai.catalog import CARDS, is_current, openai_card
+from embedbridge.providers.openai.options import OpenAIOptions
+
+
+class OpenAIModel(SharedModel):
+    """A model of OpenAI's.
+
+    Example:
+        model = OpenAIModel("text-embedding-3-small", dimensions=512)
+        with Embedder(model) as embedder:  # the key is in OPENAI_API_KEY
+            vectors = embedder.embed_documents(["one text", "another"])
+
+    Args:
+        name: For example `"text-embedding-3-small"`; a name that we do not know is tried.
+        options: See `OpenAIOptions`.
+    """
+
+    provider: ClassVar[str] = "openai"
+    Options: ClassVar[type[ModelOptions]] = OpenAIOptions
+    cards: ClassVar[Sequence[ModelCard]] = CARDS
+    options: OpenAIOptions
+    key_hint: ClassVar[str] = "Set OPENAI_API_KEY in the environment, or pass api_key."
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model can do; behind another address it need not be OpenAI's of that name."""
+        card, address = openai_card(self.name), self.address
+        return card if address.is_openai else replace(card, space=f"{self.name}@{address.place}")
+
+    @property
+    def address(self) -> Address:
+        """The option `base_url`, else `OPENAI_BASE_URL`, else OpenAI's own."""
+        return Address(self.options.base_url or url_variable("OPENAI_BASE_URL") or OPENAI_URL)
+
+    @property
+    def account(self) -> Sequence[object]:
+        """The key, and who pays for what."""
+        return (
+            self._key,
+            self.options.organization or variable("OPENAI_ORG_ID"),
+            self.options.project or variable("OPENAI_PROJECT_ID"),
+        )
+
+    @property
+    def _key(self) -> object:
+        given = self.options.api_key
+        return variable("OPENAI_API_KEY") if given is None else given
+
+    def count_tokens(self, texts: Sequence[str]) -> Sequence[int] | None:
+        """Exact where tiktoken and its encoding file are on this disk, else `None`."""
+        return _tokens.count_tokens(texts) if is_current(self.name) else None
+
+    def _open(self) -> Opened:
+        import openai
+
+        secrets, address = Secrets(), self.address
+        return open_client(
+            openai.AsyncOpenAI,
+            self.options,
+            secrets,
+            api_key=self._credential(self._key, secrets, for_openai=address.is_openai),
+            base_url=address.url,
+            organization=self.options.organization,
+            project=self.options.project,
+        )
+
+    def _name_hint(self) -> str:
+        card = openai_card(self.name)
+        if card.retired:
+            return f"It was retired on {card.retired}; use {card.successor!r}."
+        return super()._name_hint()

@@ -1,0 +1,41 @@
+"""The contract suite for the three providers, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pytest
+
+from embedbridge.core import Embedder
+from embedbridge.testing import EmbeddingModelContract, FaultServer
+
+Load: TypeAlias = Callable[..., Embedder]
+
+
+class TestOpenAI(EmbeddingModelContract):
+    @pytest.fixture
+    def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
+        monkeypatch.setenv("OPENAI_API_KEY", key)  # where a pickle finds it again
+        return load("openai:text-embedding-3-small")
+
+
+class TestAzureOpenAI(EmbeddingModelContract):
+    @pytest.fixture
+    def embedder(
+        self, load: Load, key: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+    ) -> Embedder:
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", key)
+        return load(
+            "azure-openai:text-embedding-3-small",
+            azure_endpoint=server.url.removesuffix("/v1"),
+            azure_deployment="my-embeddings",
+            api_version="2024-10-21",
+        )
+
+
+class TestOpenAICompatible(EmbeddingModelContract):
+    @pytest.fixture
+    def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
+        monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", key)
+        return load("openai-compatible:BAAI/bge-m3", api_key=key)

@@ -1,0 +1,214 @@
+"""A real server on loopback that embeds like a vendor, and fails like one when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from embedbridge.contract import Vectors, truncate_dimensions
+from embedbridge.testing._http_server import HOST, Connection, HttpRequest, HttpServer
+from embedbridge.testing.faults.exchange import JSON, Exchange, Fault
+from embedbridge.testing.wire import Asked, OpenAIWire, Row, WireFormat
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorded:
+    """One request that the server got."""
+
+    request: HttpRequest
+    """As it came: method, target, headers, body."""
+    fault: Fault | None
+    """What was played; `None` means the right answer."""
+    began: float
+    """When it was read; `time.monotonic()`."""
+    ended: float | None = None
+    """When its answer was out, or the client gone; `None` while it is in flight."""
+    status: int = 0
+    """Of the answer; 0 if none was begun."""
+    inputs: Sequence[str] = field(default=())
+    """The texts in it."""
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.request.body)
+
+
+class FaultServer:
+    """Speaks a vendor's format, makes a vector of its own for each text, and fails on demand.
+
+    Vectors depend on nothing but model and text, so a wrong order cannot hide. Faults come from
+    `embedbridge.testing.faults`; each request takes the next one that was asked for.
+
+    Example:
+        with FaultServer() as server:
+            server.play(faults.status(503))  # the first request fails, the next succeeds
+            client = openai.OpenAI(base_url=server.url, api_key="sk-…")
+
+    Args:
+        wire: The vendor's format; OpenAI's if left out.
+        dimensions: Width of the vectors, unless a request asks for fewer.
+        latency: Seconds before each answer.
+    """
+
+    def __init__(
+        self, *, wire: WireFormat | None = None, dimensions: int = 1536, latency: float = 0.0
+    ) -> None:
+        self._wire = wire or OpenAIWire()
+        self._dimensions = dimensions
+        self._latency = latency
+        self._server = HttpServer(self._handle)
+        self._once: deque[Fault] = deque()
+        self._choose: Callable[[], Fault | None] = _nothing
+        self._changed = threading.Condition()
+        self.requests: list[Recorded] = []
+        """Every request so far, in the order in which they came."""
+        self.in_flight = 0
+        """Requests that are not answered yet."""
+        self.max_in_flight = 0
+        """The most that ever were."""
+
+    @property
+    def url(self) -> str:
+        """The base URL, as clients of OpenAI take it."""
+        return f"http://{HOST}:{self._server.port}/v1"
+
+    # The script.
+
+    def play(self, *faults: Fault) -> None:
+        """The next requests get these, one each; afterwards all goes on as before."""
+        self._once.extend(faults)
+
+    def always(self, fault: Fault | None) -> None:
+        """Every further request gets this; `None` means the right answer."""
+        self._choose = lambda: fault
+
+    def sometimes(self, share: float, *faults: Fault, seed: int = 0) -> None:
+        """A share of the further requests, from 0 to 1, gets one of these; the same for a seed."""
+        dice = random.Random(seed)
+        self._choose = lambda: dice.choice(faults) if dice.random() < share else None
+
+    # What it knows.
+
+    def vector(self, text: str, model: str, dimensions: int | None = None) -> Vectors:
+        """The vector that it answers for a text: float32, shape (dimensions,), of length 1."""
+        native = _vector(model, text, self._dimensions)
+        if dimensions is None or dimensions == self._dimensions:
+            return native
+        return truncate_dimensions(native, dimensions)
+
+    def wait_for(self, requests: int, *, timeout: float = 10.0) -> None:
+        """Wait until so many requests have come.
+
+        Raises:
+            TimeoutError: They did not come within so many seconds.
+        """
+        with self._changed:
+            came = self._changed.wait_for(lambda: len(self.requests) >= requests, timeout)
+        if not came:
+            raise TimeoutError(f"{len(self.requests)} of {requests} requests came.")
+
+    def wait_until_idle(self, *, timeout: float = 10.0) -> None:
+        """Wait until no request is in flight: a client that gave up has hung up by then.
+
+        Raises:
+            TimeoutError: Some are still in flight after so many seconds.
+        """
+        with self._changed:
+            idle = self._changed.wait_for(lambda: self.in_flight == 0, timeout)
+        if not idle:
+            raise TimeoutError(f"{self.in_flight} requests are still in flight.")
+
+    # Serving.
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.stop()
+
+    async def _handle(self, request: HttpRequest, connection: Connection) -> None:
+        connection.status = 0
+        record = self._begin(request)
+        try:
+            await self._answer(record, connection)
+        finally:
+            self._end(record, connection)
+
+    async def _answer(self, record: Recorded, connection: Connection) -> None:
+        request = record.request
+        if request.method != "POST" or not request.path.endswith(self._wire.endpoint):
+            await connection.respond(404, self._wire.error("There is nothing."), headers=JSON)
+            return
+        try:
+            asked = self._wire.read(request)
+        except (ValueError, KeyError, TypeError) as error:
+            await connection.respond(400, self._wire.error(str(error)), headers=JSON)
+            return
+        record.inputs = asked.inputs
+        exchange = Exchange(
+            request=request,
+            asked=asked,
+            rows=self._rows(asked),
+            wire=self._wire,
+            connection=connection,
+        )
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        await (exchange.answer() if record.fault is None else record.fault.play(exchange))
+
+    def _rows(self, asked: Asked) -> list[Row]:
+        return [
+            Row(
+                index=number,
+                vector=self.vector(text, asked.model, asked.dimensions),
+                encoding=asked.encoding,
+            )
+            for number, text in enumerate(asked.inputs)
+        ]
+
+    def _begin(self, request: HttpRequest) -> Recorded:
+        fault = self._once.popleft() if self._once else self._choose()
+        record = Recorded(request=request, fault=fault, began=time.monotonic())
+        with self._changed:
+            self.requests.append(record)
+            self.in_flight += 1
+            self.max_in_flight = max(self.max_in_flight, self.in_flight)
+            self._changed.notify_all()
+        return record
+
+    def _end(self, record: Recorded, connection: Connection) -> None:
+        record.ended, record.status = time.monotonic(), connection.status
+        with self._changed:
+            self.in_flight -= 1
+            self._changed.notify_all()
+
+
+def _nothing() -> None:
+    """All goes well."""
+
+
+def _vector(model: str, text: str, dimensions: int) -> Vectors:
+    seed = hashlib.sha256(f"{model}|{text}".encode()).digest()
+    # PCG64 gives the same stream on every platform and in every process.
+    generator = np.random.Generator(np.random.PCG64(int.from_bytes(seed, "big")))
+    vector = generator.standard_normal(dimensions).astype(np.float32)
+    unit: Vectors = vector / np.linalg.norm(vector)
+    return unit
