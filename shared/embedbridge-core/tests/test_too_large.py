@@ -1,5 +1,6 @@
 """A server that refuses the size of a request teaches the engine how much it takes."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +11,8 @@ from embedbridge.contract import (
     BatchResult,
     InputTooLongError,
     InvalidInputError,
+    Limits,
+    ModelCard,
     ProviderUnavailableError,
     RequestTooLargeError,
 )
@@ -142,3 +145,65 @@ def test_collecting_errors_saves_the_others() -> None:
     assert list(result.errors) == [9]
     expected = Embedder(FakeModel("small")).embed_documents(WITH_POISON)
     assert np.array_equal(result.vectors[result.ok], expected[result.ok])
+
+
+class CountsByItself(RemoteFakeModel):
+    """Refuses texts of more than 100 words, which only it can count, and cuts nothing."""
+
+    def __init__(self, name: str = "small") -> None:
+        super().__init__(name)
+        self.batches: list[list[str]] = []
+
+    @property
+    def card(self) -> ModelCard:
+        return replace(super().card, truncates=False, limits=Limits(max_tokens_per_input=100))
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        self.batches.append(batch.texts)
+        if any(len(text.split()) > 100 for text in batch.texts):
+            raise InputTooLongError("maximum input length is 100 tokens")
+        return self.make_up(batch)
+
+
+FITS_BARELY = "text " * 90  # estimated at more than 100 tokens, but it fits
+TOO_LONG = "text " * 110
+FAR_TOO_LONG = "embedding " * 5000
+
+
+def test_a_text_is_not_cut_on_suspicion() -> None:
+    """What is only estimated to be too long is sent as it is, and alone."""
+    model = CountsByItself()
+    result = Embedder(model).embed(["a", FITS_BARELY, "b"], role="document")
+
+    assert [FITS_BARELY] in model.batches
+    assert result.truncated.tolist() == [False, False, False]
+
+
+def test_a_text_that_is_refused_is_cut() -> None:
+    """One request more for that text, none for the others, and the cut is reported."""
+    model = CountsByItself()
+    result = Embedder(model).embed(["a", TOO_LONG, "b"], role="document")
+
+    assert result.truncated.tolist() == [False, True, False]
+    assert len(model.batches) == 3
+    (cut,) = [texts[0] for texts in model.batches if texts[0] != TOO_LONG and len(texts) == 1]
+    assert TOO_LONG.startswith(cut)
+
+
+def test_a_text_that_is_surely_too_long_is_cut_at_once() -> None:
+    """Nobody asks the server for what cannot be."""
+    model = CountsByItself()
+    result = Embedder(model).embed([FAR_TOO_LONG], role="document")
+
+    assert result.truncated.tolist() == [True]
+    assert len(model.batches) == 1
+
+
+def test_a_suspect_that_is_refused_may_be_an_error() -> None:
+    """With on_too_long="error" the server decides, and the position is known."""
+    embedder = Embedder(CountsByItself(), settings=Settings(on_too_long="error"))
+    assert len(embedder.embed_documents(["a", FITS_BARELY])) == 2
+    with pytest.raises(InputTooLongError) as caught:
+        embedder.embed_documents(["a", TOO_LONG])
+
+    assert caught.value.index == 1

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from embedbridge.core.tokens import TokenCounts
 
 
+MAX_OVERESTIMATE = 3
+"""How many times too high an estimate of tokens may be; above it, a text surely is too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class TooLong:
     """One text that does not fit."""
@@ -43,17 +47,40 @@ def fit(job: Job) -> None:
         return
     for too_long in find_too_long(job.tokens, limits):
         place, content = too_long.place, job.unique[too_long.place]
+        if _is_a_guess(job, too_long):
+            job.suspects.add(place)
+            continue
         # Which part of a mixed input could go is not for us to say.
         uncuttable = not order.card.truncates and not isinstance(content, str)
         if order.settings.on_too_long == "error" or uncuttable:
             job.fail([place], too_long.error())
             continue
-        job.truncated[place] = True
-        if not order.card.truncates and isinstance(content, str):
-            job.unique[place] = beginning = cut(content, limits, job.tokens.count_one)
-            job.tokens.replace(place, beginning)
-        elif limits.max_tokens_per_input is not None:
-            job.tokens.cap(place, limits.max_tokens_per_input)
+        shorten(job, place)
+
+
+def shorten(job: Job, place: int) -> None:
+    """Report a text as truncated, and cut it unless the model does that itself."""
+    card, content = job.order.card, job.unique[place]
+    job.truncated[place] = True
+    if not card.truncates and isinstance(content, str):
+        job.unique[place] = beginning = cut(content, card.limits, job.tokens.count_one)
+        job.tokens.replace(place, beginning)
+    elif card.limits.max_tokens_per_input is not None:
+        job.tokens.cap(place, card.limits.max_tokens_per_input)
+
+
+def _is_a_guess(job: Job, too_long: TooLong) -> bool:
+    """Whether a text may fit after all: an estimate is rather too high than too low.
+
+    Such a text is sent alone, so that it spoils no batch; only if it is refused is it cut.
+    """
+    return (
+        job.tokens.estimated
+        and too_long.unit == "tokens"
+        and not job.order.card.truncates
+        and isinstance(job.unique[too_long.place], str)
+        and too_long.count <= too_long.limit * MAX_OVERESTIMATE
+    )
 
 
 def find_too_long(counts: TokenCounts, limits: Limits) -> list[TooLong]:

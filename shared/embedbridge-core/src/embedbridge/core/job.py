@@ -65,6 +65,8 @@ class Job:
     """Finished vectors by place; made when the first ones arrive and tell their width."""
     truncated: NDArray[np.bool_] = field(init=False)
     """By place, which were cut."""
+    suspects: set[int] = field(default_factory=set)
+    """Places of texts that may be too long: nobody but the server can tell."""
     failed: dict[int, EmbedBridgeError] = field(default_factory=dict)
     """By place, what could not be embedded."""
     occurrences: NDArray[np.intp] = field(init=False)

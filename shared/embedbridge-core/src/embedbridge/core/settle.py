@@ -13,6 +13,7 @@ from embedbridge.contract.errors import (
     shown,
 )
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.fit import shorten
 from embedbridge.core.learned import learn
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ def settle(job: Job, planned: Planned, failure: Exception, *, seconds: float) ->
         if len(places) > 1:
             return planned.halves(job.tokens)
         error = _too_large_alone(error)
+    if isinstance(error, InputTooLongError) and job.suspects.issuperset(places):
+        job.suspects.difference_update(places)
+        if job.order.settings.on_too_long == "truncate":
+            shorten(job, places[0])
+            return [planned]
     if isinstance(error, InvalidInputError) and len(places) > 1:
         culprit, error.index = error.index, None
         if culprit is not None and 0 <= culprit < len(places):
