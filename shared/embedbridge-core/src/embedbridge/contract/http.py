@@ -13,9 +13,11 @@ from email.utils import parsedate_to_datetime
 
 from embedbridge.contract.errors import (
     AuthenticationError,
+    ConfigurationError,
     EmbedBridgeError,
     InvalidInputError,
     ProviderUnavailableError,
+    QuotaExhaustedError,
     RateLimitedError,
     RequestTimeoutError,
     RequestTooLargeError,
@@ -75,12 +77,17 @@ def status_error(
         return RateLimitedError(text, retry_after=wait, hint=hint)
     if status >= 500 or status == 409:
         return ProviderUnavailableError(text, hint=hint)
+    if 300 <= status < 400:
+        # Followed nowhere: the credential must not travel to another host.
+        return ConfigurationError(text, hint=hint or "Check the server's address.")
     kinds: dict[int, type[EmbedBridgeError]] = {
         401: AuthenticationError,
+        402: QuotaExhaustedError,
         403: AuthenticationError,
         404: UnknownModelError,
         408: RequestTimeoutError,
         413: RequestTooLargeError,
+        424: ProviderUnavailableError,  # a part of the server itself failed
     }
     return kinds.get(status, InvalidInputError)(text, hint=hint)
 

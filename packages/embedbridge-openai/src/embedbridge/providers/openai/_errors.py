@@ -67,12 +67,6 @@ SENTENCES: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
 )
 """By what the message says, where the code says nothing. Sources: the servers' source code."""
 
-STATUSES: Mapping[int, Make] = {
-    402: QuotaExhaustedError,
-    424: ProviderUnavailableError,  # TEI: its backend failed
-}
-"""By status, beside those that the contract knows."""
-
 POSITION = re.compile(r"input\[(\d+)\]")
 """How OpenAI names the one input that it refuses."""
 NOT_BY_SENTENCE = frozenset({401, 403, 429})
@@ -119,7 +113,7 @@ def _from_status(error: openai.APIStatusError, secrets: Secrets) -> EmbedBridgeE
     status, said = error.status_code, secrets.hide(_said(error))[:MAX_MESSAGE]
     if error.response.is_redirect:
         return _redirect(error)
-    make = _by_code(error) or _by_sentence(status, said) or _by_param(error) or STATUSES.get(status)
+    make = _by_code(error) or _by_sentence(status, said) or _by_param(error)
     if make is None:
         return status_error(status, said, headers=error.response.headers)
     ours = make(f"The server answered {status}: {said}")
