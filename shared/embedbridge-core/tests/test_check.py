@@ -162,5 +162,15 @@ def test_the_width_stays_the_same_within_a_job(remote: bool) -> None:
     type(model).card = property(lambda self: ModelCard(name="small"))
     embedder = Embedder(model).using(batch_size=1, max_concurrency=1, max_attempts=1)
 
-    with pytest.raises(InvalidResponseError, match="width changed"):
+    with pytest.raises(InvalidResponseError, match="4 dimensions were expected, 5 came back"):
         embedder.embed_documents(["a", "b"])
+
+
+def test_a_vector_of_zeros_may_be_an_error_or_allowed() -> None:
+    """Zeros have no direction: refused where that is asked for, taken where they are meant."""
+    answers = Answering(lambda batch, number: BatchResult(vectors=np.zeros((len(batch), 8))))
+    embedder = Embedder(model_that(False, answers))
+
+    with pytest.raises(InvalidResponseError, match="zeros for 1 of 1"):
+        embedder.using(on_zero_vector="error").embed_query("a")
+    assert not embedder.using(on_zero_vector="allow").embed_query("a").any()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,13 +14,19 @@ if TYPE_CHECKING:
     from embedbridge.contract.batch import Batch, Vectors
 
 
-def check(result: BatchResult, batch: Batch, dimensions: int | None) -> Vectors:
+def check(
+    result: BatchResult,
+    batch: Batch,
+    dimensions: int | None,
+    on_zero_vector: Literal["warn", "error", "allow"] = "warn",
+) -> Vectors:
     """The vectors of an answer, as contiguous float32 of shape (len(batch), d).
 
     Args:
         result: What the model answered.
         batch: What it was asked.
         dimensions: The width that is expected, if it is known.
+        on_zero_vector: What to do about a vector of zeros, to which every cosine is undefined.
 
     Raises:
         InvalidResponseError: Wrong count, width or type, or a value that is not finite.
@@ -47,11 +54,26 @@ def check(result: BatchResult, batch: Batch, dimensions: int | None) -> Vectors:
     if not np.isfinite(vectors.sum(dtype=np.float64)):
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         raise InvalidResponseError(f"The vector of input {int(bad[0])} of the batch is not finite.")
+    if on_zero_vector != "allow" and not vectors.any(axis=1).all():
+        _tell_zeros(vectors, on_zero_vector)
     if len(result.truncated) not in (0, len(batch)):
         raise InvalidResponseError(
             f"`truncated` has {len(result.truncated)} values for {len(batch)} inputs."
         )
     return vectors
+
+
+def _tell_zeros(vectors: Vectors, on_zero_vector: str) -> None:
+    count = int((~vectors.any(axis=1)).sum())
+    said = f"The model answered zeros for {count} of {len(vectors)} inputs"
+    if on_zero_vector == "error":
+        raise InvalidResponseError(f"{said}.", hint='Set on_zero_vector="warn" to take them.')
+    warnings.warn(
+        f"{said}: nothing can be compared with a zero vector. "
+        'Set on_zero_vector="allow" if that is meant.',
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def _numbers(values: object) -> Vectors:

@@ -29,7 +29,7 @@ from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.limit import shared_limiter
 from embedbridge.core.local import waiting_threads
 from embedbridge.core.loop import background_loop
-from embedbridge.core.order import Order
+from embedbridge.core.order import Order, Pinned
 from embedbridge.core.progress import TqdmProgress
 from embedbridge.core.resolve import resolve
 from embedbridge.core.result import EmbeddingResult
@@ -84,6 +84,7 @@ class Embedder:
         self.limiter = limiter
         self._announcer = Announcer(listeners)
         self._identity: tuple[str, str] | None = None
+        self._pinned = Pinned()
         self._lock = threading.Lock()
 
     # Embedding.
@@ -237,7 +238,7 @@ class Embedder:
     @property
     def dimensions(self) -> int | None:
         """Width of the vectors; `None` while only the first answer could tell."""
-        return self.model.options.dimensions or self.card.dimensions
+        return self.model.options.dimensions or self.card.dimensions or self._pinned.dimensions
 
     @property
     def fingerprint(self) -> str:
@@ -299,6 +300,7 @@ class Embedder:
             settings = parse_options(Settings, values, owner="embedbridge")
         twin = Embedder(self.model, settings=settings, listeners=listeners, **parts)
         twin._identity = self._identity
+        twin._pinned = self._pinned
         return twin
 
     def to_config(self) -> dict[str, Any]:
@@ -384,6 +386,7 @@ class Embedder:
             task=task,
             fingerprint=fingerprint,
             space=space,
+            pinned=self._pinned,
             cache=self.cache,
             limiter=self.limiter
             or shared_limiter(

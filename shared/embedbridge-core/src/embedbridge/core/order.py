@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from embedbridge.core.cache import VectorCache
     from embedbridge.core.limit import Limiter
     from embedbridge.core.settings import Settings
+
+
+@dataclass(slots=True)
+class Pinned:
+    """The width of a model's first answer, where no card tells it; later ones must agree."""
+
+    dimensions: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +34,7 @@ class Order:
     task: Task | None
     fingerprint: str
     space: str
+    pinned: Pinned = field(default_factory=Pinned)
     cache: VectorCache | None = None
     limiter: Limiter | None = None
 
@@ -34,9 +42,11 @@ class Order:
     def answered_dimensions(self) -> int | None:
         """The width that the model itself will answer with, if it is known."""
         asked = self.model.options.dimensions
-        return asked if asked and self.card.requests_dimensions else self.card.dimensions
+        if asked and self.card.requests_dimensions:
+            return asked
+        return self.card.dimensions or self.pinned.dimensions
 
     @property
     def final_dimensions(self) -> int | None:
         """The width that the caller gets, if it is known."""
-        return self.model.options.dimensions or self.card.dimensions
+        return self.model.options.dimensions or self.card.dimensions or self.pinned.dimensions

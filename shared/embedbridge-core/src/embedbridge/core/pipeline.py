@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from embedbridge.contract.batch import BatchResult, Usage, Vectors
+from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core import flights
 from embedbridge.core.check import check
@@ -89,8 +89,7 @@ def embed_locally(
                     order.limiter.acquire(request.tokens)
                 job.requests += 1
                 answer = driver.call(request, batch_size=order.settings.batch_size)
-                vectors = check(answer, request, order.answered_dimensions)
-                vectors = finish(vectors, order.card, model.options)
+                vectors = finish(_checked(order, answer, request), order.card, model.options)
                 if order.cache is not None:
                     write_cache(order.cache, [job.keys[p] for p in batch.places], vectors)
                 landed = Landed(
@@ -202,7 +201,7 @@ async def _request(job: Job, batch: Planned, keys: list[str]) -> Landed:
             await order.limiter.acquire_async(request.tokens)
         job.requests += 1
         answer = await order.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
-        return answer, check(answer, request, order.answered_dimensions)
+        return answer, _checked(order, answer, request)
 
     async with slot(order.model, order.settings.max_concurrency):
         (answer, vectors), attempts = await with_retries(call, order.settings)
@@ -214,6 +213,13 @@ async def _request(job: Job, batch: Planned, keys: list[str]) -> Landed:
     return Landed(
         vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=attempts
     )
+
+
+def _checked(order: Order, answer: BatchResult, request: Batch) -> Vectors:
+    """The vectors of an answer that is what was asked for; the first one pins the width."""
+    vectors = check(answer, request, order.answered_dimensions, order.settings.on_zero_vector)
+    order.pinned.dimensions = order.pinned.dimensions or vectors.shape[1]
+    return vectors
 
 
 def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:

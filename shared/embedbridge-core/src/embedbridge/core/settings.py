@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """What to do with a text of too many tokens; truncation is reported per input."""
     on_empty: Literal["error", "zero"] = "error"
     """What an empty or white-space text is: an error, or a vector of zeros."""
+    on_zero_vector: Literal["warn", "error", "allow"] = "warn"
+    """What to do when a model answers zeros, which have no direction to compare."""
     window: int = Field(default=4096, gt=0)
     """Inputs that `embed_iter` holds at once."""
     show_progress: bool = False

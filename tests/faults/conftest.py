@@ -1,0 +1,130 @@
+"""A fault server, embedders that talk to it, the six routes, and a book of what the tests found."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+
+from embedbridge.core import DiskCache, Embedder, load_embedder
+from embedbridge.testing import FaultServer
+
+from .matrix import Book, Found
+from .routes import ROUTES, Route
+
+KEY = "sk-canary-5f0c9e8b7a6d4c3b2a190817"
+MODEL = "text-embedding-3-small"
+WIDTH = 16
+
+Load: TypeAlias = Callable[..., Embedder]
+
+
+# The book: which tests stand for which row, and how they ended.
+
+BOOK = pytest.StashKey[Book]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "row(id): proves a row of the fault matrix")
+    config.stash[BOOK] = defaultdict(Found)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    for row in rows_of(item):
+        found = item.config.stash[BOOK][row]
+        found.collected += 1
+        found.tests[f"{item.path.name}::{getattr(item, 'originalname', item.name)}"] += 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[assignment]  # what a wrapper is sent
+    for row in rows_of(item):
+        if report.when == "call" or report.outcome != "passed":
+            item.config.stash[BOOK][row].outcomes[report.outcome] += 1
+    return report  # type: ignore[return-value]  # as pytest wants it of a wrapper
+
+
+def rows_of(item: pytest.Item) -> list[str]:
+    return [row for marker in item.iter_markers("row") for row in marker.args]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name == "test_table.py")  # stable: the others stay
+
+
+@pytest.fixture
+def book(request: pytest.FixtureRequest) -> Book:
+    """What this run has found so far, by row."""
+    return request.config.stash[BOOK]
+
+
+# What the tests work with.
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own keys and addresses have no say in a test."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _shortest_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dice for the pause before a retry fall on its lower end, which is none."""
+    monkeypatch.setattr(random, "uniform", lambda low, _: low)
+
+
+@pytest.fixture(params=ROUTES, ids=str)
+def route(request: pytest.FixtureRequest) -> Route:
+    """Core, LlamaIndex and LangChain, each sync and async."""
+    chosen: Route = request.param
+    return chosen
+
+
+@pytest.fixture
+def key() -> str:
+    """The key that is sent and nobody may see."""
+    return KEY
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(dimensions=WIDTH) as server:
+        yield server
+
+
+@pytest.fixture
+def load(server: FaultServer) -> Iterator[Load]:
+    """`load_embedder` for a model on the fault server; all are closed in the end."""
+    loaded: list[Embedder] = []
+
+    def load(name: str = f"openai:{MODEL}", **options: Any) -> Embedder:
+        if name == f"openai:{MODEL}":
+            options.setdefault("dimensions", WIDTH)
+        options = {"base_url": server.url, "api_key": KEY, **options}
+        loaded.append(load_embedder(name, **options))
+        return loaded[-1]
+
+    yield load
+    for embedder in loaded:
+        embedder.close()
+        if isinstance(embedder.cache, DiskCache):
+            embedder.cache.close()
+
+
+@pytest.fixture
+def right(server: FaultServer) -> Callable[..., bool]:
+    """Whether these are the vectors of these texts, one each and in this order."""
+
+    def are_right(found: Any, texts: Iterable[str], **asked: Any) -> bool:
+        name, width = asked.get("model", MODEL), asked.get("dimensions", WIDTH)
+        expected = [server.vector(text, name, width) for text in texts]
+        return np.shape(found) == np.shape(expected) and np.allclose(found, expected, atol=1e-6)
+
+    return are_right

@@ -1,0 +1,223 @@
+"""P: forks, event loops, cancelling, failures beside others. Nothing is mixed, lost or left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedbridge.contract import Batch, BatchResult, EmbedBridgeError, InvalidInputError
+from embedbridge.core import Embedder
+from embedbridge.core.loop import background_loop
+from embedbridge.testing import FakeModel, FaultServer, Gate, faults
+
+from .conftest import KEY, MODEL, WIDTH, Load
+from .routes import PACKAGES, ROUTES, Route
+
+Right = Callable[..., bool]
+
+TEXTS = ["first", "second", "third"]
+
+FORKING = f"""
+import os, sys, threading, warnings
+import numpy as np
+
+warnings.simplefilter("ignore", DeprecationWarning)  # that this process has threads
+sys.path.insert(0, sys.argv[1])
+from embedbridge.core import load_embedder
+from embedbridge.testing import FaultServer
+from routes import Route
+
+url, package = sys.argv[2:]
+embedder = load_embedder("openai:{MODEL}", base_url=url, api_key="{KEY}", dimensions={WIDTH})
+doors = [Route(package, is_async).through(embedder) for is_async in (False, True)]
+oracle = FaultServer(dimensions={WIDTH})
+
+def wrong(who, count):
+    texts = [f"{{who}} {{number}}" for number in range(count)]
+    found = [doors[n % 2].documents([text])[0] for n, text in enumerate(texts)]
+    return sum(not np.allclose(f, oracle.vector(t, "{MODEL}")) for f, t in zip(found, texts))
+
+assert wrong("warm up", 5) == 0
+stop = threading.Event()
+parents = []
+
+def go_on():
+    while not stop.is_set():
+        parents.append(wrong(f"parent {{len(parents)}}", 5))
+
+beside = threading.Thread(target=go_on)
+beside.start()
+children = []
+for child in range(4):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(min(wrong(f"child {{child}}", 90), 100))
+        except BaseException as error:
+            print(type(error), error, flush=True)
+            os._exit(101)
+    children.append(pid)
+statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+stop.set()
+beside.join()
+print(statuses, sum(parents), wrong("afterwards", 5))
+"""
+
+
+@pytest.mark.row("P01")
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("package", PACKAGES)
+def test_forked_children_get_their_own_answers(server: FaultServer, package: str) -> None:
+    """A warm client, 4 children × 90 requests, sync and async in turn: none is wrong."""
+    arguments = [str(Path(__file__).parent), server.url, package]
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKING, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert (ended.stdout, ended.stderr) == ("[0, 0, 0, 0] 0 0\n", "")
+    assert len(server.requests) >= 360
+
+
+@pytest.mark.row("P03")
+def test_one_object_outlives_event_loops(load: Load, route: Route, right: Right) -> None:
+    """Five loops after each other, or threads for the sync methods: none is too many."""
+    door = route.through(load())
+    for number in range(5):
+        texts = [f"{text} {number}" for text in TEXTS]
+        with ThreadPoolExecutor(1) as pool:
+            assert right(pool.submit(door.documents, texts).result(), texts)
+        assert right(door.documents(texts), texts)
+
+
+@pytest.mark.row("P04")
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.is_async], ids=str)
+async def test_cancelling_cancels_the_requests(
+    server: FaultServer, load: Load, route: Route
+) -> None:
+    """The client hangs up, and nothing more is sent."""
+    server.always(faults.silent())
+    door = route.through(load(batch_size=1, max_concurrency=2))
+    job = asyncio.create_task(door.adocuments([f"text {number}" for number in range(10)]))
+    await asyncio.to_thread(server.wait_for, 2)
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    await asyncio.to_thread(server.wait_until_idle)
+
+    assert len(server.requests) == 2
+    assert await asyncio.to_thread(pending_tasks, 5.0) == 0
+
+
+def pending_tasks(patience: float = 0.0) -> int:
+    """Tasks that are still on the engine's loop, after they had so many seconds to end."""
+
+    async def count() -> int:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        return len((await asyncio.wait(others, timeout=patience))[1]) if others else 0
+
+    return background_loop().run(count())
+
+
+@pytest.mark.row("P05")
+def test_a_failure_ends_the_job(server: FaultServer, load: Load, route: Route) -> None:
+    """One of four requests is refused: when the error is there, no task is left and none follows."""
+    gate = Gate()
+    server.play(*[faults.silent()] * 3, after(gate, faults.status(400, "No.")))
+    door = route.through(load(batch_size=1, max_concurrency=4))
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(door.documents, [f"text {number}" for number in range(20)])
+        server.wait_for(4)
+        gate.open()
+        with pytest.raises(InvalidInputError):
+            job.result()
+
+    assert pending_tasks() == 0
+    assert len(server.requests) == 4
+    server.wait_until_idle()
+    assert len(server.requests) == 4
+
+
+def after(gate: Gate, fault: Any) -> Any:
+    """A fault that waits until all are there."""
+
+    async def play(exchange: Any) -> None:
+        await asyncio.shield(asyncio.wrap_future(gate._opened))
+        await fault.play(exchange)
+
+    return faults.Fault(f"{fault}-later", play)
+
+
+@pytest.mark.row("P06")
+@pytest.mark.parametrize("limit", [1, 3, 8])
+def test_in_flight_never_above_the_limit(
+    server: FaultServer, load: Load, route: Route, right: Right, limit: int
+) -> None:
+    """Two jobs on one object, and never more requests at once than allowed; nor fewer."""
+    gate = Gate()
+    server.always(gate.fault)
+    options = {} if limit == 8 else {"max_concurrency": limit}
+    door = route.through(load(batch_size=1, **options))
+    jobs = [[f"{job} {number}" for number in range(15)] for job in "ab"]
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(door.documents, texts) for texts in jobs]
+        server.wait_for(limit)
+        gate.open()
+        assert all(right(one.result(), texts) for one, texts in zip(found, jobs, strict=True))
+
+    assert server.max_in_flight == limit
+    assert len(server.requests) == 30
+
+
+@pytest.mark.row("P09")
+def test_the_error_carries_what_was_paid_for(
+    server: FaultServer, load: Load, route: Route, right: Right
+) -> None:
+    """Three of four requests succeeded: their vectors are on the error, at their places."""
+    texts = ["aaaa", "bbbb", "cccc", "dddd"]
+    gate = Gate()
+    gate.open()
+    server.play(gate.fault, gate.fault, gate.fault, faults.status(400, "No."))
+    with pytest.raises(EmbedBridgeError) as caught:
+        route.through(load(batch_size=1, max_concurrency=1)).documents(texts)
+    partial = caught.value.partial
+    done = np.flatnonzero(partial.ok).tolist()
+
+    assert len(done) == 3
+    assert right([partial[place] for place in done], [texts[place] for place in done])
+
+
+class Refusing(FakeModel):
+    """A local model that fails the same way each time, and counts."""
+
+    calls = 0
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        self.calls += 1
+        raise ValueError("The tokenizer does not like it.")
+
+
+@pytest.mark.row("P10")
+def test_what_fails_the_same_way_is_not_tried_again(route: Route) -> None:
+    """A local model is called once, and the error is there at once."""
+    model = Refusing("small")
+    began = time.monotonic()
+    with pytest.raises(EmbedBridgeError, match="ValueError"):
+        route.through(Embedder(model)).documents(["a text"])
+
+    assert model.calls == 1
+    assert time.monotonic() - began < 1
