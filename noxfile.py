@@ -101,6 +101,20 @@ def minimums(session: nox.Session) -> None:
 
 
 @nox.session
+def real_server(session: nox.Session) -> None:
+    """Test against a real OpenAI-compatible server from PyPI, with a real model behind it."""
+    # An environment of its own: it wants numpy < 2, which has no wheels for newer Pythons.
+    found = find_python("3.11") or find_python("3.12")
+    if found is None:
+        session.skip("no Python 3.11 or 3.12 that runs was found on this machine")
+    python = make_venv(session, "server", python=found)
+    pip_install(session, python, "-r", "tests/integration/real_server_requirements.txt")
+    install(session, "-r", "requirements-dev.txt")
+    env = {**OFFLINE, "EMBEDBRIDGE_TEST_SERVER_PYTHON": str(python)}
+    session.run("pytest", "tests/integration/test_real_server.py", *session.posargs, env=env)
+
+
+@nox.session
 def wheels(session: nox.Session) -> None:
     """Build every member's wheel, install them all, and list the providers: what users will get."""
     session.install("build")
@@ -117,7 +131,7 @@ def wheels(session: nox.Session) -> None:
 def nightly(session: nox.Session) -> None:
     """Everything that takes too long for every push."""
     session.notify("tests", posargs=["-m", "not live"])
-    for name in ("pythons", "minimums", "wheels"):
+    for name in ("pythons", "minimums", "real_server", "wheels"):
         session.notify(name, posargs=[])
 
 
