@@ -168,7 +168,9 @@ def test_the_width_stays_the_same_within_a_job(remote: bool) -> None:
 
 def test_a_vector_of_zeros_may_be_an_error_or_allowed() -> None:
     """Zeros have no direction: refused where that is asked for, taken where they are meant."""
-    answers = Answering(lambda batch, number: BatchResult(vectors=np.zeros((len(batch), 4))))
+    answers = Answering(
+        lambda batch, number: BatchResult(vectors=np.zeros((len(batch), 4), np.float32))
+    )
     embedder = Embedder(model_that(False, answers))
 
     with pytest.raises(InvalidResponseError, match="zeros for 1 of 1"):
