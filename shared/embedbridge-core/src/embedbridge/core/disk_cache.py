@@ -14,7 +14,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -175,6 +175,12 @@ class DiskCache:
             if self._connection is not None and self._process == os.getpid():
                 self._connection.close()
             self._connection = None
+
+    def __del__(self) -> None:
+        # Python 3.13 warns of connections that nobody closed. At the end of the process, or after
+        # an __init__ that failed, parts of this object may be gone already.
+        with suppress(Exception):
+            self.close()
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_restore, (str(self.path), self.max_bytes))
