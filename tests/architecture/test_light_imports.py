@@ -7,6 +7,7 @@ import sys
 import pytest
 
 HEAVY = [
+    "httpx2",
     "langchain_core",
     "llama_index",
     "numpy",

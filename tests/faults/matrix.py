@@ -45,6 +45,7 @@ GROUPS = {
     "H": "HTTP: the server, or the way to it, fails",
     "R": "Answers that parse and are wrong",
     "T": "Texts",
+    "I": "Images",
     "C": "The cache on disk",
     "P": "Processes and concurrency",
 }
@@ -55,6 +56,10 @@ HUGGINGFACE = "packages/embedbridge-huggingface/tests"
 
 MANY = "22 requests in about 100 s"
 RAW = "a bare JSON error, not retried"
+NONE = "has no images"
+AS_TEXT = "its name is embedded as a text"
+LATE = "`ValueError` after 8 s"
+BOMB = ("shared/embedbridge-core/tests/test_decode_hostile.py::test_a_bomb_costs_almost_no_memory",)
 SHIFTED = "every vector one place too early"
 
 ROWS = [
@@ -111,6 +116,41 @@ ROWS = [
     Row("T10", "a generator", "`TypeError`", "`TypeError`", "the right vectors"),
     Row("T11", "ten equal texts", "10 paid", "10 paid", "1 paid"),
     Row("T12", "memory of a large result", "10 × the values", "not measured", "4 bytes per value, as an array"),
+    Row("I01", "a PNG, JPEG, WebP or BMP by its path", "right", NONE, "right"),
+    Row("I02", "a TIFF by its path", AS_TEXT, NONE, "right"),
+    Row("I03", "a file whose name says nothing", AS_TEXT, NONE, "right: its content counts"),
+    Row("I04", "a file that is missing", AS_TEXT, NONE, "`ImageNotFoundError`, which is a `FileNotFoundError`"),
+    Row("I05", "a `Path`", LATE, NONE, "right"),
+    Row("I06", "bytes", LATE, NONE, "right"),
+    Row("I07", "a `BytesIO`", LATE, NONE, "right"),
+    Row("I08", "a data URL", "right", NONE, "right"),
+    Row("I09", "bad base64", "a message of 1.6 MB", NONE, "error of one line"),
+    Row("I10", "`DATA:` in capitals", AS_TEXT, NONE, "right"),
+    Row("I11", "`file://`", AS_TEXT, NONE, "error; nothing is opened"),
+    Row("I12", "`ftp://`", AS_TEXT, NONE, "error; nothing is opened"),
+    Row("I13", "`http://…/image?id=1`", AS_TEXT, NONE, "fetched once if it is allowed, else error"),
+    Row("I14", "404", "tries to decode the page", NONE, "error with the status"),
+    Row("I15", "a JPEG cut off", "an error after 8 s", NONE, "error with its position and path, at once"),
+    Row("I16", "a PNG cut off", "an error after 8 s", NONE, "error with its position and path, at once"),
+    Row("I17", "an empty file", "an error after 8 s", NONE, "error with its position and path, at once"),
+    Row("I18", "a text named `.png`", "an error after 8 s", NONE, "error with its position and path, at once"),
+    Row("I19", "an animated GIF", "its first frame", NONE, "its first frame"),
+    Row("I20", "CMYK", "right", NONE, "right"),
+    Row("I21", "16 bits", "99.6 % of the pixels white", NONE, "scaled to 8 bits"),
+    Row("I22", "a palette", "right", NONE, "right"),
+    Row("I23", "alpha 0", "what is hidden is embedded", NONE, "white, by every route"),
+    Row("I24", "held on its side (EXIF)", "lies there, if from Pillow", NONE, "upright, by every route"),
+    Row("I25", "0 × 0", "`ZeroDivisionError` after 8 s", NONE, "error with its position"),
+    Row("I26", "1 × 1, 5000 × 1", "right", NONE, "right; `min_image_side` can refuse them"),
+    Row("I27", "SVG", AS_TEXT, NONE, "error that names the format"),
+    Row("I28", "EPS named `.png`", "starts Ghostscript", NONE, "error that names the format; nothing is started"),
+    Row("I29", "HEIC", AS_TEXT, NONE, "error that names the format"),
+    Row("I30", "88 megapixels in 11 KB", "+1.17 GB", NONE, "refused by its header", BOMB),
+    Row("I31", "169 megapixels in 21 KB", "+2.25 GB", NONE, "refused by its header", BOMB),
+    Row("I32", "one bad image of many", "the batch is lost", NONE, 'with `errors="collect"` the others are embedded'),
+    Row("I33", "a text that is a URL", "fetched", NONE, "a text; no socket"),
+    Row("I34", "a text that is a path", "read", NONE, "a text; no file"),
+    Row("I35", "a URL of this machine that redirects", "fetched twice, when it is named", NONE, "not asked"),
     Row("C01", "the same text, another model", "wrong width", "wrong width", "another entry"),
     Row("C02", "query and document", "mixed", "mixed", "other entries"),
     Row("C03", "another width, prompt, option", "mixed", "mixed", "another entry"),
@@ -151,8 +191,8 @@ NOT_RUN = {
 HEAD = """\
 # The fault matrix
 
-What goes wrong between a text and its vector, what LlamaIndex and LangChain make of it by
-themselves, and what embedbridge does: in its own words (core), inside LlamaIndex and inside
+What goes wrong between a text or an image and its vector, what LlamaIndex and LangChain make of it
+by themselves, and what embedbridge does: in its own words (core), inside LlamaIndex and inside
 LangChain, sync and async.
 
 *Today* was measured in November 2026 with llama-index-core 0.14.25, langchain-core 1.7.2 and

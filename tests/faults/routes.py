@@ -30,8 +30,8 @@ class Route:
 
     def through(self, embedder: Embedder) -> Door:
         """The package's object around an embedder; it can be used again and again."""
-        wrap, documents, query = PACKAGES[self.package]
-        return Door(self, wrap(embedder), documents, query)
+        wrap, documents, query, images = PACKAGES[self.package]
+        return Door(self, wrap(embedder), documents, query, images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Door:
     held: Any
     documents_name: str
     query_name: str
+    images_name: str
 
     def documents(self, texts: Iterable[Any]) -> Any:
         """Vectors of documents; blocks until they are there."""
@@ -55,6 +56,12 @@ class Door:
             return asyncio.run(self.aquery(text))
         return getattr(self.held, self.query_name)(text)
 
+    def images(self, images: Iterable[Any]) -> Any:
+        """Vectors of images; blocks until they are there."""
+        if self.route.is_async:
+            return asyncio.run(self.aimages(images))
+        return getattr(self.held, self.images_name)(images)
+
     async def adocuments(self, texts: Iterable[Any]) -> Any:
         """The async method itself."""
         return await getattr(self.held, f"a{self.documents_name}")(texts)
@@ -62,6 +69,10 @@ class Door:
     async def aquery(self, text: Any) -> Any:
         """The async method itself."""
         return await getattr(self.held, f"a{self.query_name}")(text)
+
+    async def aimages(self, images: Iterable[Any]) -> Any:
+        """The async method itself."""
+        return await getattr(self.held, f"a{self.images_name}")(images)
 
 
 def _itself(embedder: Embedder) -> Embedder:
@@ -76,9 +87,14 @@ def _in_langchain(embedder: Embedder) -> EmbedBridgeEmbeddings:
     return EmbedBridgeEmbeddings(embedder=embedder)
 
 
-PACKAGES: dict[str, tuple[Callable[[Embedder], Any], str, str]] = {
-    "core": (_itself, "embed_documents", "embed_query"),
-    "LlamaIndex": (_in_llama_index, "get_text_embedding_batch", "get_query_embedding"),
-    "LangChain": (_in_langchain, "embed_documents", "embed_query"),
+PACKAGES: dict[str, tuple[Callable[[Embedder], Any], str, str, str]] = {
+    "core": (_itself, "embed_documents", "embed_query", "embed_images"),
+    "LlamaIndex": (
+        _in_llama_index,
+        "get_text_embedding_batch",
+        "get_query_embedding",
+        "get_image_embedding_batch",
+    ),
+    "LangChain": (_in_langchain, "embed_documents", "embed_query", "embed_images"),
 }
 ROUTES = [Route(package, is_async) for package in PACKAGES for is_async in (False, True)]

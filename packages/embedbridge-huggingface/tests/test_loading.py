@@ -126,7 +126,7 @@ def test_a_broken_file_is_our_error(tiny_folder: str, tmp_path: Path) -> None:
         ({"target_devices": []}, "target_devices"),
         ({"model_kwargs": {"trust_remote_code": True}}, "trust_remote_code"),
         ({"model_kwargs": {"token": "hf_secret"}}, "HF_TOKEN"),
-        ({"model_kwargs": {"dtype": object()}}, "model_kwargs"),
+        ({"model_kwargs": {"dtype": object}}, "model_kwargs"),
     ],
     ids=str,
 )

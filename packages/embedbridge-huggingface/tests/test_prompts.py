@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from embedbridge.contract.prompts import audited_prompts, prompts_of
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.providers.huggingface.prompts import audited_prompts, prompts_of
 
 SEARCHING = "Represent this sentence for searching relevant passages: "
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedbridge.contract import InvalidResponseError, Usage
-from embedbridge.providers.openai._answer import check_content_type, read_answer
+from embedbridge.contract.remote.body import check_content_type
+from embedbridge.providers.openai._answer import read_answer
 
 
 def body(rows: object, **fields: object) -> bytes:

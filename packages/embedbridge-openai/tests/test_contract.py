@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
-from embedbridge.core import Embedder
+from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import EmbeddingModelContract, FaultServer
 
 Load: TypeAlias = Callable[..., Embedder]
@@ -18,6 +18,9 @@ class TestOpenAI(EmbeddingModelContract):
     def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
         monkeypatch.setenv("OPENAI_API_KEY", key)  # where a pickle finds it again
         return load("openai:text-embedding-3-small")
+
+    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
+        return load_embedder("openai:text-embedding-3-small", base_url=server.url, **settings)
 
 
 class TestAzureOpenAI(EmbeddingModelContract):
@@ -33,9 +36,19 @@ class TestAzureOpenAI(EmbeddingModelContract):
             api_version="2024-10-21",
         )
 
+    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
+        return load_embedder(
+            "azure-openai:text-embedding-3-small",
+            azure_endpoint=server.url.removesuffix("/v1"),
+            **settings,
+        )
+
 
 class TestOpenAICompatible(EmbeddingModelContract):
     @pytest.fixture
     def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
         monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", key)
         return load("openai-compatible:BAAI/bge-m3", api_key=key)
+
+    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
+        return load_embedder("openai-compatible:BAAI/bge-m3", base_url=server.url, **settings)

@@ -95,8 +95,8 @@ def test_debug_shows_the_traceback(run: Run) -> None:
     ("arguments", "message"),
     [
         (["embed"], "--model"),
-        (["embed", "-m", "fake:small"], "either texts or --file"),
-        (["embed", "-m", "fake:small", "a", "--file", "-"], "either texts or --file"),
+        (["embed", "-m", "fake:small"], "either texts, --file or --images"),
+        (["embed", "-m", "fake:small", "a", "--file", "-"], "either texts, --file or --images"),
         (["embed", "-m", "fake:small", "--file", "missing.txt"], "does not exist"),
         (["embed", "-m", "fake:small", "--file", "."], "is a directory"),
         (["embed", "-m", "fake:small", "a", "--output", "a.csv"], ".npy, .safetensors"),

@@ -89,12 +89,13 @@ def test_different_vectors_are_shown_and_fail(
     assert float(line.rpartition(" ")[2]) > 0
 
 
-def test_the_default_model_says_what_to_install(run: Run, folder: Path) -> None:
-    """Until the bundled model is released, the error names one that is."""
-    result = run("demo", folder)
+def test_without_a_model_it_is_the_bundled_one(run: Run, folder: Path) -> None:
+    """The first command that anybody types needs no key, no download and no torch."""
+    result = run("demo", folder, "--ask", "Which city is a capital?")
 
-    assert result.exit_code == 1
-    assert "pip install embedbridge-huggingface" in result.stderr
+    assert result.exit_code == 0, result.output
+    assert "Model: onnx:all-MiniLM-L6-v2\n" in result.stdout
+    assert result.stdout.index("Paris") < result.stdout.index("A cat [sleeps]")
 
 
 def test_missing_frameworks_have_a_pip_line(

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from embedbridge.core.known import RELEASED
-
 Run = Callable[..., Result]
 Announce = Callable[[str, str], None]
 GOOD = """
@@ -81,15 +79,6 @@ def test_a_refused_provider_has_its_reason(run: Run, monkeypatch: pytest.MonkeyP
 
     assert fake["status"] == "refused"
     assert "EMBEDBRIDGE_PROVIDERS" in fake["reason"]
-
-
-def test_only_released_packages_get_a_pip_line(run: Run) -> None:
-    """Nobody is told to install what does not exist yet."""
-    available = json.loads(run("providers", "--json").stdout)["available"]
-    lines = {entry["distribution"]: entry["install"] for entry in available}
-
-    assert lines["embedbridge-cohere"] is None
-    assert all((line is not None) == (name in RELEASED) for name, line in lines.items())
 
 
 def test_what_is_installed_is_not_offered(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

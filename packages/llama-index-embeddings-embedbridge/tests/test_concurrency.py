@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 
 import pytest
 
-from embedbridge.testing import FakeModel, RemoteFakeModel
+from embedbridge.contract import Image, Mixed
+from embedbridge.testing import FakeModel, RemoteFakeModel, tiny_png
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 
 
@@ -67,15 +69,17 @@ class Slow(FakeModel):
         ("aget_text_embedding", "a"),
         ("aget_text_embedding_batch", ["a"]),
         ("aget_agg_embedding_from_queries", ["a"]),
-        ("aget_image_embedding", b"an image"),
-        ("aget_image_embedding_batch", [b"an image"]),
+        ("aget_image_embedding", tiny_png()),
+        ("aget_image_embedding_batch", [tiny_png()]),
+        ("aget_mixed_embedding", Mixed("a", Image.from_bytes(tiny_png()))),
+        ("aget_mixed_embedding_batch", [Mixed("a", Image.from_bytes(tiny_png()))]),
     ],
 )
 async def test_the_loop_is_not_blocked(method: str, argument: Any) -> None:
     """While a local model computes, other tasks go on."""
     model = Slow()
     job = asyncio.create_task(getattr(EmbedBridgeEmbedding(embedder=model), method)(argument))
-    await asyncio.to_thread(model.begun.wait)
+    await asyncio.to_thread(model.begun.wait, 60)
     for _ in range(100):
         await asyncio.sleep(0)
     still_computing = not job.done()
@@ -83,6 +87,33 @@ async def test_the_loop_is_not_blocked(method: str, argument: Any) -> None:
 
     assert await job
     assert still_computing
+
+
+class SlowFile(BytesIO):
+    """A file object, such as one on the network, that is read when it is told that it may."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def getvalue(self) -> bytes:
+        self.begun.set()
+        assert self.go.wait(timeout=60)
+        return super().getvalue()
+
+
+@pytest.mark.parametrize("method", ["aget_image_embedding", "_aget_image_embedding"])
+async def test_files_are_read_beside_the_loop(method: str) -> None:
+    """Reading an image takes its time, too, and other tasks go on meanwhile."""
+    file = SlowFile(tiny_png())
+    embedding = EmbedBridgeEmbedding("fake:small")
+    job = asyncio.create_task(getattr(embedding, method)(file))
+    await asyncio.to_thread(file.begun.wait, 60)
+    still_reading = not job.done()
+    file.go.set()
+
+    assert await job == embedding.get_image_embedding(tiny_png())
+    assert still_reading
 
 
 async def test_other_tasks_have_their_turn_while_lists_are_made() -> None:

@@ -9,10 +9,13 @@ from typing import Any
 
 import PIL.Image
 import pytest
+from llama_index.core.bridge.pydantic import AnyUrl
 from llama_index.core.schema import Document, ImageDocument, ImageNode, MediaResource
 
-from embedbridge.contract import Image, InvalidImageError, InvalidInputError
+from embedbridge.contract import Image, InvalidImageError, InvalidInputError, Mixed
+from embedbridge.core import Embedder
 from embedbridge.testing import RecordingModel, tiny_png
+from embedbridge.testing.audit import audited
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 
 PNG = tiny_png()
@@ -40,6 +43,7 @@ KINDS: dict[str, Any] = {
     "memoryview": lambda path: memoryview(PNG),
     "BytesIO": lambda path: BytesIO(PNG),
     "BytesIO that was read": lambda path: read_to_the_end(PNG),
+    "data URL": lambda path: f"data:image/png;base64,{BASE64}",
     "Image": lambda path: Image.from_bytes(PNG),
     "ImageNode with a path": lambda path: ImageNode(image_path=str(path)),
     "ImageNode with base64": lambda path: ImageNode(image=BASE64),
@@ -63,6 +67,15 @@ def test_a_pillow_image(embedding: EmbedBridgeEmbedding) -> None:
     vectors = embedding.get_image_embedding_batch([red, blue, red])
 
     assert vectors[0] == vectors[2] != vectors[1]
+
+
+def test_a_file_object(embedding: EmbedBridgeEmbedding, path: Path) -> None:
+    """Any that is binary, from its beginning, as often as it is handed over."""
+    with path.open("rb") as file:
+        file.read()
+        vectors = embedding.get_image_embedding_batch([file, file])
+
+    assert vectors == [embedding.get_image_embedding(PNG)] * 2
 
 
 def test_kinds_may_be_mixed(embedding: EmbedBridgeEmbedding, path: Path) -> None:
@@ -90,8 +103,6 @@ URLS = [
     "ftp://example.com/cat.png",
     "file:///etc/passwd",
     "s3://bucket/cat.png",
-    f"data:image/png;base64,{BASE64}",
-    "DATA:,",
 ]
 
 
@@ -99,7 +110,7 @@ URLS = [
 async def test_a_url_is_refused(
     embedding: EmbedBridgeEmbedding, model: RecordingModel, url: str
 ) -> None:
-    """A `str` is a path here: a URL is neither fetched nor embedded as a text."""
+    """A URL is neither fetched nor embedded as a text, unless it was allowed."""
     with pytest.raises(InvalidImageError, match="URL") as caught:
         embedding.get_image_embedding_batch([PNG, url])
     with pytest.raises(InvalidImageError, match="URL"):
@@ -107,7 +118,6 @@ async def test_a_url_is_refused(
 
     assert caught.value.index == 1
     assert "secret" not in str(caught.value)
-    assert BASE64 not in str(caught.value)
     assert model.batches == []
 
 
@@ -153,6 +163,91 @@ async def test_what_is_no_image(
 
     assert (caught.value.index, acaught.value.index) == (2, 0)
     assert model.batches == []
+
+
+@pytest.mark.parametrize("hosts", [True, ("127.0.0.1",)], ids=["any", "named"])
+def test_allow_urls_reaches_the_engine(hosts: Any) -> None:
+    """Then a URL is looked at, as a `str` too, and refused for its address alone."""
+    embedding = EmbedBridgeEmbedding("fake:small", allow_urls=hosts)
+
+    with pytest.raises(InvalidImageError) as caught:
+        embedding.get_image_embedding("http://127.0.0.1:9/cat.png")
+
+    assert "not fetched" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+def test_constructing_a_document_ourselves_fetches_nothing(
+    embedding: EmbedBridgeEmbedding,
+) -> None:
+    """LlamaIndex's own constructor asks the server at once; ours only describes what it is given."""
+    document = ImageDocument(image_resource=MediaResource(url=AnyUrl("http://203.0.113.1/cat.png")))
+
+    with audited() as book, pytest.raises(InvalidImageError, match="URLs are not fetched"):
+        embedding.get_image_embedding(document)
+
+    assert book == []
+
+
+async def test_collected_errors(model: RecordingModel, tmp_path: Path) -> None:
+    """One bad image costs none of the others: all are embedded, then the error brings their vectors."""
+    embedding = EmbedBridgeEmbedding(embedder=model, errors="collect")
+    images = [PNG, tmp_path / "missing.png", tiny_png(1), b"no image"]
+    with pytest.raises(InvalidImageError, match="Input 1") as caught:
+        embedding.get_image_embedding_batch(images)
+    with pytest.raises(InvalidImageError, match="Input 1"):
+        await embedding.aget_image_embedding_batch(images)
+    partial = caught.value.partial
+
+    assert partial.ok.tolist() == [True, False, True, False]
+    assert partial[2].tolist() == embedding.get_image_embedding(tiny_png(1))
+    assert caught.value.__notes__ == ["Further inputs with errors: 3."]
+
+
+# Texts and images together.
+
+
+async def test_mixed_inputs(embedding: EmbedBridgeEmbedding, engine: Embedder, path: Path) -> None:
+    """One vector of both, the engine's own; a node is its text, as LlamaIndex embeds it, and its image."""
+    mixed = Mixed("A cat:", Image.from_bytes(PNG))
+    node = ImageNode(text="A cat:", image_path=str(path))
+    document = ImageDocument(text="A cat:", image=PNG)
+    expected = engine.embed([mixed], role="document").tolist()[0]
+
+    assert embedding.get_mixed_embedding(mixed) == expected
+    assert await embedding.aget_mixed_embedding(node) == expected
+    assert embedding.get_mixed_embedding_batch([node, document]) == [expected] * 2
+    assert await embedding.aget_mixed_embedding_batch([mixed]) == [expected]
+    assert expected not in (
+        embedding.get_image_embedding(PNG),
+        embedding.get_text_embedding("A cat:"),
+    )
+
+
+async def test_mixed_inputs_have_roles(embedding: EmbedBridgeEmbedding, engine: Embedder) -> None:
+    """What is searched for may be a text with an image, too."""
+    mixed = Mixed("Like this, but red:", Image.from_bytes(PNG))
+    expected = engine.embed([mixed], role="query").tolist()
+
+    assert embedding.get_mixed_embedding_batch([mixed], role="query") == expected
+    assert await embedding.aget_mixed_embedding(mixed, role="query") == expected[0]
+
+
+def test_metadata_is_part_of_a_nodes_text(embedding: EmbedBridgeEmbedding) -> None:
+    """As in LlamaIndex, where it stands before the text unless it is excluded."""
+    node = ImageNode(text="A cat:", image=BASE64, metadata={"place": "sofa"})
+    mixed = Mixed("place: sofa\n\nA cat:", Image.from_bytes(PNG))
+
+    assert embedding.get_mixed_embedding(node) == embedding.get_mixed_embedding(mixed)
+
+
+@pytest.mark.parametrize("bad", ["a text", PNG, Image.from_bytes(PNG), None, ImageNode(text="a")])
+def test_what_is_not_mixed(embedding: EmbedBridgeEmbedding, bad: Any) -> None:
+    """Nothing is guessed: a text or an image alone has a method of its own."""
+    with pytest.raises(InvalidInputError) as caught:
+        embedding.get_mixed_embedding_batch([Mixed("a"), bad])
+
+    assert caught.value.index == 1
 
 
 async def test_a_missing_file(embedding: EmbedBridgeEmbedding, tmp_path: Path) -> None:

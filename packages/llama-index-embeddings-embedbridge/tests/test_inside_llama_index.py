@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from llama_index.core.schema import ImageNode, TextNode
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import RecordingModel, tiny_png
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding, resolve_embed_model
+
+BASE64 = base64.b64encode(tiny_png(1)).decode()
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_images_of_an_index(embedding: EmbedBridgeEmbedding, tmp_path: Any) -> N
     (tmp_path / "red.png").write_bytes(tiny_png())
     nodes = [
         ImageNode(id_="file", image_path=str(tmp_path / "red.png")),
-        ImageNode(id_="memory", image="iVBORw0KGgo="),
+        ImageNode(id_="memory", image=BASE64),
     ]
     found = embed_image_nodes(nodes, embedding)
 
@@ -80,7 +83,7 @@ def test_images_of_an_index(embedding: EmbedBridgeEmbedding, tmp_path: Any) -> N
 
 async def test_images_of_an_index_async(embedding: EmbedBridgeEmbedding) -> None:
     """The async twin."""
-    nodes = [ImageNode(id_="memory", image="iVBORw0KGgo=")]
+    nodes = [ImageNode(id_="memory", image=BASE64)]
 
     assert await async_embed_image_nodes(nodes, embedding) == embed_image_nodes(nodes, embedding)
 

@@ -79,13 +79,19 @@ def test_default_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolved.embed_dim == 8
 
 
+@pytest.mark.parametrize("name", ["clip", "clip:ViT-B/32"])
+def test_clip_is_ours(name: str) -> None:
+    """LlamaIndex's names of CLIP give our provider; nothing is loaded before it is needed."""
+    pytest.importorskip("embedbridge.providers.clip", reason="it takes torch")
+    model = resolve_embed_model(name)
+
+    assert isinstance(model, EmbedBridgeEmbedding)
+    assert model.embedder.model.provider == "clip"
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("default", "embedbridge-onnx"),
-        ("local", "embedbridge-onnx"),
-        ("clip", "embedbridge-clip"),
-        ("clip:ViT-B/32", "embedbridge-clip"),
         ("BAAI/bge-small-en-v1.5", "huggingface:BAAI/bge-small-en-v1.5"),
         ("nobody:model", "nobody"),
     ],
@@ -94,6 +100,17 @@ def test_what_is_not_installed(name: str, said: str) -> None:
     """The error says what to install or to write; a key is never asked for, nothing is fetched."""
     with pytest.raises(UnknownProviderError, match=said):
         resolve_embed_model(name)
+
+
+@pytest.mark.parametrize("name", ["default", "local"])
+def test_the_bundled_model(name: str) -> None:
+    """It answers offline, without a key, where the package that carries it is installed."""
+    pytest.importorskip("embedbridge.providers.onnx", reason="embedbridge-onnx carries the model")
+    resolved = resolve_embed_model(name)
+
+    assert isinstance(resolved, EmbedBridgeEmbedding)
+    assert resolved.model_name == "onnx:all-MiniLM-L6-v2"
+    assert len(resolved.get_query_embedding("Where do penguins live?")) == 384
 
 
 @pytest.mark.parametrize("nonsense", [42, object, ["fake:small"], ""], ids=repr)

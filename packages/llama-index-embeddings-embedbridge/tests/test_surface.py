@@ -16,6 +16,8 @@ def test_names() -> None:
         "EmbedBridgeEmbedding",
         "KVStoreCache",
         "RateLimiterBridge",
+        "from_llama_index",
+        "image_nodes",
         "resolve_embed_model",
     ]
 

@@ -175,9 +175,12 @@ def test_a_forked_child_starts_afresh(model: str, busy: bool) -> None:
         import asyncio, os, sys, threading, warnings
         warnings.simplefilter("ignore", DeprecationWarning)  # that this process has threads
         from embedbridge.core import Embedder
-        from embedbridge.testing import FakeModel, RemoteFakeModel
+        from embedbridge.contract import Image
+        from embedbridge.testing import FakeModel, RemoteFakeModel, tiny_png
 
         embedder = Embedder({model}).using(batch_size=2)
+        images = [Image.from_bytes(tiny_png(n)) for n in range(5)]
+        pictured = embedder.embed_images(images).tolist()
         texts = [str(n) for n in range(9)]
         expected = embedder.embed_documents(texts).tolist()
         asyncio.run(embedder.aembed_documents(texts))
@@ -196,7 +199,8 @@ def test_a_forked_child_starts_afresh(model: str, busy: bool) -> None:
             if child == 0:
                 same = embedder.embed_documents(texts).tolist() == expected
                 later = asyncio.run(embedder.aembed_documents(texts)).tolist() == expected
-                os._exit(0 if same and later else 1)
+                seen = embedder.embed_images(images).tolist() == pictured
+                os._exit(0 if same and later and seen else 1)
             wrong += os.waitpid(child, 0)[1] != 0
         stop.set()
         for thread in threads:

@@ -13,6 +13,7 @@ from embedbridge.contract import Image, Limits
 from embedbridge.core import Embedder
 from embedbridge.core.plan import plan
 from embedbridge.core.planned import Planned
+from embedbridge.testing import tiny_png
 
 Case = tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int64], Limits, int | None]
 
@@ -141,7 +142,7 @@ def test_bytes_are_those_of_the_encoded_text(local_model: Any) -> None:
 def test_a_modality_is_planned_by_its_own_limit(local_model: Any) -> None:
     """Fewer images than texts per request."""
     model = local_model(max_items=8, max_items_by_modality={"image": 2})
-    images = [Image.from_bytes(bytes([number])) for number in range(1, 6)]
+    images = [Image.from_bytes(tiny_png(number)) for number in range(1, 6)]
     Embedder(model).embed([*images, "a", "b", "c"], role="document")
 
     assert [(batch.modality, len(batch)) for batch in model.batches] == [

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import PIL.Image
 import pytest
 
-from embedbridge.contract import Batch, Image, Mixed
+from embedbridge.contract import Batch, Image, LoadedImage, LoadedMixed, Mixed
 from embedbridge.core import Embedder
 from embedbridge.core.render import render
 from embedbridge.testing import RecordingModel, tiny_png
@@ -58,16 +59,17 @@ def test_the_model_gets_the_prompt_of_its_role(
 
 def test_a_batch_sorts_its_inputs_by_kind() -> None:
     """A provider asks for the kind that it sends."""
-    mixed = Mixed("a", IMAGE)
-    batch = Batch(inputs=["a", IMAGE, mixed], modality="mixed", role="document")
+    image = LoadedImage(pixels=PIL.Image.new("RGB", (1, 1)), described="a test")
+    mixed = LoadedMixed(("a", image))
+    batch = Batch(inputs=["a", image, mixed], modality="mixed", role="document")
 
-    assert (batch.texts, batch.images, batch.mixed, len(batch)) == (["a"], [IMAGE], [mixed], 3)
+    assert (batch.texts, batch.images, batch.mixed, len(batch)) == (["a"], [image], [mixed], 3)
 
 
 def test_modalities_travel_in_batches_of_their_own() -> None:
     """No model gets a mixture that it did not ask for; the order of the answers stays."""
     model = RecordingModel("small")
-    inputs: list[Any] = ["a", IMAGE, Mixed("b", IMAGE), "c", Image.from_bytes(b"other")]
+    inputs: list[Any] = ["a", IMAGE, Mixed("b", IMAGE), "c", Image.from_bytes(tiny_png(0))]
     result = Embedder(model).embed(inputs, role="document")
 
     assert [batch.modality for batch in model.batches] == ["text", "image", "mixed"]

@@ -101,9 +101,9 @@ def test_what_is_no_name_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["default", "local", "default:"])
-def test_the_bundled_default_says_that_it_is_not_there_yet(text: str) -> None:
-    """There is no hidden default that downloads or costs: until it ships, its name explains."""
-    with pytest.raises(UnknownProviderError, match=r"embedbridge-onnx.*pip install"):
+def test_the_bundled_default_says_which_package_carries_it(text: str) -> None:
+    """There is no hidden default that downloads or costs: without its package, its name explains."""
+    with pytest.raises(UnknownProviderError, match="pip install embedbridge-onnx"):
         resolve(text, Registry([]))
 
 

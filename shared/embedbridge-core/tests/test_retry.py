@@ -173,6 +173,28 @@ def test_a_silent_server_meets_the_deadline() -> None:
     assert caught.value.attempts == len(server.asked_at) == 2
 
 
+def test_waiting_for_a_turn_is_not_on_the_clock() -> None:
+    """Three requests per minute are slower than any deadline, and yet all of them get their turn."""
+    server = Server(ProviderUnavailableError("down"), ProviderUnavailableError("down"), seconds=1)
+    turns: list[float] = []
+
+    async def wait_for_turn() -> None:
+        await asyncio.sleep(60)
+        turns.append(asyncio.get_running_loop().time())
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        answer, attempts = runner.run(with_retries(server, Settings(deadline=30), wait_for_turn))
+    assert (answer, attempts) == ("answer", 3)
+    assert server.asked_at == turns
+
+    silent = Server(seconds=31)
+    with (
+        asyncio.Runner(loop_factory=JumpingLoop) as runner,
+        pytest.raises(RequestTimeoutError, match="within 30 s"),
+    ):
+        runner.run(with_retries(silent, Settings(deadline=30), wait_for_turn))
+
+
 def test_backoff_grows_is_random_and_has_an_end() -> None:
     """Full jitter: anything from nothing to twice the last bound, at most 8 seconds."""
     gaps: list[list[float]] = []

@@ -9,6 +9,7 @@ import pytest
 from embedbridge.contract import (
     Batch,
     BatchResult,
+    Image,
     InputTooLongError,
     InvalidInputError,
     Limits,
@@ -17,7 +18,7 @@ from embedbridge.contract import (
     RequestTooLargeError,
 )
 from embedbridge.core import Embedder, Settings
-from embedbridge.testing import FakeModel, RemoteFakeModel
+from embedbridge.testing import FakeModel, RemoteFakeModel, tiny_png
 
 TEXTS = [f"text number {number}" for number in range(40)]
 
@@ -59,6 +60,36 @@ def test_what_was_learned_is_kept() -> None:
     Embedder(model).embed_queries(TEXTS)
 
     assert max(model.sizes) <= 5
+
+
+class HeavyImages(RemoteFakeModel):
+    """Refuses more than three images at once without saying what is too much of them."""
+
+    def __init__(self, name: str = "small") -> None:
+        super().__init__(name)
+        self.sizes: dict[str, list[int]] = {"text": [], "image": []}
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        self.sizes[batch.modality].append(len(batch))
+        if batch.modality == "image" and len(batch) > 3:
+            raise RequestTooLargeError("payload too large")
+        return self.make_up(batch)
+
+
+def test_a_refused_batch_of_images_says_nothing_about_texts() -> None:
+    """Images are learned by their number, and the next job of texts is cut as ever."""
+    model = HeavyImages()
+    embedder = Embedder(model)
+    images = [Image.from_bytes(tiny_png(number)) for number in range(20)]
+    vectors = embedder.embed_images(images)
+    assert np.array_equal(vectors, Embedder(FakeModel("small")).embed_images(images))
+
+    model.sizes["image"].clear()
+    embedder.embed_images(images, role="query")
+    embedder.embed_documents(TEXTS)
+
+    assert max(model.sizes["image"]) <= 3
+    assert max(model.sizes["text"]) == 32
 
 
 def test_a_single_input_that_is_refused_is_too_long() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from embedbridge.core import Embedder
-from embedbridge.testing import EmbeddingModelContract, FakeModel, RemoteFakeModel
+from embedbridge.testing import EmbeddingModelContract, FakeModel, RemoteFakeModel, xfail
 
 
 class TestLocalFake(EmbeddingModelContract):
@@ -14,6 +14,7 @@ class TestLocalFake(EmbeddingModelContract):
         return Embedder(FakeModel("small"))
 
 
+@xfail("test_the_plugin_leads_to_this_model", reason="the plugin `fake` announces its local twin")
 class TestRemoteFake(EmbeddingModelContract):
     """The same through the background loop."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
 
-from embedbridge.contract import ConfigurationError, EmbeddingModel
-from embedbridge.core import Embedder, EmbeddingResult, load_embedder
-from langchain_embedbridge.images import as_images
-
-if TYPE_CHECKING:
-    from langchain_embedbridge.images import ImageLike
+from embedbridge.contract import ConfigurationError, EmbeddingModel, Role
+from embedbridge.contract.inputs import Input
+from embedbridge.core import Embedder, load_embedder
+from embedbridge.core.framework_images import ImageLike, as_images
 
 
 class EmbedBridgeEmbeddings(BaseModel, Embeddings):
@@ -76,15 +75,11 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
                 is refused too.
             EmbedBridgeError: The model failed.
         """
-        result = self._embedder.embed(texts, role="document", show_progress=self.show_progress)
-        return _as_lists(result)
+        return self.embed_content(texts)
 
     async def aembed_documents(self, texts: Iterable[str]) -> list[list[float]]:
         """The async twin of `embed_documents`; the event loop is free meanwhile."""
-        result = await self._embedder.aembed(
-            texts, role="document", show_progress=self.show_progress
-        )
-        return _as_lists(result)
+        return await self.aembed_content(texts)
 
     def embed_query(self, text: str) -> list[float]:
         """Vector of a text that is searched for."""
@@ -102,28 +97,58 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         """Vectors of images, comparable with those of texts if the model has one space for both.
 
         Args:
-            images: Paths, data URLs, bytes of image files, Pillow images or `Image`s. URLs are
-                never fetched.
+            images: Paths, data URLs, bytes of image files, binary file objects, Pillow images or
+                `Image`s. URLs are fetched only if `allow_urls` was set.
 
         Raises:
-            InvalidImageError: An image cannot be read; it names the position.
+            InvalidImageError: An image cannot be read; it names the position. With
+                `errors="collect"` the others are embedded first, and `error.partial.vectors` holds
+                what they gave.
             UnsupportedModalityError: The model embeds texts only.
         """
-        result = self._embedder.embed(
-            as_images(images), role="document", show_progress=self.show_progress
-        )
-        return _as_lists(result)
+        return self.embed_content(as_images(images))
 
     async def aembed_images(self, images: Iterable[ImageLike]) -> list[list[float]]:
         """The async twin of `embed_images`."""
-        result = await self._embedder.aembed(
-            as_images(images), role="document", show_progress=self.show_progress
-        )
-        return _as_lists(result)
+        return await self.aembed_content(await asyncio.to_thread(as_images, images))
 
-    def embed_image(self, uris: Iterable[str]) -> list[list[float]]:
-        """Vectors of image files, under the name that LangChain's multimodal stores call."""
+    def embed_image(self, uris: Iterable[ImageLike]) -> list[list[float]]:
+        """The same as `embed_images`, under the name that LangChain's multimodal stores call."""
         return self.embed_images(uris)
+
+    async def aembed_image(self, uris: Iterable[ImageLike]) -> list[list[float]]:
+        """The async twin of `embed_image`."""
+        return await self.aembed_images(uris)
+
+    # Texts, images, and texts with images that become one vector.
+
+    def embed_content(
+        self, contents: Iterable[Input], role: Role = "document"
+    ) -> list[list[float]]:
+        """Vectors of any inputs, one list of floats for each.
+
+        Example:
+            embeddings.embed_content(
+                ["a cat", Image.from_path("cat.png"), Mixed("A cat:", Image.from_path("cat.png"))]
+            )
+
+        Args:
+            contents: `Text`s, `Image`s and `Mixed`s; a `str` is a text here, never a path.
+            role: Whether they are searched in or searched for.
+
+        Raises:
+            InvalidInputError: An input cannot be embedded; it names the position.
+            UnsupportedModalityError: The model embeds no such thing.
+        """
+        result = self._embedder.embed(contents, role=role, show_progress=self.show_progress)
+        return result.complete().tolist()
+
+    async def aembed_content(
+        self, contents: Iterable[Input], role: Role = "document"
+    ) -> list[list[float]]:
+        """The async twin of `embed_content`."""
+        result = await self._embedder.aembed(contents, role=role, show_progress=self.show_progress)
+        return result.complete().tolist()
 
     # Itself.
 
@@ -155,15 +180,3 @@ def _load(
         "EmbedBridgeEmbeddings takes a model's name, or an Embedder, or an EmbeddingModel.",
         hint="Write model='provider:model' or embedder=load_embedder(…).",
     )
-
-
-def _as_lists(result: EmbeddingResult) -> list[list[float]]:
-    """The vectors as LangChain wants them.
-
-    Raises:
-        EmbedBridgeError: An input has none (the embedder collects errors). LangChain has no place
-            for a missing vector, and NaN in a store would spoil every search.
-    """
-    for error in result.errors.values():
-        raise error
-    return result.tolist()

@@ -12,8 +12,12 @@ import typer
 from typer.core import TyperGroup
 
 from embedbridge.cli.cache import cache
+from embedbridge.cli.check import check
 from embedbridge.cli.demo import demo
+from embedbridge.cli.doctor import doctor
 from embedbridge.cli.embed import embed
+from embedbridge.cli.export import export
+from embedbridge.cli.new import new
 from embedbridge.cli.providers import providers
 from embedbridge.contract.errors import EmbedBridgeError
 
@@ -46,6 +50,10 @@ app = typer.Typer(
 app.command()(providers)
 app.command()(embed)
 app.command()(demo)
+app.command()(check)
+app.command()(new)
+app.command()(export)
+app.command()(doctor)
 app.add_typer(cache, name="cache")
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embedbridge.cli.comparison import compare
+from embedbridge.cli.demo_images import demo_images, tiny_model
+from embedbridge.cli.files import find_files
 from embedbridge.cli.frameworks import require_frameworks
-from embedbridge.cli.passages import MARKDOWN, TEXT_FILES, find_files, read_passages
+from embedbridge.cli.passages import MARKDOWN, TEXT_FILES, read_passages
 from embedbridge.cli.table import side_by_side
 from embedbridge.contract.errors import ConfigurationError
 
@@ -33,6 +35,16 @@ def demo(
     ] = None,
     ask: Annotated[str | None, typer.Option(help="What to search for.")] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="provider:model")] = "default",
+    images: Annotated[
+        bool,
+        typer.Option(
+            "--images", help="Search pictures instead: generated ones, with a small CLIP of ours."
+        ),
+    ] = False,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Where --images draws what was found.", dir_okay=False),
+    ] = Path("contact-sheet.png"),
 ) -> None:
     """Search a folder through LlamaIndex and LangChain, and compare answers and vectors.
 
@@ -40,6 +52,15 @@ def demo(
     """
     from embedbridge.core import load_embedder
 
+    if images:
+        if folder is not None or ask is not None:
+            raise typer.BadParameter("--images makes its own pictures and questions")
+        require_frameworks()
+        with load_embedder(tiny_model() if model == "default" else model) as embedder:
+            pictures = demo_images(embedder, output)
+        if not pictures.agrees:
+            raise typer.Exit(1)
+        return
     if ask is None:
         ask = QUESTION if folder else OUR_QUESTION
     with load_embedder(model) as embedder:

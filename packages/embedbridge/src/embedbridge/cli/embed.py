@@ -1,10 +1,10 @@
-"""`embedbridge embed`: texts, or a file of lines, to vectors in a file or on stdout."""
+"""`embedbridge embed`: texts, lines or images to vectors in a file or on stdout."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embedbridge.cli.images import ImageFiles
 from embedbridge.cli.progress import StreamProgress
 from embedbridge.cli.stream import embed_stream
-from embedbridge.cli.texts import STDIN, Entry, Lines
+from embedbridge.cli.texts import STDIN, Lines, text_entry
 from embedbridge.cli.writers import FILES, writer_to
 
 if TYPE_CHECKING:
     from embedbridge.cli.stream import Totals
 
 MAX_LISTED = 10
-"""Line numbers that a note lists at most."""
+"""Lines or files that a note lists at most."""
 NO_OPTIONS = frozenset({"limiter", "listeners", "model"})
 """Arguments of `load_embedder` that no text can stand for."""
 
 
 class Role(StrEnum):
-    """Which side of a search the texts stand on, as typer wants choices."""
+    """Which side of a search the inputs stand on, as typer wants choices."""
 
     document = "document"
     query = "query"
@@ -45,8 +46,17 @@ def embed(
             dir_okay=False,
         ),
     ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            "-i",
+            help="A folder of images, with the folders in it; or one image.",
+            exists=True,
+        ),
+    ] = None,
     role: Annotated[
-        Role, typer.Option(help="Texts that are searched in, or searched for.")
+        Role, typer.Option(help="What is searched in, or searched for.")
     ] = Role.document,
     output: Annotated[
         Path | None,
@@ -74,31 +84,38 @@ def embed(
         ),
     ] = None,
 ) -> None:
-    """Embed texts, or each line of a file.
+    """Embed texts, each line of a file, or the images of a folder.
 
     Empty lines of a file are skipped, and a note on stderr names them. With
     --option on_empty=zero they are vectors of zeros instead, so that each line has its row.
+    Files of a folder that are no images are skipped, too, and named.
     """
-    if bool(texts) == (file is not None):
-        raise typer.BadParameter("give either texts or --file")
+    if [bool(texts), file is not None, images is not None].count(True) != 1:
+        raise typer.BadParameter("give either texts, --file or --images")
     if file and file != STDIN and not file.exists():  # typer's own check knows no "-"
         raise typer.BadParameter(f"--file {str(file)!r} does not exist")
     if output is not None and output.suffix not in FILES:
         raise typer.BadParameter(f"--output must end in one of {', '.join(FILES)}")
     options = dict(map(parse_option, option or []))
-    lines = Lines(file, keep_empty=options.get("on_empty") == "zero") if file else None
-    entries = lines or [Entry(text) for text in texts or []]
     shown = sys.stderr.isatty() if progress is None else progress
-    total = lines.count() if lines and shown else len(texts or [])
+    noun = "image" if images else "text"
+    source: Lines | ImageFiles | None = None
+    if file:
+        source = Lines(file, keep_empty=options.get("on_empty") == "zero")
+    elif images:
+        source = ImageFiles(images)
+    entries = source or map(text_entry, texts or [])
+    total = source.count() if source and shown else len(texts or [])
     from embedbridge.core import load_embedder
 
     with (
-        StreamProgress(total) if shown else nullcontext() as bar,
+        StreamProgress(total, noun) if shown else nullcontext() as bar,
         load_embedder(model, listeners=[bar] if bar else [], **options) as embedder,
         writer_to(output, embedder) as writer,
     ):
         totals = embed_stream(embedder, entries, role.value, writer)
-    for note in notes(totals, lines.skipped if lines else [], output):
+    skipped = source.skipped if source else []
+    for note in notes(totals, skipped, output, noun):
         typer.echo(note, err=True)
 
 
@@ -119,18 +136,21 @@ def parse_option(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def notes(totals: Totals, skipped: list[int], output: Path | None) -> Iterator[str]:
+def notes(
+    totals: Totals, skipped: Sequence[int | str], output: Path | None, noun: str
+) -> Iterator[str]:
     """What a user should know afterwards, a line each."""
     if skipped:
         listed = ", ".join(map(str, skipped[:MAX_LISTED]))
         more = ", …" if len(skipped) > MAX_LISTED else ""
-        yield f"Skipped {_counted(len(skipped), 'empty line')}: {listed}{more}"
+        what = "empty line" if noun == "text" else "other file"
+        yield f"Skipped {_counted(len(skipped), what)}: {listed}{more}"
     if totals.truncated:
-        yield f"Cut {_counted(totals.truncated, 'text')}, longer than the model reads"
+        yield f"Cut {_counted(totals.truncated, noun)}, longer than the model reads"
     if totals.failed:
-        yield f"Failed to embed {_counted(totals.failed, 'text')}"
+        yield f"Failed to embed {_counted(totals.failed, noun)}"
     if output is not None:
-        written = _counted(totals.texts - totals.failed, "vector")
+        written = _counted(totals.inputs - totals.failed, "vector")
         yield f"Wrote {written} of {totals.dimensions} dimensions to {output}"
 
 

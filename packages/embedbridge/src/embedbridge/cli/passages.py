@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,16 +24,6 @@ class Passage:
     text: str
 
 
-def find_files(folder: Path, endings: frozenset[str]) -> list[Path]:
-    """The folder's files with these endings, in order; none of hidden folders or environments."""
-    found: list[Path] = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _is_foreign(Path(root, name)))
-        paths = (Path(root, name) for name in sorted(files) if not name.startswith("."))
-        found += (path for path in paths if path.suffix.lower() in endings)
-    return found
-
-
 def read_passages(folder: Path, files: Iterable[Path]) -> list[Passage]:
     """All files cut into passages, each different text once: equal ones would tie in a search."""
     passages: dict[str, Passage] = {}
@@ -43,12 +32,6 @@ def read_passages(folder: Path, files: Iterable[Path]) -> list[Passage]:
         for text in _split(path, name):
             passages.setdefault(text, Passage(name, text))
     return list(passages.values())
-
-
-def _is_foreign(folder: Path) -> bool:
-    """Whether a folder holds what its owner did not write."""
-    hidden = folder.name.startswith(".") or folder.name == "node_modules"
-    return hidden or (folder / "pyvenv.cfg").exists()
 
 
 def _split(path: Path, name: str) -> Iterator[str]:

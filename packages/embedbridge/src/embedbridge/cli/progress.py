@@ -13,11 +13,13 @@ class StreamProgress:
     """A tqdm bar on stderr that moves with every batch, for jobs that come one after another.
 
     Args:
-        total: How many texts there will be; `None` if nobody knows.
+        total: How many inputs there will be; `None` if nobody knows.
+        noun: What they are, as "text".
     """
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, total: int | None, noun: str) -> None:
         self._total = total
+        self._noun = noun
         self._bar: Any = None
         self._goal = 0
 
@@ -36,7 +38,7 @@ class StreamProgress:
     def _new_bar(self) -> Any:
         from tqdm import tqdm
 
-        return tqdm(total=self._total, desc="Embedding", unit=" texts")
+        return tqdm(total=self._total, desc="Embedding", unit=f" {self._noun}s")
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedbridge.core.known import DISTRIBUTIONS, RELEASED
+from embedbridge.core.known import DISTRIBUTIONS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,7 +50,7 @@ def not_installed(found: list[ProviderInfo]) -> list[dict[str, Any]]:
         {
             "name": name,
             "distribution": distribution,
-            "install": f"pip install {distribution}" if distribution in RELEASED else None,
+            "install": f"pip install {distribution}",
         }
         for name, distribution in DISTRIBUTIONS.items()
         if name not in present
@@ -62,7 +62,7 @@ def show(found: list[ProviderInfo], available: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    table = _new_table("provider", "package", "status", "note")
+    table = new_table("provider", "package", "status", "note")
     for info in found:
         table.add_row(
             info.name,
@@ -73,13 +73,14 @@ def show(found: list[ProviderInfo], available: list[dict[str, Any]]) -> None:
     console = Console()
     console.print(table if found else "No provider is installed.")
     if available:
-        more = _new_table("not installed", "how to get it")
+        more = new_table("not installed", "how to get it")
         for entry in available:
-            more.add_row(entry["name"], entry["install"] or "not released yet")
+            more.add_row(entry["name"], entry["install"])
         console.print(more)
 
 
-def _new_table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """A table with these columns, in the manner of all subcommands."""
     from rich import box
     from rich.table import Table
 

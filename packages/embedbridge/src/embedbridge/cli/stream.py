@@ -1,4 +1,4 @@
-"""From entries to a writer, one window of texts at a time, so that memory stays bounded."""
+"""From entries to a writer, one window of inputs at a time, so that memory stays bounded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
 
 if TYPE_CHECKING:
-    from embedbridge.cli.texts import Entry
+    from embedbridge.cli.entry import Entry
     from embedbridge.cli.writers import Writer
     from embedbridge.contract.vocabulary import Role
     from embedbridge.core.embedder import Embedder
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Totals:
     """What a stream came to."""
 
-    texts: int = 0
+    inputs: int = 0
     """How many were read."""
     truncated: int = 0
     """How many of them are longer than the model reads."""
@@ -37,16 +37,16 @@ def embed_stream(
     """Embed all entries in order and hand their vectors to the writer.
 
     Raises:
-        InvalidInputError: A text is bad; it names the position, and the line in a file.
+        InvalidInputError: An input is bad; it names the position, and the line or the file.
         EmbedBridgeError: The model failed.
     """
     totals = Totals()
     source = iter(entries)
     while window := list(islice(source, embedder.settings.window)):
-        result = _embed_window(embedder, window, role, start=totals.texts)
+        result = _embed_window(embedder, window, role, start=totals.inputs)
         for offset, (entry, vector) in enumerate(zip(window, result.vectors, strict=True)):
             writer.write(entry, vector, result.errors.get(offset))
-        totals.texts += len(window)
+        totals.inputs += len(window)
         totals.truncated += int(result.truncated.sum())
         totals.failed += len(result.errors)
         totals.dimensions = result.vectors.shape[1]
@@ -57,7 +57,7 @@ def _embed_window(
     embedder: Embedder, window: list[Entry], role: Role, *, start: int
 ) -> EmbeddingResult:
     try:
-        result = embedder.embed([entry.text for entry in window], role=role, show_progress=False)
+        result = embedder.embed([entry.content for entry in window], role=role, show_progress=False)
     except InvalidInputError as error:
         _locate(error, window, start)
         raise

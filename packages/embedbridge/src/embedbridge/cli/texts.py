@@ -6,24 +6,18 @@ import codecs
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from embedbridge.cli.entry import Entry
 from embedbridge.contract.errors import InvalidInputError
 
 STDIN = Path("-")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One text to embed."""
-
-    text: str
-    line: int | None = None
-    """Its line in the file, counted from 1."""
-    source: str | None = None
-    """Where it stands, for messages: `line 7 of notes.txt`."""
+def text_entry(text: str) -> Entry:
+    """A text from the command line."""
+    return Entry(text, facts={"text": text})
 
 
 class Lines:
@@ -47,7 +41,8 @@ class Lines:
                 source = f"line {number} of {self._name}"
                 text = _decode(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, source)
                 if self._is_wanted(text):
-                    yield Entry(text, number, source)
+                    facts: dict[str, str | int] = {"line": number, "text": text}
+                    yield Entry(text, facts=facts, id=str(number), source=source)
                 else:
                     self.skipped.append(number)
 

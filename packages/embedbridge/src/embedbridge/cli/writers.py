@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from embedbridge.cli.texts import Entry
+    from embedbridge.cli.entry import Entry
     from embedbridge.contract.errors import EmbedBridgeError
     from embedbridge.core.embedder import Embedder
 
@@ -33,7 +33,7 @@ class Writer(Protocol):
     def write(
         self, entry: Entry, vector: NDArray[np.float32], error: EmbedBridgeError | None
     ) -> None:
-        """Take the vector of one text: float32, shape (dimensions,); NaN if there is an error."""
+        """Take the vector of one input: float32, shape (dimensions,); NaN if there is an error."""
 
     def close(self) -> None:
         """Make the file valid with what has been taken."""
@@ -42,7 +42,7 @@ class Writer(Protocol):
 class JsonLines:
     """One object per line: `{"index": 0, "line": 1, "text": "…", "vector": […]}`.
 
-    Where a text has an error, `vector` is null and `error` says why.
+    An image has its path: `{"index": 0, "image": "cat.png", "vector": […]}`. Where there is an error, `vector` is null and `error` says why.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -53,10 +53,8 @@ class JsonLines:
         self, entry: Entry, vector: NDArray[np.float32], error: EmbedBridgeError | None
     ) -> None:
         """Write one line."""
-        line: dict[str, Any] = {"index": self.rows}
-        if entry.line is not None:
-            line["line"] = entry.line
-        line |= {"text": entry.text, "vector": vector.tolist() if error is None else None}
+        line: dict[str, Any] = {"index": self.rows, **entry.facts}
+        line["vector"] = vector.tolist() if error is None else None
         if error is not None:
             line["error"] = str(error)
         self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
@@ -124,7 +122,7 @@ class SafetensorsFile:
     ) -> None:
         """Keep one vector; one that is missing is left out, and its id with it."""
         if error is None:
-            self._ids.append(str(self.rows if entry.line is None else entry.line))
+            self._ids.append(str(self.rows) if entry.id is None else entry.id)
             self._vectors.append(vector)
         self.rows += 1
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.errors import AuthenticationError as AuthenticationError
     from embedbridge.contract.errors import ConfigurationError as ConfigurationError
     from embedbridge.contract.errors import EmbedBridgeError as EmbedBridgeError
+    from embedbridge.contract.errors import ImageNotFoundError as ImageNotFoundError
     from embedbridge.contract.errors import InputTooLongError as InputTooLongError
     from embedbridge.contract.errors import InvalidImageError as InvalidImageError
     from embedbridge.contract.errors import InvalidInputError as InvalidInputError
@@ -43,9 +44,11 @@ if TYPE_CHECKING:
     from embedbridge.contract.hooks import hookimpl as hookimpl
     from embedbridge.contract.http import retry_after as retry_after
     from embedbridge.contract.http import status_error as status_error
-    from embedbridge.contract.inputs import Image as Image
+    from embedbridge.contract.image import Image as Image
     from embedbridge.contract.inputs import Mixed as Mixed
     from embedbridge.contract.inputs import Text as Text
+    from embedbridge.contract.loaded import LoadedImage as LoadedImage
+    from embedbridge.contract.loaded import LoadedMixed as LoadedMixed
     from embedbridge.contract.model import EmbeddingModel as EmbeddingModel
     from embedbridge.contract.model import LocalEmbeddingModel as LocalEmbeddingModel
     from embedbridge.contract.options import ModelOptions as ModelOptions
@@ -67,6 +70,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "AuthenticationError",
             "ConfigurationError",
             "EmbedBridgeError",
+            "ImageNotFoundError",
             "InputTooLongError",
             "InvalidImageError",
             "InvalidInputError",
@@ -86,7 +90,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "events": ["BatchFinished", "Event", "JobFinished", "JobStarted"],
         "hooks": ["CONTRACT_VERSION", "ENTRY_POINT_GROUP", "ProviderSpec", "hookimpl"],
         "http": ["retry_after", "status_error"],
-        "inputs": ["Image", "Mixed", "Text"],
+        "image": ["Image"],
+        "inputs": ["Mixed", "Text"],
+        "loaded": ["LoadedImage", "LoadedMixed"],
         "model": ["EmbeddingModel", "LocalEmbeddingModel"],
         "options": ["ModelOptions"],
         "pooling": ["Pooling"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.inputs import Content, Image, Mixed
+from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 
 if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Modality, Role, Task
@@ -22,8 +22,8 @@ Vectors: TypeAlias = NDArray[np.float32]
 class Batch:
     """Inputs for one call: of one modality, rendered, without duplicates, within the limits."""
 
-    inputs: Sequence[Content]
-    """A text is a plain `str`, with the prompt already in front; else an `Image` or a `Mixed`."""
+    inputs: Sequence[Loaded]
+    """A text is a plain `str`, with the prompt already in front; images are decoded."""
     modality: Modality
     """What all of the inputs are."""
     role: Role
@@ -46,14 +46,14 @@ class Batch:
         return [text for text in self.inputs if isinstance(text, str)]
 
     @property
-    def images(self) -> list[Image]:
+    def images(self) -> list[LoadedImage]:
         """The inputs of an image batch."""
-        return [image for image in self.inputs if isinstance(image, Image)]
+        return [image for image in self.inputs if isinstance(image, LoadedImage)]
 
     @property
-    def mixed(self) -> list[Mixed]:
+    def mixed(self) -> list[LoadedMixed]:
         """The inputs of a mixed batch."""
-        return [mixed for mixed in self.inputs if isinstance(mixed, Mixed)]
+        return [mixed for mixed in self.inputs if isinstance(mixed, LoadedMixed)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

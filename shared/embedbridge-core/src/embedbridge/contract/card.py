@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from embedbridge.contract.vocabulary import Modality
+    from embedbridge.contract.vocabulary import Modality, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,8 @@ class Limits:
     """Inputs per request."""
     max_items_by_modality: Mapping[Modality, int] = field(default_factory=dict)
     """Inputs per request where a modality has a limit of its own."""
+    max_queries: int | None = None
+    """Queries per request, where a model takes fewer of them than of documents."""
     max_tokens_per_request: int | None = None
     """Tokens per request, all inputs together (with padding, where `pads`)."""
     max_bytes_per_request: int | None = None
@@ -30,6 +32,8 @@ class Limits:
     """Encoded bytes per image."""
     max_pixels_per_image: int | None = None
     """Width times height per image."""
+    max_pixels_per_request: int | None = None
+    """Pixels per request, all images together."""
     mixes_modalities: bool = False
     """Whether one request may hold texts and images side by side."""
     pads: bool = False
@@ -37,9 +41,12 @@ class Limits:
     max_concurrency: int | None = None
     """Requests in flight at once that the server bears; `None` leaves it to the settings."""
 
-    def items(self, modality: Modality) -> int | None:
-        """Inputs of one modality per request."""
-        return self.max_items_by_modality.get(modality, self.max_items)
+    def items(self, modality: Modality, role: Role = "document") -> int | None:
+        """Inputs of one modality and role per request."""
+        items = self.max_items_by_modality.get(modality, self.max_items)
+        if role == "document" or self.max_queries is None:
+            return items
+        return self.max_queries if items is None else min(items, self.max_queries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@
     │   ├── MissingDependencyError        (ImportError)
     │   └── InvalidOptionError            (ValueError)
     ├── AuthenticationError               the key is missing, malformed or refused
+    │   └── InvalidKeyError               (ValueError, ConfigurationError) nothing was sent
     ├── RateLimitedError(retry_after)     retryable
     ├── QuotaExhaustedError               no credit left: retrying cannot help
     ├── ProviderUnavailableError          retryable: the server or the way to it fails
@@ -18,6 +19,7 @@
     │   ├── InputTooLongError
     │   ├── UnsupportedModalityError
     │   └── InvalidImageError
+    │       └── ImageNotFoundError        (FileNotFoundError)
     └── SpaceMismatchError                (ValueError) the vectors may not be compared
 
 Every error says what happened, where, and what to do next. All of them pickle, because people use
@@ -122,6 +124,10 @@ class InvalidOptionError(ConfigurationError, ValueError):
 
 class AuthenticationError(EmbedBridgeError):
     """The credential is missing, malformed or refused."""
+
+
+class InvalidKeyError(AuthenticationError, InvalidOptionError):
+    """The key is missing or cannot be one; nothing was sent."""
 
 
 class RateLimitedError(EmbedBridgeError):
@@ -229,6 +235,10 @@ class UnsupportedModalityError(InvalidInputError):
 
 class InvalidImageError(InvalidInputError):
     """The image cannot be read."""
+
+
+class ImageNotFoundError(InvalidImageError, FileNotFoundError):
+    """There is no such image file."""
 
 
 class SpaceMismatchError(EmbedBridgeError, ValueError):

@@ -26,6 +26,7 @@ CONTRACT_VERSION = 1
 
 hookspec = pluggy.HookspecMarker("embedbridge")
 hookimpl = pluggy.HookimplMarker("embedbridge")
+"""Marks the function or method that a plugin offers: `@hookimpl def embedbridge_provider() …`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,9 @@ class ProviderSpec:
     """The model that the provider's bare name stands for, where one is free and obvious."""
     summary: str = ""
     """One line for `embedbridge providers`."""
+    variables: tuple[str, ...] = ()
+    """Environment variables that it reads, keys and addresses; `embedbridge doctor` tells which are
+    set, and never to what."""
     contract_version: int = CONTRACT_VERSION
     """The contract it was written for."""
 

@@ -7,7 +7,6 @@ answer with another model's, role's, prompt's or width's vector.
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Protocol
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.inputs import Content, content_digest
+from embedbridge.core.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +40,7 @@ class MemoryCache:
 
     def __init__(self) -> None:
         self._vectors: dict[str, NDArray[np.float32]] = {}
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
         """The vectors that are known among these keys."""
@@ -78,12 +77,8 @@ def as_cache(value: object) -> VectorCache | None:
     )
 
 
-def cache_key(fingerprint: str, role: Role, task: Task | None, content: Content) -> str:
-    """The key of one rendered input.
-
-    Raises:
-        InvalidImageError: The image's bytes cannot be read.
-    """
+def cache_key(fingerprint: str, role: Role, task: Task | None, digest: bytes) -> str:
+    """The key of one rendered input, by the SHA-256 of its content."""
     # Every part has a fixed length or alphabet, so no two different ones run together alike.
     head = f"{fingerprint}|{role}|{task or ''}|".encode()
-    return hashlib.sha256(head + content_digest(content)).hexdigest()
+    return hashlib.sha256(head + digest).hexdigest()

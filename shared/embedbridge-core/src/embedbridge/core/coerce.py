@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from embedbridge.contract.errors import InvalidInputError, UnsupportedModalityError
-from embedbridge.contract.inputs import Content, Image, Mixed, Text
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Content, Mixed, Text
+from embedbridge.core.image_rules import urls_are_off
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import ModelCard
@@ -36,7 +38,11 @@ class Coerced:
 
 
 def coerce(
-    inputs: Iterable[object], card: ModelCard, on_empty: Literal["error", "zero"]
+    inputs: Iterable[object],
+    card: ModelCard,
+    on_empty: Literal["error", "zero"],
+    *,
+    allow_urls: bool = False,
 ) -> Coerced:
     """Check all inputs before anything is sent.
 
@@ -51,7 +57,7 @@ def coerce(
     positions: list[int] = []
     for index, value in enumerate(values):
         try:
-            content = _coerce_one(value, index, card)
+            content = _coerce_one(value, index, card, allow_urls=allow_urls)
         except InvalidInputError as error:
             coerced.errors[index] = error
             continue
@@ -112,7 +118,7 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _coerce_one(value: object, index: int, card: ModelCard) -> Content:
+def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool) -> Content:
     content = value.text if isinstance(value, Text) else value
     if not isinstance(content, str | Image | Mixed):
         hint = {
@@ -141,6 +147,10 @@ def _coerce_one(value: object, index: int, card: ModelCard) -> Content:
                 hint="Repair it with text.encode('utf-16', 'surrogatepass').decode('utf-16'), "
                 "or drop it with text.encode(errors='ignore').decode().",
             )
+        if isinstance(part, Image) and part.kind == "url" and not allow_urls:
+            error = urls_are_off()
+            error.index, error.source = index, part.described
+            raise error
     return content
 
 

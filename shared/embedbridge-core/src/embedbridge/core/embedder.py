@@ -28,6 +28,7 @@ from embedbridge.core.coerce import refuse_single
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.limit import shared_limiter
 from embedbridge.core.local import waiting_threads
+from embedbridge.core.locks import ForkSafeLock
 from embedbridge.core.loop import background_loop
 from embedbridge.core.order import Order, Pinned
 from embedbridge.core.progress import TqdmProgress
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
     from embedbridge.contract.batch import Vectors
     from embedbridge.contract.card import ModelCard
-    from embedbridge.contract.inputs import Image, Input, Text
+    from embedbridge.contract.image import Image
+    from embedbridge.contract.inputs import Input, Text
     from embedbridge.contract.vocabulary import Role
     from embedbridge.core.cache import VectorCache
     from embedbridge.core.limit import Limiter
@@ -85,7 +87,7 @@ class Embedder:
         self._announcer = Announcer(listeners)
         self._identity: tuple[str, str] | None = None
         self._pinned = Pinned()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     # Embedding.
 

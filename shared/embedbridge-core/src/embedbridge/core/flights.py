@@ -91,5 +91,10 @@ def find(model: EmbeddingModel, keys: Iterable[str]) -> list[Flight | None]:
     return [_in_the_air.get((model.endpoint, key)) for key in keys]
 
 
+def in_the_air() -> set[Flight]:
+    """All requests that somebody waits for."""
+    return set(_in_the_air.values())
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_the_air.clear)  # they belong to the parent's loop

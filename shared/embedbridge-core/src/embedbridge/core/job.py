@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,15 @@ from embedbridge.contract.batch import Batch, Usage, Vectors
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, InvalidResponseError
 from embedbridge.contract.events import BatchFinished, JobFinished, JobStarted
 from embedbridge.contract.inputs import Content, Mixed
+from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
+from embedbridge.core.planned import Planned
 from embedbridge.core.result import EmbeddingResult
 from embedbridge.core.tokens import TokenCounts
 
 if TYPE_CHECKING:
+    from embedbridge.contract.vocabulary import Modality
     from embedbridge.core.coerce import Coerced
     from embedbridge.core.order import Order
-    from embedbridge.core.planned import Planned
 
 _numbers = itertools.count(1)
 
@@ -56,7 +58,9 @@ class Job:
     number: int = field(default_factory=lambda: next(_numbers))
     started: float = field(default_factory=time.monotonic)
     keys: list[str] = field(default_factory=list)
-    """The cache key of each place, where there is a cache."""
+    """The cache key of each place, where there is a cache or a wire; `""` if it is not known yet."""
+    aliases: dict[int, str] = field(default_factory=dict)
+    """By place, a second key: that of the encoded bytes of an image."""
     hits: NDArray[np.bool_] = field(init=False)
     """By place, which the cache answered."""
     done: NDArray[np.bool_] = field(init=False)
@@ -108,7 +112,7 @@ class Job:
         """What goes to the model."""
         order = self.order
         return Batch(
-            inputs=[self.unique[place] for place in planned.places.tolist()],
+            inputs=self._inputs(planned),
             modality=planned.modality,
             role=order.role,
             task=order.task,
@@ -117,6 +121,19 @@ class Job:
             tokens=planned.tokens,
         )
 
+    def _inputs(self, planned: Planned) -> Sequence[Loaded]:
+        if planned.loaded is not None:
+            return planned.loaded
+        return [self.unique[place] for place in planned.places.tolist()]
+
+    def names(self, planned: Planned) -> list[tuple[str, ...]]:
+        """The keys under which the cache keeps each vector of a batch."""
+        aliases = self.aliases
+        return [
+            (self.keys[place], aliases[place]) if place in aliases else (self.keys[place],)
+            for place in planned.places.tolist()
+        ]
+
     def accept(self, planned: Planned, landed: Landed, *, seconds: float) -> None:
         """Keep the vectors of a batch, and count what they cost."""
         self.store(planned.places, landed.vectors)
@@ -124,11 +141,26 @@ class Job:
             self.truncated[planned.places] |= np.asarray(landed.truncated, dtype=np.bool_)
         usage = landed.usage or Usage(
             tokens=planned.tokens,
-            images=len(planned.places) if planned.modality == "image" else 0,
+            images=sum(map(images_in, planned.loaded or ())),
             estimated=self.tokens.estimated,
         )
         self.usage += usage
         self.announce_batch(planned, seconds=seconds, attempts=landed.attempts, usage=usage)
+
+    def recall(self, known: Mapping[int, NDArray[np.float32]], modality: Modality) -> None:
+        """Keep vectors that the cache had, after all, under another file's name."""
+        places = np.array(list(known), dtype=np.intp)
+        self.store(places, np.stack(list(known.values())))
+        self.hits[places] = True
+        self.cached += len(places)
+        found = Planned(places=places, modality=modality, tokens=0)
+        self.announce_batch(found, seconds=0.0, attempts=0, usage=Usage())
+
+    def refuse(self, place: int, modality: Modality, error: EmbedBridgeError) -> None:
+        """An image turned out to be bad when it was opened."""
+        found = Planned(places=np.array([place], dtype=np.intp), modality=modality, tokens=0)
+        self.announce_batch(found, seconds=0.0, attempts=0, usage=Usage(), error=error)
+        self.fail([place], error)
 
     def store(self, places: NDArray[np.intp], vectors: Vectors) -> None:
         """Keep finished vectors.
@@ -274,6 +306,13 @@ class Job:
                 hint="Embed a text first, set `dimensions`, or use on_empty='error'.",
             )
         return np.full((len(self.unique), width or 0), np.nan, dtype=np.float32)
+
+
+def images_in(content: Loaded) -> int:
+    """How many images an input holds."""
+    if isinstance(content, LoadedMixed):
+        return sum(map(images_in, content.parts))
+    return int(isinstance(content, LoadedImage))
 
 
 def text_of(content: Content) -> str:

@@ -18,21 +18,21 @@ DISTRIBUTIONS = MappingProxyType(
 )
 """The distribution that owns each reserved provider name."""
 
-RELEASED = frozenset({"embedbridge-huggingface", "embedbridge-openai", "embedbridge-testing"})
-"""Those of them that exist by now; the other names are kept free for us."""
+OBJECTS = MappingProxyType(
+    {
+        "langchain": "langchain_embedbridge.from_langchain(…)",
+        "llama-index": "llama_index.embeddings.embedbridge.from_llama_index(…)",
+    }
+)
+"""By what stands before the colon: the function that bridges an object of that framework."""
 
 
 def install_hint(provider: str) -> str | None:
     """What to type to get one of our providers; `None` for a name that is not ours."""
-    distribution = DISTRIBUTIONS.get(provider)
-    if distribution is None:
-        return None
-    if distribution in RELEASED:
-        return f"pip install {distribution}"
-    if provider == "default":
+    if provider in OBJECTS:
         return (
-            "The bundled default comes with embedbridge-onnx, which is not released yet. Until then: "
-            "pip install embedbridge-huggingface, and name a model, for example "
-            "'huggingface:sentence-transformers/all-MiniLM-L6-v2'."
+            "It was made from an object, which no configuration can hold. "
+            f"Make the embedder again with {OBJECTS[provider]}."
         )
-    return f"It will come with {distribution}, which is not released yet."
+    distribution = DISTRIBUTIONS.get(provider)
+    return None if distribution is None else f"pip install {distribution}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Hashable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
+
+from embedbridge.contract.vocabulary import Modality
+from embedbridge.core.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
@@ -14,14 +15,26 @@ if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
 
 _learned: dict[Hashable, dict[str, int]] = {}
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 
 
-def learn(model: EmbeddingModel, error: RequestTooLargeError, *, items: int, tokens: int) -> None:
+def learn(
+    model: EmbeddingModel,
+    error: RequestTooLargeError,
+    *,
+    modality: Modality,
+    items: int,
+    tokens: int,
+) -> None:
     """Remember that a request of so many items and tokens was refused for its size."""
+    if error.limit == "bytes":
+        return  # the next images may be small
     # Where the server does not say what there was too much of, tokens are the likely cause: the
-    # number of items stands in every vendor's documentation, and so on the card.
-    name, size = ("items", items) if error.limit == "items" else ("tokens", tokens)
+    # number of items stands in every vendor's documentation, and so on the card. Images count
+    # no tokens before they are sent.
+    name, size = ("tokens", tokens) if modality == "text" else (modality, items)
+    if error.limit == "items":
+        name, size = "items", items
     with _lock:
         known = _learned.setdefault(model.endpoint, {})
         known[name] = max(1, min(known.get(name, size), size // 2))
@@ -37,20 +50,16 @@ def with_learned(model: EmbeddingModel, limits: Limits) -> Limits:
         limits,
         max_items=_least(limits.max_items, items),
         max_items_by_modality={
-            modality: min(most, items or most)
-            for modality, most in limits.max_items_by_modality.items()
+            modality: most
+            for modality in get_args(Modality)
+            if (
+                most := _least(
+                    limits.max_items_by_modality.get(modality), items, known.get(modality)
+                )
+            )
         },
         max_tokens_per_request=_least(limits.max_tokens_per_request, known.get("tokens")),
     )
-
-
-def _after_fork_in_child() -> None:
-    global _lock  # noqa: PLW0603  # a thread of the parent may have held it
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _least(*values: int | None) -> int | None:

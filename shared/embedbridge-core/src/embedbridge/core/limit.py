@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
+
+from embedbridge.core.locks import ForkSafeLock
 
 WINDOW_SECONDS = 60.0
 
@@ -57,7 +58,7 @@ class RateLimiter:
         self.requests_per_minute = requests_per_minute
         self.tokens_per_minute = tokens_per_minute
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._admitted: deque[_Admission] = deque()
 
     def acquire(self, tokens: int) -> None:
@@ -121,7 +122,7 @@ class RateLimiter:
 
 
 _shared: dict[tuple[Hashable, int | None, int | None], RateLimiter] = {}
-_shared_lock = threading.Lock()
+_shared_lock = ForkSafeLock()
 
 
 def shared_limiter(
@@ -139,15 +140,9 @@ def shared_limiter(
         return _shared[name]
 
 
-def _after_fork_in_child() -> None:
-    # Another thread may have held the lock; the child counts its own requests from here on.
-    global _shared_lock  # noqa: PLW0603
-    _shared_lock = threading.Lock()
-    _shared.clear()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    # The child counts its own requests from here on.
+    os.register_at_fork(after_in_child=_shared.clear)
 
 
 @dataclass(slots=True, eq=False)

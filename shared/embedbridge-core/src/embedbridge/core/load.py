@@ -1,4 +1,7 @@
-"""`load_embedder`: one string and keyword options to an embedder."""
+"""`load_embedder`: one string and keyword options to an embedder.
+
+Importing it is light: NumPy, pydantic and the engine come with the first call.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,11 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import ConfigurationError, InvalidOptionError
-from embedbridge.contract.model import EmbeddingModel
-from embedbridge.contract.options import parse_options, unknown_option
-from embedbridge.core.embedder import Embedder
-from embedbridge.core.resolve import resolve
-from embedbridge.core.settings import Settings
 
 if TYPE_CHECKING:
+    from embedbridge.contract.model import EmbeddingModel
     from embedbridge.core.cache import VectorCache
+    from embedbridge.core.embedder import Embedder
     from embedbridge.core.limit import Limiter
 
 
@@ -45,6 +45,12 @@ def load_embedder(
         InvalidOptionError: Neither the model nor the engine takes an option of that name.
         MissingDependencyError: The provider needs a package that is not installed.
     """
+    from embedbridge.contract.model import EmbeddingModel
+    from embedbridge.contract.options import parse_options, unknown_option
+    from embedbridge.core.embedder import Embedder
+    from embedbridge.core.resolve import resolve
+    from embedbridge.core.settings import Settings
+
     general = {name: options.pop(name) for name in list(options) if name in Settings.model_fields}
     if "max_retries" in options:  # as LlamaIndex, LangChain and the vendors' SDKs call it
         general["max_attempts"] = _attempts(options.pop("max_retries"))

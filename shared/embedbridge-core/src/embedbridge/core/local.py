@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.core.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
@@ -139,7 +140,7 @@ def _fit_together(group: Sequence[_Request], limits: Limits) -> bool:
     if not all(_same_kind(first, request.batch) for request in group[1:]):
         return False
     items = sum(len(request.batch) for request in group)
-    most = [limits.items(first.modality), *(request.batch_size for request in group)]
+    most = [limits.items(first.modality, first.role), *(request.batch_size for request in group)]
     if any(bound is not None and items > bound for bound in most):
         return False
     if limits.max_tokens_per_request is None:
@@ -173,7 +174,7 @@ def _same_kind(a: Batch, b: Batch) -> bool:
 
 
 _drivers: WeakKeyDictionary[LocalEmbeddingModel, LocalDriver] = WeakKeyDictionary()
-_drivers_lock = threading.Lock()
+_drivers_lock = ForkSafeLock()
 
 
 def local_driver(model: LocalEmbeddingModel) -> LocalDriver:
@@ -191,9 +192,7 @@ def waiting_threads() -> ThreadPoolExecutor:
 
 
 def _after_fork_in_child() -> None:
-    # Threads do not survive a fork, and a lock may have been held by one of them.
-    global _drivers_lock  # noqa: PLW0603
-    _drivers_lock = threading.Lock()
+    # Threads do not survive a fork, and a driver's lock may have been held by one of them.
     _drivers.clear()
     waiting_threads.cache_clear()
 

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
+from embedbridge.core.locks import ForkSafeLock
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ class BackgroundLoop:
             raise
 
 
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 _loop: BackgroundLoop | None = None
 
 
@@ -66,8 +67,7 @@ def background_loop() -> BackgroundLoop:
 
 def _after_fork_in_child() -> None:
     # The thread does not exist in the child; its next remote call starts afresh.
-    global _lock, _loop  # noqa: PLW0603
-    _lock = threading.Lock()
+    global _loop  # noqa: PLW0603
     _loop = None
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.batch import Usage
 from embedbridge.contract.events import BatchFinished, JobFinished, JobStarted
 from embedbridge.contract.hooks import hookimpl
+from embedbridge.core.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from embedbridge.contract.events import Event
@@ -48,7 +48,7 @@ class UsageMeter:
 
     def __init__(self) -> None:
         self._totals = Totals()
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
 
     @property
     def totals(self) -> Totals:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from embedbridge.core.image_rules import ImageRules
+
 if TYPE_CHECKING:
     from embedbridge.contract.card import ModelCard
     from embedbridge.contract.model import EmbeddingModel
@@ -37,6 +39,18 @@ class Order:
     pinned: Pinned = field(default_factory=Pinned)
     cache: VectorCache | None = None
     limiter: Limiter | None = None
+
+    @property
+    def image_rules(self) -> ImageRules:
+        """Which images are taken: the user's rules, and the model's own."""
+        limits, settings = self.card.limits, self.settings
+        most = limits.max_bytes_per_image, limits.max_pixels_per_image
+        return ImageRules(
+            max_bytes=min(settings.max_image_bytes, most[0] or settings.max_image_bytes),
+            max_pixels=min(settings.max_image_pixels, most[1] or settings.max_image_pixels),
+            min_side=settings.min_image_side,
+            allow_urls=settings.allow_urls,
+        )
 
     @property
     def answered_dimensions(self) -> int | None:

@@ -1,7 +1,7 @@
 """The whole way of a job, in order.
 
     coerce ► render ► dedupe ► fit ► cache read ► plan
-        ► limit ► call, retry ► check ► finish ► cache write
+        ► load ► limit ► call, retry ► check ► finish ► cache write
     ► scatter
 
 The stages are functions in files of their own names. `prepare` walks the first line; a driver walks
@@ -27,6 +27,7 @@ from embedbridge.core.dedupe import dedupe
 from embedbridge.core.finish import finish
 from embedbridge.core.fit import fit
 from embedbridge.core.job import Job, Landed
+from embedbridge.core.load_images import ReadAhead, admit, load_images, loading_threads
 from embedbridge.core.local import local_driver
 from embedbridge.core.order import Order
 from embedbridge.core.plan import plan_job
@@ -45,8 +46,10 @@ def prepare(order: Order, inputs: Iterable[object]) -> tuple[Job, list[Planned]]
     Raises:
         InvalidInputError: An input is bad, unless errors are collected.
     """
-    coerced = coerce(inputs, order.card, order.settings.on_empty)
-    if coerced.errors and order.settings.errors == "raise":
+    settings = order.settings
+    allow_urls = bool(settings.allow_urls)
+    coerced = coerce(inputs, order.card, settings.on_empty, allow_urls=allow_urls)
+    if coerced.errors and settings.errors == "raise":
         model = order.model
         raise coerced.errors[min(coerced.errors)].locate(provider=model.provider, model=model.name)
     try:
@@ -79,9 +82,14 @@ def embed_locally(
     job.announce_start(len(planned))
     try:
         pending = deque(planned)
+        images = ReadAhead(job)
         while pending:
             _stop_if(cancelled)
             batch = pending.popleft()
+            if batch.needs_loading:
+                following = pending[0] if pending else None
+                pending.extendleft(reversed(admit(job, images.take(batch, following))))
+                continue
             begun = time.monotonic()
             try:
                 request = job.batch(batch)
@@ -91,7 +99,7 @@ def embed_locally(
                 answer = driver.call(request, batch_size=order.settings.batch_size)
                 vectors = finish(_checked(order, answer, request), order.card, model.options)
                 if order.cache is not None:
-                    write_cache(order.cache, [job.keys[p] for p in batch.places], vectors)
+                    write_cache(order.cache, job.names(batch), vectors)
                 landed = Landed(
                     vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=1
                 )
@@ -143,6 +151,11 @@ async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
     """One batch: what is asked for already is waited for, the rest goes out as one request."""
     model = job.order.model
     batch = pending.popleft()
+    if batch.needs_loading:
+        loop = asyncio.get_running_loop()
+        loaded = await loop.run_in_executor(loading_threads(), load_images, job, batch)
+        pending.extendleft(reversed(admit(job, loaded)))
+        return
     found = flights.find(model, (job.keys[place] for place in batch.places))
     mine = batch.only([flight is None for flight in found])
     # All at once: who waits for a request keeps it alive from this moment on.
@@ -159,7 +172,7 @@ async def _fly(job: Job, batch: Planned) -> list[Planned]:
     """Make a request of our own; returns what has to be asked again in other pieces."""
     begun = time.monotonic()
     keys = [job.keys[place] for place in batch.places]
-    work = _request(job, batch, keys)
+    work = _request(job, batch)
     flight = flights.launch(job.order.model, keys, work, job.order.cache)
     try:
         landed = await flight.join()
@@ -186,30 +199,32 @@ async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> list
         attempts=0,
     )
     if job.order.cache is not None and job.order.cache is not flight.cache:
-        await asyncio.to_thread(write_cache, job.order.cache, keys, landed.vectors)
+        await asyncio.to_thread(write_cache, job.order.cache, job.names(batch), landed.vectors)
     job.accept(batch, landed, seconds=time.monotonic() - begun)
     return []
 
 
-async def _request(job: Job, batch: Planned, keys: list[str]) -> Landed:
+async def _request(job: Job, batch: Planned) -> Landed:
     """One request with its retries: limit ► call ► check ► finish ► cache write."""
     order = job.order
     request = job.batch(batch)
 
-    async def call() -> tuple[BatchResult, Vectors]:
+    async def wait_for_turn() -> None:
         if order.limiter is not None:
             await order.limiter.acquire_async(request.tokens)
+
+    async def call() -> tuple[BatchResult, Vectors]:
         job.requests += 1
         answer = await order.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
         return answer, _checked(order, answer, request)
 
     async with slot(order.model, order.settings.max_concurrency):
-        (answer, vectors), attempts = await with_retries(call, order.settings)
+        (answer, vectors), attempts = await with_retries(call, order.settings, wait_for_turn)
     if order.limiter is not None and answer.usage is not None:
         order.limiter.correct(request.tokens, answer.usage.tokens)
     vectors = finish(vectors, order.card, order.model.options)
     if order.cache is not None:  # it may block, and nothing may block the loop
-        await asyncio.to_thread(write_cache, order.cache, keys, vectors)
+        await asyncio.to_thread(write_cache, order.cache, job.names(batch), vectors)
     return Landed(
         vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=attempts
     )

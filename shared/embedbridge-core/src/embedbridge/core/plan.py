@@ -15,7 +15,7 @@ from embedbridge.core.planned import Planned
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
-    from embedbridge.contract.vocabulary import Modality
+    from embedbridge.contract.vocabulary import Modality, Role
     from embedbridge.core.job import Job
 
 
@@ -42,6 +42,7 @@ def plan_job(job: Job) -> list[Planned]:
             modality,
             limits,
             order.settings.batch_size,
+            order.role,
         )
     return batches
 
@@ -53,6 +54,7 @@ def plan(
     modality: Modality,
     limits: Limits,
     batch_size: int | None = None,
+    role: Role = "document",
 ) -> list[Planned]:
     """Cut contents of one modality into batches.
 
@@ -66,11 +68,12 @@ def plan(
         modality: What they are.
         limits: What one request may hold.
         batch_size: A further limit of items, from the user.
+        role: What they are for; a model may take fewer queries than documents.
     """
     order = np.argsort(-tokens, kind="stable")
     places, tokens = places[order], tokens[order]
     sizes = None if sizes is None else sizes[order]
-    items = min(limits.items(modality) or len(places), batch_size or len(places))
+    items = min(limits.items(modality, role) or len(places), batch_size or len(places))
     summed = np.concatenate(([0], np.cumsum(tokens)))
     weighed = None if sizes is None else np.concatenate(([0], np.cumsum(sizes)))
     batches: list[Planned] = []

@@ -3,31 +3,72 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedbridge.contract.digests import mixed_digest, text_digest
 from embedbridge.contract.errors import InvalidInputError
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Content
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.cache import cache_key
+from embedbridge.core.decode import open_image
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from embedbridge.contract.batch import Vectors
     from embedbridge.core.cache import VectorCache
+    from embedbridge.core.image_rules import ImageRules
     from embedbridge.core.job import Job
+    from embedbridge.core.order import Order
 
 
 def name_contents(job: Job) -> None:
-    """Give every content its key, by which caches and requests in flight know it."""
+    """Give every content its key, by which caches and requests in flight know it.
+
+    An image gets its key here only if a cache can be asked for it, and only from its encoded bytes;
+    the stage `load` adds the one of its pixels.
+    """
     order = job.order
     if order.cache is None and isinstance(order.model, LocalEmbeddingModel):
         return  # nobody would ask
     for place, content in enumerate(job.unique):
+        if isinstance(content, str):
+            job.keys.append(key_of(order, text_digest(content)))
+            continue
+        job.keys.append("")
+        if order.cache is None:
+            continue
         try:
-            job.keys.append(cache_key(order.fingerprint, order.role, order.task, content))
+            digest = digest_early(content, order.image_rules)
         except InvalidInputError as error:  # an image that cannot be read
-            job.keys.append("")
             job.fail([place], error)
+            continue
+        if digest is not None:
+            job.keys[place] = key_of(order, digest)
+
+
+def key_of(order: Order, digest: bytes) -> str:
+    """The key of a rendered content by its digest."""
+    return cache_key(order.fingerprint, order.role, order.task, digest)
+
+
+def digest_early(content: Content, rules: ImageRules) -> bytes | None:
+    """SHA-256 of a content without decoding it; `None` where it would have to be fetched.
+
+    Raises:
+        InvalidImageError: It cannot be read, or its header breaks the rules.
+    """
+    if isinstance(content, str):
+        return text_digest(content)
+    if isinstance(content, Image):
+        return None if content.kind == "url" else open_image(content, rules).digest()
+    parts = [digest_early(part, rules) for part in content.parts]
+    known = [part for part in parts if part is not None]
+    return mixed_digest(known) if len(known) == len(parts) else None
 
 
 def read_cache(job: Job) -> None:
@@ -35,23 +76,33 @@ def read_cache(job: Job) -> None:
     order = job.order
     if order.cache is None:
         return
-    try:
-        known = order.cache.get_many([key for key in job.keys if key])
-    except Exception as error:  # noqa: BLE001  # any store, any failure
-        _warn("read", error)
-        return
-    found = {key: vector for key, vector in known.items() if _is_vector(vector)}
-    width = order.final_dimensions or next(map(len, found.values()), 0)
-    places = [
-        place for place, key in enumerate(job.keys) if key in found and len(found[key]) == width
-    ]
-    if places:
-        vectors = np.stack([found[job.keys[place]] for place in places])
-        sound = np.isfinite(vectors).all(axis=1)
-        hits = np.array(places, dtype=np.intp)[sound]
-        job.store(hits, vectors[sound])
+    named = np.array([place for place, key in enumerate(job.keys) if key], dtype=np.intp)
+    keys = job.keys if len(named) == len(job.keys) else list(filter(None, job.keys))
+    found, vectors = recall(order.cache, keys, order.final_dimensions)
+    if len(found):
+        hits = named[found]
+        job.store(hits, vectors)
         job.hits[hits] = True
         job.cached = len(hits)
+
+
+def recall(
+    cache: VectorCache, keys: Sequence[str], dimensions: int | None
+) -> tuple[NDArray[np.intp], Vectors]:
+    """The sound vectors that a cache has, all of one width, and which of the keys they belong to."""
+    try:
+        known = cache.get_many(keys)
+    except Exception as error:  # noqa: BLE001  # any store, any failure
+        _warn("read", error)
+        known = {}
+    found = [n for n, key in enumerate(keys) if key in known and _is_vector(known[key])]
+    width = dimensions or (len(known[keys[found[0]]]) if found else 0)
+    found = [n for n in found if len(known[keys[n]]) == width]
+    if not found:
+        return np.empty(0, np.intp), np.empty((0, width), np.float32)
+    vectors = np.stack([known[keys[n]] for n in found])
+    sound = np.isfinite(vectors).all(axis=1)
+    return np.array(found, dtype=np.intp)[sound], vectors[sound]
 
 
 def _is_vector(value: object) -> bool:
@@ -59,10 +110,17 @@ def _is_vector(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
 
 
-def write_cache(cache: VectorCache, keys: list[str], vectors: Vectors) -> None:
-    """Keep what was paid for. If that fails, the vectors are handed out all the same."""
+def write_cache(cache: VectorCache, names: Sequence[Sequence[str]], vectors: Vectors) -> None:
+    """Keep what was paid for. If that fails, the vectors are handed out all the same.
+
+    Args:
+        cache: Where to.
+        names: For each vector its keys: one, or for an image that of its pixels and of its file.
+        vectors: Shape (len(names), dimensions).
+    """
+    rows = zip(names, vectors, strict=True)
     try:
-        cache.put_many(dict(zip(keys, vectors, strict=True)))
+        cache.put_many({key: vector for keys, vector in rows for key in keys})
     except Exception as error:  # noqa: BLE001  # any store, any failure
         _warn("written", error)
 

@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageMetadata, entry_points
 from typing import TYPE_CHECKING, Literal
 
 import pluggy
@@ -64,6 +64,7 @@ class Registry:
         self._points: dict[str, list[EntryPoint]] = defaultdict(list)
         for point in points:
             self._points[point.name].append(point)
+        self._packages: dict[int, tuple[str, str]] = {}
         self._allowed = _allow_list() if allowed is None else frozenset(allowed)
 
     def providers(self) -> list[ProviderInfo]:
@@ -107,11 +108,8 @@ class Registry:
         return _read_spec(module, info)
 
     def _describe(self, point: EntryPoint) -> ProviderInfo:
-        info = ProviderInfo(
-            name=point.name,
-            distribution=_told_of(point, "Name"),
-            version=_told_of(point, "Version"),
-        )
+        distribution, version = self._package(point)
+        info = ProviderInfo(name=point.name, distribution=distribution, version=version)
         reason = self._objection(point, info)
         return replace(info, status="refused", reason=reason) if reason else info
 
@@ -125,12 +123,24 @@ class Registry:
         rivals = self._points[point.name]
         if len(rivals) > 1:
             # A squatter on a reserved name is refused above and must not block its owner.
-            names = [f"{_told_of(p, 'Name')} {_told_of(p, 'Version')}" for p in rivals]
-            if owner is None or [_told_of(p, "Name") for p in rivals].count(owner) > 1:
-                return f"announced twice, by {' and '.join(names)}; uninstall one of them"
+            packages = [self._package(rival) for rival in rivals]
+            if owner is None or [name for name, _ in packages].count(owner) > 1:
+                names = " and ".join(map(" ".join, packages))
+                return f"announced twice, by {names}; uninstall one of them"
         if self._allowed is not None and point.name not in self._allowed:
             return f"not in the allow-list {ALLOW_LIST_VARIABLE}"
         return None
+
+    def _package(self, point: EntryPoint) -> tuple[str, str]:
+        """Name and version of the package that announces a provider; a torn one says nothing."""
+        if point.dist is None:
+            return "unknown", "unknown"
+        known = self._packages.get(id(point.dist))
+        if known is None:  # each look at `metadata` parses the whole file
+            metadata = point.dist.metadata
+            known = (_told(metadata, "Name"), _told(metadata, "Version"))
+            self._packages[id(point.dist)] = known
+        return known
 
     def _try(self, info: ProviderInfo) -> ProviderInfo:
         try:
@@ -153,11 +163,8 @@ class Registry:
         )
 
 
-def _told_of(point: EntryPoint, key: Literal["Name", "Version"]) -> str:
-    """What the metadata say of the package that announces it; a torn package says nothing."""
-    if point.dist is None or key not in point.dist.metadata:
-        return "unknown"
-    return point.dist.metadata[key]
+def _told(metadata: PackageMetadata, key: str) -> str:
+    return metadata[key] if key in metadata else "unknown"  # noqa: SIM401  # it has no `get` in 3.11
 
 
 def list_providers() -> list[ProviderInfo]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from embedbridge.contract.inputs import Content, Image, Mixed
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Content, Mixed
 
 
 def render(contents: Sequence[Content], prompt: str) -> list[Content]:

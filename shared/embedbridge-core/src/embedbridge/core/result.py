@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from embedbridge.contract.batch import Usage, Vectors
     from embedbridge.contract.errors import EmbedBridgeError
     from embedbridge.contract.vocabulary import Role
+
+MAX_LISTED = 10
+"""Positions that a note lists at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +64,28 @@ class EmbeddingResult:
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         return (self[index] for index in range(len(self)))
 
+    def complete(self) -> Self:
+        """Itself, if every input has a vector; for frameworks, where lists have no place for errors.
+
+        Raises:
+            EmbedBridgeError: The first error. Its `partial` is this result, with the vectors of all
+                other inputs, and its notes name the positions of further errors.
+        """
+        if not self.errors:
+            return self
+        positions = sorted(self.errors)
+        first = self.errors[positions[0]]
+        if first.partial is None:
+            first.partial = self
+            if further := positions[1:]:
+                first.add_note(f"Further inputs with errors: {_listed(further)}.")
+        raise first
+
     def tolist(self) -> list[list[float]]:
         """The vectors as lists, the way frameworks want them; ten times the memory."""
         return self.vectors.tolist()  # type: ignore[no-any-return]
+
+
+def _listed(positions: list[int]) -> str:
+    more = ", …" if len(positions) > MAX_LISTED else ""
+    return ", ".join(map(str, positions[:MAX_LISTED])) + more

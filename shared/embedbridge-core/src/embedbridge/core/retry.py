@@ -25,8 +25,18 @@ MAX_RETRY_AFTER = 120.0
 _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8)  # full jitter
 
 
-async def with_retries(call: Callable[[], Awaitable[T]], settings: Settings) -> tuple[T, int]:
+async def with_retries(
+    call: Callable[[], Awaitable[T]],
+    settings: Settings,
+    wait_for_turn: Callable[[], Awaitable[None]] | None = None,
+) -> tuple[T, int]:
     """The call's answer, and how many requests it took.
+
+    Args:
+        call: Makes one request.
+        settings: How often, and for how long.
+        wait_for_turn: Awaited before each request; the deadline does not run meanwhile, since a
+            limit of requests per minute may well take longer than any server.
 
     Raises:
         EmbedBridgeError: The last one, with the number of attempts.
@@ -36,13 +46,20 @@ async def with_retries(call: Callable[[], Awaitable[T]], settings: Settings) -> 
 
     async def attempt() -> T:
         nonlocal attempts
+        if wait_for_turn is not None:
+            left = deadline() - loop.time()
+            clock.reschedule(None)
+            await wait_for_turn()
+            clock.reschedule(loop.time() + left)
         attempts += 1
         return await call()
 
+    def deadline() -> float:
+        return clock.when() or loop.time()
+
     def may_succeed(error: BaseException) -> bool:
         if isinstance(error, RateLimitedError) and error.retry_after is not None:
-            left = begun + settings.deadline - loop.time()
-            return error.retry_after <= min(MAX_RETRY_AFTER, left)
+            return error.retry_after <= min(MAX_RETRY_AFTER, deadline() - loop.time())
         return isinstance(error, EmbedBridgeError) and error.retryable
 
     policy = tenacity.AsyncRetrying(
@@ -52,9 +69,9 @@ async def with_retries(call: Callable[[], Awaitable[T]], settings: Settings) -> 
         reraise=True,
     )
     loop = asyncio.get_running_loop()
-    begun = loop.time()
+    clock = asyncio.timeout(settings.deadline)
     try:
-        async with asyncio.timeout(settings.deadline) as clock:
+        async with clock:
             return await policy(attempt), attempts
     except EmbedBridgeError as error:
         error.attempts = attempts

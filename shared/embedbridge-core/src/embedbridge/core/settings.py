@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from embedbridge.core.image_rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
+
 
 class Settings(BaseSettings):
     """Settings of an `Embedder`. None of them changes a vector.
@@ -27,7 +29,8 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, gt=0)
     """Requests per batch at most, retries included, for remote models."""
     deadline: float = Field(default=120.0, gt=0)
-    """Seconds for one batch with all its retries, for remote models."""
+    """Seconds for one batch with all its retries, for remote models; waiting for one's turn under
+    a limit per minute does not count."""
     errors: Literal["raise", "collect"] = "raise"
     """Give up the job at the first error, or embed the rest and report per input."""
     on_too_long: Literal["truncate", "error"] = "truncate"
@@ -36,6 +39,14 @@ class Settings(BaseSettings):
     """What an empty or white-space text is: an error, or a vector of zeros."""
     on_zero_vector: Literal["warn", "error", "allow"] = "warn"
     """What to do when a model answers zeros, which have no direction to compare."""
+    max_image_bytes: int = Field(default=MAX_IMAGE_BYTES, gt=0)
+    """Encoded bytes of an image at most."""
+    max_image_pixels: int = Field(default=MAX_IMAGE_PIXELS, gt=0)
+    """Width times height of an image at most, checked before it is decoded."""
+    min_image_side: int = Field(default=1, gt=0)
+    """Pixels that the width and the height of an image have at least."""
+    allow_urls: bool | tuple[str, ...] = False
+    """Whether image URLs are fetched: never, from public hosts, or from these hosts only."""
     window: int = Field(default=4096, gt=0)
     """Inputs that `embed_iter` holds at once."""
     show_progress: bool = False

@@ -30,7 +30,13 @@ def settle(job: Job, planned: Planned, failure: Exception, *, seconds: float) ->
     error = translated(failure, job.order)
     places = planned.places.tolist()
     if isinstance(error, RequestTooLargeError):
-        learn(job.order.model, error, items=len(places), tokens=planned.tokens)
+        learn(
+            job.order.model,
+            error,
+            modality=planned.modality,
+            items=len(places),
+            tokens=planned.tokens,
+        )
         if len(places) > 1:
             return planned.halves(job.tokens)
         error = _too_large_alone(error)

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from embedbridge.contract.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from embedbridge.testing.cohere_wire import CohereWire as CohereWire
     from embedbridge.testing.contract import EmbeddingModelContract as EmbeddingModelContract
+    from embedbridge.testing.contract import xfail as xfail
     from embedbridge.testing.corpus import real_texts as real_texts
     from embedbridge.testing.fakes import FakeModel as FakeModel
     from embedbridge.testing.fakes import FlakyModel as FlakyModel
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "contract": ["EmbeddingModelContract"],
+        "cohere_wire": ["CohereWire"],
+        "contract": ["EmbeddingModelContract", "xfail"],
         "corpus": ["real_texts"],
         "fakes": [
             "FakeModel",

@@ -26,7 +26,7 @@ from embedbridge.contract import (
     Usage,
     Vectors,
 )
-from embedbridge.contract.inputs import Content, content_digest
+from embedbridge.contract.loaded import Loaded, loaded_digest
 from embedbridge.core import Embedder, Settings
 
 CARDS = (
@@ -127,7 +127,7 @@ class RecordingModel(FakeModel):
         """Every batch, in the order of the calls."""
 
     @property
-    def seen(self) -> list[Content]:
+    def seen(self) -> list[Loaded]:
         """Every input of every batch."""
         return [content for batch in self.batches for content in batch.inputs]
 
@@ -174,8 +174,8 @@ def fake_embedder(dimensions: int = 8, *, seed: int = 0, **settings: Any) -> Emb
     return Embedder(model, settings=Settings(**settings))
 
 
-def _unit_vector(content: Content, role: str, dimensions: int, seed: int) -> Vectors:
-    digest = hashlib.sha256(f"{seed}|{role}|".encode() + content_digest(content)).digest()
+def _unit_vector(content: Loaded, role: str, dimensions: int, seed: int) -> Vectors:
+    digest = hashlib.sha256(f"{seed}|{role}|".encode() + loaded_digest(content)).digest()
     # PCG64 gives the same stream on every platform and in every process.
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
     vector = generator.standard_normal(dimensions)

@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from embedbridge.contract import Vectors, truncate_dimensions
+from embedbridge.contract.loaded import Loaded
 from embedbridge.testing._http_server import HOST, Connection, HttpRequest, HttpServer
 from embedbridge.testing.faults.exchange import JSON, Exchange, Fault
 from embedbridge.testing.wire import Asked, OpenAIWire, Row, WireFormat
@@ -36,8 +37,8 @@ class Recorded:
     """When its answer was out, or the client gone; `None` while it is in flight."""
     status: int = 0
     """Of the answer; 0 if none was begun."""
-    inputs: Sequence[str] = field(default=())
-    """The texts in it."""
+    inputs: Sequence[Any] = field(default=())
+    """What is in it: texts, decoded images (`LoadedImage`), and both together (`LoadedMixed`)."""
 
     @property
     def json(self) -> Any:
@@ -46,9 +47,10 @@ class Recorded:
 
 
 class FaultServer:
-    """Speaks a vendor's format, makes a vector of its own for each text, and fails on demand.
+    """Speaks a vendor's format, makes a vector of its own for each input, and fails on demand.
 
-    Vectors depend on nothing but model and text, so a wrong order cannot hide. Faults come from
+    Vectors depend on nothing but the model, the input – of an image its pixels – and, where the
+    vendor knows one, its role: a wrong order or a lost role cannot hide. Faults come from
     `embedbridge.testing.faults`; each request takes the next one that was asked for.
 
     Example:
@@ -81,8 +83,8 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        """The base URL, as clients of OpenAI take it."""
-        return f"http://{HOST}:{self._server.port}/v1"
+        """The base URL, as the vendor's clients take it."""
+        return f"http://{HOST}:{self._server.port}{self._wire.base}"
 
     # The script.
 
@@ -101,9 +103,18 @@ class FaultServer:
 
     # What it knows.
 
-    def vector(self, text: str, model: str, dimensions: int | None = None) -> Vectors:
-        """The vector that it answers for a text: float32, shape (dimensions,), of length 1."""
-        native = _vector(model, text, self._dimensions)
+    def vector(
+        self, content: Loaded, model: str, dimensions: int | None = None, *, role: str = ""
+    ) -> Vectors:
+        """The vector that it answers for an input: float32, shape (dimensions,), of length 1.
+
+        Args:
+            content: A text, or a decoded image or mixed input.
+            model: The model's name.
+            dimensions: The width that is asked for, if one is.
+            role: What the vendor calls the role, where it makes other vectors.
+        """
+        native = _vector(f"{role}|{model}" if role else model, content, self._dimensions)
         if dimensions is None or dimensions == self._dimensions:
             return native
         return truncate_dimensions(native, dimensions)
@@ -178,10 +189,10 @@ class FaultServer:
         return [
             Row(
                 index=number,
-                vector=self.vector(text, asked.model, asked.dimensions),
+                vector=self.vector(content, asked.model, asked.dimensions, role=asked.role),
                 encoding=asked.encoding,
             )
-            for number, text in enumerate(asked.inputs)
+            for number, content in enumerate(asked.inputs)
         ]
 
     def _begin(self, request: HttpRequest) -> Recorded:
@@ -205,8 +216,9 @@ def _nothing() -> None:
     """All goes well."""
 
 
-def _vector(model: str, text: str, dimensions: int) -> Vectors:
-    seed = hashlib.sha256(f"{model}|{text}".encode()).digest()
+def _vector(model: str, content: Loaded, dimensions: int) -> Vectors:
+    told = content.encode() if isinstance(content, str) else content.digest()
+    seed = hashlib.sha256(f"{model}|".encode() + told).digest()
     # PCG64 gives the same stream on every platform and in every process.
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(seed, "big")))
     vector = generator.standard_normal(dimensions).astype(np.float32)

@@ -1,6 +1,7 @@
 """How a vendor's requests and answers are spelled, so that one fault server can play many vendors.
 
-`OpenAIWire` is the format of `POST …/embeddings`, which many other servers speak as well.
+`OpenAIWire` is the format of `POST …/embeddings`, which many other servers speak as well; each other
+vendor has a file of its own (`cohere_wire.py`).
 Source: https://platform.openai.com/docs/api-reference/embeddings/create.
 """
 
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from embedbridge.contract import Vectors
+from embedbridge.contract.loaded import Loaded
 from embedbridge.testing._http_server import HttpRequest
 
-Encoding: TypeAlias = Literal["float", "base64"]
-"""How a vector is written: as JSON numbers, or as base64 of little-endian float32."""
+Encoding: TypeAlias = Literal["float", "base64", "int8", "uint8", "binary", "ubinary"]
+"""How a vector is written: as JSON numbers, as base64 of little-endian float32, or as a vendor's
+whole numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +29,10 @@ class Asked:
 
     model: str
     """Name of the model."""
-    inputs: Sequence[str]
-    """The texts, in order."""
+    inputs: Sequence[Any]
+    """In order: texts, decoded images (`LoadedImage`), both together (`LoadedMixed`)."""
+    role: str = ""
+    """What the vendor calls the role, where it makes other vectors; empty where it does not."""
     dimensions: int | None = None
     """Width of the vectors; `None` means the model's own."""
     encoding: Encoding = "float"
@@ -53,6 +58,12 @@ class WireFormat(ABC):
 
     endpoint: str
     """How the path of an embedding request ends."""
+    base: str = ""
+    """How the path of the base URL ends, as the vendor's clients take it."""
+    out_of_quota: str = (
+        "You exceeded your current quota, please check your plan and billing details."
+    )
+    """What a 429 says that no waiting helps."""
 
     @abstractmethod
     def read(self, request: HttpRequest) -> Asked:
@@ -79,6 +90,7 @@ class OpenAIWire(WireFormat):
     """OpenAI's own format, and Azure's."""
 
     endpoint = "/embeddings"
+    base = "/v1"
 
     def read(self, request: HttpRequest) -> Asked:
         """Take `input` as text only: arrays of tokens are understood by no other server."""
@@ -95,8 +107,8 @@ class OpenAIWire(WireFormat):
 
     def answer(self, rows: Sequence[Row] | None, asked: Asked) -> bytes:
         """A list of objects with `index` and `embedding`, and the tokens used: one per word."""
-        tokens = sum(len(text.split()) or 1 for text in asked.inputs)
-        return _json(
+        tokens = sum(map(words_in, asked.inputs))
+        return as_json(
             {
                 "object": "list",
                 "data": None if rows is None else [_written(row) for row in rows],
@@ -108,22 +120,39 @@ class OpenAIWire(WireFormat):
     def error(self, message: str, *, code: str | None = None, kind: str | None = None) -> bytes:
         """An object `error`."""
         error = {"message": message, "type": kind or code, "param": None, "code": code}
-        return _json({"error": error})
+        return as_json({"error": error})
 
     def credential(self, request: HttpRequest) -> str:
         """OpenAI's `Authorization: Bearer …`, or Azure's `api-key: …`."""
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        return bearer or request.headers.get("api-key", "")
+        return bearer(request) or request.headers.get("api-key", "")
 
 
 def _written(row: Row) -> dict[str, object]:
-    written: object = row.vector.tolist()
+    return {"object": "embedding", "index": row.index, "embedding": written(row)}
+
+
+# For every format.
+
+
+def written(row: Row) -> object:
+    """The vector of a row as JSON numbers or base64, spoiled if need be."""
+    values: object = row.vector.tolist()
     if row.encoding == "base64":
-        written = base64.b64encode(row.vector.astype("<f4").tobytes()).decode()
-    if row.spoil is not None:
-        written = row.spoil(written)
-    return {"object": "embedding", "index": row.index, "embedding": written}
+        values = base64.b64encode(row.vector.astype("<f4").tobytes()).decode()
+    return values if row.spoil is None else row.spoil(values)
 
 
-def _json(value: object) -> bytes:
+def words_in(content: Loaded) -> int:
+    """Words of a text or of the texts in a mixed input, one at least: our tokens."""
+    parts = (content,) if isinstance(content, str) else getattr(content, "parts", ())
+    return sum(len(part.split()) for part in parts if isinstance(part, str)) or 1
+
+
+def bearer(request: HttpRequest) -> str:
+    """The key in `Authorization: Bearer …`; empty if there is none."""
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def as_json(value: object) -> bytes:
+    """The body of an answer."""
     return json.dumps(value, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""Text models of the Hugging Face Hub and of local folders, through sentence-transformers."""
+"""Models of the Hugging Face Hub and of local folders, through sentence-transformers."""
 
 from typing import TYPE_CHECKING
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from embedbridge.contract.card import Limits
 from embedbridge.contract.errors import InvalidOptionError
 
-ITEMS_AND_TOKENS: Mapping[str, tuple[int, int]] = {
-    # Texts and padded tokens in one forward pass. On processors 1,024 to 4,096 tokens are fastest:
-    # more leave the caches. A GPU wants to be filled, and still has to hold larger models.
-    "cpu": (256, 2048),
-    "mps": (512, 8192),
-    "cuda": (1024, 32768),
+ITEMS_AND_TOKENS: Mapping[str, tuple[int, int, int]] = {
+    # Texts, images and padded tokens in one forward pass. On processors 1,024 to 4,096 tokens are
+    # fastest: more leave the caches. A GPU wants to be filled, and still has to hold larger models.
+    # An image is hundreds of tokens.
+    "cpu": (256, 16, 2048),
+    "mps": (512, 32, 8192),
+    "cuda": (1024, 64, 32768),
 }
 
 
@@ -54,9 +55,10 @@ def limits_on(device: str, *, devices: int = 1, max_tokens_per_input: int | None
         max_tokens_per_input: Tokens of one text, special ones included.
     """
     kind = device.partition(":")[0]
-    items, tokens = ITEMS_AND_TOKENS.get(kind, ITEMS_AND_TOKENS["mps"])
+    texts, images, tokens = ITEMS_AND_TOKENS.get(kind, ITEMS_AND_TOKENS["mps"])
     return Limits(
-        max_items=items * devices,
+        max_items=texts * devices,
+        max_items_by_modality={"image": images * devices, "mixed": images * devices},
         max_tokens_per_request=tokens * devices,
         max_tokens_per_input=max_tokens_per_input,
         pads=True,

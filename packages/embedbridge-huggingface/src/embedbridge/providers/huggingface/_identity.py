@@ -1,38 +1,8 @@
-"""Exactly which weights a model has: a digest of a folder, or a commit on the Hub."""
+"""Exactly which weights a model of the Hub has: the commit that was loaded."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-
-IGNORED_SUFFIXES = frozenset({".md", ".h5", ".msgpack", ".onnx", ".onnx_data", ".ot"})
-"""Documentation, and weights for other frameworks: they decide no vector of ours."""
-IGNORED_FOLDERS = frozenset({"onnx", "openvino", "__pycache__"})
-
-
-@dataclass(frozen=True, slots=True)
-class FolderDigest:
-    """What is in a model's folder, wherever it lies."""
-
-    files: str
-    """SHA-256 over the names and contents of all files that can decide a vector."""
-    weights: str
-    """SHA-256 over the weights alone, which decide what vectors can be compared with."""
-
-
-def folder_digest(folder: Path) -> FolderDigest:
-    """Read every file of a model once; a file that has not changed is not read again."""
-    digests = {path: _file_digest(folder / path) for path in sorted(_relevant_files(folder))}
-    safe = [digest for path, digest in digests.items() if path.endswith(".safetensors")]
-    other = [digest for path, digest in digests.items() if path.endswith((".bin", ".pt", ".pth"))]
-    return FolderDigest(
-        files=_combine(f"{path}\0{digest}" for path, digest in digests.items()),
-        weights=_combine(safe or other),  # where both are there, safetensors are what is loaded
-    )
 
 
 def hub_commit(hub_id: str, revision: str | None, cache_folder: str | None) -> str | None:
@@ -44,34 +14,3 @@ def hub_commit(hub_id: str, revision: str | None, cache_folder: str | None) -> s
         if isinstance(found, str):
             return Path(found).parent.name  # …/snapshots/<commit>/config.json
     return revision
-
-
-def _relevant_files(folder: Path) -> Iterator[str]:
-    """Paths relative to the folder, with forward slashes."""
-    seen: set[str] = set()
-    for here, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(here)
-        if real in seen:  # a link that leads back up
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [f for f in folders if f not in IGNORED_FOLDERS and not f.startswith(".")]
-        for file in files:
-            path = Path(here, file)
-            if not file.startswith(".") and path.suffix.lower() not in IGNORED_SUFFIXES:
-                yield path.relative_to(folder).as_posix()
-
-
-def _file_digest(path: Path) -> str:
-    stat = path.stat()
-    return _read_digest(path, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _read_digest(path: Path, _size: int, _modified_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _combine(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

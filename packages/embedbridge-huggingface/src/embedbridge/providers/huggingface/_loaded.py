@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedbridge.contract.card import ModelCard
+from embedbridge.contract.prompts import prompts_of
+from embedbridge.contract.weights import folder_digest
 from embedbridge.providers.huggingface._device import choose_device, limits_on
-from embedbridge.providers.huggingface._identity import folder_digest, hub_commit
+from embedbridge.providers.huggingface._identity import hub_commit
+from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
 from embedbridge.providers.huggingface._length import limit_length
 from embedbridge.providers.huggingface._loader import load_transformer, require_libraries
 from embedbridge.providers.huggingface._pool import DevicePool
 from embedbridge.providers.huggingface._source import Source, cache_folder, find_source
 from embedbridge.providers.huggingface._tokens import TokenCounter, token_counter
-from embedbridge.providers.huggingface.prompts import prompts_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-    from embedbridge.contract.batch import Vectors
-    from embedbridge.contract.vocabulary import Role
+    from embedbridge.contract.batch import Batch, Vectors
     from embedbridge.providers.huggingface.options import HuggingFaceOptions
 
 
@@ -46,19 +46,20 @@ class Loaded:
     separates_prompt: bool
     """Whether it must be told which part of a text is the prompt."""
 
-    def encode(self, texts: Sequence[str], *, prompt: str, role: Role) -> Vectors:
+    def encode(self, batch: Batch) -> Vectors:
         """Vectors as `encode_query` and `encode_document` make them, in one forward pass.
 
         Args:
-            texts: Rendered texts, within the limits of the card.
-            prompt: Goes in front of every text; `""` is none, not even a default one.
-            role: Some models send queries and documents different ways.
+            batch: Rendered texts, images or mixed inputs, within the limits of the card.
 
         Returns:
-            Shape (len(texts), dimensions).
+            Shape (len(batch), dimensions).
         """
-        options: dict[str, Any] = {"prompt": prompt, "task": role, "show_progress_bar": False}
-        inputs = _inputs(self.transformer, texts, role)
+        # Where it stands in the texts already, `""` is no prompt, not even a default one.
+        prompt = batch.prompt if self.separates_prompt else ""
+        inputs = inputs_of(batch, self.transformer, prompt=prompt)
+        # Some models send queries and documents different ways.
+        options: dict[str, Any] = {"prompt": prompt, "task": batch.role, "show_progress_bar": False}
         if self.pool is not None:
             vectors = self.pool.encode(inputs, **options)
         else:
@@ -89,6 +90,7 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
     space, weights = _weights(source, hub_id, transformer, options)
     card = ModelCard(
         name=name,
+        modalities=modalities_of(transformer),
         roles="prefix" if prompts else "none",
         prompts=prompts,
         dimensions=transformer.get_embedding_dimension(),
@@ -130,14 +132,9 @@ def _weights(
         return hub_id.lower(), {"commit": commit}
     assert source.folder is not None  # noqa: S101  # the other kind of source
     digest = folder_digest(source.folder)
-    space = f"weights:{_with_pooling(digest.weights, transformer)[:16]}"
-    return space, {"model": "folder", "files": digest.files}
-
-
-def _with_pooling(digest: str, transformer: SentenceTransformer) -> str:
-    """A digest of weights and pooling: the mean of tokens is no neighbour of the first one."""
     modes = [str(getattr(module, "pooling_mode", "")) for module in transformer.modules()]
-    return hashlib.sha256(f"{digest} {' '.join(filter(None, modes))}".encode()).hexdigest()
+    space = digest.space(" ".join(filter(None, modes)))
+    return space, {"model": "folder", "files": digest.files}
 
 
 def _ends_normalized(transformer: SentenceTransformer) -> bool:
@@ -153,20 +150,3 @@ def _separates_prompt(transformer: SentenceTransformer) -> bool:
     modules: Iterable[Any] = transformer.modules()
     excludes = any(getattr(module, "include_prompt", True) is False for module in modules)
     return excludes or transformer.supports("message")
-
-
-def _inputs(transformer: SentenceTransformer, texts: Sequence[str], role: Role) -> list[Any]:
-    """Texts as the model takes them, such that none is ever read as a URL or as a path.
-
-    sentence-transformers looks into a bare `str`: a model that also embeds images would fetch
-    `https://…/cat.png`, and open `/tmp/cat.png`. What says that it is text stays text.
-    """
-    from sentence_transformers.base.modules import Router, Transformer
-
-    first: Any = transformer[0]
-    if isinstance(first, Router):
-        routes: Any = first.sub_modules
-        first = routes[role][0] if role in routes else first
-    if isinstance(first, Transformer | Router):
-        return [{"text": text} for text in texts]
-    return list(texts)  # static embeddings, bag of words: they know nothing but text

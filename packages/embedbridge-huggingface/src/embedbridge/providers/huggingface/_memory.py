@@ -23,9 +23,19 @@ def memory_errors(batch: Batch, device: str) -> Iterator[None]:
         fewer = max(len(batch) // 2, 1)
         raise memory_error(
             device,
-            doing=f" for {len(batch)} texts of {batch.tokens} tokens together",
-            hint=f"Set batch_size={fewer}." if len(batch) > 1 else "Set max_length to cut texts.",
+            doing=f" for {_shown(batch)} together",
+            hint=f"Set batch_size={fewer}." if len(batch) > 1 else _remedy(batch),
         ) from error
+
+
+def _shown(batch: Batch) -> str:
+    if batch.modality == "text":
+        return f"{len(batch)} texts of {batch.tokens} tokens"
+    return f"{len(batch)} inputs with images"
+
+
+def _remedy(batch: Batch) -> str:
+    return "Set max_length to cut texts." if batch.modality == "text" else "Use smaller images."
 
 
 def is_out_of_memory(error: BaseException) -> bool:

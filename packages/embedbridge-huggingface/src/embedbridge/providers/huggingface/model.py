@@ -43,17 +43,14 @@ class HuggingFaceModel(LocalEmbeddingModel):
         self._loaded: Loaded | None = None
 
     def embed_batch(self, batch: Batch) -> BatchResult:
-        """Embed texts in one forward pass.
+        """Embed texts, images or mixed inputs in one forward pass.
 
         Raises:
             EmbedBridgeError: The device has too little memory for them.
         """
         loaded = self._load()
-        prompt = batch.prompt if loaded.separates_prompt else ""
-        texts = [text.removeprefix(prompt) for text in batch.texts]
         with memory_errors(batch, loaded.device):
-            vectors = loaded.encode(texts, prompt=prompt, role=batch.role)
-        return BatchResult(vectors=vectors)
+            return BatchResult(vectors=loaded.encode(batch))
 
     @property
     def card(self) -> ModelCard:

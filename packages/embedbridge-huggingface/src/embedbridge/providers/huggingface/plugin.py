@@ -10,4 +10,5 @@ def embedbridge_provider() -> ProviderSpec:
         name="huggingface",
         factory="embedbridge.providers.huggingface.model:HuggingFaceModel",
         summary="Any sentence-transformers model, from the Hugging Face Hub or a local folder.",
+        variables=("HF_TOKEN", "HF_HOME", "HF_HUB_OFFLINE", "SENTENCE_TRANSFORMERS_HOME"),
     )

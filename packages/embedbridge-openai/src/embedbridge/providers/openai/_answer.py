@@ -5,19 +5,13 @@ Nothing is guessed: a vector goes to the input that the server names, and every 
 
 from __future__ import annotations
 
-import binascii
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic_core import from_json
-
 from embedbridge.contract.batch import Usage, Vectors
 from embedbridge.contract.errors import InvalidResponseError, shown
-
-FLOAT32 = np.dtype("<f4")
-"""What base64 holds: little-endian, whatever this machine is."""
+from embedbridge.contract.remote.body import parse_object
+from embedbridge.contract.remote.matrix import matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,20 +26,6 @@ class Answer:
     """Whether some vector came as base64, and not all as JSON numbers."""
 
 
-def check_content_type(content_type: str | None) -> None:
-    """Refuse what is not JSON, such as the login page of a network.
-
-    Raises:
-        InvalidResponseError: It names what came instead.
-    """
-    kind = (content_type or "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise InvalidResponseError(
-            f"The answer is {shown(kind)}, not JSON.",
-            hint="Check base_url, and whether a proxy or a login page stands in between.",
-        )
-
-
 def read_answer(body: bytes | bytearray, count: int) -> Answer:
     """The vectors in a body.
 
@@ -56,26 +36,14 @@ def read_answer(body: bytes | bytearray, count: int) -> Answer:
     Raises:
         InvalidResponseError: It is not one vector of equal width for each of them.
     """
-    answer = _parse(body)
+    answer = parse_object(body)
     rows = _in_order(_rows(answer), count)
     embeddings = [row.get("embedding") for row in rows]
     return Answer(
-        vectors=_matrix(embeddings),
+        vectors=matrix(embeddings),
         usage=_usage(answer.get("usage")),
         has_base64=any(isinstance(embedding, str) for embedding in embeddings),
     )
-
-
-def _parse(body: bytes | bytearray) -> dict[str, Any]:
-    try:
-        answer = from_json(body)
-    except ValueError as error:
-        raise InvalidResponseError(
-            f"The answer of {len(body)} bytes is no JSON: {shown(str(error))}"
-        ) from None
-    if not isinstance(answer, dict):
-        raise InvalidResponseError(f"The answer is a JSON {type(answer).__name__}, not an object.")
-    return answer
 
 
 def _rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -104,53 +72,6 @@ def _in_order(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
             "whose they are cannot be told."
         )
     return [places[number] for number in range(count)]
-
-
-def _matrix(embeddings: list[Any]) -> Vectors:
-    first = _vector(embeddings[0], 0)
-    matrix = np.empty((len(embeddings), len(first)), dtype=np.float32)
-    matrix[0] = first
-    for place, embedding in enumerate(embeddings[1:], start=1):
-        vector = _vector(embedding, place)
-        if len(vector) != len(first):
-            raise InvalidResponseError(
-                f"The vectors differ in width: {len(first)} dimensions, then {len(vector)}."
-            )
-        matrix[place] = vector
-    return matrix
-
-
-def _vector(embedding: object, place: int) -> NDArray[Any]:
-    if isinstance(embedding, str):
-        vector = _from_base64(embedding)
-    elif isinstance(embedding, list):
-        vector = _from_numbers(embedding)
-    else:
-        vector = None
-    if vector is None or not len(vector):
-        raise InvalidResponseError(
-            f"The vector of input {place} of the batch is neither numbers nor base64 of floats."
-        )
-    return vector
-
-
-def _from_base64(text: str) -> NDArray[Any] | None:
-    try:
-        data = binascii.a2b_base64(text, strict_mode=True)
-    except ValueError:
-        return None
-    return np.frombuffer(data, dtype=FLOAT32) if len(data) % FLOAT32.itemsize == 0 else None
-
-
-def _from_numbers(numbers: list[Any]) -> NDArray[Any] | None:
-    try:
-        values = np.array(numbers)
-    except ValueError:  # lists within the list, of several lengths
-        return None
-    if values.ndim != 1 or values.dtype.kind not in "fiu":
-        return None
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
-        return values.astype(np.float32)
 
 
 def _usage(usage: object) -> Usage | None:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from urllib.parse import urlsplit
 
-import httpx2
 import openai
 
 from embedbridge.contract.errors import (
@@ -21,15 +19,13 @@ from embedbridge.contract.errors import (
     InputTooLongError,
     InvalidInputError,
     InvalidOptionError,
-    InvalidResponseError,
-    ProviderUnavailableError,
     QuotaExhaustedError,
-    RequestTimeoutError,
     RequestTooLargeError,
     UnknownModelError,
 )
 from embedbridge.contract.http import MAX_MESSAGE, status_error
-from embedbridge.providers.openai._secrets import Secrets
+from embedbridge.contract.remote.failures import network_error, redirect_error, unreachable
+from embedbridge.contract.remote.redaction import Secrets
 
 Make = Callable[[str], EmbedBridgeError]
 
@@ -87,19 +83,13 @@ def translated(error: Exception, secrets: Secrets, place: str) -> EmbedBridgeErr
     """
     if isinstance(error, openai.APIStatusError):
         return _from_status(error, secrets)
-    if isinstance(error, openai.APITimeoutError | TimeoutError | httpx2.TimeoutException):
-        return RequestTimeoutError(f"No answer from {place} in time.", hint="Raise `timeout`.")
-    if isinstance(error, httpx2.DecodingError):
-        return InvalidResponseError(f"The answer of {place} cannot be unpacked.")
-    if isinstance(error, openai.APIConnectionError) or _is_of_the_network(error):
-        reason = secrets.hide(_reason(error))
-        return ProviderUnavailableError(
-            f"The connection to {place} failed: {reason[:MAX_MESSAGE]}",
-            hint="Check the network, the proxy and the address.",
-        )
+    if isinstance(error, openai.APITimeoutError):
+        return network_error(TimeoutError(), secrets, place)
+    if isinstance(error, openai.APIConnectionError):
+        return unreachable(error, secrets, place)
     if isinstance(error, openai.OpenAIError):
         return ConfigurationError(f"OpenAI's SDK: {secrets.hide(str(error))[:MAX_MESSAGE]}")
-    return None
+    return network_error(error, secrets, place)
 
 
 def refuses_base64(error: openai.APIStatusError) -> bool:
@@ -112,7 +102,7 @@ def refuses_base64(error: openai.APIStatusError) -> bool:
 def _from_status(error: openai.APIStatusError, secrets: Secrets) -> EmbedBridgeError:
     status, said = error.status_code, secrets.hide(_said(error))[:MAX_MESSAGE]
     if error.response.is_redirect:
-        return _redirect(error)
+        return redirect_error(status, error.response.headers.get("location", ""))
     make = _by_code(error) or _by_sentence(status, said) or _by_param(error)
     if make is None:
         return status_error(status, said, headers=error.response.headers)
@@ -137,18 +127,6 @@ def _by_param(error: openai.APIStatusError) -> Make | None:
     return InvalidOptionError if error.status_code == 400 and error.param in OF_OPTIONS else None
 
 
-def _redirect(error: openai.APIStatusError) -> EmbedBridgeError:
-    """Only the host of the target is named: its query may hold anything."""
-    target = urlsplit(error.response.headers.get("location", ""))
-    where = (
-        f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "elsewhere"
-    )
-    return ConfigurationError(
-        f"The server answered {error.status_code}: go to {where}.",
-        hint="Redirects are not followed, for they would take the key along. Correct base_url.",
-    )
-
-
 def _said(error: openai.APIStatusError) -> str:
     """What a server says, in whichever form: `{"error": {"message"}}`, `{"detail"}`, text, none."""
     body = error.body
@@ -156,18 +134,3 @@ def _said(error: openai.APIStatusError) -> str:
         if isinstance(body, Mapping) and body.get(name):
             body = body[name]
     return "" if body is None else str(body).strip()
-
-
-def _reason(error: BaseException) -> str:
-    """What lies at the bottom: the SDK says no more than "Connection error."."""
-    deepest, seen = error, {id(error)}
-    while (below := deepest.__cause__ or deepest.__context__) and id(below) not in seen:
-        deepest = below
-        seen.add(id(below))
-    return str(deepest) or type(deepest).__name__
-
-
-def _is_of_the_network(error: Exception) -> bool:
-    # A client of the user's may be one of the older httpx, which need not be installed.
-    library = type(error).__module__.partition(".")[0]
-    return isinstance(error, httpx2.HTTPError | OSError) or library in ("anyio", "httpx")

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.remote.address import Address
+from embedbridge.contract.remote.environment import url_variable, variable
+from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.providers.openai import _tokens
-from embedbridge.providers.openai._address import Address
-from embedbridge.providers.openai._client import Opened, open_client
-from embedbridge.providers.openai._environment import url_variable, variable
-from embedbridge.providers.openai._secrets import Secrets
+from embedbridge.providers.openai._client import OpenedSDK, open_client
 from embedbridge.providers.openai._shared import SharedModel
 from embedbridge.providers.openai.catalog import CARDS, is_current, openai_card
 from embedbridge.providers.openai.options import AzureOpenAIOptions
@@ -81,12 +81,12 @@ class AzureOpenAIModel(SharedModel):
         """The options that change a vector, the resource and the deployment."""
         return {**super().identity(), "deployment": self.sent_name}
 
-    def _open(self) -> Opened:
+    def _open(self) -> OpenedSDK:
         import openai
 
         secrets, url = Secrets(), self.address.url
         argument, source = self._who()
-        credential = self._credential(source, secrets, for_openai=False)
+        credential = self._credential(source, secrets)
         version = self.options.api_version or variable("OPENAI_API_VERSION")
         if version is None:  # the v1 API: keys and tokens alike are bearers there
             own: dict[str, Any] = {"api_key": credential, "base_url": f"{url}/openai/v1"}

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
-from embedbridge.providers.openai._address import Address
-from embedbridge.providers.openai._client import Opened, open_client
-from embedbridge.providers.openai._credentials import Credential
-from embedbridge.providers.openai._environment import variable
-from embedbridge.providers.openai._secrets import Secrets
-from embedbridge.providers.openai._shared import UNUSED, SharedModel, sets_authorization
+from embedbridge.contract.remote.address import Address
+from embedbridge.contract.remote.credentials import Credential
+from embedbridge.contract.remote.environment import variable
+from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.providers.openai._client import OpenedSDK, open_client
+from embedbridge.providers.openai._shared import UNUSED, SharedModel
 from embedbridge.providers.openai.catalog import compatible_card
 from embedbridge.providers.openai.options import OpenAICompatibleOptions
 
@@ -63,7 +63,7 @@ class OpenAICompatibleModel(SharedModel):
         given = self.options.api_key
         return variable(KEY_VARIABLE) if given is None else given
 
-    def _open(self) -> Opened:
+    def _open(self) -> OpenedSDK:
         import openai
 
         secrets, key = Secrets(), self._key
@@ -72,10 +72,10 @@ class OpenAICompatibleModel(SharedModel):
         headers: dict[str, Any] = dict.fromkeys(_ambient_headers(), openai.omit)
         unwanted = {"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit}
         if key is not None:
-            credential = self._credential(key, secrets, for_openai=False)
+            credential = self._credential(key, secrets)
             if isinstance(credential, str):
                 headers["Authorization"] = f"Bearer {credential}"
-        elif not sets_authorization(self.options):
+        elif not self.options.sets_authorization:
             unwanted["Authorization"] = openai.omit
         return open_client(
             openai.AsyncOpenAI,

@@ -8,14 +8,16 @@ from typing import ClassVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.remote.address import Address
+from embedbridge.contract.remote.environment import url_variable, variable
+from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.providers.openai import _tokens
-from embedbridge.providers.openai._address import OPENAI_URL, Address
-from embedbridge.providers.openai._client import Opened, open_client
-from embedbridge.providers.openai._environment import url_variable, variable
-from embedbridge.providers.openai._secrets import Secrets
+from embedbridge.providers.openai._client import OpenedSDK, open_client
 from embedbridge.providers.openai._shared import SharedModel
 from embedbridge.providers.openai.catalog import CARDS, is_current, openai_card
 from embedbridge.providers.openai.options import OpenAIOptions
+
+OPENAI_URL = "https://api.openai.com/v1"
 
 
 class OpenAIModel(SharedModel):
@@ -41,7 +43,7 @@ class OpenAIModel(SharedModel):
     def card(self) -> ModelCard:
         """What the model can do; behind another address it need not be OpenAI's of that name."""
         card, address = openai_card(self.name), self.address
-        return card if address.is_openai else replace(card, space=f"{self.name}@{address.place}")
+        return card if self.at_home else replace(card, space=f"{self.name}@{address.place}")
 
     @property
     def address(self) -> Address:
@@ -66,7 +68,7 @@ class OpenAIModel(SharedModel):
         """Exact where tiktoken and its encoding file are on this disk, else `None`."""
         return _tokens.count_tokens(texts) if is_current(self.name) else None
 
-    def _open(self) -> Opened:
+    def _open(self) -> OpenedSDK:
         import openai
 
         secrets, address = Secrets(), self.address
@@ -74,14 +76,8 @@ class OpenAIModel(SharedModel):
             openai.AsyncOpenAI,
             self.options,
             secrets,
-            api_key=self._credential(self._key, secrets, for_openai=address.is_openai),
+            api_key=self._credential(self._key, secrets, vendor="OpenAI" if self.at_home else None),
             base_url=address.url,
             organization=self.options.organization,
             project=self.options.project,
         )
-
-    def _name_hint(self) -> str:
-        card = openai_card(self.name)
-        if card.retired:
-            return f"It was retired on {card.retired}; use {card.successor!r}."
-        return super()._name_hint()

@@ -1,29 +1,16 @@
-"""What users may set on the models of this package.
-
-Secrets are `SecretStr`, or functions that fetch them, and stay out of representations,
-configurations, pickles and fingerprints: another process finds them in its own environment.
-"""
+"""What users may set on the models of this package."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, SecretStr, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from embedbridge.contract.options import ModelOptions
-from embedbridge.providers.openai._address import checked_url
+from embedbridge.contract.remote.options import RemoteOptions, Secret, Url
 
 OUR_FIELDS = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
 """Fields of a request that are not for `extra_body`."""
-
-
-def _as_secret(value: object) -> object:
-    return SecretStr(value) if isinstance(value, str) else value
-
-
-def _as_secrets(value: object) -> object:
-    return {k: _as_secret(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _not_ours(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -33,49 +20,22 @@ def _not_ours(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
-Fetch: TypeAlias = Callable[[], str | SecretStr | Awaitable[str | SecretStr]]
-"""A function that fetches a secret whenever a request is made; sync or async."""
-
-# `exclude` keeps a field out of everything that is written down.
-Secret: TypeAlias = Annotated[
-    SecretStr | None, BeforeValidator(_as_secret), Field(exclude=True, repr=False)
-]
-SecretOrFetch: TypeAlias = Annotated[
-    SecretStr | Callable[[], Any] | None,
-    BeforeValidator(_as_secret),
-    Field(exclude=True, repr=False),
-]
-Headers: TypeAlias = Annotated[
-    dict[str, SecretStr] | None, BeforeValidator(_as_secrets), Field(exclude=True, repr=False)
-]
-Url: TypeAlias = Annotated[str, AfterValidator(checked_url)]
 ExtraBody: TypeAlias = Annotated[dict[str, JsonValue], AfterValidator(_not_ours)]
 
 
-class SharedOptions(ModelOptions):
+class SharedOptions(RemoteOptions):
     """What all three providers take."""
 
-    # Whose server answers is in the identity under one name, see `model.py`.
-    not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
+    not_in_identity: ClassVar[frozenset[str]] = RemoteOptions.not_in_identity | {
         "api_version",
         "azure_deployment",
         "azure_endpoint",
-        "base_url",
         "max_items",
         "organization",
         "project",
-        "timeout",
         "user",
     }
 
-    api_key: SecretOrFetch = None
-    """The key, or a function that fetches it before each request."""
-    timeout: float = Field(default=60.0, gt=0)
-    """Seconds for one request, from connecting to the last byte; connecting gets 5 of them."""
-    default_headers: Headers = None
-    """Headers of every request. Their values count as secrets."""
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx2.AsyncClient`, or better a function that makes one; closing it is up to you."""
     extra_body: ExtraBody = Field(default_factory=dict)
     """Further fields of every request, for servers that know more. They enter the fingerprint."""
     user: str | None = Field(default=None, min_length=1)

@@ -22,6 +22,7 @@ openai = _Plugin(
         factory="embedbridge.providers.openai.model:OpenAIModel",
         cards=CARDS,
         summary="OpenAI's text embedding models.",
+        variables=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"),
     )
 )
 azure_openai = _Plugin(
@@ -30,6 +31,12 @@ azure_openai = _Plugin(
         factory="embedbridge.providers.openai.azure:AzureOpenAIModel",
         cards=CARDS,
         summary="OpenAI's text embedding models, deployed in Azure.",
+        variables=(
+            "AZURE_OPENAI_API_KEY",
+            "AZURE_OPENAI_AD_TOKEN",
+            "AZURE_OPENAI_ENDPOINT",
+            "OPENAI_API_VERSION",
+        ),
     )
 )
 openai_compatible = _Plugin(
@@ -37,5 +44,6 @@ openai_compatible = _Plugin(
         name="openai-compatible",
         factory="embedbridge.providers.openai.compatible:OpenAICompatibleModel",
         summary="Any server that speaks OpenAI's API: vLLM, TEI, LM Studio, llama.cpp, Ollama …",
+        variables=("OPENAI_COMPATIBLE_API_KEY",),
     )
 )

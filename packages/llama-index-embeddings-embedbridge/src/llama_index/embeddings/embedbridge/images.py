@@ -1,91 +1,55 @@
-"""What LlamaIndex's users hand over as an image, as the contract's `Image`.
-
-A `str` stands for a path here, as it does in LlamaIndex, and for nothing else: a URL is refused
-without any I/O, and never embedded as a text.
-"""
+"""What LlamaIndex's users hand over as an image or as text and images, as inputs of the contract."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from io import BytesIO
-from os import PathLike
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TypeAlias
 
-from llama_index.core.schema import BaseComponent, ImageDocument, ImageNode
+from llama_index.core.schema import BaseComponent, ImageDocument, ImageNode, MetadataMode
 
-from embedbridge.contract import Image, InvalidImageError, InvalidInputError
-from embedbridge.contract.errors import shown
-from embedbridge.core.coerce import refuse_single
+from embedbridge.contract import Image, InvalidImageError, InvalidInputError, Mixed
+from embedbridge.core import framework_images
 
-if TYPE_CHECKING:
-    import PIL.Image
+ImageLike: TypeAlias = framework_images.ImageLike | ImageNode | ImageDocument
+"""What the engine's `ImageLike` is, and nodes and documents that hold an image."""
 
-ImageLike: TypeAlias = Union[
-    str, PathLike[str], bytes, BytesIO, "PIL.Image.Image", ImageNode, ImageDocument, Image
-]
-"""A path, an encoded image, a Pillow image, a node or document that holds one, or an `Image`."""
-
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
-"""Two letters at least: `C:\\cat.png` is a path."""
+MixedLike: TypeAlias = Mixed | ImageNode | ImageDocument
+"""A `Mixed`, or a node or document that holds both a text and an image."""
 
 
 def to_images(values: Iterable[ImageLike]) -> list[Image]:
-    """The images of a job, not opened yet.
+    """The images of a job, not decoded yet. File objects are read: not for an event loop.
 
     Raises:
         InvalidImageError: One of them is not an image; it names the position.
         InvalidInputError: A single image stands where a list is due.
     """
-    if isinstance(values, BytesIO | BaseComponent):  # both could be iterated, line by line
+    _refuse_component(values)
+    return framework_images.translate(values, _to_image)
+
+
+def to_mixed(values: Iterable[MixedLike]) -> list[Mixed]:
+    """The mixed inputs of a job; of a node, first what LlamaIndex embeds as its text.
+
+    Raises:
+        InvalidInputError: One of them is not a mixed input; it names the position.
+    """
+    _refuse_component(values)
+    return framework_images.translate(values, _to_mixed)
+
+
+def _refuse_component(values: object) -> None:
+    if isinstance(values, BaseComponent):  # it could be iterated, field by field
         raise InvalidInputError(
-            f"Expected a list of images, got a single {type(values).__name__}.",
-            hint="Wrap it in a list, or use get_image_embedding.",
+            f"Expected a list of inputs, got a single {type(values).__name__}.",
+            hint="Wrap it in a list.",
         )
-    refuse_single(values)
-    return [_at(index, value) for index, value in enumerate(values)]
-
-
-def _at(index: int, value: ImageLike) -> Image:
-    try:
-        return _to_image(value)
-    except InvalidInputError as error:
-        error.index = index
-        raise
 
 
 def _to_image(value: ImageLike) -> Image:
-    if isinstance(value, Image):
-        return value
-    if isinstance(value, str):
-        return _from_path(value)
-    if isinstance(value, PathLike):
-        return Image.from_path(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return Image.from_bytes(value)
-    if isinstance(value, BytesIO):
-        # All of it, wherever it was read to: PIL leaves its position at the end.
-        return Image.from_bytes(value.getvalue())
     if isinstance(value, ImageNode | ImageDocument):
         return _from_node(value)
-    if hasattr(value, "mode") and hasattr(value, "tobytes"):
-        return Image.from_pil(value)
-    raise InvalidImageError(
-        f"{type(value).__name__} is not an image.",
-        hint="Pass a path, bytes, BytesIO, a Pillow image, ImageNode, ImageDocument, or an Image "
-        "(Image.from_array, Image.from_base64, …).",
-    )
-
-
-def _from_path(path: str) -> Image:
-    if not path.strip():
-        raise InvalidImageError("The path of the image is empty.", hint="Pass a file's path.")
-    if scheme := _SCHEME.match(path):
-        raise InvalidImageError(  # without the rest, which may hold a password or a token
-            f"An image is named by its path here, not by a {shown(scheme[0])} URL.",
-            hint="Write Image.from_data_url(…) or Image.from_url(…) to mean one.",
-        )
-    return Image.from_path(path)
+    return framework_images.as_image(value)
 
 
 def _from_node(node: ImageNode | ImageDocument) -> Image:
@@ -93,9 +57,21 @@ def _from_node(node: ImageNode | ImageDocument) -> Image:
     if node.image is not None:
         return Image.from_base64(node.image)
     if node.image_path is not None:
-        return _from_path(node.image_path)
+        return Image.from_path(node.image_path)
     if node.image_url is not None:
         return Image.from_url(node.image_url)
     raise InvalidImageError(
         f"The {type(node).__name__} holds no image.", hint="Set image, image_path or image_url."
+    )
+
+
+def _to_mixed(value: MixedLike) -> Mixed:
+    if isinstance(value, Mixed):
+        return value
+    if isinstance(value, ImageNode | ImageDocument):
+        text = value.get_content(MetadataMode.EMBED)
+        return Mixed(text, _from_node(value)) if text else Mixed(_from_node(value))
+    raise InvalidInputError(
+        f"{type(value).__name__} is not a mixed input.",
+        hint="Pass a Mixed(…) of texts and images, or an ImageNode or ImageDocument with a text.",
     )

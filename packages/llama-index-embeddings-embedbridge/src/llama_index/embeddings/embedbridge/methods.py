@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,14 +11,15 @@ from llama_index.core.embeddings import MultiModalEmbedding
 
 from embedbridge.contract import Role
 from embedbridge.contract.inputs import Input
-from embedbridge.core import Embedder, EmbeddingResult
+from embedbridge.core import Embedder
 from embedbridge.core.coerce import refuse_single
 from llama_index.embeddings.embedbridge.events import announced
-from llama_index.embeddings.embedbridge.images import ImageLike, to_images
+from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike, to_images, to_mixed
 from llama_index.embeddings.embedbridge.lists import to_lists
 
 TEXTS = "Generating embeddings"
 IMAGES = "Generating image embeddings"
+MIXED = "Generating mixed embeddings"
 
 
 class EngineMethods(MultiModalEmbedding):
@@ -94,19 +96,39 @@ class EngineMethods(MultiModalEmbedding):
 
     @dispatcher.span
     def get_image_embedding(self, img_file_path: ImageLike) -> Embedding:
-        """Vector of an image: a path, bytes, a `BytesIO`, an image node or document, or `Image`."""
+        """Vector of an image.
+
+        Args:
+            img_file_path: A path or data URL, the bytes of an image file, a binary file object, a
+                Pillow image, an image node or document, or an `Image`. URLs are fetched only if
+                the model was made with `allow_urls`.
+
+        Raises:
+            InvalidImageError: It is no image, or one that is not taken.
+            UnsupportedModalityError: The model embeds texts only.
+        """
         return self._run(to_images([img_file_path]), "document")[0]
 
     @dispatcher.span
     async def aget_image_embedding(self, img_file_path: ImageLike) -> Embedding:
         """The async twin of `get_image_embedding`."""
-        return (await self._arun(to_images([img_file_path]), "document"))[0]
+        images = await asyncio.to_thread(to_images, [img_file_path])
+        return (await self._arun(images, "document"))[0]
 
     @dispatcher.span
     def get_image_embedding_batch(
         self, img_file_paths: Iterable[ImageLike], show_progress: bool = False
     ) -> list[Embedding]:
-        """Vectors of images, in their order."""
+        """Vectors of images, in their order.
+
+        Args:
+            img_file_paths: All of the job, as `get_image_embedding` takes them.
+            show_progress: Show a bar.
+
+        Raises:
+            InvalidImageError: An image is bad; it names the position. With `errors="collect"` the
+                others are embedded first, and `error.partial.vectors` holds what they gave.
+        """
         bar = IMAGES if show_progress else None
         return self._run(to_images(img_file_paths), "document", bar)
 
@@ -116,7 +138,48 @@ class EngineMethods(MultiModalEmbedding):
     ) -> list[Embedding]:
         """The async twin of `get_image_embedding_batch`."""
         bar = IMAGES if show_progress else None
-        return await self._arun(to_images(img_file_paths), "document", bar)
+        images = await asyncio.to_thread(to_images, img_file_paths)
+        return await self._arun(images, "document", bar)
+
+    # Texts and images that become one vector, for which LlamaIndex has no method.
+
+    @dispatcher.span
+    def get_mixed_embedding(self, mixed: MixedLike, role: Role = "document") -> Embedding:
+        """One vector of texts and images together.
+
+        Example:
+            model.get_mixed_embedding(Mixed("A cat on a sofa:", Image.from_path("cat.png")))
+            model.get_mixed_embedding(ImageNode(text="A cat on a sofa", image_path="cat.png"))
+
+        Args:
+            mixed: A `Mixed`, or an image node or document that has a text, too.
+            role: Whether it is searched in or searched for.
+
+        Raises:
+            UnsupportedModalityError: The model embeds no such thing.
+        """
+        return self._run(to_mixed([mixed]), role)[0]
+
+    @dispatcher.span
+    async def aget_mixed_embedding(self, mixed: MixedLike, role: Role = "document") -> Embedding:
+        """The async twin of `get_mixed_embedding`."""
+        inputs = await asyncio.to_thread(to_mixed, [mixed])
+        return (await self._arun(inputs, role))[0]
+
+    @dispatcher.span
+    def get_mixed_embedding_batch(
+        self, mixed: Iterable[MixedLike], role: Role = "document", show_progress: bool = False
+    ) -> list[Embedding]:
+        """Vectors of mixed inputs, in their order."""
+        return self._run(to_mixed(mixed), role, MIXED if show_progress else None)
+
+    @dispatcher.span
+    async def aget_mixed_embedding_batch(
+        self, mixed: Iterable[MixedLike], role: Role = "document", show_progress: bool = False
+    ) -> list[Embedding]:
+        """The async twin of `get_mixed_embedding_batch`."""
+        inputs = await asyncio.to_thread(to_mixed, mixed)
+        return await self._arun(inputs, role, MIXED if show_progress else None)
 
     # One job.
 
@@ -140,13 +203,13 @@ class EngineMethods(MultiModalEmbedding):
         self, inputs: Iterable[Input], role: Role, progress: str | None = None
     ) -> list[Embedding]:
         result = self._engine().embed(inputs, role=role, show_progress=progress)
-        return _complete(result).vectors.tolist()  # type: ignore[no-any-return]  # NumPy: Any
+        return result.complete().vectors.tolist()  # type: ignore[no-any-return]  # NumPy: Any
 
     async def _aembed(
         self, inputs: Iterable[Input], role: Role, progress: str | None = None
     ) -> list[Embedding]:
         result = await self._engine().aembed(inputs, role=role, show_progress=progress)
-        return await to_lists(_complete(result).vectors)
+        return await to_lists(result.complete().vectors)
 
     # What LlamaIndex's other models implement, for code that calls it: the same without events.
 
@@ -172,13 +235,15 @@ class EngineMethods(MultiModalEmbedding):
         return self._embed(to_images([img_file_path]), "document")[0]
 
     async def _aget_image_embedding(self, img_file_path: ImageLike) -> Embedding:
-        return (await self._aembed(to_images([img_file_path]), "document"))[0]
+        images = await asyncio.to_thread(to_images, [img_file_path])
+        return (await self._aembed(images, "document"))[0]
 
     def _get_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
         return self._embed(to_images(img_file_paths), "document")
 
     async def _aget_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
-        return await self._aembed(to_images(img_file_paths), "document")
+        images = await asyncio.to_thread(to_images, img_file_paths)
+        return await self._aembed(images, "document")
 
     # LlamaIndex's would key by the bare text, and charge the limiter a second time.
 
@@ -196,10 +261,3 @@ def _listed(texts: Iterable[str]) -> list[Any]:
     """The texts of a job, which are looked at more than once; a generator cannot be."""
     refuse_single(texts)
     return list(texts)
-
-
-def _complete(result: EmbeddingResult) -> EmbeddingResult:
-    """Raise the first error that was collected: LlamaIndex has no place for one beside vectors."""
-    for error in result.errors.values():
-        raise error
-    return result

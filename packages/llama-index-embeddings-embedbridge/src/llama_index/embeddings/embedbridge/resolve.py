@@ -13,6 +13,7 @@ from llama_index.core.settings import Settings
 from embedbridge.contract import ConfigurationError, EmbeddingModel
 from embedbridge.contract.errors import shown
 from embedbridge.core import Embedder
+from embedbridge.core.bridge import EmbedsDocumentsAndQueries, from_documents_and_queries
 from llama_index.embeddings.embedbridge.embedding import EmbedBridgeEmbedding
 
 
@@ -28,7 +29,7 @@ def resolve_embed_model(
     Args:
         embed_model: `"provider:model"`, `"default"`, `"local"`, `"local:<path or id>"`, `"clip"`,
             `"clip:<name>"`; an `Embedder` or a model of ours; a LlamaIndex embedding model; a
-            LangChain `Embeddings`; or `None` for a mock, as in LlamaIndex.
+            LangChain `Embeddings`, which is bridged; or `None` for a mock, as in LlamaIndex.
         callback_manager: What hears the events; LlamaIndex's global one if left out.
 
     Raises:
@@ -53,9 +54,11 @@ def _ours(embed_model: object) -> EmbedBridgeEmbedding | None:
         return EmbedBridgeEmbedding(embedder=embed_model)
     if isinstance(embed_model, BaseEmbedding):
         return None
-    # Our LangChain adapter shows its embedder: one engine serves both frameworks.
-    embedder = getattr(embed_model, "embedder", None)
-    return EmbedBridgeEmbedding(embedder=embedder) if isinstance(embedder, Embedder) else None
+    # By its methods: LangChain is not imported here, and need not be installed. Our own adapter
+    # for it gives its embedder, so that one engine serves both frameworks.
+    if isinstance(embed_model, EmbedsDocumentsAndQueries) and not isinstance(embed_model, type):
+        return EmbedBridgeEmbedding(embedder=from_documents_and_queries(embed_model))
+    return None
 
 
 def _theirs(embed_model: object, callback_manager: CallbackManager | None) -> BaseEmbedding:
@@ -64,6 +67,5 @@ def _theirs(embed_model: object, callback_manager: CallbackManager | None) -> Ba
     except AssertionError:
         raise ConfigurationError(
             f"{shown(embed_model)} is not an embedding model.",
-            hint="Pass 'provider:model', an Embedder, a BaseEmbedding, or a LangChain Embeddings "
-            "(which takes llama-index-embeddings-langchain).",
+            hint="Pass 'provider:model', an Embedder, a BaseEmbedding, or a LangChain Embeddings.",
         ) from None

@@ -9,6 +9,7 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from embedbridge.testing.faults.exchange import JSON, Exchange, Fault
+from embedbridge.testing.wire import words_in
 
 GZIP = zlib.MAX_WBITS | 16
 """The window bits that make zlib write a gzip header."""
@@ -32,12 +33,12 @@ def rate_limited_until(moment: float) -> Fault:
 
 def quota_exhausted() -> Fault:
     """429 that no waiting helps."""
-    return status(
-        429,
-        "You exceeded your current quota, please check your plan and billing details.",
-        code="insufficient_quota",
-        kind="insufficient_quota",
-    )
+
+    async def play(exchange: Exchange) -> None:
+        said = exchange.wire.out_of_quota
+        await exchange.refuse(429, said, code="insufficient_quota", kind="insufficient_quota")
+
+    return Fault("status-429-insufficient_quota", play)
 
 
 def status(
@@ -85,7 +86,7 @@ def too_many_tokens(limit: int) -> Fault:
     """400 for a batch of more words than that; a smaller one gets its answer."""
 
     async def play(exchange: Exchange) -> None:
-        words = sum(len(text.split()) for text in exchange.asked.inputs)
+        words = sum(map(words_in, exchange.asked.inputs))
         if words <= limit:
             await exchange.answer()
             return

@@ -1,0 +1,122 @@
+"""Image files through the provider clip: the core and the adapters beside hand-written loops.
+
+Every route gets the same files in one process, decodes them, and returns what its users get (lists
+from the frameworks). One loop is written as transformers' documentation does it, with the batch
+size that we use; the other embeds one image at a time, as LlamaIndex's own ClipEmbedding does. The
+vectors are compared first: a faster route that answers something else is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from _interleaved import interleave, print_machine, print_table
+from PIL import Image as Pillow
+from transformers import AutoImageProcessor, AutoModel, CLIPConfig, CLIPModel
+
+from embedbridge.contract import Image
+from embedbridge.core import load_embedder
+from embedbridge.testing import tiny_clip
+from embedbridge.testing.pictures import render, some_scenes
+from langchain_embedbridge import EmbedBridgeEmbeddings
+from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
+
+BATCH = 32
+LOOP = f"hand-written loop, batches of {BATCH}"
+SINGLE = "hand-written loop, one image at a time"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--side", type=int, default=96, help="width and height of the files")
+    parser.add_argument("--large", action="store_true", help="a random model of ViT-B/32's size")
+    arguments = parser.parse_args()
+    print_machine()
+    with tempfile.TemporaryDirectory() as place:
+        folder = tiny_clip.folder()
+        if arguments.large:
+            folder = save_large(Path(place) / "model")
+        measure(
+            folder, write_files(Path(place), arguments.images, arguments.side), arguments.rounds
+        )
+
+
+def measure(folder: Path, files: list[str], rounds: int) -> None:
+    embedder = load_embedder(f"clip:{folder}", device="cpu", batch_size=BATCH)
+    llama_index = EmbedBridgeEmbedding(embedder=embedder)
+    langchain = EmbedBridgeEmbeddings(embedder=embedder)
+    images = [Image.from_path(file) for file in files]
+    loop = by_hand(folder)
+    routes: dict[str, Callable[[], object]] = {
+        LOOP: lambda: loop(files, BATCH),
+        SINGLE: lambda: loop(files, 1),
+        "Embedder, array out": lambda: embedder.embed_images(images),
+        "LlamaIndex, EmbedBridgeEmbedding": lambda: llama_index.get_image_embedding_batch(files),
+        "LangChain, EmbedBridgeEmbeddings": lambda: langchain.embed_images(files),
+    }
+    expected = loop(files, BATCH)
+    for name, route in routes.items():
+        gap = float(np.abs(np.asarray(route(), dtype=np.float32) - expected).max())
+        print(f"largest difference to the loop: {gap:.1e}  {name}")
+        assert gap < 1e-5, name
+    seconds = interleave(routes, rounds)
+    for base in (LOOP, SINGLE):
+        print()
+        print_table(seconds, base=base, count=len(files), unit="µs per image")
+
+
+def by_hand(folder: Path) -> Callable[[list[str], int], Any]:
+    """What one writes with transformers alone."""
+    auto: Any = AutoModel
+    processors: Any = AutoImageProcessor
+    model = auto.from_pretrained(folder).eval()
+    processor = processors.from_pretrained(folder, backend="pil")
+
+    def loop(files: list[str], batch: int) -> Any:
+        made = []
+        with torch.inference_mode():
+            for start in range(0, len(files), batch):
+                opened = [Pillow.open(file).convert("RGB") for file in files[start : start + batch]]
+                pixels = processor(images=opened, return_tensors="pt")
+                vectors = model.get_image_features(**pixels).pooler_output
+                made.append(torch.nn.functional.normalize(vectors))
+        return torch.cat(made).numpy()
+
+    return loop
+
+
+def write_files(place: Path, count: int, side: int) -> list[str]:
+    """Pictures as JPEG files."""
+    files = [str(place / f"{number}.jpg") for number in range(count)]
+    for number, (file, scene) in enumerate(zip(files, some_scenes(count, 0), strict=True)):
+        render(scene, number, side=side).save(file, quality=90)
+    return files
+
+
+def save_large(folder: Path) -> Path:
+    """A model of the size of OpenAI's ViT-B/32, with random weights and the tiny one's words."""
+    torch.manual_seed(0)
+    small = CLIPConfig.from_pretrained(tiny_clip.folder()).text_config
+    words = {name: getattr(small, name) for name in ("vocab_size", "bos_token_id", "eos_token_id")}
+    CLIPModel(CLIPConfig(text_config=words)).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_clip.folder() / name, folder / name)
+    processors: Any = AutoImageProcessor
+    processor = processors.from_pretrained(tiny_clip.folder(), backend="pil")
+    processor.size = {"shortest_edge": 224}
+    processor.crop_size = {"height": 224, "width": 224}
+    processor.save_pretrained(folder)
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Two towers in memory, and all that is known about them only then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.weights import folder_digest
+from embedbridge.providers.clip._device import choose_device, limits_on
+from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
+from embedbridge.providers.clip._preprocess import Preprocessor
+from embedbridge.providers.clip._tokens import TokenCounter
+from embedbridge.providers.clip.families import PADDING, Padding
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.contract.loaded import LoadedImage
+    from embedbridge.providers.clip.options import CLIPOptions
+
+PORTIONS = 4
+"""In so many portions images reach a device of its own, which computes while they are prepared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """One model, ready to embed."""
+
+    network: Any
+    """Both towers."""
+    tokenizer: Any
+    """From texts to tokens."""
+    preprocessor: Preprocessor
+    """From images to tensors."""
+    padding: Padding
+    """To which length texts are filled up."""
+    length: int
+    """Tokens of a text that are read, special ones included."""
+    normalize: bool
+    """Whether vectors are scaled to length 1."""
+    card: ModelCard
+    """What it can do."""
+    counter: TokenCounter
+    """Counts its tokens."""
+    identity: Mapping[str, object]
+    """Which weights it has."""
+    device: str
+    """Where it computes."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """One forward pass of the text tower; shape (len(texts), dimensions)."""
+        tokens = self.tokenizer(
+            list(texts),
+            padding=self.padding,
+            truncation=True,
+            max_length=self.length,
+            return_tensors="pt",
+        )
+        return self._finish([self._run(self.network.get_text_features, tokens)])
+
+    def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
+        """Forward passes of the image tower; shape (len(images), dimensions)."""
+        # A processor resizes and computes with the same cores: there, portions gain nothing.
+        parts = 1 if self.device == "cpu" else PORTIONS
+        run, portions = self.network.get_image_features, self.preprocessor.prepare(images, parts)
+        return self._finish([self._run(run, tensors) for tensors in portions])
+
+    def close(self) -> None:
+        """End the threads. The memory is free when nobody holds this object any more."""
+        self.preprocessor.close()
+
+    def _run(self, tower: Any, tensors: Mapping[str, Tensor]) -> Tensor:
+        import torch
+
+        kind = self.network.dtype
+        moved = {
+            name: tensor.to(self.device, kind if tensor.is_floating_point() else None)
+            for name, tensor in tensors.items()
+        }
+        with torch.inference_mode():
+            vectors: Tensor = tower(**moved).pooler_output.float()
+            return torch.nn.functional.normalize(vectors) if self.normalize else vectors
+
+    def _finish(self, vectors: Sequence[Tensor]) -> Vectors:
+        import torch
+
+        return np.asarray(torch.cat(list(vectors)).cpu().numpy(), dtype=np.float32)
+
+
+def load(name: str, options: CLIPOptions) -> Loaded:
+    """Find a model, load it, and learn what it can do.
+
+    Raises:
+        ConfigurationError: It cannot be found or loaded; see `load_parts`.
+    """
+    require_libraries()
+    device = choose_device(options.device)
+    parts = load_parts(name, options, device)
+    padding = PADDING[parts.network.config.model_type]
+    length = _length(parts)
+    normalize = options.normalize is not False
+    space, identity = _weights(parts)
+    card = ModelCard(
+        name=name,
+        modalities=("text", "image"),
+        dimensions=_dimensions(parts),
+        allowed_dimensions=None,
+        limits=limits_on(device, max_tokens_per_input=length, fills_up=padding == "max_length"),
+        normalized=normalize,
+        space=space,
+    )
+    return Loaded(
+        network=parts.network,
+        tokenizer=parts.tokenizer,
+        preprocessor=Preprocessor(parts.processor),
+        padding=padding,
+        length=length,
+        normalize=normalize,
+        card=card,
+        counter=TokenCounter(parts.tokenizer),
+        identity=identity,
+        device=device,
+    )
+
+
+def _length(parts: Parts) -> int:
+    """Tokens for which the text tower has learnt a position, or fewer if its tokenizer says so."""
+    positions: int = parts.network.config.text_config.max_position_embeddings
+    promised: int = parts.tokenizer.model_max_length  # enormous where it says nothing
+    return min(positions, promised)
+
+
+def _dimensions(parts: Parts) -> int:
+    """Width of a vector: that of the projection, or where there is none, of the towers."""
+    config = parts.network.config
+    own = getattr(config, "projection_dim", None)
+    # SigLIP's vision tower is as wide as the text tower's last layer.
+    text = config.text_config
+    width: int = own or getattr(text, "projection_size", None) or text.hidden_size
+    return width
+
+
+def _weights(parts: Parts) -> tuple[str, dict[str, object]]:
+    """The space of the vectors, and what identifies the weights exactly."""
+    source = parts.source
+    if source.commit is not None:
+        # Without the provider: another one that runs the same weights makes the same vectors.
+        return source.address.lower(), {"model": source.address.lower(), "commit": source.commit}
+    digest = folder_digest(source.folder)
+    return digest.space(), {"model": "folder", "files": digest.files}

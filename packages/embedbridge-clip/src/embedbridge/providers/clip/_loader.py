@@ -1,0 +1,196 @@
+"""Building the two towers and what prepares their inputs: options in, our own errors out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.contract.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    EmbedBridgeError,
+    MissingDependencyError,
+    UnknownModelError,
+    shown,
+)
+from embedbridge.providers.clip._memory import is_out_of_memory
+from embedbridge.providers.clip._source import Source, check_weights, find_source
+from embedbridge.providers.clip.families import PADDING
+from embedbridge.providers.clip.names import hub_id_of
+
+if TYPE_CHECKING:
+    from embedbridge.providers.clip.options import CLIPOptions
+
+MOST_OF_A_REASON = 200
+"""Characters of another library's message that ours repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What transformers makes of a folder. Its classes have no types."""
+
+    source: Source
+    """Where it came from."""
+    network: Any
+    """Both towers, on their device, ready to infer."""
+    tokenizer: Any
+    """From texts to tokens."""
+    processor: Any
+    """From Pillow images to tensors."""
+
+
+def require_libraries() -> None:
+    """Import what everything here needs.
+
+    Raises:
+        MissingDependencyError: It is not installed, or broken.
+    """
+    try:
+        import PIL.Image  # noqa: F401  # only whether it can be imported counts
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{error.name or 'transformers'} cannot be imported: {error}",
+            hint="pip install embedbridge-clip",
+        ) from error
+
+
+def load_parts(name: str, options: CLIPOptions, device: str) -> Parts:
+    """The model in memory, on its device.
+
+    Raises:
+        MissingDependencyError: A package that it needs is not installed.
+        UnknownModelError: It is neither on this disk nor on the Hub, or has no two towers.
+        AuthenticationError: It is gated, and the terms were not accepted.
+        ConfigurationError: Anything else that keeps it from loading.
+    """
+    address = hub_id_of(name)
+    with _loading_errors(address, options, device):
+        source = find_source(name, options)
+        check_architecture(source)
+        check_weights(source, options)
+        return _load(source, options, device)
+
+
+def check_architecture(source: Source) -> None:
+    """Make sure that it has two towers, before gigabytes of weights are read.
+
+    Raises:
+        UnknownModelError: It is something else.
+        OSError: It is no model at all.
+    """
+    from transformers import PretrainedConfig
+
+    settings, _ = PretrainedConfig.get_config_dict(source.inner)
+    if not settings:  # how it says that there is no config.json
+        raise OSError("config.json is missing.")
+    kind = settings.get("model_type")
+    if kind not in PADDING:
+        raise UnknownModelError(
+            f"{shown(source.address)} is a model of type {kind!r}, which has no two towers for "
+            f"texts and images.",
+            hint=f"This provider runs {', '.join(PADDING)}; others may run with huggingface.",
+        )
+
+
+def _load(source: Source, options: CLIPOptions, device: str) -> Parts:
+    from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+    # Everything lies in the folder by now. Nothing here asks the Hub, nor runs a model's own code.
+    here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    auto: Any = AutoModel
+    tokenizers: Any = AutoTokenizer
+    processors: Any = AutoImageProcessor
+    with _no_loading_bars():
+        network = auto.from_pretrained(
+            source.inner,
+            dtype=options.dtype or "auto",
+            use_safetensors=True if options.safetensors_only else None,
+            **here,
+        )
+    return Parts(
+        source=source,
+        network=network.to(device).eval(),
+        tokenizer=tokenizers.from_pretrained(source.inner, **here),
+        # Pillow's results do not depend on whether torchvision happens to be installed.
+        processor=processors.from_pretrained(source.inner, backend="pil", **here),
+    )
+
+
+@contextmanager
+def _loading_errors(address: str, options: CLIPOptions, device: str) -> Iterator[None]:
+    try:
+        yield
+    except EmbedBridgeError:
+        raise
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"Loading {shown(address)} needs a package that cannot be imported: {error}",
+            hint=f"pip install {error.name or 'embedbridge-clip'}",
+        ) from error
+    except Exception as error:
+        raise _translated(error, address, options, device) from error
+
+
+def _translated(
+    error: Exception, address: str, options: CLIPOptions, device: str
+) -> EmbedBridgeError:
+    # The Hub's errors are OSErrors and ValueErrors; the cause below tells which.
+    names = {type(each).__name__ for each in _chain(error)}
+    reason = str(error).partition("\n")[0][:MOST_OF_A_REASON]
+    if is_out_of_memory(error):
+        return EmbedBridgeError(
+            f"There is not enough memory on {device}.",
+            hint="Use a smaller model, or dtype='bfloat16'.",
+        )
+    if "GatedRepoError" in names:
+        return AuthenticationError(
+            f"Access to {shown(address)} is gated.",
+            hint="Accept its terms on huggingface.co and set HF_TOKEN.",
+        )
+    if "RevisionNotFoundError" in names:
+        return UnknownModelError(
+            f"{shown(address)} has no revision {options.revision!r}.",
+            hint="Set revision to a branch, a tag or a commit of that repository.",
+        )
+    if isinstance(error, OSError) and Path(address).expanduser().is_dir():
+        return UnknownModelError(
+            f"The folder {shown(address)} holds no model that can be loaded: {reason}",
+            hint="It needs config.json, weights, a tokenizer and preprocessor_config.json, as "
+            "`save_pretrained` writes them.",
+        )
+    if isinstance(error, OSError) or "HFValidationError" in names:
+        return UnknownModelError(
+            f"The model {shown(address)} is not on this disk and could not be fetched from the "
+            f"Hub.",
+            hint="Check its spelling and the network. With offline=True or HF_HUB_OFFLINE=1 it "
+            "must have been downloaded before; if it is private, set HF_TOKEN.",
+        )
+    return ConfigurationError(
+        f"{shown(address)} cannot be loaded: {type(error).__name__}: {reason}"
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@contextmanager
+def _no_loading_bars() -> Iterator[None]:
+    """Hide the bar for reading weights, which nobody asked for."""
+    from transformers.utils import logging
+
+    weights: Any = logging  # its functions have no types
+    shown_before = weights.is_progress_bar_enabled()
+    weights.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown_before:
+            weights.enable_progress_bar()

@@ -1,0 +1,126 @@
+"""From a model's name to a folder on this disk: a local one, or a snapshot of the Hub's."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.contract.errors import UnknownModelError, shown
+from embedbridge.providers.clip.names import SAFE_REVISIONS, hub_id_of
+
+if TYPE_CHECKING:
+    from embedbridge.providers.clip.options import CLIPOptions
+
+SAFE_WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
+PICKLED_WEIGHTS = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
+SETTINGS = ("*.json", "*.txt", "*.model")
+"""Configurations and the files of tokenizers."""
+TOWERS = ("CLIPModel", "Transformer")
+"""Modules of sentence-transformers that hold a whole CLIP."""
+HARMLESS = ("Normalize",)
+"""Modules of sentence-transformers that change nothing but the length of a vector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model on this disk."""
+
+    address: str
+    """Its folder as the user wrote it, or its id on the Hub."""
+    folder: Path
+    """Everything about it, which identifies it."""
+    inner: Path
+    """What transformers loads; sentence-transformers puts it into a folder below."""
+    commit: str | None = None
+    """The commit, if it comes from the Hub."""
+
+
+def find_source(name: str, options: CLIPOptions) -> Source:
+    """Find a model, and download it where it must be.
+
+    Raises:
+        UnknownModelError: It is not there, or is nothing that transformers could load.
+        Exception: Whatever the Hub's library raises; see `_loader`.
+    """
+    address = hub_id_of(name)
+    local = Path(os.path.expanduser(address))  # noqa: PTH111  # Path's own fails for unknown users
+    if local.is_dir():
+        return Source(address, local, _inner(local, address))
+    if _is_path(address):
+        raise UnknownModelError(
+            f"There is no folder {shown(str(local))}.",
+            hint="Check the path; it is relative to the folder in which Python runs.",
+        )
+    snapshot = _download(address, options)
+    # The Hub's cache: …/snapshots/<commit>
+    return Source(address, snapshot, _inner(snapshot, address), snapshot.name)
+
+
+def check_weights(source: Source, options: CLIPOptions) -> None:
+    """Make sure that there are weights, and that reading them runs no code.
+
+    Raises:
+        UnknownModelError: There are none, or only pickled ones.
+    """
+    if _has(source.inner, SAFE_WEIGHTS):
+        return
+    if not _has(source.inner, PICKLED_WEIGHTS) and source.commit is None:
+        raise UnknownModelError(
+            f"The folder {shown(str(source.inner))} holds no weights.",
+            hint="It needs model.safetensors, as `save_pretrained` writes it.",
+        )
+    if options.safetensors_only:
+        raise UnknownModelError(
+            f"{shown(source.address)} has no weights as safetensors.",
+            hint="Set revision to a commit that has them, such as that of the Hub's converter in "
+            "the repository's pull requests; or set safetensors_only=False if you trust it.",
+        )
+
+
+def _download(hub_id: str, options: CLIPOptions) -> Path:
+    from huggingface_hub import snapshot_download
+
+    weights = SAFE_WEIGHTS if options.safetensors_only else (*SAFE_WEIGHTS, *PICKLED_WEIGHTS)
+    below = [f"0_*/{pattern}" for pattern in weights]  # as sentence-transformers stores a CLIP
+    return Path(
+        snapshot_download(
+            hub_id,
+            revision=options.revision or SAFE_REVISIONS.get(hub_id.lower()),
+            cache_dir=options.cache_folder,
+            local_files_only=options.offline,
+            allow_patterns=[*SETTINGS, *weights, *below],
+        )
+    )
+
+
+def _inner(folder: Path, address: str) -> Path:
+    """The folder of the towers: of sentence-transformers' modules it is the first one's."""
+    listing = folder / "modules.json"
+    if not listing.is_file():
+        return folder
+    modules: list[dict[str, Any]] = json.loads(listing.read_text(encoding="utf-8"))
+    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+    if not kinds or kinds[0] not in TOWERS or any(kind not in HARMLESS for kind in kinds[1:]):
+        raise UnknownModelError(
+            f"{shown(address)} has modules beside its towers: {', '.join(kinds)}.",
+            hint="Load it with the provider huggingface, which runs all of them.",
+        )
+    return folder / str(modules[0].get("path", ""))
+
+
+def _has(folder: Path, patterns: tuple[str, ...]) -> bool:
+    return any(True for pattern in patterns for _ in folder.glob(pattern))
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name cannot be a Hub id, which is `model` or `owner/model`."""
+    return (
+        name.startswith((".", "~"))
+        or Path(name).is_absolute()
+        or "\\" in name
+        or name.count("/") > 1
+        or Path(name).is_file()
+    )

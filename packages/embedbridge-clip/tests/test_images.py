@@ -1,0 +1,106 @@
+"""Images: in order, in batches, and with the memory there is."""
+
+import os
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from embedbridge.contract import Batch, Image, LoadedImage, RequestTooLargeError
+from embedbridge.core import Embedder, load_embedder
+from embedbridge.providers.clip._memory import memory_errors
+from embedbridge.providers.clip._preprocess import PIXELS_WORTH_A_THREAD, Preprocessor
+
+CORES = os.cpu_count() or 1
+
+
+def test_the_role_makes_no_difference(clip: Embedder, photos: list[Pillow.Image]) -> None:
+    """An image that one searches with lies where the same image lies that is searched for."""
+    images = [Image.from_pil(photo) for photo in photos]
+    query, document = (clip.embed(images, role=role) for role in ("query", "document"))
+
+    np.testing.assert_array_equal(query.vectors, document.vectors)
+    assert query.usage.images == len(photos)
+
+
+def test_texts_and_images_side_by_side(clip: Embedder, photos: list[Pillow.Image]) -> None:
+    """One job may hold both; each input keeps its place."""
+    images = [Image.from_pil(photo) for photo in photos[:2]]
+    result = clip.embed(["one", images[0], "two", images[1]], role="document")
+    expected = [*clip.embed_documents(["one", "two"]), *clip.embed_images(images)]
+
+    np.testing.assert_allclose(result.vectors[[0, 2, 1, 3]], expected, rtol=0, atol=1e-6)
+
+
+class CountingProcessor:
+    """Gives each picture's width, and remembers which threads asked."""
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+        self.sizes: list[int] = []
+
+    def __call__(self, images: list[Any], **options: Any) -> dict[str, Any]:
+        import torch
+
+        self.threads.add(threading.get_ident())
+        self.sizes.append(len(images))
+        return {"pixel_values": torch.tensor([image.width for image in images])}
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 33])
+@pytest.mark.parametrize("parts", [1, 4])
+@pytest.mark.parametrize("height", [1, 10_000], ids=["small", "large"])
+def test_every_image_is_prepared_once_and_in_order(count: int, parts: int, height: int) -> None:
+    """However images are dealt out to threads and portions, they come back as they were."""
+    processor = CountingProcessor()
+    preprocessor = Preprocessor(processor)
+    images = [
+        LoadedImage(pixels=Pillow.new("RGB", (n + 1, height)), described="") for n in range(count)
+    ]
+    portions = list(preprocessor.prepare(images, parts))
+    preprocessor.close()
+    preprocessor.close()
+    widths = [int(width) for portion in portions for width in portion["pixel_values"]]
+
+    assert widths == list(range(1, count + 1))
+    assert len(portions) <= parts
+    # Threads of their own only where there is enough to do for two.
+    large = sum(widths) * height >= 2 * PIXELS_WORTH_A_THREAD
+    assert (threading.get_ident() in processor.threads) is not (large and CORES > 1)
+
+
+def test_too_little_memory_halves_the_batch() -> None:
+    """Out of memory is the error after which the engine tries fewer inputs at once."""
+    import torch
+
+    batch = Batch(inputs=["text"] * 64, modality="text", role="document")
+    with pytest.raises(RequestTooLargeError, match="64 texts") as caught:  # noqa: SIM117
+        with memory_errors(batch, "cuda:0"):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    assert caught.value.limit == "items"
+    assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
+
+
+def test_fewer_images_at_once_are_embedded_after_all(
+    clip: Embedder, clip_folder: str, photos: list[Pillow.Image]
+) -> None:
+    """A job that does not fit into memory at once is done in smaller batches."""
+    images = [Image.from_pil(photo) for photo in photos]
+    with load_embedder(f"clip:{clip_folder}", device="cpu") as embedder:
+        network = embedder.model._load().network  # type: ignore[attr-defined]
+        tower, sizes = network.get_image_features, []
+
+        def small(pixel_values: Any) -> Any:
+            sizes.append(len(pixel_values))
+            if len(pixel_values) > 2:
+                raise MemoryError
+            return tower(pixel_values=pixel_values)
+
+        network.get_image_features = small
+        vectors = embedder.embed_images(images)
+
+    assert sizes[0] == len(photos)
+    np.testing.assert_allclose(vectors, clip.embed_images(images), rtol=0, atol=1e-6)

@@ -1,0 +1,65 @@
+"""Texts: counted exactly, cut where the tower ends, and never taken for anything but text."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+from embedbridge.contract import InputTooLongError, Mixed, UnsupportedModalityError
+from embedbridge.core import Embedder, load_embedder
+from embedbridge.testing import real_texts, tiny_png
+from embedbridge.testing.audit import audited
+
+KINDS = ("clip", "siglip", "siglip2", "align")
+LENGTHS = {"clip": 77, "siglip": 64, "siglip2": 64, "align": 64}
+LONG = "word " * 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_counts_are_those_of_the_tokenizer(folders: dict[str, str], kind: str) -> None:
+    """Special tokens are counted, and nothing is cut or filled up."""
+    texts = [*real_texts(20), "", "a", "日本語 👩‍👩‍👧‍👦", "x" * 500]
+    tokenizer = AutoTokenizer.from_pretrained(folders[kind])
+    expected = [len(tokenizer(text, verbose=False)["input_ids"]) for text in texts]
+
+    with load_embedder(f"clip:{folders[kind]}", device="cpu") as embedder:
+        embedder.embed_documents(["a text that sets padding and truncation", "another"])
+
+        assert embedder.model.count_tokens(texts) == expected
+        assert embedder.card.limits.max_tokens_per_input == LENGTHS[kind]
+
+
+def test_a_long_text_is_cut_and_reported(clip: Embedder) -> None:
+    """CLIP reads 77 tokens; what is beyond them is reported as cut."""
+    result = clip.embed(["short", LONG], role="document")
+
+    assert result.truncated.tolist() == [False, True]
+
+
+def test_a_long_text_may_be_an_error(clip_folder: str) -> None:
+    """With `on_too_long="error"`, nothing is cut silently."""
+    with (
+        load_embedder(f"clip:{clip_folder}", device="cpu", on_too_long="error") as embedder,
+        pytest.raises(InputTooLongError, match="77"),
+    ):
+        embedder.embed_documents(["short", LONG])
+
+
+def test_a_text_is_never_a_file_or_an_address(clip: Embedder, tmp_path: Path) -> None:
+    """Embedding texts opens no file, looks up no host and connects to nobody."""
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(tiny_png())
+    hostile = ["http://127.0.0.1:9/a.png", str(picture), "data:image/png;base64,iVBORw0KGgo="]
+    clip.embed_documents(["first"])  # loads the model
+    with audited() as seen:
+        vectors = clip.embed_documents(hostile)
+
+    assert seen == []
+    assert len(np.unique(vectors, axis=0)) == 3
+
+
+def test_there_is_no_vector_for_a_text_with_an_image(clip: Embedder) -> None:
+    """Two towers make two vectors: a mixed input is refused, and the error says so."""
+    with pytest.raises(UnsupportedModalityError):
+        clip.embed([Mixed("a cat:", "and a dog")], role="document")

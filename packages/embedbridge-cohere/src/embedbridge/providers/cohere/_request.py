@@ -1,0 +1,98 @@
+"""From a batch to the JSON of `POST /v2/embed`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from embedbridge.contract.batch import Batch
+from embedbridge.contract.errors import InvalidImageError, InvalidInputError, RequestTooLargeError
+from embedbridge.contract.loaded import LoadedImage
+from embedbridge.providers.cohere.catalog import MAX_BASE64, V3_LIMITS, takes_inputs
+
+MEDIA_TYPES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
+"""What Cohere takes as it is; all else travels as PNG."""
+INPUT_TYPES = {"query": "search_query", "document": "search_document"}
+"""Cohere's name for a role."""
+TASKS = frozenset({"classification", "clustering"})
+"""Tasks that Cohere knows; they take the place of the role."""
+
+
+def request_body(name: str, batch: Batch, fields: Mapping[str, object]) -> bytes:
+    """The JSON for one batch, of one kind of input.
+
+    Args:
+        name: The model's name.
+        batch: What to embed.
+        fields: Further fields; those that are `None` are left out.
+
+    Raises:
+        RequestTooLargeError: The images are too large together; fewer of them may do.
+        InvalidInputError: One input alone is too large.
+    """
+    body = {
+        "model": name,
+        "input_type": input_type(name, batch),
+        **{field: value for field, value in fields.items() if value is not None},
+        **_contents(name, batch),
+    }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def input_type(name: str, batch: Batch) -> str:
+    """What Cohere calls role, task and, for v3, modality."""
+    if batch.modality == "image" and not takes_inputs(name):
+        return "image"
+    return batch.task if batch.task in TASKS else INPUT_TYPES[batch.role]
+
+
+def _contents(name: str, batch: Batch) -> dict[str, Any]:
+    """The inputs under the name of their kind. It is the batch's, never guessed from a value."""
+    if batch.modality == "text":
+        return {"texts": batch.texts}
+    if batch.modality == "image" and not takes_inputs(name):
+        return {"images": [_old_image(image, n) for n, image in enumerate(batch.images)]}
+    inputs = [mixed.parts for mixed in batch.mixed] or [(image,) for image in batch.images]
+    spelled = [[_part(part) for part in parts] for parts in inputs]
+    _check_size(spelled)
+    return {"inputs": [{"content": parts} for parts in spelled]}
+
+
+def _part(part: str | LoadedImage) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    return {"type": "image_url", "image_url": {"url": part.to_data_url(MEDIA_TYPES)}}
+
+
+def _old_image(image: LoadedImage, number: int) -> str:
+    url = image.to_data_url(MEDIA_TYPES)
+    size, most = _base64_in(url) * 3 // 4, V3_LIMITS.max_bytes_per_image or 0
+    if size > most:
+        raise InvalidImageError(
+            f"The image has {size} bytes as it is sent; Cohere takes {most}.",
+            index=number,
+            source=image.described,
+            hint="Scale it down, or save it as JPEG or WebP.",
+        )
+    return url
+
+
+def _check_size(inputs: list[list[dict[str, Any]]]) -> None:
+    """What is planned are the files; some of them become PNG, which may be larger."""
+    sizes = [
+        sum(_base64_in(part["image_url"]["url"]) for part in parts if part["type"] == "image_url")
+        for parts in inputs
+    ]
+    if sum(sizes) <= MAX_BASE64:
+        return
+    said = f"{sum(sizes)} bytes of images in base64; Cohere takes {MAX_BASE64} per request."
+    if len(inputs) > 1:
+        raise RequestTooLargeError(said, limit="bytes")
+    raise InvalidInputError(
+        said, index=0, hint="Scale the images down, or save them as JPEG or WebP."
+    )
+
+
+def _base64_in(url: str) -> int:
+    return len(url) - url.index(",") - 1

@@ -1,0 +1,95 @@
+"""Texts and images as sentence-transformers takes them, such that nothing is ever guessed.
+
+It looks into a bare `str`: a model that also embeds images would fetch `https://…/cat.png`, and
+open `/tmp/cat.png`. What says that it is text stays text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.contract.errors import UnsupportedModalityError
+from embedbridge.contract.loaded import LoadedImage, LoadedMixed
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from embedbridge.contract.batch import Batch
+    from embedbridge.contract.loaded import Loaded
+    from embedbridge.contract.vocabulary import Modality, Role
+
+
+def modalities_of(transformer: SentenceTransformer) -> tuple[Modality, ...]:
+    """What a loaded model embeds."""
+    claims: tuple[tuple[Modality, bool], ...] = (
+        ("text", transformer.supports("text")),
+        ("image", transformer.supports("image")),
+        ("mixed", transformer.supports(("image", "text"))),
+    )
+    # Audio and video are none of our inputs: a model of those alone is left to its own errors.
+    return tuple(modality for modality, claimed in claims if claimed) or ("text",)
+
+
+def inputs_of(batch: Batch, transformer: SentenceTransformer, *, prompt: str) -> list[Any]:
+    """What `encode` is given.
+
+    Args:
+        batch: Texts, images or mixed inputs, rendered.
+        transformer: Who takes them.
+        prompt: What the model puts in front by itself, and what they must not have in front.
+
+    Raises:
+        UnsupportedModalityError: A mixed input is of a form that the model does not take.
+    """
+    if batch.modality == "text":
+        texts = [text.removeprefix(prompt) for text in batch.texts]
+        return (
+            [{"text": text} for text in texts] if _knows_words(transformer, batch.role) else texts
+        )
+    if batch.modality == "image":
+        return [{"image": image.pixels} for image in batch.images]
+    chats = transformer.supports("message")
+    return [
+        _conversation(_without(prompt, mixed)) if chats else _pair(mixed) for mixed in batch.mixed
+    ]
+
+
+def _knows_words(transformer: SentenceTransformer, role: Role) -> bool:
+    """Whether the model can be told that something is text; else it knows nothing but text."""
+    from sentence_transformers.base.modules import Router, Transformer
+
+    first: Any = transformer[0]
+    if isinstance(first, Router):
+        routes: Any = first.sub_modules
+        first = routes[role][0] if role in routes else first
+    return isinstance(first, Transformer | Router)  # static embeddings take plain strings
+
+
+def _without(prompt: str, mixed: LoadedMixed) -> Sequence[str | LoadedImage]:
+    parts = mixed.parts
+    return parts[1:] if prompt and parts[0] == prompt else parts
+
+
+def _conversation(parts: Sequence[str | LoadedImage]) -> list[dict[str, Any]]:
+    """One message with all parts in their order, for models with a chat template."""
+    return [{"role": "user", "content": [_content(part) for part in parts]}]
+
+
+def _content(part: Loaded) -> dict[str, Any]:
+    if isinstance(part, LoadedImage):
+        return {"type": "image", "image": part.pixels}
+    return {"type": "text", "text": part}
+
+
+def _pair(mixed: LoadedMixed) -> dict[str, Any]:
+    """One text and one image, for models that take them side by side and know no order."""
+    images = [part.pixels for part in mixed.parts if isinstance(part, LoadedImage)]
+    texts = [part for part in mixed.parts if isinstance(part, str)]
+    if len(images) != 1 or not texts:
+        raise UnsupportedModalityError(
+            f"This model takes one image with a text, not {len(images)} images and {len(texts)} "
+            f"texts.",
+            hint="Embed the parts by themselves.",
+        )
+    return {"text": " ".join(texts), "image": images[0]}

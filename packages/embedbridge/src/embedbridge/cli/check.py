@@ -1,0 +1,142 @@
+"""`embedbridge check`: the contract suite for an installed provider, without a test file."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedbridge.cli.embed import parse_option
+from embedbridge.contract.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.table import Table
+
+    from embedbridge.core.embedder import Embedder
+    from embedbridge.testing.examine import Outcome
+
+OUTCOMES = {"passed": "green", "failed": "red", "skipped": "dim"}
+
+
+def check(
+    model: Annotated[str, typer.Argument(help="provider:model")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="An option of the model or the engine, several times if need be.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask, though requests may cost money.")
+    ] = False,
+) -> None:
+    """Ask a model everything that a provider promises, in plain Python and in both frameworks.
+
+    What its card does not claim is not asked. Exits with code 1 if a check fails. A remote model
+    is sent some hundreds of small requests.
+    """
+    examine = require_suite()
+    options = dict(map(parse_option, option or []))
+    from embedbridge.contract import LocalEmbeddingModel
+    from embedbridge.core import load_embedder
+
+    def load() -> Embedder:
+        return load_embedder(model, **options)
+
+    with load() as embedder:  # a wrong name or option shows before anything is asked
+        local = isinstance(embedder.model, LocalEmbeddingModel)
+    if not local and not yes:
+        typer.confirm(
+            f"{model} is remote: the suite sends some hundreds of small requests and a few long "
+            "texts, which its vendor may charge for. Go on?",
+            abort=True,
+            err=True,
+        )
+    outcomes = run(examine, load, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(report(model, outcomes), indent=2))
+    else:
+        show(model, outcomes)
+    if any(outcome.outcome == "failed" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def require_suite() -> Callable[..., list[Outcome]]:
+    """The function that runs the suite.
+
+    Raises:
+        MissingDependencyError: embedbridge-testing or pytest is not installed.
+    """
+    try:
+        from embedbridge.testing.examine import examine
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"The check takes embedbridge-testing; {error.name} is missing.",
+            hint='pip install "embedbridge[testing]"',
+        ) from error
+    return examine
+
+
+def run(
+    examine: Callable[..., list[Outcome]], load: Callable[[], Embedder], *, quiet: bool
+) -> list[Outcome]:
+    """Run the suite; a terminal shows which check is through."""
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=quiet)
+    with console.status("Asking …") as status:
+        return examine(load, on_outcome=lambda outcome: status.update(f"Asked {outcome.check}"))
+
+
+def report(model: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """All outcomes as JSON values."""
+    counts = Counter(outcome.outcome for outcome in outcomes)
+    return {
+        "model": model,
+        **{outcome: counts[outcome] for outcome in OUTCOMES},  # type: ignore[index]  # its keys
+        "checks": [asdict(outcome) for outcome in outcomes],
+    }
+
+
+def show(model: str, outcomes: Sequence[Outcome]) -> None:
+    """Print the outcomes for a human: the families, what was not asked, and each failure."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(by_family(outcomes))
+    reasons = Counter(outcome.said for outcome in outcomes if outcome.outcome == "skipped")
+    for reason, count in reasons.most_common():
+        console.print(f"Not asked: {count} × {reason}", markup=False, style=OUTCOMES["skipped"])
+    failures = [outcome for outcome in outcomes if outcome.outcome == "failed"]
+    for outcome in failures:
+        console.print(f"\n{outcome.check}", style=f"bold {OUTCOMES['failed']}", markup=False)
+        for label, told in (
+            ("Found", outcome.said),
+            ("Rule", outcome.rule),
+            ("What now", outcome.look_at),
+        ):
+            console.print(f"  {label}: {told}", markup=False, soft_wrap=True)
+    passed = sum(outcome.outcome == "passed" for outcome in outcomes)
+    console.print(f"\n{model}: {passed} passed, {len(failures)} failed", markup=False)
+
+
+def by_family(outcomes: Sequence[Outcome]) -> Table:
+    """A row per family of rules, with the number of each outcome."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table("rules", box=box.SIMPLE_HEAD)
+    for outcome, colour in OUTCOMES.items():
+        table.add_column(outcome, style=colour, justify="right")
+    for family in dict.fromkeys(outcome.family for outcome in outcomes):
+        counts = Counter(each.outcome for each in outcomes if each.family == family)
+        table.add_row(family, *(str(counts[kind] or "") for kind in OUTCOMES))  # type: ignore[index]
+    return table

@@ -1,0 +1,22 @@
+"""One input of `embedbridge embed`, with what tells its vector from the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from embedbridge.contract.image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One text or image to embed."""
+
+    content: str | Image
+    facts: dict[str, str | int] = field(default_factory=dict)
+    """What a line of JSON says about it: `{"line": 7, "text": "…"}`, `{"image": "cat.png"}`."""
+    id: str | None = None
+    """Its name in a safetensors file: the line, or the path; its position if left out."""
+    source: str | None = None
+    """Where it stands, for messages: `line 7 of notes.txt`."""

@@ -1,0 +1,62 @@
+"""The images of a folder, for `embedbridge embed --images`."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterator
+from pathlib import Path
+
+from embedbridge.cli.entry import Entry
+from embedbridge.cli.files import find_files
+from embedbridge.contract.image import Image
+
+HEAD = 512
+"""Bytes that tell what a file is."""
+IMAGE_NAMES = frozenset({".avif", ".heic", ".heif", ".jxl", ".psd", ".webp"})
+"""Endings of images that not every system's list of types knows."""
+
+
+class ImageFiles:
+    """The images of a folder and of the folders in it, in the order of their paths.
+
+    What is an image by its content is embedded, whatever its name. So is what its name calls an
+    image: if it is broken, that must show. All else is left out.
+
+    Args:
+        folder: The folder; or a single file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder if folder.is_dir() else folder.parent
+        self._files = find_files(folder) if folder.is_dir() else [folder]
+        self.skipped: list[str] = []
+        """Paths of the files that were left out so far, relative to the folder."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        for path in self._files:
+            name = path.relative_to(self._folder).as_posix()
+            if _is_wanted(path):
+                yield Entry(
+                    Image.from_path(path), facts={"image": name}, id=name, source=f"file {name}"
+                )
+            else:
+                self.skipped.append(name)
+
+    def count(self) -> int:
+        """How many images there are."""
+        return sum(map(_is_wanted, self._files))
+
+
+def _is_wanted(path: Path) -> bool:
+    if not path.is_file():  # a pipe would keep us waiting
+        return False
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    if kind.startswith("image/") or path.suffix.lower() in IMAGE_NAMES:
+        return True
+    from embedbridge.core.formats.detect import detect
+
+    try:
+        with path.open("rb") as file:
+            return detect(file.read(HEAD)) is not None
+    except OSError:
+        return True  # the engine says what is wrong with it

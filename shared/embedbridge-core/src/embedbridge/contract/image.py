@@ -1,0 +1,196 @@
+"""An image by its source, which is named explicitly and never guessed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
+
+from embedbridge.contract.errors import InvalidImageError, shown, shown_path
+
+if TYPE_CHECKING:
+    import numpy as np
+    import PIL.Image
+    from numpy.typing import NDArray
+
+
+ImageKind: TypeAlias = Literal["path", "bytes", "pil", "array", "url"]
+
+MAX_STREAM_BYTES = 100_000_000
+"""What is read of a file object at most, which might never end; the engine's own limit is lower."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """An image by its source, which is named explicitly and not opened before it is needed.
+
+    Make one with a `from_…` constructor:
+
+        Image.from_path("cat.png")
+        Image.from_bytes(data)
+    """
+
+    kind: ImageKind
+    """Which constructor made it."""
+    source: Any
+    """The path (`Path`), the encoded bytes, the PIL image, the array, or the URL (`str`)."""
+
+    @classmethod
+    def from_path(cls, path: str | PathLike[str]) -> Image:
+        """An image file. It is read when it is embedded."""
+        name = fspath(path) if isinstance(path, PathLike) else path
+        if not isinstance(name, str):
+            raise InvalidImageError(
+                f"Expected a path, got {type(path).__name__}.",
+                hint="Use from_bytes, from_file or from_pil for other sources.",
+            )
+        return cls("path", Path(name))
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray | memoryview) -> Image:
+        """An encoded image: the bytes of a PNG, JPEG, … file."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise InvalidImageError(
+                f"Expected bytes, got {type(data).__name__}.",
+                hint="Use from_path, from_base64 or from_pil for other sources.",
+            )
+        if not data:
+            raise InvalidImageError("The image has 0 bytes.", hint="Pass the bytes of a file.")
+        return cls("bytes", bytes(data))
+
+    @classmethod
+    def from_file(cls, file: IO[bytes]) -> Image:
+        """A binary file object with an encoded image.
+
+        It is read now, from where it stands to its end: it may be closed before the image is used.
+        """
+        pieces: list[bytes] = []
+        size = 0
+        while size <= MAX_STREAM_BYTES:
+            try:
+                piece = file.read(MAX_STREAM_BYTES + 1 - size)
+            except (AttributeError, OSError, ValueError) as error:
+                raise InvalidImageError(
+                    f"The file object cannot be read: {shown(str(error))}."
+                ) from error
+            if not piece:
+                return cls.from_bytes(b"".join(pieces))
+            if not isinstance(piece, bytes | bytearray):
+                raise InvalidImageError(
+                    f"The file object gives {type(piece).__name__}, not bytes.",
+                    hint="Open the file with mode 'rb'.",
+                )
+            pieces.append(piece)
+            size += len(piece)
+        raise InvalidImageError(f"The file object has more than {MAX_STREAM_BYTES} bytes.")
+
+    @classmethod
+    def from_pil(cls, image: PIL.Image.Image) -> Image:
+        """A Pillow image; leave it unchanged until it is embedded."""
+        if not (hasattr(image, "mode") and hasattr(image, "tobytes")):
+            raise InvalidImageError(
+                f"Expected a PIL image, got {type(image).__name__}.",
+                hint="Use from_path, from_bytes or from_array for other sources.",
+            )
+        return cls("pil", image)
+
+    @classmethod
+    def from_array(cls, array: NDArray[np.uint8] | NDArray[np.floating[Any]]) -> Image:
+        """Pixels: shape (height, width) or (height, width, 1 | 3 | 4), uint8 or float 0–1."""
+        import numpy as np
+
+        pixels = np.array(array)  # a copy: a value does not change under our hands
+        if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
+            raise InvalidImageError(
+                f"An image array has shape (height, width[, 1 | 3 | 4]), not {pixels.shape}.",
+                hint="Transpose it to height, width, channels.",
+            )
+        if 0 in pixels.shape:
+            raise InvalidImageError(f"The image array is empty: shape {pixels.shape}.")
+        if pixels.dtype != np.uint8:
+            if pixels.dtype.kind != "f":
+                raise InvalidImageError(
+                    f"An image array is uint8 (0–255) or float (0–1), not {pixels.dtype}.",
+                    hint="Convert it with .astype('uint8') if its values are 0–255.",
+                )
+            if not bool(np.all((pixels >= 0) & (pixels <= 1))):  # also refuses NaN
+                raise InvalidImageError("A float image array has values outside 0–1.")
+        pixels.flags.writeable = False
+        return cls("array", pixels)
+
+    @classmethod
+    def from_base64(cls, text: str) -> Image:
+        """An encoded image in strict base64, as JSON interfaces carry it."""
+        try:
+            return cls.from_bytes(base64.b64decode(text, validate=True))
+        except (binascii.Error, ValueError, TypeError) as error:
+            if isinstance(error, InvalidImageError):
+                raise
+            raise InvalidImageError(
+                f"Not valid base64: {shown(text)}.", hint="Check that the text is complete."
+            ) from None
+
+    @classmethod
+    def from_data_url(cls, url: str) -> Image:
+        """An image in a `data:image/…;base64,…` URL (RFC 2397)."""
+        head, comma, data = _text(url).partition(",")
+        kind = head.lower()
+        if not (comma and kind.startswith("data:image/") and kind.endswith(";base64")):
+            raise InvalidImageError(
+                f"Not a data URL of an image: {shown(url)}.",
+                hint="It starts with data:image/<type>;base64,",
+            )
+        return cls.from_base64(data)
+
+    @classmethod
+    def from_url(cls, url: str) -> Image:
+        """An image on the web. Nothing is fetched unless the embedder allows URLs."""
+        if not _text(url).lower().startswith(("http://", "https://")):
+            raise InvalidImageError(
+                f"Not an http(s) URL: {shown(_without_secrets(url))}.",
+                hint="Use Image.from_path for files and Image.from_data_url for data URLs.",
+            )
+        return cls("url", url)
+
+    @property
+    def described(self) -> str:
+        """Where it comes from, short enough for an error message."""
+        if self.kind == "path":
+            return f"file {shown_path(self.source)}"
+        if self.kind == "url":
+            return f"URL {shown(_without_secrets(self.source))}"
+        if self.kind == "bytes":
+            return f"{len(self.source)} bytes"
+        return "PIL image" if self.kind == "pil" else f"array of shape {self.source.shape}"
+
+    def _identity(self) -> tuple[object, ...]:
+        in_memory = self.kind in ("pil", "array")
+        return (self.kind, id(self.source) if in_memory else self.source)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Image) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __repr__(self) -> str:
+        return f"Image({self.described})"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidImageError(f"Expected a URL as str, got {type(value).__name__}.")
+    return value
+
+
+def _without_secrets(url: str) -> str:
+    """The URL without user name, query and fragment, any of which may hold a token."""
+    plain = url.partition("?")[0].partition("#")[0]
+    scheme, separator, rest = plain.partition("://")
+    if not separator:
+        return plain
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"

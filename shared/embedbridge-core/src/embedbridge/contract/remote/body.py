@@ -1,0 +1,70 @@
+"""The body of an answer: JSON, which ends where it must, however much a server sends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pydantic_core import from_json
+
+from embedbridge.contract.errors import InvalidResponseError, shown
+
+MIN_LIMIT = 64 * 1024 * 1024
+"""Bytes that any answer may have."""
+BYTES_PER_VALUE = 24
+"""A float in JSON takes up to so many, which is more than four times its base64."""
+WIDEST = 4096
+"""Dimensions that are assumed where they are not known."""
+
+
+def limit_for(count: int, dimensions: int | None) -> int:
+    """Bytes that the answer for so many vectors may have: at least twice what it should have."""
+    return max(MIN_LIMIT, count * (dimensions or WIDEST) * BYTES_PER_VALUE)
+
+
+async def read_body(pieces: AsyncIterator[bytes], limit: int) -> bytearray:
+    """All the pieces, as they are unpacked.
+
+    Raises:
+        InvalidResponseError: They are longer than the limit; the rest is not read.
+    """
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) > limit:
+            raise InvalidResponseError(
+                f"The answer is larger than {limit // (1 << 20)} MiB.",
+                hint="Check base_url; an answer of that size holds something else than vectors.",
+            )
+    return body
+
+
+def check_content_type(content_type: str | None) -> None:
+    """Refuse what is not JSON, such as the login page of a network.
+
+    Raises:
+        InvalidResponseError: It names what came instead.
+    """
+    kind = (content_type or "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise InvalidResponseError(
+            f"The answer is {shown(kind)}, not JSON.",
+            hint="Check base_url, and whether a proxy or a login page stands in between.",
+        )
+
+
+def parse_object(body: bytes | bytearray) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    Raises:
+        InvalidResponseError: It is something else.
+    """
+    try:
+        answer = from_json(body)
+    except ValueError as error:
+        raise InvalidResponseError(
+            f"The answer of {len(body)} bytes is no JSON: {shown(str(error))}"
+        ) from None
+    if not isinstance(answer, dict):
+        raise InvalidResponseError(f"The answer is a JSON {type(answer).__name__}, not an object.")
+    return answer

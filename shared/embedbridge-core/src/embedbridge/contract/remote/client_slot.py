@@ -1,0 +1,93 @@
+"""A client is opened when it is first needed, and never shared where it must not be."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+import weakref
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.remote.redaction import Secrets
+
+
+@dataclass(slots=True, kw_only=True)
+class Opened:
+    """A client, and what was learned while it is open. A provider adds its own in a subclass."""
+
+    secrets: Secrets
+    """What it sends and no message may repeat."""
+    close: Callable[[], Awaitable[None]]
+    """Closes its connections."""
+    owns_http: bool
+    """Whether the HTTP client is ours to close."""
+    parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Large answers are parsed one by one: Python does no two at once, but holds them in memory."""
+
+
+OpenedT = TypeVar("OpenedT", bound=Opened)
+
+
+class ClientSlot(Generic[OpenedT]):
+    """Holds the client of one model. Its methods run on an event loop, mostly the engine's.
+
+    Args:
+        open_client: Makes a client.
+        library: What it imports.
+    """
+
+    def __init__(self, open_client: Callable[[], OpenedT], library: str) -> None:
+        self._open_client = open_client
+        self._library = library
+        self._opened: OpenedT | None = None
+        self._owner: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._inherited: list[OpenedT] = []
+        self._forgotten: weakref.finalize[..., ClientSlot[OpenedT]]
+
+    async def get(self) -> OpenedT:
+        """The client of this process and this loop, opened if need be.
+
+        Raises:
+            ConfigurationError: It cannot be opened, or not here.
+            AuthenticationError: There is no key, or it cannot be one.
+        """
+        if self._library not in sys.modules:  # it takes a while, and nothing may block the loop
+            await asyncio.to_thread(importlib.import_module, self._library)
+        here = (os.getpid(), asyncio.get_running_loop())
+        if self._opened is not None and self._owner != here:
+            self._leave_to_its_owner(self._opened)
+        if self._opened is None:
+            self._opened, self._owner = self._open_client(), here
+            if self._opened.owns_http:
+                self._forgotten = weakref.finalize(self, _close_later, self._opened.close, *here)
+                self._forgotten.atexit = False  # the system closes what is open by then
+        return self._opened
+
+    async def close(self) -> None:
+        """Close the client, if it was opened here; the next `get` opens another."""
+        opened, self._opened = self._opened, None
+        here = (os.getpid(), asyncio.get_running_loop())
+        if opened is not None and opened.owns_http and self._owner == here:
+            self._forgotten.detach()
+            await opened.close()
+
+    def _leave_to_its_owner(self, opened: OpenedT) -> None:
+        """Use no connection of another process: two would read each other's answers."""
+        if not opened.owns_http:
+            raise ConfigurationError(
+                "The http_client is in use in another process or event loop.",
+                hint="Set http_client to a function that makes one.",
+            )
+        # Kept, because closing it here would say goodbye on the other's connections.
+        self._inherited.append(opened)
+        self._opened = None
+
+
+def _close_later(close: Callable[[], Any], pid: int, loop: asyncio.AbstractEventLoop) -> None:
+    """For a model that went away without being closed: any thread may collect garbage."""
+    if pid == os.getpid() and not loop.is_closed():
+        loop.call_soon_threadsafe(lambda: loop.create_task(close()))

@@ -1,0 +1,27 @@
+"""The vendor's own environment variables, read when they are needed and never kept."""
+
+from __future__ import annotations
+
+import os
+
+from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.remote.address import checked_url
+
+
+def variable(name: str) -> str | None:
+    """Its value, if it is set and not to nothing."""
+    return os.environ.get(name) or None
+
+
+def url_variable(name: str) -> str | None:
+    """An address from the environment.
+
+    Raises:
+        ConfigurationError: It cannot be the base of an API.
+    """
+    url = variable(name)
+    try:
+        return None if url is None else checked_url(url)
+    except ValueError as error:
+        problem = str(error)
+    raise ConfigurationError(f"The environment variable {name}: {problem}.")

@@ -1,0 +1,72 @@
+"""What HTTP libraries raise, and where servers send us, as our own errors.
+
+The libraries are known by the names of their classes: httpx and httpx2 have the same, and neither
+need be installed.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from embedbridge.contract.errors import (
+    ConfigurationError,
+    EmbedBridgeError,
+    InvalidResponseError,
+    ProviderUnavailableError,
+    RequestTimeoutError,
+)
+from embedbridge.contract.http import MAX_MESSAGE
+from embedbridge.contract.remote.redaction import Secrets
+
+CONNECT_SECONDS = 5.0
+"""That connecting may take at most."""
+LIBRARIES = frozenset({"anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
+
+
+def network_error(error: Exception, secrets: Secrets, place: str) -> EmbedBridgeError | None:
+    """Our error for one of the network's; `None` for what is none.
+
+    The result is not chained to the original, which holds the request and with it the key.
+
+    Args:
+        error: What was raised.
+        secrets: Hidden in all that is quoted.
+        place: Whose server it was.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    ours = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in LIBRARIES
+    if isinstance(error, TimeoutError) or (ours and "TimeoutException" in names):
+        return RequestTimeoutError(f"No answer from {place} in time.", hint="Raise `timeout`.")
+    if ours and "DecodingError" in names:
+        return InvalidResponseError(f"The answer of {place} cannot be unpacked.")
+    return unreachable(error, secrets, place) if ours else None
+
+
+def unreachable(error: Exception, secrets: Secrets, place: str) -> EmbedBridgeError:
+    """The connection could not be made, or broke."""
+    reason = secrets.hide(_reason(error))
+    return ProviderUnavailableError(
+        f"The connection to {place} failed: {reason[:MAX_MESSAGE]}",
+        hint="Check the network, the proxy and the address.",
+    )
+
+
+def redirect_error(status: int, location: str) -> EmbedBridgeError:
+    """For a redirect. Only the host of the target is named: its query may hold anything."""
+    target = urlsplit(location)
+    where = (
+        f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "elsewhere"
+    )
+    return ConfigurationError(
+        f"The server answered {status}: go to {where}.",
+        hint="Redirects are not followed, for they would take the key along. Correct base_url.",
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """What lies at the bottom: a library on top says no more than "Connection error."."""
+    deepest, seen = error, {id(error)}
+    while (below := deepest.__cause__ or deepest.__context__) and id(below) not in seen:
+        deepest = below
+        seen.add(id(below))
+    return str(deepest) or type(deepest).__name__

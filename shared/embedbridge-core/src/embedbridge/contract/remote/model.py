@@ -1,0 +1,166 @@
+"""A model behind HTTP: one request, one answer, our own errors."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.errors import AuthenticationError, EmbedBridgeError, UnknownModelError
+from embedbridge.contract.model import EmbeddingModel
+from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.remote.address import Address
+from embedbridge.contract.remote.client_slot import ClientSlot, OpenedT
+from embedbridge.contract.remote.credentials import Credential, checked_key, digest, fetched
+from embedbridge.contract.remote.failures import network_error
+from embedbridge.contract.remote.options import RemoteOptions
+from embedbridge.contract.remote.redaction import Secrets
+
+PARSED_IN_PLACE = 1 << 20
+"""Bytes of an answer that the event loop parses itself; more would hold up other requests."""
+
+T = TypeVar("T")
+
+
+class RemoteModel(EmbeddingModel, Generic[OpenedT]):
+    """A model behind HTTP: what providers of such models have in common.
+
+    A provider says whose server it is (`address`), who asks (`account`), how a client is opened
+    (`_open`), and how one batch is asked for (`_ask`). It calls the server once per batch: the
+    engine retries.
+
+    Args:
+        name: The model's name.
+        options: Fields of the class's `Options`.
+    """
+
+    Options: ClassVar[type[ModelOptions]] = RemoteOptions
+    options: RemoteOptions
+    key_hint: ClassVar[str]
+    """What to do about a key that is missing or wrong."""
+    library: ClassVar[str]
+    """What the client is made with, imported when it is first needed."""
+    home: ClassVar[tuple[str, ...]] = ()
+    """Hosts of the vendor's own server."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        self._client: ClientSlot[OpenedT] = ClientSlot(self._open, self.library)
+        self._endpoint: Hashable = None
+
+    @property
+    def endpoint(self) -> Hashable:
+        """The server and a digest of who asks: what shares limits and requests in flight."""
+        if self._endpoint is None:
+            options = self.options
+            account = digest(*self.account, options.default_headers, options.http_client)
+            self._endpoint = (self.address.place, account)
+        return self._endpoint
+
+    @property
+    @abstractmethod
+    def account(self) -> Sequence[object]:
+        """Everything that says who asks, the credential among it; only a digest of it is kept."""
+
+    @property
+    @abstractmethod
+    def address(self) -> Address:
+        """Whose server answers; the environment is read each time and never kept."""
+
+    @property
+    def at_home(self) -> bool:
+        """Whether the server is the vendor's own."""
+        return self.address.is_of(*self.home)
+
+    @abstractmethod
+    def _open(self) -> OpenedT:
+        """Make a client."""
+
+    @abstractmethod
+    async def _ask(self, opened: OpenedT, batch: Batch) -> BatchResult:
+        """Ask for one batch. It may raise what its HTTP library raises."""
+
+    def _translated(self, error: Exception, opened: OpenedT) -> EmbedBridgeError | None:
+        """Our error for one of the library's; `None` for what is a fault of somebody's code."""
+        return network_error(error, opened.secrets, self.address.place)
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        """Embed one batch.
+
+        Raises:
+            EmbedBridgeError: The request failed, or the answer is not what was asked for. It is
+                chained to nothing, because a library's errors hold the request and its key.
+        """
+        opened = await self._client.get()
+        try:
+            async with asyncio.timeout(self.options.timeout):
+                return await self._ask(opened, batch)
+        except EmbedBridgeError as error:
+            failure = error
+        except Exception as error:
+            ours = self._translated(error, opened)
+            if ours is None:
+                raise  # a fault of a user's function or of our own: the engine says so
+            failure = ours
+        try:
+            raise self._advised(failure, opened.secrets)
+        finally:
+            del failure  # it knows this frame, which would keep the inputs alive
+
+    def identity(self) -> Mapping[str, object]:
+        """The options that change a vector, and whose server it is; never a key or a header."""
+        server = {} if self.at_home else {"server": self.address.place}
+        return {**self.options.identity(), **server}
+
+    async def aclose(self) -> None:
+        """Close the connections; the next request opens new ones, with the environment of then."""
+        self._endpoint = None
+        await self._client.close()
+
+    # For providers.
+
+    async def _parsed(self, opened: OpenedT, body: bytes | bytearray, read: Callable[[], T]) -> T:
+        """What `read` makes of a body; a large one is read beside the event loop."""
+        if len(body) <= PARSED_IN_PLACE:
+            return read()
+        async with opened.parsing:
+            return await asyncio.to_thread(read)
+
+    def _credential(
+        self, source: object, secrets: Secrets, *, vendor: str | None = None
+    ) -> Credential:
+        """A key or token, or a function that fetches one; checked as soon as it is there.
+
+        Args:
+            source: What the user or the environment says.
+            secrets: Gets to know it.
+            vendor: To whose own server it goes, where it goes to one.
+        """
+
+        def check(key: object) -> str:
+            checked = checked_key(key, hint=self.key_hint, vendor=vendor)
+            secrets.add(checked)
+            return checked
+
+        if callable(source):
+            return fetched(source, check)
+        return check(source)
+
+    def _advised(self, error: EmbedBridgeError, secrets: Secrets) -> EmbedBridgeError:
+        """The error without secrets, and with what to do."""
+        error.message = secrets.hide(error.message)
+        error.args = (error.message,)
+        if isinstance(error, AuthenticationError):
+            error.hint = error.hint or self.key_hint
+        if isinstance(error, UnknownModelError):
+            error.hint = error.hint or self._name_hint()
+        return error
+
+    def _name_hint(self) -> str:
+        """What to do about a model that is not there."""
+        card = self.card
+        if card.retired:
+            return f"It was retired on {card.retired}; use {card.successor!r}."
+        return "Check the model's name, base_url, and whether this key may use it."

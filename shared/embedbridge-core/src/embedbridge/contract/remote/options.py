@@ -1,0 +1,70 @@
+"""What users may set on every model behind HTTP.
+
+Secrets are `SecretStr`, or functions that fetch them, and stay out of representations,
+configurations, pickles and fingerprints: another process finds them in its own environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.remote.address import checked_url
+
+
+def _as_secret(value: object) -> object:
+    return SecretStr(value) if isinstance(value, str) else value
+
+
+def _as_secrets(value: object) -> object:
+    return {k: _as_secret(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+Fetch: TypeAlias = Callable[[], str | SecretStr | Awaitable[str | SecretStr]]
+"""A function that fetches a secret whenever a request is made; sync or async."""
+
+# `exclude` keeps a field out of everything that is written down.
+Secret: TypeAlias = Annotated[
+    SecretStr | None, BeforeValidator(_as_secret), Field(exclude=True, repr=False)
+]
+SecretOrFetch: TypeAlias = Annotated[
+    SecretStr | Callable[[], Any] | None,
+    BeforeValidator(_as_secret),
+    Field(exclude=True, repr=False),
+]
+Headers: TypeAlias = Annotated[
+    dict[str, SecretStr] | None, BeforeValidator(_as_secrets), Field(exclude=True, repr=False)
+]
+Url: TypeAlias = Annotated[str, AfterValidator(checked_url)]
+
+
+class RemoteOptions(ModelOptions):
+    """What every model behind HTTP takes."""
+
+    # Whose server answers is in the identity under one name, see `RemoteModel.identity`.
+    not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
+        "base_url",
+        "timeout",
+    }
+
+    api_key: SecretOrFetch = None
+    """The key, or a function that fetches it before each request."""
+    timeout: float = Field(default=60.0, gt=0)
+    """Seconds for one request, from connecting to the last byte; connecting gets 5 of them."""
+    default_headers: Headers = None
+    """Headers of every request. Their values count as secrets."""
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx2.AsyncClient`, or better a function that makes one; closing it is up to you."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The user's headers in plain text; for the wire only."""
+        return {k: v.get_secret_value() for k, v in (self.default_headers or {}).items()}
+
+    @property
+    def sets_authorization(self) -> bool:
+        """Whether the user's own headers say who asks, so that no key is needed."""
+        return any(name.lower() == "authorization" for name in self.default_headers or {})

@@ -1,0 +1,27 @@
+"""Any framework's embedding object as a model of ours; the adapters say how theirs are called.
+
+Nothing here imports a framework. An adapter describes an object as a `Foreign` and hands it to
+`bridge`; `from_documents_and_queries` does so for all that look like a LangChain `Embeddings`.
+"""
+
+from embedbridge.core.bridge.bridge import bridge, bridged_model
+from embedbridge.core.bridge.documents import (
+    EmbedsDocumentsAndQueries,
+    from_documents_and_queries,
+)
+from embedbridge.core.bridge.foreign import Foreign, Method
+from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel, BridgeOptions
+from embedbridge.core.bridge.native import is_native
+
+__all__ = [
+    "AsyncBridgedModel",
+    "BridgeOptions",
+    "BridgedModel",
+    "EmbedsDocumentsAndQueries",
+    "Foreign",
+    "Method",
+    "bridge",
+    "bridged_model",
+    "from_documents_and_queries",
+    "is_native",
+]

@@ -1,0 +1,194 @@
+"""What an object says about itself: its model's name, its configuration, its secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
+
+SECRET_WORDS = frozenset(
+    [
+        "apikey",
+        "auth",
+        "authorization",
+        "bearer",
+        "cookie",
+        "cookies",
+        "credential",
+        "credentials",
+        "header",
+        "headers",
+        "key",
+        "keys",
+        "passwd",
+        "password",
+        "secret",
+        "secrets",
+        "token",
+    ]
+)
+"""A field with one of these words in its name may hold a secret. `max_tokens` does not."""
+
+NEUTRAL = frozenset(
+    [
+        "async_client",
+        "async_http_client",
+        "batch_size",
+        "cache_folder",
+        "callback_manager",
+        "chunk_size",
+        "client",
+        "device",
+        "embed_batch_size",
+        "embeddings_cache",
+        "http_async_client",
+        "http_client",
+        "max_retries",
+        "multi_process",
+        "num_workers",
+        "rate_limiter",
+        "request_timeout",
+        "retry_max_seconds",
+        "retry_min_seconds",
+        "reuse_client",
+        "show_progress",
+        "show_progress_bar",
+        "timeout",
+        "verbose",
+    ]
+)
+"""Fields that change how a vector is fetched, and not the vector."""
+
+NAMES = ("model_name", "model", "model_id", "repo_id", "deployment_name", "deployment")
+"""Fields in which classes keep their model's name."""
+
+NO_NAME = frozenset({"", "unknown"})
+"""What stands there if nobody set it; the second is LlamaIndex's."""
+
+SHORTEST_SECRET = 6
+"""Shorter values are no secrets, and hiding them would garble every message."""
+
+KEY_LIKE = re.compile(r"\b(?:sk|sess|hf|gsk|pa|nvapi|jina)[-_][\w-]{8,}")
+"""Keys of well-known vendors, also ones that no field of the object holds."""
+
+HIDDEN = "[hidden]"
+
+
+def model_name(held: object) -> str | None:
+    """The name of the model that an object works with, if it tells."""
+    for name in NAMES:
+        value = getattr(held, name, None)
+        if isinstance(value, str) and value not in NO_NAME:
+            return value
+    return None
+
+
+def public_config(held: object) -> dict[str, Any]:
+    """What was set on an object and may change its vectors, as JSON values and without secrets.
+
+    A field of its own default is left out, so that a new version of its package, with new fields,
+    is no other model. So is the model's name, see `model_name`.
+    """
+    known = model_name(held)
+    return {
+        name: _as_json(value)
+        for name, value in _fields(held).items()
+        if name not in NEUTRAL
+        and not (name in NAMES and value == known)
+        and not is_secret_name(name)
+        and not isinstance(value, SecretStr | SecretBytes)
+        and not _is_default(held, name, value)
+    }
+
+
+def digest_of(config: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that stand for a configuration."""
+    text = json.dumps(config, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def secrets_of(held: object) -> set[str]:
+    """The values of an object that nobody may read, as far as its fields' names tell."""
+    found = {*_secrets_in(_fields(held)), *_secrets_in(_private(held))}
+    return {secret for secret in found if len(secret) >= SHORTEST_SECRET}
+
+
+def hide(text: str, secrets: set[str]) -> str:
+    """The text without any of these secrets, and without what looks like one."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return KEY_LIKE.sub(HIDDEN, text)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field or a header of this name may hold a secret: `openai_api_key`, `X-Token`."""
+    return not SECRET_WORDS.isdisjoint(re.split(r"[\W_]+", name.lower()))
+
+
+def _fields(held: object) -> dict[str, Any]:
+    """The fields of a pydantic object, the public attributes of any other."""
+    if isinstance(held, BaseModel):
+        return {name: getattr(held, name, None) for name in type(held).model_fields}
+    return {name: value for name, value in _attributes(held).items() if not name.startswith("_")}
+
+
+def _private(held: object) -> dict[str, Any]:
+    private = getattr(held, "__pydantic_private__", None) or {}
+    attributes = _attributes(held).items()
+    return {**private, **{name: value for name, value in attributes if name.startswith("_")}}
+
+
+def _attributes(held: object) -> dict[str, Any]:
+    return vars(held) if hasattr(held, "__dict__") else {}
+
+
+def _is_default(held: object, name: str, value: object) -> bool:
+    if not isinstance(held, BaseModel):
+        return False
+    field: FieldInfo = type(held).model_fields[name]
+    try:
+        if field.default_factory is not None:  # not asked: it may read the environment
+            return value is None or value in ((), [], {})
+        return bool(value == field.default)
+    except Exception:  # noqa: BLE001  # arrays and strangers compare as they like
+        return False
+
+
+def _as_json(value: object) -> Any:
+    """A value as JSON, in an order that does not depend on the process; a stranger is its type."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)  # JSON has no word for it
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        named = {str(name): inner for name, inner in value.items()}
+        return {name: _as_json(named[name]) for name in named if not is_secret_name(name)}
+    if isinstance(value, set | frozenset):
+        return sorted(json.dumps(_as_json(inner), sort_keys=True) for inner in value)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [_as_json(inner) for inner in value]
+    if isinstance(value, BaseModel):
+        return public_config(value)
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _secrets_in(values: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, Mapping):
+            inner = {str(key): one for key, one in value.items()}
+            # Under a name like `headers`, every value may be one.
+            yield from _texts_in(inner) if is_secret_name(name) else _secrets_in(inner)
+        elif is_secret_name(name) and isinstance(value, str):
+            yield value
+
+
+def _texts_in(values: Mapping[str, Any]) -> Iterator[str]:
+    return (value for value in values.values() if isinstance(value, str))

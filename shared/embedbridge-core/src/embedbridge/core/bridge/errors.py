@@ -1,0 +1,90 @@
+"""From what a framework's class raises to one of our errors.
+
+There are hundreds of SDKs beneath such classes. What they have in common is looked at: an HTTP
+status, a builtin that the exception is, and the name of its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from embedbridge.contract.errors import (
+    EmbedBridgeError,
+    MissingDependencyError,
+    ProviderUnavailableError,
+    QuotaExhaustedError,
+    RequestTimeoutError,
+    shown,
+)
+from embedbridge.contract.http import MAX_MESSAGE, status_error
+from embedbridge.core.bridge.described import hide, secrets_of
+
+CONNECTION = ("ConnectError", "ConnectionError", "NetworkError", "RemoteProtocolError")
+"""How classes of exceptions end that mean the way to the server; OpenAI's is `APIConnectionError`."""
+
+
+def translated(error: Exception, held: object) -> EmbedBridgeError:
+    """Our error for one of theirs, of the kind that its status or its class tells.
+
+    Theirs is the cause, unless it repeats a secret of the object: it would be in every traceback.
+    """
+    if isinstance(error, EmbedBridgeError):
+        return error  # a model of ours beneath it
+    secrets = secrets_of(held)
+    is_safe = all(hide(said, secrets) == said for said in _said_in(error))
+    ours = _translated(_beneath_retries(error), held, secrets)
+    ours.hint = "The cause is attached (`__cause__`)." if is_safe else None
+    ours.__cause__ = error if is_safe else None
+    return ours
+
+
+def _translated(error: Exception, held: object, secrets: set[str]) -> EmbedBridgeError:
+    said = hide(str(error), secrets)[:MAX_MESSAGE]
+    kind, theirs = type(error).__name__, type(held).__name__
+    status, headers = _status_of(error)
+    if status == 429 and "insufficient_quota" in said:  # OpenAI's word; waiting does not help
+        return QuotaExhaustedError(f"The server answered 429: {said}")
+    if status is not None:
+        return status_error(status, said, headers=headers)
+    what = (
+        f"{theirs} failed with {kind}: {shown(said)}" if said else f"{theirs} failed with {kind}."
+    )
+    if isinstance(error, ImportError):
+        return MissingDependencyError(what)
+    if isinstance(error, TimeoutError) or "Timeout" in kind:
+        return RequestTimeoutError(what)
+    if isinstance(error, ConnectionError) or kind.endswith(CONNECTION):
+        return ProviderUnavailableError(what)
+    return EmbedBridgeError(what)
+
+
+def _said_in(error: BaseException | None) -> Iterator[str]:
+    """What a traceback would print of an exception and of all that led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield f"{error!s} {error!r}"
+        error = error.__cause__ or error.__context__
+
+
+def _beneath_retries(error: Exception) -> Exception:
+    """What tenacity's `RetryError` is about: the last attempt's own error."""
+    attempt: Any = getattr(error, "last_attempt", None)
+    inner = attempt.exception() if attempt is not None else None
+    return inner if isinstance(inner, Exception) else error
+
+
+def _status_of(error: Any) -> tuple[int | None, Mapping[str, str]]:
+    """The HTTP status and the headers, as OpenAI's SDK, httpx, requests and aiohttp keep them."""
+    response = getattr(error, "response", None)
+    headers = getattr(response, "headers", None)
+    lower = {}
+    if isinstance(headers, Mapping):
+        lower = {str(name).lower(): str(value) for name, value in headers.items()}
+    for holder in (error, response):
+        for name in ("status_code", "status"):
+            status = getattr(holder, name, None)
+            if isinstance(status, int) and 300 <= status < 600:
+                return status, lower
+    return None, lower

@@ -1,0 +1,57 @@
+"""Whether an async method really is one, or only looks like it.
+
+Frameworks give every class async methods. Many of them run the sync method in a thread, and some
+simply call it and block the event loop. Whether a class overrides the method tells neither: the
+code does. It must await something, that must be more than a thread, and the methods of its own
+class that it calls must do so too. When in doubt, the answer is no: the sync method, called in a
+thread, is always right.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Iterator
+from types import CodeType
+
+THREADS = frozenset({"run_in_executor", "run_in_threadpool", "to_thread"})
+"""What runs a sync function beside the event loop, in asyncio, anyio, LangChain and Starlette."""
+
+
+def is_native(kind: type, name: str) -> bool:
+    """Whether a class's async method waits for the network and not for a thread.
+
+    Args:
+        kind: The class.
+        name: The method's name.
+    """
+    return _is_native(kind, name, frozenset())
+
+
+def _is_native(kind: type, name: str, callers: frozenset[str]) -> bool:
+    code = _code_of(kind, name)
+    if code is None:
+        return False
+    awaits, threads, called = 0, 0, set[str]()
+    for part in _with_nested(code):
+        for instruction in dis.get_instructions(part):
+            awaits += instruction.opname == "GET_AWAITABLE"
+            threads += instruction.argval in THREADS and instruction.opname.startswith("LOAD_")
+        called.update(part.co_names)
+    callers |= {name}
+    own = [other for other in called - callers if _code_of(kind, other) is not None]
+    return awaits > threads and all(_is_native(kind, other, callers) for other in own)
+
+
+def _code_of(kind: type, name: str) -> CodeType | None:
+    """The code of a coroutine method, beneath its decorators; `None` if it is none or is hidden."""
+    function = inspect.unwrap(getattr(kind, name, None))  # type: ignore[arg-type]  # None passes
+    return function.__code__ if inspect.iscoroutinefunction(function) else None
+
+
+def _with_nested(code: CodeType) -> Iterator[CodeType]:
+    """A code and those of the functions and comprehensions in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _with_nested(constant)

@@ -1,0 +1,122 @@
+"""What users of a framework hand over as an image, as an `Image` whose source is named.
+
+The frameworks have a habit that the contract has not: a `str` stands for a file's path. Adapters
+translate it here, without opening a file and without fetching anything: an `http(s)` URL becomes
+an `Image` that the engine refuses unless `allow_urls` was set. Nothing is ever taken for a text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from io import BytesIO
+from os import PathLike
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
+
+from embedbridge.contract.errors import InvalidImageError, InvalidInputError, shown
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Mixed, Text
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+T = TypeVar("T")
+
+ImageLike: TypeAlias = Union[str, PathLike[str], bytes, IO[bytes], "PIL.Image.Image", Image]
+"""A path, a URL or data URL, an encoded image, a binary file object, a Pillow image, an `Image`."""
+
+_SINGLE = (str, bytes, bytearray, memoryview, Text, Image, Mixed, Mapping, AbstractSet)
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://|data:", re.IGNORECASE)
+"""Two letters at least: `C:\\cat.png` is a path, and so is `photo:1.png`."""
+
+
+def as_images(values: Iterable[ImageLike]) -> list[Image]:
+    """The images of a job. File objects are read: call it beside an event loop, not on it.
+
+    Raises:
+        InvalidImageError: One of them is no image; it names the position.
+        InvalidInputError: A single image stands where a list is due.
+    """
+    return translate(values, as_image)
+
+
+def translate(values: Iterable[Any], make: Callable[[Any], T]) -> list[T]:
+    """A job's values as inputs, by `make`, whose errors learn the position.
+
+    Raises:
+        InvalidInputError: One of the values is bad; or there is a single one and no list.
+    """
+    if isinstance(values, _SINGLE) or hasattr(values, "read") or not isinstance(values, Iterable):
+        raise InvalidInputError(  # files and bytes could be iterated, by lines and numbers
+            f"Expected a list of inputs, got a single {type(values).__name__}.",
+            hint="Wrap it in a list.",
+        )
+    return [_at(index, value, make) for index, value in enumerate(values)]
+
+
+def as_image(value: ImageLike) -> Image:
+    """One image, not decoded yet.
+
+    Raises:
+        InvalidImageError: It is none.
+    """
+    if isinstance(value, Image):
+        return value
+    if isinstance(value, str):
+        return _from_string(value)
+    if isinstance(value, PathLike):
+        return Image.from_path(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return Image.from_bytes(value)
+    other: Any = value  # told by what it can do: Pillow need not be installed
+    if hasattr(other, "mode") and hasattr(other, "tobytes"):
+        return Image.from_pil(other)
+    if hasattr(other, "read"):
+        return _from_file(other)
+    raise InvalidImageError(
+        f"{type(other).__name__} is not an image.",
+        hint="Pass a path, bytes, a binary file object, a Pillow image, or an Image "
+        "(Image.from_array, Image.from_base64, …).",
+    )
+
+
+def _at(index: int, value: Any, make: Callable[[Any], T]) -> T:
+    try:
+        return make(value)
+    except InvalidInputError as error:
+        error.index = index
+        raise
+
+
+def _from_string(text: str) -> Image:
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        if not text.strip():
+            raise InvalidImageError("The path of the image is empty.", hint="Pass a file's path.")
+        return Image.from_path(text)
+    if scheme[1] is None:
+        return Image.from_data_url(text)
+    if scheme[1].lower() in ("http", "https"):
+        return Image.from_url(text)
+    raise InvalidImageError(  # without the rest, which may hold a password or a token
+        f"Images are not fetched from {shown(scheme[0])} URLs.",
+        hint="Pass a path, or read the image yourself and pass its bytes.",
+    )
+
+
+def _from_file(file: IO[bytes]) -> Image:
+    if isinstance(file, BytesIO):
+        return Image.from_bytes(file.getvalue())
+    try:
+        # From its beginning, as Pillow does: whoever looked at the image left it at its end.
+        if getattr(file, "seekable", bool)():
+            file.seek(0)
+        return Image.from_file(file)
+    except InvalidImageError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise InvalidImageError(
+            f"The file object cannot be read: {shown(str(error))}.",
+            hint="Open it in binary mode, and close it after it is embedded.",
+        ) from error

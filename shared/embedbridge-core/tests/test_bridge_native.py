@@ -1,0 +1,116 @@
+"""Async methods that only look like it are told from native ones, by their code."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from embedbridge.core.bridge import is_native
+
+
+async def ask(texts: list[str]) -> list[str]:
+    return texts
+
+
+def compute(texts: list[str]) -> list[str]:
+    return texts
+
+
+def tried_twice(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def wrapper(*arguments: Any) -> Any:
+        try:
+            return await function(*arguments)
+        except OSError:
+            return await function(*arguments)
+
+    return wrapper
+
+
+class Methods:
+    client: Any = None
+
+    async def waits(self, texts: list[str]) -> Any:
+        return await self.client.embed(texts)
+
+    async def waits_within(self, texts: list[str]) -> Any:
+        async def once() -> Any:
+            return await ask(texts)
+
+        return await once()
+
+    async def waits_for_a_connection(self, texts: list[str]) -> Any:
+        async with self.client.connection() as connection:
+            return connection.read(texts)
+
+    async def waits_for_another(self, texts: list[str]) -> Any:
+        return await self.waits(texts)
+
+    @tried_twice
+    async def waits_again(self, texts: list[str]) -> Any:
+        return await self.client.embed(texts)
+
+    async def counts_in_a_thread_and_waits(self, texts: list[str]) -> Any:
+        counts = await asyncio.to_thread(compute, texts)
+        return await self.client.embed(texts, counts)
+
+    async def waits_for_its_namesake(self, texts: list[str]) -> Any:
+        return await self.client.waits_for_its_namesake(texts)
+
+    async def blocks(self, texts: list[str]) -> Any:
+        return compute(texts)
+
+    async def hands_to_a_thread(self, texts: list[str]) -> Any:
+        return await asyncio.to_thread(compute, texts)
+
+    async def hands_to_an_executor(self, texts: list[str]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(None, compute, texts)
+
+    async def hands_to_threads(self, texts: list[str]) -> Any:
+        return await asyncio.gather(*[asyncio.to_thread(compute, [text]) for text in texts])
+
+    async def waits_for_one_that_blocks(self, texts: list[str]) -> Any:
+        await asyncio.sleep(0)
+        return await self.blocks(texts)
+
+    def is_sync(self, texts: list[str]) -> Any:
+        return compute(texts)
+
+    is_builtin = len
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "waits",
+        "waits_within",
+        "waits_for_a_connection",
+        "waits_for_another",
+        "waits_again",
+        "counts_in_a_thread_and_waits",
+        "waits_for_its_namesake",
+    ],
+)
+def test_native(name: str) -> None:
+    """What awaits more than threads is native, through decorators and helpers too."""
+    assert is_native(Methods, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "blocks",
+        "hands_to_a_thread",
+        "hands_to_an_executor",
+        "hands_to_threads",
+        "waits_for_one_that_blocks",
+        "is_sync",
+        "is_builtin",
+        "is_not_there",
+    ],
+)
+def test_not_native(name: str) -> None:
+    """What blocks, or is a thread in disguise, or cannot be read, is not."""
+    assert not is_native(Methods, name)

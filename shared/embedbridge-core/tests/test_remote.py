@@ -1,0 +1,144 @@
+"""What providers behind HTTP share: keys, addresses, redaction, and what networks raise."""
+
+from __future__ import annotations
+
+import pytest
+
+from embedbridge.contract import (
+    ConfigurationError,
+    EmbedBridgeError,
+    InvalidResponseError,
+    ProviderUnavailableError,
+    RequestTimeoutError,
+)
+from embedbridge.contract.errors import InvalidKeyError
+from embedbridge.contract.remote.address import Address
+from embedbridge.contract.remote.credentials import checked_key, digest
+from embedbridge.contract.remote.failures import network_error, redirect_error
+from embedbridge.contract.remote.redaction import HIDDEN, Secrets
+
+
+@pytest.mark.parametrize(
+    ("key", "vendor", "problem"),
+    [
+        ("sk-" + "x" * 30, "OpenAI", None),
+        ("sk-" + "x" * 30, "Cohere", "looks like one of OpenAI"),
+        ("sk-ant-" + "x" * 30, "OpenAI", "looks like one of Anthropic"),
+        ("sk-ant-" + "x" * 30, None, None),
+        ("short", None, None),
+        ("short", "Cohere", "has only 5 characters"),
+        (" ", None, "is empty"),
+    ],
+)
+def test_a_key_goes_to_its_own_vendor(key: str, vendor: str | None, problem: str | None) -> None:
+    """What a vendor's own server would refuse is not sent there; a gateway may take anything."""
+    if problem is None:
+        assert checked_key(key, hint="", vendor=vendor) == key
+        return
+    with pytest.raises(InvalidKeyError, match=problem) as caught:
+        checked_key(key, hint="Set it.", vendor=vendor)
+    assert key not in str(caught.value) or len(key) < 6
+
+
+def test_a_digest_is_no_key() -> None:
+    """Equal where the credentials are, and without a piece of them."""
+    assert digest("a-secret-key", None) == digest("a-secret-key", None)
+    assert digest("a-secret-key", None) != digest("a-secret-key", "team")
+    assert "secret" not in digest("a-secret-key")
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("https://api.acme.com/v1", True),
+        ("https://eu.api.acme.com", True),
+        ("https://API.acme.com:443", True),
+        ("https://api.acme.com.evil.example", False),
+        ("https://notapi.acme.com", False),
+        ("http://localhost/api.acme.com", False),
+    ],
+)
+def test_whose_host_it_is(url: str, own: bool) -> None:
+    """Regional hosts are the vendor's; those that only sound like it are not."""
+    assert Address(url).is_of("api.acme.com", "api.acme.ai") is own
+
+
+def raised(name: str, *bases: str, module: str = "httpx") -> Exception:
+    """An error as an HTTP library raises it, without the library."""
+    kind: type[Exception] = Exception
+    for each in [*reversed(bases), name]:
+        kind = type(each, (kind,), {"__module__": module})
+    return kind("it said so")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (raised("ReadTimeout", "TimeoutException"), RequestTimeoutError),
+        (
+            raised("ReadTimeout", "TimeoutException", module="httpx2._exceptions"),
+            RequestTimeoutError,
+        ),
+        (TimeoutError(), RequestTimeoutError),
+        (raised("DecodingError"), InvalidResponseError),
+        (raised("ConnectError", "HTTPError"), ProviderUnavailableError),
+        (raised("BrokenResourceError", module="anyio"), ProviderUnavailableError),
+        (ConnectionResetError("reset by peer"), ProviderUnavailableError),
+        (raised("TimeoutException", module="somebody"), None),
+        (ValueError("a bug"), None),
+    ],
+    ids=repr,
+)
+def test_what_networks_raise(error: Exception, expected: type[EmbedBridgeError] | None) -> None:
+    """Known by the names of their classes; what is nobody's network failure is left alone."""
+    found = network_error(error, Secrets(), "host:80")
+
+    assert type(found) is (expected or type(None))
+    assert found is None or "host:80" in str(found)
+
+
+def test_the_reason_lies_at_the_bottom() -> None:
+    """A library on top says "Connection error." and no more."""
+    error = raised("ConnectError")
+    error.__cause__ = OSError("certificate has expired")
+
+    assert "certificate has expired" in str(network_error(error, Secrets(), "host"))
+
+
+@pytest.mark.parametrize(
+    ("location", "says"),
+    [
+        ("https://me:secret@other.example/x?token=secret", "go to https://other.example."),
+        ("/elsewhere?token=secret", "go to elsewhere."),
+        ("", "go to elsewhere."),
+    ],
+)
+def test_a_redirect_names_the_host_alone(location: str, says: str) -> None:
+    """Its query may hold anything."""
+    error = redirect_error(307, location)
+
+    assert isinstance(error, ConfigurationError)
+    assert says in str(error)
+    assert "secret" not in str(error)
+
+
+def test_a_piece_of_a_secret_is_one_too() -> None:
+    """A server that masks a key by half still shows the other half."""
+    secrets = Secrets()
+    secrets.add("0123456789abcdefghijklmnopqrstuvwxyz")
+    hidden = secrets.hide("key ***ghijklmnopqrstuvwxyz, 01234567... and 0123456 are wrong")
+
+    assert hidden == f"key ***{HIDDEN}, {HIDDEN} and 0123456 are wrong"
+
+
+def test_short_values_garble_no_message() -> None:
+    """A header such as `X-Team: ml` is no secret, and "ml" stands in many words."""
+    secrets = Secrets()
+    secrets.add("ml")
+
+    assert secrets.hide("html") == "html"
+
+
+def test_keys_of_others_are_hidden_as_well() -> None:
+    """A gateway may repeat its own key, which we never saw."""
+    assert Secrets().hide("key sk-proj-abcdefghijkl is wrong") == f"key {HIDDEN} is wrong"

@@ -1,0 +1,67 @@
+"""Settings: the constructor over the environment over the defaults, wherever they are given."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from embedbridge.contract import InvalidOptionError
+from embedbridge.core import Embedder, Settings, load_embedder
+from embedbridge.testing import FakeModel
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith("EMBEDBRIDGE_"):
+            monkeypatch.delenv(name)
+
+
+def test_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A default, replaced by a variable, replaced by an argument."""
+    assert load_embedder("fake:small").settings.window == 4096
+    monkeypatch.setenv("EMBEDBRIDGE_WINDOW", "7")
+    assert load_embedder("fake:small").settings.window == 7
+
+    assert load_embedder("fake:small", window=3).settings.window == 3
+
+
+def test_each_setting_has_its_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one source leaves open is asked of the next."""
+    monkeypatch.setenv("EMBEDBRIDGE_BATCH_SIZE", "8")
+    monkeypatch.setenv("EMBEDBRIDGE_ON_EMPTY", "zero")
+    settings = Settings(batch_size=2)
+
+    assert (settings.batch_size, settings.on_empty, settings.max_concurrency) == (2, "zero", 8)
+
+
+def test_an_embedder_keeps_what_was_in_force_when_it_was_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A variable that changes later changes later embedders."""
+    monkeypatch.setenv("EMBEDBRIDGE_BATCH_SIZE", "8")
+    embedder = Embedder(FakeModel("small"))
+    monkeypatch.setenv("EMBEDBRIDGE_BATCH_SIZE", "4")
+
+    assert embedder.settings.batch_size == 8
+    assert embedder.using(window=9).settings.batch_size == 8
+    assert Embedder(FakeModel("small")).settings.batch_size == 4
+
+
+@pytest.mark.parametrize(("name", "value"), [("BATCH_SIZE", "many"), ("ERRORS", "ignore")])
+def test_a_variable_that_cannot_be(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is ours, names the setting and does not repeat the value."""
+    monkeypatch.setenv(f"EMBEDBRIDGE_{name}", value)
+    with pytest.raises(InvalidOptionError, match=name.lower()) as raised:
+        load_embedder("fake:small")
+
+    assert value not in str(raised.value)
+
+
+def test_variables_are_no_options_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What decides a vector is never set from outside the program in silence."""
+    monkeypatch.setenv("EMBEDBRIDGE_DIMENSIONS", "4")
+    monkeypatch.setenv("EMBEDBRIDGE_NORMALIZE", "false")
+
+    assert load_embedder("fake:small").embed_query("a").shape == (8,)

@@ -1,0 +1,21 @@
+"""The contract suite: inherit it, name your embedder, and your provider is proven.
+
+    class TestAcme(EmbeddingModelContract):
+        @pytest.fixture
+        def embedder(self) -> Embedder:
+            return load_embedder("acme:acme-1")
+
+What the model's card does not claim is not asked. A check that cannot hold is named with
+`@xfail("test_…", reason=…)`; one that vanishes silently is an error. Each family of rules has a file
+of its own.
+"""
+
+from embedbridge.testing.contract.suite import (
+    CHECKS,
+    FAMILIES,
+    EmbeddingModelContract,
+    tampering,
+    xfail,
+)
+
+__all__ = ["CHECKS", "FAMILIES", "EmbeddingModelContract", "tampering", "xfail"]

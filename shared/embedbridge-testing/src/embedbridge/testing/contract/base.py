@@ -1,0 +1,43 @@
+"""What every family of checks stands on: the embedder under test, and what may be said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import pytest
+
+from embedbridge.core import Embedder
+from embedbridge.testing.fault_server import FaultServer
+from embedbridge.testing.wire import WireFormat
+
+
+class ContractBase:
+    """Must override: the fixture `embedder`. May override: all else that is named here."""
+
+    tolerance: ClassVar[float] = 1e-5
+    """Largest difference between two vectors that count as the same."""
+    wire: ClassVar[WireFormat | None] = None
+    """How the vendor's requests and answers are spelled; `None` means like OpenAI's."""
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    """Values to try for options of the model's own whose type does not tell any."""
+    expected_failures: ClassVar[Mapping[str, str]] = {}
+    """Checks that cannot hold, and why; written by the decorator `xfail`."""
+
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        """The embedder under test."""
+        raise NotImplementedError("Override the fixture `embedder`.")
+
+    def load_at(self, server: FaultServer, **settings: Any) -> Embedder | None:
+        """The same embedder with its client pointed at a fault server; `None` asks for no faults.
+
+        Example:
+            def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
+                return load_embedder("acme:acme-1", base_url=server.url, api_key="k", **settings)
+
+        Args:
+            server: Speaks `wire`, at `server.url`.
+            settings: Fields of `embedbridge.core.Settings`.
+        """
+        return None

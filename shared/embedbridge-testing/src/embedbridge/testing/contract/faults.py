@@ -1,0 +1,300 @@
+"""Faults: what a remote model makes of a server that fails. Asked where `load_at` names a way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from embedbridge.contract import (
+    AuthenticationError,
+    EmbedBridgeError,
+    InvalidResponseError,
+    ProviderUnavailableError,
+    RateLimitedError,
+    RequestTimeoutError,
+)
+from embedbridge.core import Embedder
+from embedbridge.testing import faults
+from embedbridge.testing.contract.base import ContractBase
+from embedbridge.testing.contract.comparing import assert_same
+from embedbridge.testing.contract.material import PLANES, TEXTS
+from embedbridge.testing.fault_server import FaultServer
+from embedbridge.testing.faults.exchange import Exchange, Fault, Gate
+from embedbridge.testing.wire import Asked, OpenAIWire, Row, WireFormat
+
+PASSING = {
+    "429, with the seconds to wait": faults.rate_limited(retry_after="0.01"),
+    "500": faults.status(500),
+    "503": faults.status(503),
+    "connection reset": faults.reset_before(),
+    "connection reset in the middle": faults.reset_mid_body(),
+    "half of the JSON": faults.truncated_json(),
+    "a page for people": faults.captive_portal(),
+    "an empty body": faults.empty_body(),
+    "an error with status 200": faults.error_with_200(),
+}
+WRONG = {
+    "first vector missing": faults.first_missing(),
+    "last vector missing": faults.last_missing(),
+    "one vector too many": faults.one_extra(),
+    "one vector half as wide": faults.wrong_width(),
+    "NaN": faults.not_a_number(),
+    "infinity": faults.infinite(),
+    "no vectors": faults.no_rows(),
+    "null for the list": faults.null_rows(),
+}
+SOME = TEXTS[:4]
+
+
+class FaultChecks(ContractBase):
+    """Over real HTTP on loopback, against a server that fails on demand."""
+
+    @pytest.mark.parametrize("kind", PASSING)
+    def test_a_fault_that_passes_costs_one_more_request(
+        self, embedder: Embedder, kind: str
+    ) -> None:
+        """What can succeed is tried again, once for each fault, and gives the right vectors.
+
+        If this fails, look at the table from the vendor's errors to ours: is it retryable there?
+        """
+        with self._served(embedder) as (server, remote):
+            expected = remote.embed_documents(SOME)
+            server.play(PASSING[kind])
+            found = remote.embed_documents(SOME)
+
+            assert_same(found, expected, self.tolerance, f"After {kind!r} vectors are wrong")
+            count = len(server.requests) - 1
+            assert count == 2, f"{kind!r} took {count} requests, not 2: does the SDK retry too?"
+
+    @pytest.mark.parametrize("kind", WRONG)
+    def test_wrong_answers_are_never_taken(self, embedder: Embedder, kind: str) -> None:
+        """An answer that is not one finite vector per input is an InvalidResponseError.
+
+        If this fails, the answer is patched up, padded or cut before it is looked at.
+        """
+        with self._served(embedder, max_attempts=1) as (server, remote):
+            server.always(WRONG[kind])
+            with pytest.raises(EmbedBridgeError) as caught:
+                remote.embed_documents(SOME)
+
+            assert isinstance(caught.value, InvalidResponseError), (
+                f"{kind!r} is a {type(caught.value).__name__}, not an InvalidResponseError"
+            )
+
+    def test_a_shuffled_answer_is_put_right(self, embedder: Embedder) -> None:
+        """Where an answer says whose each vector is, its own order does not matter.
+
+        If this fails, pair vectors by the vendor's index, not by their place.
+        """
+        if not _numbers_its_rows(self.wire or OpenAIWire()):
+            pytest.skip("answers of this vendor do not say whose a vector is")
+        with self._served(embedder) as (server, remote):
+            expected = remote.embed_documents(SOME)
+            server.always(faults.shuffled())
+            found = remote.embed_documents(SOME)
+
+            assert_same(found, expected, self.tolerance, "A shuffled answer is not put in order")
+
+    def test_a_refused_key_is_named_and_not_shown(
+        self, embedder: Embedder, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A refused key is an AuthenticationError after one request, and no message shows the key.
+
+        If this fails, the vendor's error is quoted as it came, or chained with its request.
+        """
+        with self._served(embedder) as (server, remote), caplog.at_level(logging.DEBUG):
+            server.always(faults.key_refused())
+            with pytest.raises(EmbedBridgeError) as caught:
+                remote.embed_documents(SOME)
+            key = (self.wire or OpenAIWire()).credential(server.requests[0].request)
+            shown = "".join(traceback.format_exception(caught.value)) + caplog.text
+
+            kind = type(caught.value).__name__
+            assert isinstance(caught.value, AuthenticationError), f"A refused key is a {kind}"
+            assert len(server.requests) == 1, "A refused key is tried again"
+            assert not key or key not in shown, "The error or a log shows the key"
+
+    def test_a_server_that_stays_down(self, embedder: Embedder) -> None:
+        """500 for ever is a ProviderUnavailableError after exactly `max_attempts` requests.
+
+        If this fails, switch the retries of the vendor's SDK off: only the engine retries.
+        """
+        with self._served(embedder, max_attempts=2) as (server, remote):
+            server.always(faults.status(500))
+            with pytest.raises(EmbedBridgeError) as caught:
+                remote.embed_documents(SOME)
+
+            kind, count = type(caught.value).__name__, len(server.requests)
+            assert isinstance(caught.value, ProviderUnavailableError), f"500 is a {kind}"
+            assert count == 2, f"{count} requests for max_attempts=2: does the SDK retry too?"
+
+    def test_the_server_says_how_long_to_wait(self, embedder: Embedder) -> None:
+        """`Retry-After` reaches the engine, which does not wait for an hour.
+
+        If this fails, pass `retry_after(headers)` on to RateLimitedError.
+        """
+        with self._served(embedder) as (server, remote):
+            server.always(faults.rate_limited(retry_after="3600"))
+            with pytest.raises(EmbedBridgeError) as caught:
+                remote.embed_documents(SOME)
+
+            error = caught.value
+            assert isinstance(error, RateLimitedError), f"429 is a {type(error).__name__}"
+            assert error.retry_after == 3600, f"Retry-After: 3600 arrives as {error.retry_after}"
+
+    def test_a_bad_request_is_not_repeated(self, embedder: Embedder) -> None:
+        """400 means that the same request cannot succeed, and is not made again.
+
+        If this fails, look at the table from status to error.
+        """
+        with self._served(embedder) as (server, remote):
+            server.always(faults.status(400, "Invalid request."))
+            with pytest.raises(EmbedBridgeError) as caught:
+                remote.embed_documents(SOME)
+
+            kind = type(caught.value).__name__
+            assert not caught.value.retryable, f"400 is a {kind}, which is retryable"
+            assert len(server.requests) == 1, "A bad request is repeated"
+
+    def test_a_batch_that_is_too_large_is_halved(self, embedder: Embedder) -> None:
+        """413 makes the engine ask in halves, and all get their vectors.
+
+        If this fails, translate 413 to RequestTooLargeError.
+        """
+        with self._served(embedder) as (server, remote):
+            expected = remote.embed_documents(SOME)
+            server.always(_at_most(2))
+            found = remote.embed_documents(SOME)
+
+            assert_same(found, expected, self.tolerance, "Halves of a batch have wrong vectors")
+
+    def test_a_silent_server_costs_the_deadline(self, embedder: Embedder) -> None:
+        """A server that never answers is a RequestTimeoutError, and the connection is given up.
+
+        If this fails, the request cannot be cancelled: a thread or a blocking client waits on.
+        """
+        with self._served(embedder, deadline=0.2, max_attempts=1) as (server, remote):
+            server.always(faults.silent())
+            with pytest.raises(EmbedBridgeError) as caught:
+                remote.embed_documents(SOME)
+
+            kind = type(caught.value).__name__
+            assert isinstance(caught.value, RequestTimeoutError), f"No answer in time is a {kind}"
+            _expect_idle(server, "After the deadline the request goes on")
+
+    def test_a_cancelled_job_hangs_up(self, embedder: Embedder) -> None:
+        """When the last waiter is cancelled, the request ends.
+
+        If this fails, `asyncio.CancelledError` is swallowed, or the work runs in a thread.
+        """
+
+        async def give_up(server: FaultServer, remote: Embedder) -> None:
+            job = asyncio.create_task(remote.aembed_documents(SOME))
+            await asyncio.to_thread(server.wait_for, 1)
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
+
+        with self._served(embedder) as (server, remote):
+            server.always(faults.silent())
+            asyncio.run(give_up(server, remote))
+
+            _expect_idle(server, "After cancelling, the request goes on")
+
+    def test_requests_run_side_by_side(self, embedder: Embedder) -> None:
+        """While one request waits for its answer, the next one is sent.
+
+        If this fails, the engine's event loop is blocked: use the vendor's async client.
+        """
+        gate = Gate()
+        with (
+            self._served(embedder, batch_size=1, max_concurrency=2) as (server, remote),
+            ThreadPoolExecutor(1) as thread,
+        ):
+            expected = remote.embed_documents(SOME[:2])
+            server.always(gate.fault)
+            job = thread.submit(remote.embed_documents, SOME[:2])
+            try:
+                server.wait_for(4, timeout=3.0)
+            except TimeoutError:
+                pytest.fail("A second request is not sent while the first waits: a loop is blocked")
+            finally:
+                gate.open()
+
+            assert_same(job.result(), expected, self.tolerance, "Side by side, answers are mixed")
+
+    def test_a_redirect_is_not_followed(self, embedder: Embedder) -> None:
+        """A redirect is an error: the key must not travel to another host.
+
+        If this fails, set `follow_redirects=False` on the client.
+        """
+        wire = self.wire or OpenAIWire()
+        with FaultServer(wire=wire) as other, self._served(embedder) as (server, remote):
+            server.always(faults.redirected(f"{other.url}{wire.endpoint}"))
+            with pytest.raises(EmbedBridgeError):
+                remote.embed_documents(SOME)
+
+            assert not other.requests, "A redirect is followed, and takes the key along"
+
+    def test_texts_arrive_as_they_are(self, embedder: Embedder) -> None:
+        """What the server gets is the text with its prompt, to the last character.
+
+        If this fails, the client strips, replaces newlines or re-encodes.
+        """
+        texts = [*TEXTS, *PLANES.values()]
+        with self._served(embedder) as (server, remote):
+            remote.embed_documents(texts)
+            arrived = {text for request in server.requests for text in request.inputs}
+
+            prompt = remote.model.prompt("document")
+            lost = [text for text in texts if prompt + text not in arrived]
+            assert not lost, f"Texts arrive changed: {lost[:2]!r}"
+
+    @contextmanager
+    def _served(
+        self, embedder: Embedder, **settings: object
+    ) -> Iterator[tuple[FaultServer, Embedder]]:
+        """A fault server and the embedder that talks to it, with no pauses between retries."""
+        width = embedder.card.dimensions or 64
+        with (
+            FaultServer(wire=self.wire, dimensions=width) as server,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr(random, "uniform", lambda low, _: low)
+            remote = self.load_at(server, **settings)
+            if remote is None:
+                pytest.skip("`load_at` names no way to a fault server")
+            with remote:
+                yield server, remote
+
+
+def _at_most(items: int) -> Fault:
+    async def play(exchange: Exchange) -> None:
+        if len(exchange.asked.inputs) <= items:
+            await exchange.answer()
+        else:
+            await exchange.refuse(413, "The request is too large.")
+
+    return Fault(f"at-most-{items}", play)
+
+
+def _numbers_its_rows(wire: WireFormat) -> bool:
+    """Whether an answer looks different when its rows say that they are somebody else's."""
+    asked = Asked(model="m", inputs=["a"])
+    vector = np.ones(1, np.float32)
+    answers = [wire.answer([Row(index=n, vector=vector, encoding="float")], asked) for n in (0, 7)]
+    return answers[0] != answers[1]
+
+
+def _expect_idle(server: FaultServer, matter: str) -> None:
+    try:
+        server.wait_until_idle(timeout=3.0)
+    except TimeoutError:
+        pytest.fail(matter)

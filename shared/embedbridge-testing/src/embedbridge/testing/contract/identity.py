@@ -1,0 +1,183 @@
+"""Identity: what is pickled, configured, fingerprinted and cached is this model and no other."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import types
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pytest
+from pydantic import SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
+
+from embedbridge.contract import EmbedBridgeError
+from embedbridge.core import Embedder, MemoryCache, load_embedder
+from embedbridge.testing.contract.base import ContractBase
+from embedbridge.testing.contract.comparing import assert_same, gap_between, twin
+from embedbridge.testing.contract.material import TEXTS
+from embedbridge.testing.contract.vectors import other_widths
+
+OF_EVERY_MODEL = {
+    "query_prompt": ["Asked: "],
+    "document_prompt": ["Found: "],
+    "normalize": [True, False],
+}
+"""Values to try for options that every model has."""
+TEXT = TEXTS[4]
+
+
+class IdentityChecks(ContractBase):
+    """The same configuration is the same model, and another one is another."""
+
+    def test_a_pickled_embedder_is_the_same(self, embedder: Embedder) -> None:
+        """An embedder travels to another process by its configuration and answers alike there.
+
+        If this fails, `__init__` takes arguments that are not options.
+        """
+        with pickle.loads(pickle.dumps(embedder)) as other:  # noqa: S301  # our own bytes
+            assert other.fingerprint == embedder.fingerprint, "A pickle has another fingerprint"
+            found = other.embed_query(TEXTS[0])
+        expected = embedder.embed_query(TEXTS[0])
+        assert_same(found, expected, self.tolerance, "A pickled embedder gives other vectors")
+
+    def test_configuration_round_trip(self, embedder: Embedder) -> None:
+        """`to_config` holds what `from_config` needs, as JSON, where the provider is installed.
+
+        If this fails, look at the provider's name, its entry point, and options that are no JSON.
+        """
+        config = embedder.to_config()
+        written = json.loads(json.dumps(config))
+        assert written == config, "The configuration is not made of JSON values"
+        try:
+            load_embedder(config["model"], **config["options"]).close()
+        except LookupError:
+            pytest.skip("the provider is not announced by an entry point")
+
+        with Embedder.from_config(written) as other:
+            assert other.fingerprint == embedder.fingerprint, (
+                "The configuration makes an embedder of another fingerprint"
+            )
+
+    def test_the_fingerprint_is_stable(self, embedder: Embedder) -> None:
+        """The same model with the same options has the same fingerprint and space every time.
+
+        If this fails, `identity()` holds an address, a time, a path, or the order of a set.
+        """
+        before = (embedder.fingerprint, embedder.space)
+        embedder.embed_query(TEXTS[0])
+        with twin(embedder) as other:
+            after = (other.fingerprint, other.space)
+
+        assert after == before, f"The same model has two fingerprints or spaces: {before}, {after}"
+        fresh = Embedder(embedder.model, settings=embedder.settings)
+        now = (fresh.fingerprint, fresh.space)
+        assert now == before, "The fingerprint changes when the model is used"
+
+    def test_options_that_change_vectors_change_the_fingerprint(self, embedder: Embedder) -> None:
+        """Two vectors of one text that differ never have one fingerprint.
+
+        If this fails, the option stands in `not_in_identity` though it changes vectors, or
+        `identity()` leaves it out. Values to try can be named in `option_samples`.
+        """
+        usual = _both_roles(embedder)
+        for name, value in _variations(embedder, self.option_samples):
+            other = _varied(embedder, name, value)
+            if other is None:
+                continue
+            vectors, fingerprint = other
+            if gap_between(vectors, usual) > self.tolerance:
+                assert fingerprint != embedder.fingerprint, (
+                    f"{name}={value!r} changes vectors and not the fingerprint: "
+                    "the cache would mix them up"
+                )
+
+    def test_the_cache_never_mixes(self, embedder: Embedder) -> None:
+        """With one cache for all, every role, prompt and width still gets its own vectors.
+
+        If this fails, the model keeps answers by text only, or the fingerprint leaves an option out.
+        """
+        cache = MemoryCache()
+        changes: list[dict[str, Any]] = [{"query_prompt": "Asked: "}, {"normalize": True}]
+        changes += [{"dimensions": width} for width in other_widths(embedder)[:1]]
+        with ExitStack() as stack:
+            twins = [stack.enter_context(twin(embedder, **change)) for change in changes]
+            embedders = [embedder, *twins]
+            plain = [_both_roles(each) for each in embedders]
+            for _ in range(2):  # the second time, the cache may answer
+                for change, each, expected in zip([{}, *changes], embedders, plain, strict=True):
+                    found = _both_roles(each.using(cache=cache))
+                    matter = f"The cache gives vectors of another role or option ({change})"
+                    assert_same(found, expected, self.tolerance, matter)
+            for change, each, expected in zip([{}, *changes], embedders, plain, strict=True):
+                matter = f"The model mixes up answers of different options ({change})"
+                assert_same(_both_roles(each), expected, self.tolerance, matter)
+
+    def test_the_cache_answers(self, embedder: Embedder) -> None:
+        """What was embedded once is not asked again, whatever object asks.
+
+        If this fails, the fingerprint differs from object to object.
+        """
+        cache = MemoryCache()
+        expected = embedder.using(cache=cache).embed(TEXTS, role="document")
+        with twin(embedder) as other:
+            found = other.using(cache=cache).embed(TEXTS, role="document")
+
+        assert found.requests == 0, f"The cache was not used: {found.requests} requests again"
+        assert_same(found.vectors, expected.vectors, self.tolerance, "The cache changes vectors")
+
+
+def _both_roles(embedder: Embedder) -> Any:
+    return [embedder.embed_documents([TEXT])[0], embedder.embed_query(TEXT)]
+
+
+def _varied(embedder: Embedder, name: str, value: object) -> tuple[Any, str] | None:
+    """Vectors and fingerprint with one option changed; `None` where that value cannot be."""
+    try:
+        with twin(embedder, **{name: value}) as other:
+            return _both_roles(other), other.fingerprint
+    except EmbedBridgeError:
+        return None
+
+
+def _variations(embedder: Embedder, samples: Any) -> Iterator[tuple[str, object]]:
+    options = embedder.model.options
+    known: dict[str, Any] = {**OF_EVERY_MODEL, "dimensions": other_widths(embedder), **samples}
+    for name, field in type(options).model_fields.items():
+        current = getattr(options, name)
+        if name == "space" or field.exclude:
+            continue
+        for value in known.get(name) or _values(field, current):
+            if value != current:
+                yield name, value
+
+
+def _values(field: FieldInfo, current: object) -> list[object]:
+    """Values that an option of this type can have."""
+    found: list[object] = []
+    for kind in _kinds(field.annotation):
+        if get_origin(kind) is Literal:
+            found += get_args(kind)
+        elif kind is bool:
+            found += [True, False]
+        elif kind is int:
+            found.append(current + 1 if isinstance(current, int) else 8)
+        elif kind is float:
+            found.append(current + 1.0 if isinstance(current, int | float) else 1.0)
+        elif kind in (SecretStr, SecretBytes):
+            return []
+    return found
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The members of a union, without what annotates them."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _kinds(get_args(annotation)[0])
+    elif origin in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from _kinds(member)
+    else:
+        yield annotation

@@ -1,0 +1,89 @@
+"""Limits: a batch may be as full as the card says, and one more starts another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from embedbridge.contract import Image, Modality
+from embedbridge.core import Embedder
+from embedbridge.testing.contract.base import ContractBase
+from embedbridge.testing.contract.comparing import assert_same
+from embedbridge.testing.contract.material import numbered
+from embedbridge.testing.contract.watching import Call, watched
+from embedbridge.testing.samples import tiny_png
+
+MOST_TEXTS = 2100
+MOST_IMAGES = 40
+
+
+class LimitChecks(ContractBase):
+    """The figures on the card are true, to the last item."""
+
+    def test_a_full_batch_and_one_more(self, embedder: Embedder) -> None:
+        """As many texts as the card allows per request are taken at once, and one more as well.
+
+        If this fails, `limits.max_items` on the card is off by one, or the model drops an end.
+        """
+        limit = embedder.card.limits.items("text")
+        if limit is None or limit > MOST_TEXTS:
+            pytest.skip("the card has no limit of items, or a very high one")
+        texts = numbered(limit + 1)
+        spots = sorted({0, limit - 1, limit})
+        whole = embedder.using(batch_size=None)
+        with watched(embedder.model) as calls:
+            vectors = whole.embed_documents(texts)
+
+        _expect_taken(calls, limit, "text")
+        for spot in spots:
+            alone = whole.embed_documents([texts[spot]])[0]
+            matter = f"Input {spot} of {limit + 1} has a wrong vector"
+            assert_same(vectors[spot], alone, self.tolerance, matter)
+
+    def test_a_full_batch_of_images_and_one_more(self, embedder: Embedder) -> None:
+        """As many images as the card allows per request are taken at once, and one more as well.
+
+        If this fails, look at `max_items_by_modality` on the card.
+        """
+        if "image" not in embedder.card.modalities:
+            pytest.skip("the card has no images")
+        limit = embedder.card.limits.items("image")
+        if limit is None or limit > MOST_IMAGES:
+            pytest.skip("the card has no limit of images, or a very high one")
+        shades = [
+            (7 * number % 256, 13 * number % 256, number % 256) for number in range(limit + 1)
+        ]
+        images = [Image.from_bytes(tiny_png(*shade, size=16)) for shade in shades]
+        whole = embedder.using(batch_size=None)
+        with watched(embedder.model) as calls:
+            vectors = whole.embed_images(images)
+
+        _expect_taken(calls, limit, "image")
+        alone = whole.embed_images(images[-1:])[0]
+        assert_same(vectors[-1], alone, self.tolerance, f"Image {limit} has a wrong vector")
+
+    def test_batches_are_within_the_card(self, embedder: Embedder) -> None:
+        """Every batch is of one modality and one role, and holds no more than the card allows.
+
+        If this fails, the model's `card` changes between two looks at it, or the embedder is not
+        the engine's own.
+        """
+        limits = embedder.card.limits
+        with watched(embedder.model) as calls:
+            embedder.embed_queries(numbered(40))
+
+        for call in calls:
+            most: Any = limits.items("text", "query")
+            assert most is None or len(call.batch) <= most, f"A batch of {len(call.batch)} queries"
+            assert call.batch.role == "query", f"A batch of queries has the role {call.batch.role}"
+
+
+def _expect_taken(calls: list[Call], limit: int, modality: Modality) -> None:
+    refused = [call for call in calls if call.error is not None]
+    assert not refused, (
+        f"The card promises {limit} {modality}s per request, the model refused a batch of "
+        f"{len(refused[0].inputs)}: {refused[0].error}"
+    )
+    largest = max(len(call.inputs) for call in calls)
+    assert largest <= limit, f"A batch of {largest} {modality}s, the card allows {limit} items"

