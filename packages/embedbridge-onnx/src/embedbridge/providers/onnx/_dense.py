@@ -1,0 +1,76 @@
+"""A dense layer after pooling, as sentence-transformers saves it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedbridge.contract.errors import (
+    ConfigurationError,
+    MissingDependencyError,
+    shown,
+    shown_path,
+)
+
+Floats = NDArray[np.float32]
+
+ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
+    "torch.nn.modules.activation.Tanh": np.tanh,
+    "torch.nn.modules.linear.Identity": np.asarray,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """A matrix, a bias, and what bends their sum."""
+
+    weight: Floats
+    """Shape (outputs, inputs)."""
+    bias: Floats | None
+    """Shape (outputs,)."""
+    activation: Callable[[Floats], Floats]
+
+    def __call__(self, vectors: Floats) -> Floats:
+        """Apply it to vectors of shape (n, inputs)."""
+        product = vectors @ self.weight.T
+        return self.activation(product if self.bias is None else product + self.bias)
+
+
+def load_dense(folder: Path) -> Dense:
+    """Read a layer's folder.
+
+    Raises:
+        MissingDependencyError: safetensors is not installed.
+        ConfigurationError: It is damaged, or asks for what is not supported here.
+    """
+    try:
+        from safetensors.numpy import load_file
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{shown_path(folder)} holds a dense layer, which takes safetensors to read.",
+            hint='pip install "embedbridge-onnx[dense]"',
+        ) from error
+    try:
+        config: Any = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        weights = load_file(folder / "model.safetensors")
+        weight = weights["linear.weight"].astype(np.float32)
+        bias = weights["linear.bias"].astype(np.float32) if config["bias"] else None
+        activation, residual = config["activation_function"], config.get("use_residual")
+        whole = (config["module_input_name"], config["module_output_name"])
+    except Exception as error:  # safetensors has an exception of its own, a file may lack any key
+        raise ConfigurationError(
+            f"The dense layer in {shown_path(folder)} cannot be read: {type(error).__name__}.",
+            hint="It needs config.json and model.safetensors; save the model again.",
+        ) from error
+    if activation not in ACTIVATIONS or residual or set(whole) - {"sentence_embedding", None}:
+        raise ConfigurationError(
+            f"The dense layer in {shown_path(folder)} has {shown(activation)}, or works on tokens.",
+            hint="Use the model with embedbridge-huggingface: huggingface:MODEL",
+        )
+    return Dense(weight, bias, ACTIVATIONS[activation])

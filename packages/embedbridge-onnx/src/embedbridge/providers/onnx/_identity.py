@@ -1,0 +1,43 @@
+"""Exactly which weights a model has, and what its vectors may be compared with."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from embedbridge.contract.weights import folder_digest
+from embedbridge.providers.onnx import bundled
+from embedbridge.providers.onnx._recipe import Recipe
+from embedbridge.providers.onnx._source import Source
+
+
+def identify(source: Source, export: Path, recipe: Recipe) -> tuple[str, dict[str, object]]:
+    """The space of a model's vectors, and what identifies its weights.
+
+    A folder that also holds the weights from which the export was made shares their space: the
+    vectors of `huggingface:FOLDER` may be compared with those of `onnx:FOLDER`.
+    """
+    if source.bundled:
+        return bundled.SPACE, {"model": bundled.NAME, "files": bundled.check_files()}
+    where = export.relative_to(source.folder).as_posix()
+    if source.hub_id is not None:
+        # The Hub's cache keeps a snapshot in a folder named like its commit.
+        return source.hub_id.lower(), {"commit": source.folder.name, "export": where}
+    digest = folder_digest(source.folder)
+    exported = export_digest(export)
+    originals = [*source.folder.glob("*.safetensors"), *source.folder.glob("*.bin")]
+    if originals:
+        space = digest.space(recipe.pooling_mode)
+    else:
+        space = f"weights:{hashlib.sha256(exported.encode()).hexdigest()[:16]}"
+    return space, {"model": "folder", "files": digest.files, "export": exported}
+
+
+def export_digest(export: Path) -> str:
+    """SHA-256 over an ONNX file and the weights beside it."""
+    whole = hashlib.sha256()
+    for path in sorted(export.parent.glob(f"{export.stem}*")):
+        if path == export or path.name.startswith((f"{export.name}_", f"{export.name}.")):
+            with path.open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()

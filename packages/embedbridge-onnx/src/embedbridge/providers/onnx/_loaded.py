@@ -1,0 +1,123 @@
+"""A model in memory, and all that is known about it only then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedbridge.contract.card import Limits, ModelCard
+from embedbridge.contract.prompts import prompts_of
+from embedbridge.contract.vectors import normalize
+from embedbridge.providers.onnx._dense import load_dense
+from embedbridge.providers.onnx._identity import identify
+from embedbridge.providers.onnx._recipe import Recipe, read_recipe
+from embedbridge.providers.onnx._session import CPU, Session, open_session, threads_for
+from embedbridge.providers.onnx._source import find_source
+from embedbridge.providers.onnx._tokens import Tokens, load_tokens
+
+if TYPE_CHECKING:
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.providers.onnx.options import OnnxOptions
+
+TOKENS_PER_THREAD = 512
+"""Padded tokens in one call, for each thread: more of them leave a processor's caches."""
+ITEMS = 256
+TOKENS_ELSEWHERE = 32768
+"""The same for a GPU, which wants to be filled."""
+ITEMS_ELSEWHERE = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """One model, ready to embed."""
+
+    session: Session
+    """Computes token vectors."""
+    tokens: Tokens
+    """Turns texts into numbers."""
+    recipe: Recipe
+    """What happens around the computation."""
+    after: tuple[Callable[[Vectors], Vectors], ...]
+    """What happens to vectors after pooling."""
+    card: ModelCard
+    """What it can do."""
+    identity: Mapping[str, object]
+    """Which weights it has, and how much of a text it reads."""
+
+    def encode(self, texts: Sequence[str], prompt: str) -> Vectors:
+        """Vectors of rendered texts, in one pass.
+
+        Args:
+            texts: Within the limits of the card.
+            prompt: What stands in front of each of them.
+
+        Returns:
+            Shape (len(texts), dimensions).
+        """
+        encoded = self.tokens.encode(texts)
+        shape = (len(encoded), max(map(len, encoded)))
+        ids = np.full(shape, self.tokens.padding, dtype=np.int32)
+        mask = np.zeros(shape, dtype=np.int32)
+        for row, numbers in enumerate(encoded):
+            ids[row, : len(numbers)] = numbers
+            mask[row, : len(numbers)] = 1
+        vectors = self.session.run(ids, mask)
+        if prompt and not self.recipe.include_prompt:
+            mask[:, : self.tokens.length_of(prompt)] = 0
+        vectors = self.recipe.pooling(vectors, mask)
+        for step in self.after:
+            vectors = step(vectors)
+        return vectors
+
+
+def load(name: str, options: OnnxOptions) -> Loaded:
+    """Find a model, load it, and learn what it can do.
+
+    Raises:
+        ConfigurationError: It cannot be found or loaded.
+    """
+    source = find_source(name, options)
+    export = source.export(options.file_name)
+    recipe = read_recipe(source.folder, options.max_length)
+    space, weights = identify(source, export, recipe)
+    tokens = load_tokens(source.folder, recipe)
+    after = tuple(normalize if folder is None else load_dense(folder) for folder in recipe.after)
+    session = open_session(export, options)
+    prompts = prompts_of(recipe.prompts, recipe.default_prompt_name, source.hub_id)
+    return Loaded(
+        session=session,
+        tokens=tokens,
+        recipe=recipe,
+        after=after,
+        card=ModelCard(
+            name=name,
+            roles="prefix" if prompts else "none",
+            prompts=prompts,
+            dimensions=_width(session, after),
+            allowed_dimensions=None,
+            limits=_limits(options, recipe.max_length),
+            normalized=recipe.normalizes,
+            space=space,
+        ),
+        identity={**weights, "max_length": recipe.max_length},
+    )
+
+
+def _width(session: Session, after: Sequence[object]) -> int | None:
+    widths = [len(step.weight) for step in after if hasattr(step, "weight")]
+    return widths[-1] if widths else session.dimensions
+
+
+def _limits(options: OnnxOptions, max_tokens_per_input: int | None) -> Limits:
+    here = options.providers[0] == CPU
+    return Limits(
+        max_items=ITEMS if here else ITEMS_ELSEWHERE,
+        max_tokens_per_request=(
+            TOKENS_PER_THREAD * threads_for(options) if here else TOKENS_ELSEWHERE
+        ),
+        max_tokens_per_input=max_tokens_per_input,
+        pads=True,
+    )

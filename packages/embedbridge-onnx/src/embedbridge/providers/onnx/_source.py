@@ -1,0 +1,133 @@
+"""What a model's name stands for: the bundled one, a folder on this disk, or one of the Hub."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.errors import (
+    AuthenticationError,
+    MissingDependencyError,
+    UnknownModelError,
+    shown,
+    shown_path,
+)
+from embedbridge.providers.onnx import bundled
+
+if TYPE_CHECKING:
+    from embedbridge.providers.onnx.options import OnnxOptions
+
+EXPORTS = ("onnx/model.onnx", "model.onnx")
+"""Where an export lies, the usual place first."""
+BESIDE = ("_data", ".data")
+"""What the name of a file has at its end that holds the weights of an export beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a model comes from."""
+
+    folder: Path
+    """Where its files lie."""
+    hub_id: str | None = None
+    """Its id, if it comes from the Hub."""
+    bundled: bool = False
+    """Whether it came with this package."""
+
+    def export(self, file_name: str | None) -> Path:
+        """The ONNX file.
+
+        Raises:
+            UnknownModelError: There is none.
+        """
+        for name in (file_name,) if file_name else EXPORTS:
+            if (self.folder / name).is_file():
+                return self.folder / name
+        wanted = file_name or " or ".join(EXPORTS)
+        raise UnknownModelError(
+            f"{shown(self.hub_id) if self.hub_id else shown_path(self.folder)} has no {wanted}.",
+            hint="Name the export with file_name, or make one: "
+            "embedbridge export huggingface:MODEL FOLDER",
+        )
+
+
+def find_source(name: str, options: OnnxOptions) -> Source:
+    """Find a model's files; only those of the Hub may have to be fetched.
+
+    Raises:
+        UnknownModelError: The name is a path and no folder is there, or the Hub has no such model.
+        AuthenticationError: It is gated, and the terms were not accepted.
+    """
+    if name == bundled.NAME:
+        return Source(folder=bundled.FOLDER, bundled=True)
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111  # Path's own fails for unknown users
+    if folder.is_dir():
+        return Source(folder=folder)
+    if _is_path(name):
+        raise UnknownModelError(
+            f"There is no folder {shown_path(folder)}.",
+            hint="Check the path; it is relative to the folder in which Python runs.",
+        )
+    return Source(folder=_fetch(name, options), hub_id=name)
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name cannot be a Hub id, which is `owner/model`."""
+    return (
+        name.startswith((".", "~"))
+        or Path(name).is_absolute()
+        or "\\" in name
+        or name.count("/") != 1
+        or Path(name).is_file()
+    )
+
+
+def _fetch(hub_id: str, options: OnnxOptions) -> Path:
+    """The folder of a model in the Hub's cache; what is not needed is not fetched."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"Fetching {shown(hub_id)} from the Hub needs huggingface_hub.",
+            hint='pip install "embedbridge-onnx[hub]"',
+        ) from error
+    exports = (options.file_name,) if options.file_name else EXPORTS
+    try:
+        folder = snapshot_download(
+            hub_id,
+            revision=options.revision,
+            cache_dir=options.cache_folder,
+            local_files_only=options.offline,
+            allow_patterns=[
+                "*.json",
+                "*_Dense/*.safetensors",
+                *exports,
+                *(f"{export}{ending}" for export in exports for ending in BESIDE),
+            ],
+        )
+    except Exception as error:  # the Hub's client raises many kinds, and those of its HTTP library
+        raise _translated(error, hub_id, options.revision) from error
+    return Path(folder)
+
+
+def _translated(
+    error: Exception, hub_id: str, revision: str | None
+) -> AuthenticationError | UnknownModelError:
+    kind = type(error).__name__
+    if kind == "GatedRepoError":
+        return AuthenticationError(
+            f"Access to {shown(hub_id)} is gated.",
+            hint="Accept its terms on huggingface.co and set HF_TOKEN.",
+        )
+    if kind == "RevisionNotFoundError":
+        return UnknownModelError(
+            f"{shown(hub_id)} has no revision {revision!r}.",
+            hint="Set revision to a branch, a tag or a commit of that repository.",
+        )
+    return UnknownModelError(
+        f"The model {shown(hub_id)} is not on this disk and could not be fetched from the Hub.",
+        hint="Check its spelling and the network. With offline=True or HF_HUB_OFFLINE=1 it must "
+        "have been downloaded before; if it is private, set HF_TOKEN.",
+    )

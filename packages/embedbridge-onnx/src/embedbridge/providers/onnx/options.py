@@ -1,0 +1,52 @@
+"""What users may set on an ONNX model."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from embedbridge.contract.options import ModelOptions
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _as_path(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+class OnnxOptions(ModelOptions):
+    """Options of a model that onnxruntime computes."""
+
+    not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
+        "cache_folder",
+        "offline",
+        "providers",
+        "threads",
+        # What they amount to is in the identity: the weights, and the effective length.
+        "file_name",
+        "max_length",
+        "revision",
+    }
+
+    precision: Literal["exact", "bf16", "int8"] = "exact"
+    """`"exact"` computes as the file says; `"int8"` is faster and coarser; see the README."""
+    file_name: str | None = Field(default=None, min_length=1)
+    """The export in the model's folder; `None` takes `onnx/model.onnx`, else `model.onnx`."""
+    max_length: int | None = Field(default=None, gt=0)
+    """Tokens of a text that the model reads, special ones included; `None` means its own limit."""
+    threads: int | None = Field(default=None, gt=0)
+    """Threads to compute with; `None` takes as many as processors that this process may use."""
+    providers: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+        default=("CPUExecutionProvider",), min_length=1
+    )
+    """Execution providers of onnxruntime, the preferred one first: `("CUDAExecutionProvider",)`."""
+    revision: str | None = Field(default=None, min_length=1)
+    """Branch, tag or commit on the Hub; `None` means its main branch."""
+    cache_folder: Annotated[str | None, BeforeValidator(_as_path)] = None
+    """Where downloaded models lie; `None` means the Hub's own place."""
+    offline: bool = False
+    """Use what is on this disk, and never ask the Hub."""

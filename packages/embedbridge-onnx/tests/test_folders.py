@@ -1,0 +1,149 @@
+"""Folders as they come: whole ones say what they hold, and broken ones say what is broken."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedbridge.contract import ConfigurationError, EmbedBridgeError, UnknownModelError
+from embedbridge.core import load_embedder
+
+Change = Callable[[dict[str, Any]], Path]
+
+POOLING, MODULES = "1_Pooling/config.json", "modules.json"
+KIND = "sentence_transformers.models."
+NORMALIZE = {"idx": 2, "name": "2", "path": "2_Normalize", "type": f"{KIND}Normalize"}
+BROKEN: dict[str, tuple[dict[str, Any], type[EmbedBridgeError], str]] = {
+    "no export": ({"onnx/model.onnx": None}, UnknownModelError, "embedbridge export"),
+    "empty export": ({"onnx/model.onnx": b""}, ConfigurationError, "cannot be loaded"),
+    "damaged export": ({"onnx/model.onnx": b"\x08\x09" * 99}, ConfigurationError, "cannot be"),
+    "no tokenizer": ({"tokenizer.json": None}, UnknownModelError, "tokenizer.json"),
+    "damaged tokenizer": ({"tokenizer.json": {}}, ConfigurationError, "cannot be used"),
+    "no pooling": ({POOLING: None}, UnknownModelError, "how to pool"),
+    "damaged pooling": ({POOLING: b"{"}, ConfigurationError, "JSONDecodeError"),
+    "not UTF-8": ({POOLING: b"\xff\xfe"}, ConfigurationError, "UnicodeDecodeError"),
+    "nested without end": ({POOLING: b"[" * 100_000}, ConfigurationError, "cannot be used"),
+    "pooling is a list": ({POOLING: []}, ConfigurationError, "no JSON object"),
+    "pooling that we lack": (
+        {POOLING: {"pooling_mode": "weightedmean"}},
+        ConfigurationError,
+        "mean",
+    ),
+    "two poolings": ({POOLING: {"pooling_mode": ["cls", "mean"]}}, ConfigurationError, "lasttoken"),
+    "modules are no list": ({MODULES: {"0": 1}}, ConfigurationError, "no list"),
+    "no modules": ({MODULES: []}, ConfigurationError, "nothing"),
+    "other modules": (
+        {MODULES: [{"type": "x.StaticEmbedding"}]},
+        ConfigurationError,
+        "huggingface:",
+    ),
+    "a path outside": (
+        {MODULES: [{"type": "Transformer"}, {"type": "x.Pooling", "path": "../.."}]},
+        ConfigurationError,
+        "outside",
+    ),
+    "a dense layer without weights": (
+        {
+            MODULES: [
+                {"type": "x.Transformer"},
+                {"type": "x.Pooling", "path": "1_Pooling"},
+                {"type": "x.Dense", "path": "2_Dense"},
+            ]
+        },
+        ConfigurationError,
+        "2_Dense",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "error", "said"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_folder(
+    change: Change, files: dict[str, Any], error: type[EmbedBridgeError], said: str
+) -> None:
+    """The error is typed, names what is wrong, and is short."""
+    embedder = load_embedder(f"onnx:{change(files)}")
+    with pytest.raises(error, match=said) as caught:
+        embedder.embed_query("text")
+
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "~/nowhere", "a/b/c", "no-such-model", "x\\y"])
+def test_a_folder_that_is_not_there(name: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """It is never looked up on the Hub."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownModelError, match="no folder"):
+        load_embedder(f"onnx:{name}").embed_query("text")
+
+
+def test_a_model_that_was_never_downloaded(tmp_path: Path) -> None:
+    """A Hub id that is not on this disk says what to do, also without a network."""
+    pytest.importorskip("huggingface_hub")
+    embedder = load_embedder("onnx:nobody/nothing", cache_folder=str(tmp_path), offline=True)
+    with pytest.raises(UnknownModelError, match="could not be fetched"):
+        embedder.embed_query("text")
+
+
+def test_a_model_of_the_hub(tiny_folder: Path, tmp_path: Path) -> None:
+    """One that lies in the Hub's cache has its id as space, and its commit in the fingerprint."""
+    pytest.importorskip("huggingface_hub")
+    import shutil
+
+    vectors, prints = [], []
+    for commit in ("a" * 40, "b" * 40):
+        repository = tmp_path / commit / "models--Owner--Tiny"
+        shutil.copytree(tiny_folder, repository / "snapshots" / commit)
+        (repository / "refs").mkdir()
+        (repository / "refs/main").write_text(commit, encoding="utf-8")
+        place = str(tmp_path / commit)
+        with load_embedder("onnx:Owner/Tiny", cache_folder=place, offline=True) as embedder:
+            vectors.append(embedder.embed_query("text"))
+            prints.append(embedder.fingerprint)
+            assert embedder.space == "owner/tiny"
+
+    np.testing.assert_array_equal(*vectors)
+    assert prints[0] != prints[1]
+
+
+def test_a_normalized_model_says_so(change: Change) -> None:
+    """The card knows what modules.json says."""
+    modules = [
+        {"type": f"{KIND}Transformer", "path": ""},
+        {"type": f"{KIND}Pooling", "path": "1_Pooling"},
+        NORMALIZE,
+    ]
+    with load_embedder(f"onnx:{change({MODULES: modules})}") as embedder:
+        assert embedder.card.normalized
+        assert abs(float(np.linalg.norm(embedder.embed_query("text"))) - 1) < 1e-6
+
+
+def test_the_name_of_the_export(change: Change, tiny_folder: Path) -> None:
+    """`model.onnx` beside the configuration is found, and any other one by its name."""
+    export = (tiny_folder / "onnx/model.onnx").read_bytes()
+    folder = change({"onnx/model.onnx": None, "model.onnx": export, "other.onnx": export})
+    plain, named = (
+        load_embedder(f"onnx:{folder}"),
+        load_embedder(f"onnx:{folder}", file_name="other.onnx"),
+    )
+
+    np.testing.assert_array_equal(plain.embed_query("text"), named.embed_query("text"))
+
+
+def test_changed_weights_are_another_fingerprint_and_space(
+    change: Change, tiny_folder: Path
+) -> None:
+    """A folder's path does not count, its weights do."""
+    before = load_embedder(f"onnx:{tiny_folder}")
+    moved = change({})
+    after = load_embedder(f"onnx:{moved}")
+    assert (after.fingerprint, after.space) == (before.fingerprint, before.space)
+
+    export = bytearray((moved / "onnx/model.onnx").read_bytes())
+    export[len(export) // 2] ^= 1
+    (moved / "onnx/model.onnx").write_bytes(export)
+    changed = load_embedder(f"onnx:{moved}")
+
+    assert changed.fingerprint != before.fingerprint
+    assert changed.space != before.space
