@@ -103,7 +103,7 @@ def test_a_model_of_the_hub(tiny_folder: Path, tmp_path: Path) -> None:
             prints.append(embedder.fingerprint)
             assert embedder.space == "owner/tiny"
 
-    np.testing.assert_array_equal(*vectors)
+    np.testing.assert_array_equal(vectors[0], vectors[1])
     assert prints[0] != prints[1]
 
 

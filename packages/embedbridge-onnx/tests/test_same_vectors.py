@@ -17,7 +17,7 @@ TEXTS = [*real_texts(20, max_words=300), "short", "line one\nline two\n", "æ—¥æœ
 PROMPTS = {"query": "search for: ", "document": "passage: "}
 TYPES = "sentence_transformers.models."
 Change = Callable[[dict[str, Any]], Path]
-BOTH = {
+BOTH: dict[str, dict[str, Any]] = {
     "an older flag": {"1_Pooling/config.json": {"pooling_mode_cls_token": True}},
     "cls": {"1_Pooling/config.json": {"pooling_mode": "cls"}},
     "max": {"1_Pooling/config.json": {"pooling_mode": "max"}},
