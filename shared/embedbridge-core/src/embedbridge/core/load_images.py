@@ -71,7 +71,11 @@ def load_images(job: Job, planned: Planned) -> LoadedBatch:
             found.failed[place] = content
             continue
         loaded.append(content)
+        if not job.keys:
+            continue  # nobody asks: hashing pixels takes as long as decoding them
         found.keys[place] = key_of(order, loaded_digest(content))
+        if order.cache is None:
+            continue
         assert not isinstance(one, InvalidInputError)  # noqa: S101  # it was decoded
         found.aliases[place] = key_of(order, one.digest())
     found.planned = replace(taken.only(wanted), loaded=loaded)
@@ -88,9 +92,8 @@ def admit(job: Job, found: LoadedBatch) -> list[Planned]:
     Raises:
         InvalidInputError: An image is bad, unless errors are collected.
     """
-    if job.keys:
-        for place, key in found.keys.items():
-            job.keys[place] = key
+    for place, key in found.keys.items():
+        job.keys[place] = key
     job.aliases.update(found.aliases)
     for place, error in found.failed.items():
         job.refuse(place, found.planned.modality, error)
