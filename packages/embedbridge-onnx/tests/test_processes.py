@@ -1,7 +1,6 @@
 """Forks, closing, and counting: what a loaded model keeps, and what it gives back."""
 
 import os
-import sys
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from embedbridge.testing import real_texts
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python warns of forks beside threads")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # what is tested
 def test_a_forked_child_loads_its_own() -> None:
     """Threads of a session do not survive a fork; the child answers alike instead of hanging."""
     embedder = load_embedder("default", threads=2)

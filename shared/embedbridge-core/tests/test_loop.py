@@ -243,6 +243,8 @@ def test_ctrl_c_in_a_waiting_caller_ends_its_request() -> None:
         from embedbridge.core.loop import background_loop
         from embedbridge.testing import RemoteFakeModel
 
+        # Whatever started the tests in the background may have had it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         cancelled = asyncio.Event()
 
         def main_thread_waits():
