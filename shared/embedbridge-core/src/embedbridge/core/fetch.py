@@ -67,12 +67,14 @@ def fetch(url: str, rules: ImageRules, network: Network = NETWORK) -> bytes:
     address = parse(url)
     try:
         for _ in range(MAX_REDIRECTS + 1):
-            with _connected(address, rules, network, deadline) as connection:
-                # The answer is closed before its connection: 3.13 warns of one that comes after.
-                with closing(_ask(connection, address, deadline)) as answer:
-                    if answer.status not in REDIRECTS:
-                        return _body(answer, rules.max_bytes)
-                    address = address.joined(answer.headers.get("Location", ""))
+            with (
+                _connected(address, rules, network, deadline) as connection,
+                # Closed before its connection: Python 3.13 warns of an answer that comes after.
+                closing(_ask(connection, address, deadline)) as answer,
+            ):
+                if answer.status not in REDIRECTS:
+                    return _body(answer, rules.max_bytes)
+                address = address.joined(answer.headers.get("Location", ""))
     except TimeoutError as error:
         raise InvalidImageError(
             f"The image did not arrive within {network.seconds:g} seconds."
