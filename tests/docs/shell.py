@@ -6,6 +6,8 @@ import contextlib
 import io
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 import warnings
 from functools import cache
@@ -55,6 +57,8 @@ def _do(words: list[str], folder: Path, place: str) -> str | None:
         case ["embedbridge", "demo", *arguments] if not place.startswith("docs/"):
             _check_demo(arguments, place)
             return None
+        case ["embedbridge", "export", *_]:
+            return _in_a_process(words, folder, place)
         case ["embedbridge", *arguments]:
             return _embedbridge(arguments, place)
         case ["pip", "install", *arguments]:
@@ -95,6 +99,14 @@ def _embedbridge(arguments: list[str], place: str) -> str:
         raise AssertionError(f"{place}: {result.exception!r}") from result.exception
     assert result.exit_code != 2, f"{place}: wrong usage\n{result.output}"
     return result.output
+
+
+def _in_a_process(words: list[str], folder: Path, place: str) -> str:
+    """What is printed; torch's exporter leaves behind loggers that write to what is closed then."""
+    command = [str(Path(sys.executable).with_name(words[0])), *words[1:]]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{place}: {result.stderr}"
+    return result.stdout
 
 
 def _pytest(arguments: list[str], folder: Path, place: str) -> str:
