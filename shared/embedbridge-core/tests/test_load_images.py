@@ -102,6 +102,25 @@ def test_no_batch_has_more_pixels_than_the_card_says(
     assert (vectors == FakeModel("small").embed_batch(_batch(images)).vectors).all()
 
 
+def test_what_does_not_fit_is_not_opened_at_every_turn(
+    local_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where few images fit into memory, a large batch is not read again for each few of them."""
+    opened = 0
+
+    def open_and_count(image: Image, rules: ImageRules) -> OpenedImage:
+        nonlocal opened
+        opened += 1
+        return open_image(image, rules)
+
+    monkeypatch.setattr(load_images, "open_image", open_and_count)
+    model = local_model(max_items=100, max_pixels_per_request=10 * 4)
+    Embedder(model).embed_images(pngs(100))
+
+    assert [len(batch) for batch in model.batches] == [10] * 10
+    assert opened <= 100 + 10 * load_images.AHEAD
+
+
 def test_a_job_is_never_decoded_whole() -> None:
     """What was embedded is let go: two batches of pixels are alive at most."""
     alive: list[weakref.ref[Any]] = []

@@ -7,7 +7,8 @@ cheap, and one of its pixels, by which the same picture is found in whatever fil
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 MAX_PIXELS_IN_MEMORY = 64_000_000
 """Pixels that one batch decodes at most, 3 bytes each, where the card sets no limit."""
+AHEAD = 8
+"""Images that are opened before they are known to fit into memory with the others."""
 MAX_THREADS = 8
 """Decoding scales with cores, and more of these would only fill the memory sooner."""
 
@@ -168,8 +171,7 @@ def _open_within(
     most = MAX_PIXELS_IN_MEMORY if max_pixels is None else max_pixels
     total = 0
     opened: list[_Opened] = []
-    for future in _read(contents, rules):
-        one = future.result()
+    for one in _open_ahead(contents, rules):
         total += _pixels(one)
         if opened and total > most:
             break
@@ -177,9 +179,15 @@ def _open_within(
     return opened
 
 
-def _read(contents: Sequence[Content], rules: ImageRules) -> Iterable[Future[_Opened]]:
-    # URLs take their time: all are asked for at once.
-    return [_decoders().submit(_open, content, rules) for content in contents]
+def _open_ahead(contents: Sequence[Content], rules: ImageRules) -> Iterator[_Opened]:
+    """The contents, opened in order and a few of them at once: files are read, URLs fetched."""
+    waiting: deque[Future[_Opened]] = deque()
+    for content in contents:
+        waiting.append(_decoders().submit(_open, content, rules))
+        if len(waiting) == AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _pixels(one: _Opened) -> int:
