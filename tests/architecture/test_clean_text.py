@@ -7,15 +7,18 @@ import pytest
 
 # Put together here, so that this very file is clean.
 FOLDERS_OF_SOMEBODY = [f"/{name}/" for name in ("home", "root", "work", "Users")]
+REGISTRIES = [
+    ".".join(host) for host in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "com"))
+]
 
 
-def test_no_file_names_a_folder_of_somebodys_machine(root: Path) -> None:
-    """A path of one developer's checkout means nothing to anybody else."""
+def test_no_file_names_a_folder_or_a_registry_of_somebodys_machine(root: Path) -> None:
+    """One developer's checkout means nothing to anybody else, and pip knows its own index."""
     names = [
         f"{path.relative_to(root)}:{number}: {line.strip()}"
         for path in our_files(root)
         for number, line in enumerate(text_of(path).splitlines(), start=1)
-        if any(folder in line for folder in FOLDERS_OF_SOMEBODY)
+        if any(name in line for name in (*FOLDERS_OF_SOMEBODY, *REGISTRIES))
     ]
 
     assert not names
