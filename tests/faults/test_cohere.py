@@ -11,7 +11,6 @@ import base64
 import multiprocessing
 import os
 import time
-import traceback
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -35,6 +34,7 @@ from embedbridge.contract import (
 from embedbridge.core import DiskCache, Embedder, load_embedder
 from embedbridge.testing import CohereWire, Fault, FaultServer, Gate, faults
 from embedbridge.testing.audit import audited
+from embedbridge.testing.leaks import everything_about
 
 from .matrix import ROWS
 from .routes import ROUTES, Route
@@ -183,7 +183,7 @@ def test_h08_a_key_that_the_server_repeats_goes_no_further(
     server.always(faults.ROWS["H08"])
     with pytest.raises(AuthenticationError, match="Set CO_API_KEY") as caught:
         route.through(load()).documents(TEXTS)
-    told = "\n".join(_everything_in(caught.value))
+    told = everything_about(caught.value)
 
     assert len(server.requests) == 1
     for spelled in (
@@ -193,13 +193,6 @@ def test_h08_a_key_that_the_server_repeats_goes_no_further(
         KEY[:20],
     ):
         assert spelled not in told
-
-
-def _everything_in(error: BaseException | None) -> list[str]:
-    if error is None:
-        return []
-    own = [str(error), repr(error), repr(vars(error)), *traceback.format_exception(error)]
-    return [*own, *_everything_in(error.__cause__), *_everything_in(error.__context__)]
 
 
 @pytest.mark.timeout(30)

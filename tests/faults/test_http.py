@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import math
 import time
-import traceback
 import tracemalloc
 import urllib.parse
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from embedbridge.contract import (
 )
 from embedbridge.testing import Fault, FaultServer, faults
 from embedbridge.testing.audit import audited
+from embedbridge.testing.leaks import everything_about
 
 from .conftest import Load
 from .routes import Route
@@ -147,7 +147,7 @@ def test_a_key_that_the_server_repeats_goes_no_further(
     server.always(faults.ROWS["H08"])
     with pytest.raises(AuthenticationError, match="Set OPENAI_API_KEY") as caught:
         route.through(load()).documents(TEXTS)
-    told = "\n".join(everything_in(caught.value))
+    told = everything_about(caught.value)
 
     assert len(server.requests) == 1
     for spelled in (
@@ -157,14 +157,6 @@ def test_a_key_that_the_server_repeats_goes_no_further(
         key[:20],
     ):
         assert spelled not in told
-
-
-def everything_in(error: BaseException | None) -> list[str]:
-    """What can be read in an error and in those below it."""
-    if error is None:
-        return []
-    own = [str(error), repr(error), repr(vars(error)), *traceback.format_exception(error)]
-    return [*own, *everything_in(error.__cause__), *everything_in(error.__context__)]
 
 
 @pytest.mark.timeout(30)

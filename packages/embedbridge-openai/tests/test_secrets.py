@@ -2,71 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import copy
 import json
 import logging
 import pickle
-import traceback
-import urllib.parse
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
 
 from embedbridge.contract import AuthenticationError, EmbedBridgeError
 from embedbridge.core import Embedder
-from embedbridge.testing import Exchange, Fault, FaultServer
+from embedbridge.testing import FaultServer
+from embedbridge.testing.leaks import echoing, everything_about, leaks, spellings
 
 Load: TypeAlias = Callable[..., Embedder]
 
 SECRETS = ["sk-canary-5f0c9e8b7a6d4c3b2a190817", "tok_9d8c7b6a5f4e3d2c1b0a"]
-
-
-def spellings(secret: str) -> Iterator[str]:
-    yield secret
-    yield urllib.parse.quote(secret, safe="")
-    yield base64.b64encode(secret.encode()).decode().rstrip("=")
-    yield base64.b64encode(f"user:{secret}".encode()).decode()[8:-4]
-    yield repr(secret)[1:-1]
-    yield secret[: len(secret) // 2]
-
-
-def leaks(text: str) -> list[str]:
-    return [spelling for secret in SECRETS for spelling in spellings(secret) if spelling in text]
-
-
-def echoes(status: int) -> Fault:
-    """Repeats every header of the request, in every spelling."""
-
-    async def play(exchange: Exchange) -> None:
-        sent = [s for secret in SECRETS for s in spellings(secret)]
-        headers = [f"{name}={value}" for name, value in exchange.request.headers.items()]
-        message = " | ".join([*sent, *headers])
-        if status == 200:
-            body = exchange.wire.error(message)
-            await exchange.connection.respond(200, body, headers={"content-type": "text/json+json"})
-        else:
-            await exchange.refuse(status, message)
-
-    return Fault(f"echo-{status}", play)
-
-
-def everything_about(error: BaseException) -> str:
-    """What logs, reports and debuggers show of an exception and all that it hangs on."""
-    seen: list[BaseException] = []
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        found = waiting.pop()
-        if found is None or any(found is other for other in seen):
-            continue
-        seen.append(found)
-        waiting += [found.__cause__, found.__context__]
-    parts = [str(part) + repr(part) + repr(part.args) + repr(vars(part)) for part in seen]
-    return "".join(
-        [*parts, *traceback.format_exception(error), pickle.dumps(error).decode("latin-1")]
-    )
 
 
 @pytest.fixture
@@ -94,7 +47,7 @@ def test_what_describes_it_holds_no_secret(embedder: Embedder) -> None:
         "fingerprint": [embedder.fingerprint, embedder.space],
     }
 
-    assert [name for name, surface in surfaces.items() if leaks(str(surface))] == []
+    assert [name for name, surface in surfaces.items() if leaks(str(surface), SECRETS)] == []
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 413, 429, 500])
@@ -105,7 +58,7 @@ def test_errors_hold_no_secret(
     caplog.set_level(logging.DEBUG)
     for name in ("openai", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.DEBUG)
-    server.always(echoes(status))
+    server.always(echoing(status, SECRETS))
     with (
         warnings.catch_warnings(record=True) as warned,
         pytest.raises(EmbedBridgeError) as caught,
@@ -113,9 +66,9 @@ def test_errors_hold_no_secret(
         embedder.embed_query("a text")
     logged = "".join(record.getMessage() for record in caplog.records)
 
-    assert leaks(everything_about(caught.value)) == []
-    assert leaks(logged) == []
-    assert leaks(str([str(w.message) for w in warned])) == []
+    assert leaks(everything_about(caught.value), SECRETS) == []
+    assert leaks(logged, SECRETS) == []
+    assert leaks(str([str(w.message) for w in warned]), SECRETS) == []
 
 
 def test_connection_errors_hold_no_secret(load: Load) -> None:
@@ -124,12 +77,12 @@ def test_connection_errors_hold_no_secret(load: Load) -> None:
     with pytest.raises(EmbedBridgeError) as caught:
         embedder.embed_query("a text")
 
-    assert leaks(everything_about(caught.value)) == []
+    assert leaks(everything_about(caught.value), SECRETS) == []
 
 
 def test_a_fetched_key_is_hidden_too(server: FaultServer, load: Load, key: str) -> None:
     """It is known only when the request is made."""
-    server.always(echoes(401))
+    server.always(echoing(401, SECRETS))
     with pytest.raises(AuthenticationError) as caught:
         load(api_key=lambda: key).embed_query("a text")
     shown = everything_about(caught.value)
@@ -143,15 +96,15 @@ def test_a_bad_option_does_not_show_its_neighbours(load: Load) -> None:
         with pytest.raises(ValueError, match="Option") as caught:
             load(**wrong)
 
-        assert leaks(everything_about(caught.value)) == []
+        assert leaks(everything_about(caught.value), SECRETS) == []
 
 
 def test_an_error_goes_to_another_process(server: FaultServer, embedder: Embedder) -> None:
     """Pickled and back it says the same."""
-    server.always(echoes(401))
+    server.always(echoing(401, SECRETS))
     with pytest.raises(AuthenticationError) as caught:
         embedder.embed_query("a text")
     twin = pickle.loads(pickle.dumps(caught.value))
 
     assert str(twin) == str(caught.value)
-    assert leaks(json.dumps(vars(twin), default=str)) == []
+    assert leaks(json.dumps(vars(twin), default=str), SECRETS) == []

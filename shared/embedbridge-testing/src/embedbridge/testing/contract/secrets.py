@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import os
 import pickle
 import re
 import traceback
-import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +20,7 @@ from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import twin
 from embedbridge.testing.contract.material import TEXTS
 from embedbridge.testing.contract.watching import replaced
+from embedbridge.testing.leaks import leaks
 
 SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 MIN_LENGTH = 12
@@ -91,13 +90,8 @@ class SecretChecks(ContractBase):
 
 
 def _expect_no_leaks(surfaces: dict[str, str], secrets: list[str]) -> None:
-    leaks = [
-        surface
-        for surface, text in surfaces.items()
-        for secret in secrets
-        if any(spelling in text for spelling in _spellings(secret))
-    ]
-    assert not leaks, f"A key leaks in: {', '.join(sorted(set(leaks)))}"
+    found = [surface for surface, text in surfaces.items() if leaks(text, secrets)]
+    assert not found, f"A key leaks in: {', '.join(sorted(found))}"
 
 
 def _needs_secrets(embedder: Embedder) -> list[str]:
@@ -127,12 +121,3 @@ def _within(value: object) -> Iterator[str]:
     elif isinstance(value, dict):
         for each in value.values():
             yield from _within(each)
-
-
-def _spellings(secret: str) -> Iterator[str]:
-    """A secret as logs and URLs may spell it."""
-    yield secret
-    yield urllib.parse.quote(secret, safe="")
-    yield base64.b64encode(secret.encode()).decode().rstrip("=")
-    yield repr(secret)[1:-1]
-    yield secret[: max(8, len(secret) // 2)]
