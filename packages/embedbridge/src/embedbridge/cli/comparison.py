@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from embedbridge.cli.frameworks import search_langchain, search_llama_index
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from embedbridge.cli.frameworks import Search
     from embedbridge.core.embedder import Embedder
 
@@ -15,18 +18,32 @@ TOP = 5
 """Passages that each framework is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two searches among the same passages."""
+class Searched(Protocol):
+    """What one framework did, with passages or with pictures."""
 
-    left: Search
-    right: Search
+    @property
+    def answers(self) -> object:
+        """The positions of what was found, the best one first."""
+
+    @property
+    def vectors(self) -> NDArray[np.float64]:
+        """Shape (n, dimensions): what lies in the framework's store."""
+
+
+SearchedT = TypeVar("SearchedT", bound=Searched)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Generic[SearchedT]):
+    """Two searches among the same things."""
+
+    left: SearchedT
+    right: SearchedT
 
     @property
     def same_answers(self) -> bool:
-        """Whether both found the same passages in the same order."""
-        left, right = ([hit.passage for hit in side.hits] for side in (self.left, self.right))
-        return left == right
+        """Whether both found the same in the same order."""
+        return self.left.answers == self.right.answers
 
     @property
     def difference(self) -> float:
@@ -39,7 +56,7 @@ class Comparison:
         return self.same_answers and self.difference == 0
 
 
-def compare(embedder: Embedder, texts: list[str], question: str) -> Comparison:
+def compare(embedder: Embedder, texts: list[str], question: str) -> Comparison[Search]:
     """Index the texts in each framework and ask the question."""
     from rich.console import Console
 

@@ -17,6 +17,7 @@ from embedbridge.contract.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from embedbridge.cli.comparison import Comparison
+    from embedbridge.cli.frameworks import Search
     from embedbridge.cli.passages import Passage
 
 QUESTION = "What is this about?"
@@ -87,7 +88,9 @@ def read(folder: Path, endings: frozenset[str]) -> list[Passage]:
     return passages
 
 
-def show(model: str, question: str, passages: list[Passage], comparison: Comparison) -> None:
+def show(
+    model: str, question: str, passages: list[Passage], comparison: Comparison[Search]
+) -> None:
     """Print the answers side by side, and what they stand on."""
     from rich.console import Console
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embedbridge.cli.comparison import Comparison
 from embedbridge.cli.contact_sheet import Row, contact_sheet
 from embedbridge.cli.picture_search import Questions, search_langchain, search_llama_index
 from embedbridge.contract.errors import MissingDependencyError
@@ -29,30 +29,6 @@ SEED = 20
 """Of the scenes; each rendering has its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureComparison:
-    """Two searches among the same pictures."""
-
-    left: PictureSearch
-    right: PictureSearch
-
-    @property
-    def same_answers(self) -> bool:
-        """Whether both found the same pictures in the same order."""
-        answers = [(side.by_text, side.by_picture) for side in (self.left, self.right)]
-        return answers[0] == answers[1]
-
-    @property
-    def difference(self) -> float:
-        """The largest absolute one between the two sets of vectors, over all their numbers."""
-        return float(abs(self.left.vectors - self.right.vectors).max())
-
-    @property
-    def agrees(self) -> bool:
-        """Whether both have the same answers from the same vectors."""
-        return self.same_answers and self.difference == 0
-
-
 def tiny_model() -> str:
     """The small CLIP that comes with `embedbridge-testing`, as `provider:model`."""
     try:
@@ -65,7 +41,7 @@ def tiny_model() -> str:
     return f"clip:{folder()}"
 
 
-def demo_images(embedder: Embedder, sheet: Path) -> PictureComparison:
+def demo_images(embedder: Embedder, sheet: Path) -> Comparison[PictureSearch]:
     """Index pictures in both frameworks, ask, print what came of it, and draw the sheet."""
     from rich.console import Console
 
@@ -88,7 +64,7 @@ def demo_images(embedder: Embedder, sheet: Path) -> PictureComparison:
         left = search_llama_index(embedder, files, questions, TOP)
         status.update(f"Searching {PICTURES} pictures in LangChain …")
         right = search_langchain(embedder, files, questions, TOP)
-    comparison = PictureComparison(left=left, right=right)
+    comparison = Comparison(left, right)
     _draw(comparison, questions, pictures, wanted).save(sheet)
     _show(embedder, comparison, sheet)
     return comparison
@@ -107,7 +83,7 @@ def _save(pictures: Sequence[PIL.Image.Image], folder: Path, name: str) -> list[
 
 
 def _draw(
-    comparison: PictureComparison,
+    comparison: Comparison[PictureSearch],
     questions: Questions,
     pictures: Sequence[PIL.Image.Image],
     wanted: Sequence[PIL.Image.Image],
@@ -125,7 +101,7 @@ def _draw(
     return contact_sheet([side.framework for side in sides], rows)
 
 
-def _show(embedder: Embedder, comparison: PictureComparison, sheet: Path) -> None:
+def _show(embedder: Embedder, comparison: Comparison[PictureSearch], sheet: Path) -> None:
     from rich.console import Console
 
     sides = (comparison.left, comparison.right)

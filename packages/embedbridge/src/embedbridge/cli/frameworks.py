@@ -42,6 +42,11 @@ class Search:
     seconds: float
     """Time to index the passages."""
 
+    @property
+    def answers(self) -> list[int]:
+        """The positions of the passages found, the best one first."""
+        return [hit.passage for hit in self.hits]
+
 
 def require_frameworks() -> None:
     """Make sure that both frameworks and their adapters can be imported.

@@ -28,23 +28,27 @@ class ImageFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder if folder.is_dir() else folder.parent
-        self._files = find_files(folder) if folder.is_dir() else [folder]
+        self._wanted: list[Path] = []
         self.skipped: list[str] = []
-        """Paths of the files that were left out so far, relative to the folder."""
+        """Paths of the files that are left out, relative to the folder."""
+        for path in find_files(folder) if folder.is_dir() else [folder]:
+            if _is_wanted(path):
+                self._wanted.append(path)
+            else:
+                self.skipped.append(self._name(path))
 
     def __iter__(self) -> Iterator[Entry]:
-        for path in self._files:
-            name = path.relative_to(self._folder).as_posix()
-            if _is_wanted(path):
-                yield Entry(
-                    Image.from_path(path), facts={"image": name}, id=name, source=f"file {name}"
-                )
-            else:
-                self.skipped.append(name)
+        for path in self._wanted:
+            name = self._name(path)
+            image = Image.from_path(path)
+            yield Entry(image, facts={"image": name}, id=name, source=f"file {name}")
 
     def count(self) -> int:
         """How many images there are."""
-        return sum(map(_is_wanted, self._files))
+        return len(self._wanted)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
 
 
 def _is_wanted(path: Path) -> bool:

@@ -43,6 +43,11 @@ class PictureSearch:
     seconds: float
     """Time to index the pictures."""
 
+    @property
+    def answers(self) -> tuple[list[list[int]], list[list[int]]]:
+        """The positions of the pictures found, for texts and for pictures."""
+        return self.by_text, self.by_picture
+
 
 def search_llama_index(
     embedder: Embedder, files: Sequence[str], questions: Questions, top: int
