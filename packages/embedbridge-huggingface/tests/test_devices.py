@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from embedbridge.contract.local.device import best_device, choose_device
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.providers.huggingface._device import best_device, choose_device, limits_on
+from embedbridge.providers.huggingface._device import limits_on
 from embedbridge.providers.huggingface._pool import DevicePool
 from embedbridge.testing import real_texts
 

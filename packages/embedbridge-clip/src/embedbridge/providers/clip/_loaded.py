@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.weights import folder_digest
-from embedbridge.providers.clip._device import choose_device, limits_on
+from embedbridge.contract.local.device import choose_device
+from embedbridge.contract.local.weights import folder_digest
+from embedbridge.providers.clip._device import limits_on
 from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
 from embedbridge.providers.clip._preprocess import Preprocessor
 from embedbridge.providers.clip._tokens import TokenCounter

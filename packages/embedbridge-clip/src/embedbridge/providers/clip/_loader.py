@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import (
-    AuthenticationError,
     ConfigurationError,
     EmbedBridgeError,
     MissingDependencyError,
     UnknownModelError,
     shown,
 )
-from embedbridge.providers.clip._memory import is_out_of_memory
+from embedbridge.contract.local.hub import classes_of, not_found, refusal
+from embedbridge.contract.local.memory import is_out_of_memory
 from embedbridge.providers.clip._source import Source, check_weights, find_source
 from embedbridge.providers.clip.families import PADDING
 from embedbridge.providers.clip.names import hub_id_of
@@ -139,46 +139,26 @@ def _loading_errors(address: str, options: CLIPOptions, device: str) -> Iterator
 def _translated(
     error: Exception, address: str, options: CLIPOptions, device: str
 ) -> EmbedBridgeError:
-    # The Hub's errors are OSErrors and ValueErrors; the cause below tells which.
-    names = {type(each).__name__ for each in _chain(error)}
     reason = str(error).partition("\n")[0][:MOST_OF_A_REASON]
     if is_out_of_memory(error):
         return EmbedBridgeError(
             f"There is not enough memory on {device}.",
             hint="Use a smaller model, or dtype='bfloat16'.",
         )
-    if "GatedRepoError" in names:
-        return AuthenticationError(
-            f"Access to {shown(address)} is gated.",
-            hint="Accept its terms on huggingface.co and set HF_TOKEN.",
-        )
-    if "RevisionNotFoundError" in names:
-        return UnknownModelError(
-            f"{shown(address)} has no revision {options.revision!r}.",
-            hint="Set revision to a branch, a tag or a commit of that repository.",
-        )
+    # The Hub's errors are OSErrors and ValueErrors; the cause below tells which.
+    if refused := refusal(error, address, options.revision):
+        return refused
     if isinstance(error, OSError) and Path(address).expanduser().is_dir():
         return UnknownModelError(
             f"The folder {shown(address)} holds no model that can be loaded: {reason}",
             hint="It needs config.json, weights, a tokenizer and preprocessor_config.json, as "
             "`save_pretrained` writes them.",
         )
-    if isinstance(error, OSError) or "HFValidationError" in names:
-        return UnknownModelError(
-            f"The model {shown(address)} is not on this disk and could not be fetched from the "
-            f"Hub.",
-            hint="Check its spelling and the network. With offline=True or HF_HUB_OFFLINE=1 it "
-            "must have been downloaded before; if it is private, set HF_TOKEN.",
-        )
+    if isinstance(error, OSError) or "HFValidationError" in classes_of(error):
+        return not_found(address)
     return ConfigurationError(
         f"{shown(address)} cannot be loaded: {type(error).__name__}: {reason}"
     )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import UnknownModelError, shown
+from embedbridge.contract.local.folder import find_folder
 from embedbridge.providers.clip.names import SAFE_REVISIONS, hub_id_of
 
 if TYPE_CHECKING:
@@ -46,14 +46,9 @@ def find_source(name: str, options: CLIPOptions) -> Source:
         Exception: Whatever the Hub's library raises; see `_loader`.
     """
     address = hub_id_of(name)
-    local = Path(os.path.expanduser(address))  # noqa: PTH111  # Path's own fails for unknown users
-    if local.is_dir():
+    local = find_folder(address)
+    if local is not None:
         return Source(address, local, _inner(local, address))
-    if _is_path(address):
-        raise UnknownModelError(
-            f"There is no folder {shown(str(local))}.",
-            hint="Check the path; it is relative to the folder in which Python runs.",
-        )
     snapshot = _download(address, options)
     # The Hub's cache: …/snapshots/<commit>
     return Source(address, snapshot, _inner(snapshot, address), snapshot.name)
@@ -113,14 +108,3 @@ def _inner(folder: Path, address: str) -> Path:
 
 def _has(folder: Path, patterns: tuple[str, ...]) -> bool:
     return any(True for pattern in patterns for _ in folder.glob(pattern))
-
-
-def _is_path(name: str) -> bool:
-    """Whether a name cannot be a Hub id, which is `model` or `owner/model`."""
-    return (
-        name.startswith((".", "~"))
-        or Path(name).is_absolute()
-        or "\\" in name
-        or name.count("/") > 1
-        or Path(name).is_file()
-    )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.prompts import prompts_of
-from embedbridge.contract.weights import folder_digest
-from embedbridge.providers.huggingface._device import choose_device, limits_on
+from embedbridge.contract.local.device import choose_device
+from embedbridge.contract.local.prompts import prompts_of
+from embedbridge.contract.local.weights import folder_digest
+from embedbridge.providers.huggingface._device import limits_on
 from embedbridge.providers.huggingface._identity import hub_commit
 from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
 from embedbridge.providers.huggingface._length import limit_length

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import (
-    AuthenticationError,
     ConfigurationError,
     EmbedBridgeError,
     InvalidOptionError,
@@ -15,7 +14,9 @@ from embedbridge.contract.errors import (
     UnknownModelError,
     shown,
 )
-from embedbridge.providers.huggingface._memory import is_out_of_memory, memory_error
+from embedbridge.contract.local.hub import not_found, refusal
+from embedbridge.contract.local.memory import is_out_of_memory
+from embedbridge.providers.huggingface._memory import memory_error
 from embedbridge.providers.huggingface._remote_code import check_remote_code
 from embedbridge.providers.huggingface._source import Source, cache_folder
 
@@ -91,21 +92,12 @@ def _loading_errors(source: Source, options: HuggingFaceOptions, device: str) ->
 def _translated(
     error: Exception, source: Source, options: HuggingFaceOptions, device: str
 ) -> EmbedBridgeError:
-    # transformers raises OSError and ValueError for nearly everything; the cause below tells.
-    names = {type(each).__name__ for each in _chain(error)}
     text = str(error)
     if is_out_of_memory(error):
         return memory_error(device, hint="Use a smaller model, or model_kwargs={'dtype': …}.")
-    if "GatedRepoError" in names:
-        return AuthenticationError(
-            f"Access to {shown(source.address)} is gated.",
-            hint="Accept its terms on huggingface.co and set HF_TOKEN.",
-        )
-    if "RevisionNotFoundError" in names:
-        return UnknownModelError(
-            f"{shown(source.address)} has no revision {options.revision!r}.",
-            hint="Set revision to a branch, a tag or a commit of that repository.",
-        )
+    # transformers raises OSError and ValueError for nearly everything; the cause below tells.
+    if refused := refusal(error, source.address, options.revision):
+        return refused
     if "trust_remote_code" in text:
         return InvalidOptionError(
             f"{shown(source.address)} brings Python code of its own.",
@@ -117,22 +109,11 @@ def _translated(
             hint="It needs config.json and weights, as `SentenceTransformer.save` writes them.",
         )
     if isinstance(error, OSError):
-        return UnknownModelError(
-            f"The model {shown(source.address)} is not on this disk and could not be fetched from "
-            f"the Hub.",
-            hint="Check its spelling and the network. With offline=True or HF_HUB_OFFLINE=1 it "
-            "must have been downloaded before; if it is private, set HF_TOKEN.",
-        )
+        return not_found(source.address)
     return ConfigurationError(
         f"{shown(source.address)} cannot be loaded: {type(error).__name__}: {_first_line(text)}",
         hint="Check model_kwargs." if options.model_kwargs else None,
     )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _first_line(text: str) -> str:

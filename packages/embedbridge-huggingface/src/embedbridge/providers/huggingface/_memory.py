@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import EmbedBridgeError
+from embedbridge.contract.local.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Batch
@@ -36,20 +37,6 @@ def _shown(batch: Batch) -> str:
 
 def _remedy(batch: Batch) -> str:
     return "Set max_length to cut texts." if batch.modality == "text" else "Use smaller images."
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that there is no memory left, on whatever device."""
-    if isinstance(error, MemoryError):
-        return True
-    # torch.OutOfMemoryError is for CUDA only; MPS and the CPU raise plain RuntimeErrors.
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        type(error).__name__ == "OutOfMemoryError"
-        or "out of memory" in text
-        or "can't allocate memory" in text
-        or "not enough memory" in text
-    )
 
 
 def memory_error(device: str, *, hint: str, doing: str = "") -> EmbedBridgeError:

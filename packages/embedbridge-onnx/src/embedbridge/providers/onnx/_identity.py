@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from embedbridge.contract.weights import folder_digest
+from embedbridge.contract.local.weights import folder_digest
 from embedbridge.providers.onnx import bundled
 from embedbridge.providers.onnx._recipe import Recipe
 from embedbridge.providers.onnx._source import Source

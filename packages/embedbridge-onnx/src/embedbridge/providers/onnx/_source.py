@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import (
-    AuthenticationError,
     MissingDependencyError,
     UnknownModelError,
     shown,
     shown_path,
 )
+from embedbridge.contract.local.folder import find_folder
+from embedbridge.contract.local.hub import not_found, refusal
 from embedbridge.providers.onnx import bundled
 
 if TYPE_CHECKING:
@@ -62,26 +62,10 @@ def find_source(name: str, options: OnnxOptions) -> Source:
     """
     if name == bundled.NAME:
         return Source(folder=bundled.FOLDER, bundled=True)
-    folder = Path(os.path.expanduser(name))  # noqa: PTH111  # Path's own fails for unknown users
-    if folder.is_dir():
+    folder = find_folder(name, bare_ids=False)
+    if folder is not None:
         return Source(folder=folder)
-    if _is_path(name):
-        raise UnknownModelError(
-            f"There is no folder {shown_path(folder)}.",
-            hint="Check the path; it is relative to the folder in which Python runs.",
-        )
     return Source(folder=_fetch(name, options), hub_id=name)
-
-
-def _is_path(name: str) -> bool:
-    """Whether a name cannot be a Hub id, which is `owner/model`."""
-    return (
-        name.startswith((".", "~"))
-        or Path(name).is_absolute()
-        or "\\" in name
-        or name.count("/") != 1
-        or Path(name).is_file()
-    )
 
 
 def _fetch(hub_id: str, options: OnnxOptions) -> Path:
@@ -108,26 +92,5 @@ def _fetch(hub_id: str, options: OnnxOptions) -> Path:
             ],
         )
     except Exception as error:  # the Hub's client raises many kinds, and those of its HTTP library
-        raise _translated(error, hub_id, options.revision) from error
+        raise refusal(error, hub_id, options.revision) or not_found(hub_id) from error
     return Path(folder)
-
-
-def _translated(
-    error: Exception, hub_id: str, revision: str | None
-) -> AuthenticationError | UnknownModelError:
-    kind = type(error).__name__
-    if kind == "GatedRepoError":
-        return AuthenticationError(
-            f"Access to {shown(hub_id)} is gated.",
-            hint="Accept its terms on huggingface.co and set HF_TOKEN.",
-        )
-    if kind == "RevisionNotFoundError":
-        return UnknownModelError(
-            f"{shown(hub_id)} has no revision {revision!r}.",
-            hint="Set revision to a branch, a tag or a commit of that repository.",
-        )
-    return UnknownModelError(
-        f"The model {shown(hub_id)} is not on this disk and could not be fetched from the Hub.",
-        hint="Check its spelling and the network. With offline=True or HF_HUB_OFFLINE=1 it must "
-        "have been downloaded before; if it is private, set HF_TOKEN.",
-    )

@@ -1,0 +1,34 @@
+"""Which of torch's devices a model runs on."""
+
+from __future__ import annotations
+
+from embedbridge.contract.errors import InvalidOptionError
+
+
+def choose_device(wanted: str | None = None) -> str:
+    """The device to use: the wanted one if it works here, else CUDA, MPS or the CPU.
+
+    Raises:
+        InvalidOptionError: The wanted device is not there.
+    """
+    import torch
+
+    if wanted is None:
+        return best_device(cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available())
+    try:
+        torch.empty(0, device=wanted)
+    # An unknown name, no driver and a torch built without it are three different exceptions.
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise InvalidOptionError(
+            f"Device {wanted!r} cannot be used here: {reason}.",
+            hint=f"Leave it out to use {choose_device()!r}.",
+        ) from error
+    return wanted
+
+
+def best_device(*, cuda: bool, mps: bool) -> str:
+    """The fastest of those that are there."""
+    if cuda:
+        return "cuda"
+    return "mps" if mps else "cpu"

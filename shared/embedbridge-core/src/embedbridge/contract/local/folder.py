@@ -1,0 +1,42 @@
+"""Whether a model's name is a folder on this disk, or an id on the Hub."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from embedbridge.contract.errors import UnknownModelError, shown_path
+
+
+def find_folder(name: str, *, bare_ids: bool = True) -> Path | None:
+    """The folder of that name; `None` if the name is a Hub id. The Hub is not asked.
+
+    Args:
+        name: What the user wrote.
+        bare_ids: Whether an id may stand without its owner: `model` beside `owner/model`.
+
+    Raises:
+        UnknownModelError: The name is a path, and no folder is there.
+    """
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111  # Path's own fails for unknown users
+    if folder.is_dir():
+        return folder
+    if _is_path(name, bare_ids=bare_ids):
+        raise UnknownModelError(
+            f"There is no folder {shown_path(folder)}.",
+            hint="Check the path; it is relative to the folder in which Python runs.",
+        )
+    return None
+
+
+def _is_path(name: str, *, bare_ids: bool) -> bool:
+    """Whether a name cannot be a Hub id."""
+    slashes = name.count("/")
+    return (
+        name.startswith((".", "~"))
+        or Path(name).is_absolute()
+        or "\\" in name
+        or slashes > 1
+        or (slashes == 0 and not bare_ids)
+        or Path(name).is_file()
+    )

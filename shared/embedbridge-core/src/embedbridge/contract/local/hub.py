@@ -1,0 +1,51 @@
+"""What the Hub's client raises, as our own errors.
+
+Its classes are known by their names, so that it need not be installed.
+"""
+
+from __future__ import annotations
+
+from embedbridge.contract.errors import AuthenticationError, UnknownModelError, shown
+
+
+def classes_of(error: BaseException) -> set[str]:
+    """The names of an exception's class and of those below it, where the cause often is."""
+    names: set[str] = set()
+    below: BaseException | None = error
+    while below is not None:
+        names.add(type(below).__name__)
+        below = below.__cause__ or below.__context__
+    return names
+
+
+def refusal(
+    error: BaseException, address: str, revision: str | None
+) -> AuthenticationError | UnknownModelError | None:
+    """Our error where the Hub said why; `None` where it did not.
+
+    Args:
+        error: What was raised.
+        address: The model's id.
+        revision: The branch, tag or commit that was asked for.
+    """
+    names = classes_of(error)
+    if "GatedRepoError" in names:
+        return AuthenticationError(
+            f"Access to {shown(address)} is gated.",
+            hint="Accept its terms on huggingface.co and set HF_TOKEN.",
+        )
+    if "RevisionNotFoundError" in names:
+        return UnknownModelError(
+            f"{shown(address)} has no revision {revision!r}.",
+            hint="Set revision to a branch, a tag or a commit of that repository.",
+        )
+    return None
+
+
+def not_found(address: str) -> UnknownModelError:
+    """The error for a model that is in no folder, and that the Hub did not hand out."""
+    return UnknownModelError(
+        f"The model {shown(address)} is not on this disk and could not be fetched from the Hub.",
+        hint="Check its spelling and the network. With offline=True or HF_HUB_OFFLINE=1 it must "
+        "have been downloaded before; if it is private, set HF_TOKEN.",
+    )
