@@ -9,6 +9,7 @@ import pytest
 from embedbridge.contract import Batch, BatchResult, ProviderUnavailableError
 from embedbridge.core import Embedder, Settings, flights
 from embedbridge.core.loop import background_loop
+from embedbridge.core.pipeline import embed_remotely, prepare
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
 
@@ -57,6 +58,25 @@ def embedder(model: GatedModel) -> Embedder:
 
 
 EXPECTED = Embedder(FakeModel("small"))
+
+
+async def test_callers_of_the_same_moment_share_a_request(
+    model: GatedModel, embedder: Embedder
+) -> None:
+    """Two jobs that advance step by step with each other find each other all the same."""
+    jobs = [prepare(embedder._order("document", None, progress=False), ["a"]) for _ in range(2)]
+
+    async def both() -> None:
+        await asyncio.gather(*(embed_remotely(job, planned) for job, planned in jobs))
+
+    work = background_loop().start(both())
+    await model.arrived()
+    await model.open()
+    await asyncio.wrap_future(work)
+
+    assert model.batches == [["a"]]
+    for job, _ in jobs:
+        assert np.array_equal(job.scatter().vectors, EXPECTED.embed_documents(["a"]))
 
 
 async def all_aboard(passengers: int) -> None:

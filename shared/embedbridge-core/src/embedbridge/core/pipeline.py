@@ -158,14 +158,15 @@ async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
         return
     found = flights.find(model, (job.keys[place] for place in batch.places))
     mine = batch.only([flight is None for flight in found])
-    # All at once: who waits for a request keeps it alive from this moment on.
+    # No task for our own request: whoever asks for the same at this very moment must find it.
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_fly(job, mine))] if len(mine.places) else []
+        tasks = []
         for flight in {flight for flight in found if flight is not None}:
             shared = batch.only([other is flight for other in found])
             tasks.append(group.create_task(_join_others(job, shared, flight)))
-    for task in tasks:
-        pending.extendleft(task.result())
+        left = await _fly(job, mine) if len(mine) else []
+    for again in (left, *(task.result() for task in tasks)):
+        pending.extendleft(again)
 
 
 async def _fly(job: Job, batch: Planned) -> list[Planned]:
