@@ -55,16 +55,19 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
-    """Check the types of every member, then of the tests."""
-    install(session, "-r", "requirements-dev.txt")
-    session.run("mypy")
+    """Check the types of every member, then of the tests; in the tests' environment if there is one."""
+    # It is the same one, and takes minutes to make: `nox -s tests types` makes it once.
+    python = python_in(Path(session.create_tmp()).parents[1] / "tests")
+    if not python.exists():
+        python = make_venv(session, "own")
+        pip_install(session, python, "-r", "requirements-dev.txt")
+    run_in(session, python, "mypy")
     # One folder at a time: two members may both have a conftest.py or a test_model.py.
     for tests_folder in [*(member / "tests" for member in MEMBERS), Path("tests")]:
         if any(tests_folder.rglob("*.py")):
-            env = {"MYPYPATH": str(tests_folder)}
-            session.run("mypy", str(tests_folder), env=env)
+            run_in(session, python, "mypy", str(tests_folder), MYPYPATH=str(tests_folder))
 
 
 @nox.session
@@ -207,7 +210,12 @@ def make_venv(session: nox.Session, name: str, *, python: str = sys.executable) 
     """Make a further environment, beside the session's own, and return its Python."""
     folder = Path(session.create_tmp(), name).absolute()
     session.run(python, "-m", "venv", "--clear", str(folder), external=True)
-    return folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    return python_in(folder)
+
+
+def python_in(folder: Path) -> Path:
+    """The Python of an environment."""
+    return folder.absolute() / ("Scripts" if os.name == "nt" else "bin") / "python"
 
 
 def pip_install(session: nox.Session, python: Path, *args: str) -> None:
@@ -216,6 +224,7 @@ def pip_install(session: nox.Session, python: Path, *args: str) -> None:
     session.run(*pip, "-c", "constraints.txt", *args, external=True)
 
 
-def run_in(session: nox.Session, python: Path, module: str, *args: str) -> None:
+def run_in(session: nox.Session, python: Path, module: str, *args: str, **variables: str) -> None:
     """Run a module of a further environment."""
-    session.run(str(python), "-m", module, *args, env=OFFLINE, external=True)
+    env = {**OFFLINE, **variables}
+    session.run(str(python), "-m", module, *args, env=env, external=True)
