@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -278,3 +279,44 @@ def test_an_image_outside_the_limits_is_refused(
         Embedder(model).using(**rules).embed_images([Image.from_bytes(image)])
 
     assert model.batches == []
+
+
+def test_the_next_batch_is_decoded_while_a_device_computes() -> None:
+    """A model with a device of its own never waits for pixels that could have been ready."""
+    ready = threading.Event()
+
+    class Elsewhere(FakeModel):
+        has_own_device = True
+
+        def embed_batch(self, batch: Batch) -> BatchResult:
+            assert ready.wait(10)  # set by another thread: this one is in here
+            return super().embed_batch(batch)
+
+    class Telling(PIL.Image.Image):
+        """Says when somebody asks for its pixels."""
+
+        def load(self) -> Any:
+            ready.set()
+            return super().load()
+
+    picture = PIL.Image.new("RGB", (2, 2))
+    picture.__class__ = Telling
+    images = [*pngs(9), Image.from_pil(picture)]
+    ready.clear()
+    vectors = Embedder(Elsewhere("small")).using(batch_size=5).embed_images(images)
+
+    assert len(vectors) == 10
+
+
+def test_images_have_no_tokens_to_count() -> None:
+    """A tokenizer is not asked about images; about a text beside them it is."""
+    counted: list[str] = []
+
+    class Counting(FakeModel):
+        def count_tokens(self, texts: Sequence[str]) -> list[int]:
+            counted.extend(texts)
+            return [1] * len(texts)
+
+    Embedder(Counting("small")).embed([*pngs(3), "a text"], role="document")
+
+    assert counted == ["a text"]

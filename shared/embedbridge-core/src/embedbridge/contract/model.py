@@ -131,6 +131,14 @@ class LocalEmbeddingModel(EmbeddingModel):
     def embed_batch(self, batch: Batch) -> BatchResult:
         """Embed one batch, in the thread of a caller that holds the model's lock."""
 
+    @property
+    def has_own_device(self) -> bool:
+        """Whether it computes elsewhere than on this machine's processors, for example on a GPU.
+
+        Images of the next batch are then decoded meanwhile.
+        """
+        return False
+
     def close(self) -> None:
         """Release memory and worker processes. The model may be used again."""
 

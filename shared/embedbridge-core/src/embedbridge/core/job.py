@@ -315,13 +315,13 @@ def images_in(content: Loaded) -> int:
     return int(isinstance(content, LoadedImage))
 
 
-def text_of(content: Content) -> str:
-    """The text of a content, for counting tokens."""
+def text_of(content: Content) -> str | None:
+    """The text of a content, for counting tokens; an image has none."""
     if isinstance(content, str):
         return content
     if isinstance(content, Mixed):
         return "".join(part for part in content.parts if isinstance(part, str))
-    return ""
+    return None
 
 
 def _for_position(error: EmbedBridgeError, position: int) -> EmbedBridgeError:

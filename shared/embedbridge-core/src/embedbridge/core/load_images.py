@@ -6,6 +6,7 @@ cheap, and one of its pixels, by which the same picture is found in whatever fil
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content, Mixed
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed, loaded_digest
+from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.decode import OpenedImage, open_image
 from embedbridge.core.recall import key_of, recall, write_cache
 
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
 MAX_PIXELS_IN_MEMORY = 64_000_000
 """Pixels that one batch decodes at most, 3 bytes each, where the card sets no limit."""
 AHEAD = 8
-"""Images that are opened before they are known to fit into memory with the others."""
+"""Images that are fetched before they are known to fit into memory with the others."""
+PIXELS_WORTH_A_THREAD = 250_000
+"""Small images are decoded together: handing each to another thread would take as long again."""
 MAX_THREADS = 8
 """Decoding scales with cores, and more of these would only fill the memory sooner."""
 
@@ -56,19 +60,30 @@ class LoadedBatch:
     """By place, what is wrong with an image."""
 
 
-def load_images(job: Job, planned: Planned) -> LoadedBatch:
-    """Decode the images of a batch; changes nothing of the job, so it may run ahead of it."""
-    order, rules = job.order, job.order.image_rules
+def open_images(job: Job, planned: Planned) -> list[_Opened]:
+    """Read the images of a batch, as many of the first ones as may be decoded at once."""
     contents = [job.unique[place] for place in planned.places.tolist()]
+    most = job.order.card.limits.max_pixels_per_request
+    return _open_within(contents, job.order.image_rules, most)
+
+
+def load_images(job: Job, planned: Planned, opened: Sequence[_Opened] | None = None) -> LoadedBatch:
+    """Decode the images of a batch; changes nothing of the job, so it may run ahead of it.
+
+    Args:
+        job: Whose images they are.
+        planned: Which of them.
+        opened: What `open_images` found, where that is known already.
+    """
+    order = job.order
     found = LoadedBatch(planned=planned)
-    opened = _open_within(contents, rules, order.card.limits.max_pixels_per_request)
+    if opened is None:
+        opened = open_images(job, planned)
     taken, rest = planned.split(len(opened))
     found.rest = rest
-    futures = [_decoders().submit(_decode, one) for one in opened]
     loaded: list[Loaded] = []
     wanted: list[bool] = []
-    for place, one, future in zip(taken.places.tolist(), opened, futures, strict=True):
-        content = future.result()
+    for place, one, content in zip(taken.places.tolist(), opened, _decode_all(opened), strict=True):
         wanted.append(not isinstance(content, InvalidInputError))
         if isinstance(content, InvalidInputError):
             found.failed[place] = content
@@ -106,22 +121,37 @@ def admit(job: Job, found: LoadedBatch) -> list[Planned]:
 
 
 class ReadAhead:
-    """Decodes the next batch of a job while the model computes the present one."""
+    """Sees to the next batch of a job while the model computes the present one.
+
+    It is decoded, if the model computes on a device of its own. One that computes on the same
+    processors would lose more by that than is won: then only URLs are fetched.
+    """
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._ahead: tuple[Planned, Future[LoadedBatch]] | None = None
+        model = job.order.model
+        self._decodes = isinstance(model, LocalEmbeddingModel) and model.has_own_device
+        self._ahead: tuple[Planned, Future[LoadedBatch] | Future[list[_Opened]]] | None = None
 
     def take(self, planned: Planned, following: Planned | None) -> LoadedBatch:
         """The batch that is due, decoded; the one after it is begun."""
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] is planned:
-            found = ahead[1].result()
-        else:
-            found = load_images(self._job, planned)
+        found = ahead[1].result() if ahead is not None and ahead[0] is planned else None
+        if not isinstance(found, LoadedBatch):
+            found = load_images(self._job, planned, found)
         if following is not None and following.needs_loading:
-            self._ahead = (following, loading_threads().submit(load_images, self._job, following))
+            self._begin(following)
         return found
+
+    def _begin(self, following: Planned) -> None:
+        begun: Future[LoadedBatch] | Future[list[_Opened]]
+        if self._decodes:
+            begun = loading_threads().submit(load_images, self._job, following)
+        elif any(is_fetched(self._job.unique[place]) for place in following.places.tolist()):
+            begun = loading_threads().submit(open_images, self._job, following)
+        else:
+            return
+        self._ahead = (following, begun)
 
 
 # Opening and decoding.
@@ -180,14 +210,25 @@ def _open_within(
 
 
 def _open_ahead(contents: Sequence[Content], rules: ImageRules) -> Iterator[_Opened]:
-    """The contents, opened in order and a few of them at once: files are read, URLs fetched."""
-    waiting: deque[Future[_Opened]] = deque()
+    """The contents, opened in order; a few URLs are fetched at once.
+
+    What lies on this machine is opened here: another thread would take as long to be woken.
+    """
+    ahead: deque[Future[_Opened]] = deque()
+    coming = iter(content for content in contents if is_fetched(content))
     for content in contents:
-        waiting.append(_decoders().submit(_open, content, rules))
-        if len(waiting) == AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        if not is_fetched(content):
+            yield _open(content, rules)
+            continue
+        for url in itertools.islice(coming, AHEAD - len(ahead)):
+            ahead.append(_decoders().submit(_open, url, rules))
+        yield ahead.popleft().result()
+
+
+def is_fetched(content: Content) -> bool:
+    """Whether something of it comes from the network."""
+    parts = content.parts if isinstance(content, Mixed) else (content,)
+    return any(isinstance(part, Image) and part.kind == "url" for part in parts)
 
 
 def _pixels(one: _Opened) -> int:
@@ -197,6 +238,22 @@ def _pixels(one: _Opened) -> int:
         return one.pixels
     width, height = one.size
     return width * height
+
+
+def _decode_all(opened: Sequence[_Opened]) -> list[LoadedImage | LoadedMixed | InvalidInputError]:
+    """All of them decoded, in several threads where that is faster."""
+    portions: list[list[_Opened]] = [[]]
+    pixels = 0
+    for one in opened:
+        if pixels >= PIXELS_WORTH_A_THREAD:
+            portions.append([])
+            pixels = 0
+        portions[-1].append(one)
+        pixels += _pixels(one)
+    if len(portions) == 1:
+        return list(map(_decode, opened))
+    futures = [_decoders().submit(list, map(_decode, portion)) for portion in portions]
+    return [content for future in futures for content in future.result()]
 
 
 def _decode(one: _Opened) -> LoadedImage | LoadedMixed | InvalidInputError:

@@ -20,14 +20,15 @@ class TokenCounts:
 
     Args:
         model: Who counts.
-        texts: The rendered texts; an image or a mixed input stands as an empty text.
+        texts: The rendered texts; `None` for an image, which has no tokens that anybody could count.
     """
 
-    def __init__(self, model: EmbeddingModel, texts: list[str]) -> None:
+    def __init__(self, model: EmbeddingModel, texts: Sequence[str | None]) -> None:
         self._model = model
-        self.texts = texts
+        self.texts = [text or "" for text in texts]
         """The rendered texts, by place."""
         self._counts: NDArray[np.int64] = np.full(len(texts), -1, dtype=np.int64)
+        self._counts[[place for place, text in enumerate(texts) if text is None]] = 0
         self.estimated = False
         """Whether some counts are estimates."""
 

@@ -17,6 +17,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.local.hub import classes_of, not_found, refusal
 from embedbridge.contract.local.memory import is_out_of_memory
+from embedbridge.contract.local.onednn import use_onednn
 from embedbridge.providers.clip._source import Source, check_weights, find_source
 from embedbridge.providers.clip.families import PADDING
 from embedbridge.providers.clip.names import hub_id_of
@@ -112,9 +113,12 @@ def _load(source: Source, options: CLIPOptions, device: str) -> Parts:
             use_safetensors=True if options.safetensors_only else None,
             **here,
         )
+    network = network.to(device).eval()
+    if device == "cpu":
+        use_onednn(network)
     return Parts(
         source=source,
-        network=network.to(device).eval(),
+        network=network,
         tokenizer=tokenizers.from_pretrained(source.inner, **here),
         # Pillow's results do not depend on whether torchvision happens to be installed.
         processor=processors.from_pretrained(source.inner, backend="pil", **here),

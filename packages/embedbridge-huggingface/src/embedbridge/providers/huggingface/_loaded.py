@@ -12,6 +12,7 @@ from embedbridge.contract.card import ModelCard
 from embedbridge.contract.local.device import choose_device
 from embedbridge.contract.local.prompts import prompts_of
 from embedbridge.contract.local.weights import folder_digest
+from embedbridge.contract.vectors import normalize
 from embedbridge.providers.huggingface._device import limits_on
 from embedbridge.providers.huggingface._identity import hub_commit
 from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from embedbridge.contract.batch import Batch, Vectors
     from embedbridge.providers.huggingface.options import HuggingFaceOptions
+
+HALF = 2
+"""Bytes of a number in half precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class Loaded:
     """Where it computes."""
     separates_prompt: bool
     """Whether it must be told which part of a text is the prompt."""
+    is_half: bool
+    """Whether it computes in half precision, where length 1 is met to two digits only."""
 
     def encode(self, batch: Batch) -> Vectors:
         """Vectors as `encode_query` and `encode_document` make them, in one forward pass.
@@ -65,7 +71,8 @@ class Loaded:
             vectors = self.pool.encode(inputs, **options)
         else:
             vectors = self.transformer.encode(inputs, batch_size=max(len(inputs), 1), **options)
-        return np.asarray(vectors, dtype=np.float32)  # half precision comes out as it is
+        exact = np.asarray(vectors, dtype=np.float32)
+        return normalize(exact) if self.is_half and self.card.normalized else exact
 
     def close(self) -> None:
         """Stop the workers. The memory is free when nobody holds this object any more."""
@@ -108,6 +115,7 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
         identity={**weights, "max_length": length},
         device=", ".join(devices) or device,
         separates_prompt=_separates_prompt(transformer),
+        is_half=any(weight.dtype.itemsize == HALF for weight in transformer.parameters()),
     )
 
 

@@ -16,6 +16,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.local.hub import not_found, refusal
 from embedbridge.contract.local.memory import is_out_of_memory
+from embedbridge.contract.local.onednn import use_onednn
 from embedbridge.providers.huggingface._memory import memory_error
 from embedbridge.providers.huggingface._remote_code import check_remote_code
 from embedbridge.providers.huggingface._source import Source, cache_folder
@@ -62,7 +63,7 @@ def load_transformer(
 
         check_remote_code(source, options)
         with _no_loading_bars():
-            return SentenceTransformer(
+            transformer = SentenceTransformer(
                 source.address,
                 # A device map places the weights itself, and a device beside it is a warning.
                 device=None if "device_map" in options.model_kwargs else device,
@@ -70,8 +71,18 @@ def load_transformer(
                 cache_folder=cache_folder(options),
                 local_files_only=options.offline,
                 trust_remote_code=options.trust_remote_code,
-                model_kwargs=dict(options.model_kwargs),
+                model_kwargs=_model_kwargs(options),
             )
+        # Workers get the layers as they are.
+        if device == "cpu" and not options.target_devices:
+            use_onednn(transformer)
+        return transformer
+
+
+def _model_kwargs(options: HuggingFaceOptions) -> dict[str, Any]:
+    """What `AutoModel.from_pretrained` is given."""
+    half = {"dtype": "bfloat16"} if options.precision == "bf16" else {}
+    return {**half, **options.model_kwargs}
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, field_validator
+from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from embedbridge.contract.options import ModelOptions
 
@@ -52,6 +52,8 @@ class HuggingFaceOptions(ModelOptions):
         default=None, min_length=1
     )
     """Devices to compute on at once, one worker process for each."""
+    precision: Literal["exact", "bf16"] = "exact"
+    """`"exact"` computes as the weights are stored; `"bf16"` is faster and a little coarser."""
     max_length: int | None = Field(default=None, gt=0)
     """Tokens of a text that the model reads, special ones included; `None` means its own limit."""
     cache_folder: Annotated[str | None, BeforeValidator(_as_path)] = None
@@ -81,6 +83,12 @@ class HuggingFaceOptions(ModelOptions):
             if key in value:
                 raise ValueError(f"{key!r} has no place here. {remedy.removesuffix('.')}")
         return value
+
+    @model_validator(mode="after")
+    def _one_type(self) -> Self:
+        if self.precision != "exact" and "dtype" in self.model_kwargs:
+            raise ValueError("precision and the dtype in model_kwargs say the same thing. Set one")
+        return self
 
     def identity(self) -> dict[str, Any]:
         """The options that change a vector; where the weights lie does not."""

@@ -6,6 +6,7 @@
     weights.py   exactly which weights a folder holds
     prompts.py   the text in front of queries and documents
     device.py    which of torch's devices a model runs on
+    onednn.py    matrix products of a torch model, faster on some processors
     memory.py    whether an error says that there is no memory left
 
 Nothing here imports torch, transformers or the Hub's client before it is called.

@@ -68,6 +68,11 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
         """Which weights these are, and every option that changes a vector; never the device."""
         return {**self.options.identity(), **self._load().identity}
 
+    @property
+    def has_own_device(self) -> bool:
+        """Whether it computes elsewhere than on this machine's processors."""
+        return not self._load().device.startswith("cpu")
+
     def close(self) -> None:
         """Stop what runs beside the model, and give the weights' memory back."""
         with _loading:
