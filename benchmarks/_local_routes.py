@@ -20,7 +20,7 @@ from embedbridge.core import Embedder, load_embedder
 from langchain_embedbridge import EmbedBridgeEmbeddings
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 
-RAW = "sentence-transformers, batches of 32"
+RAW = "sentence-transformers"
 LLAMA_INDEX = "LlamaIndex HuggingFaceEmbedding"
 LANGCHAIN = "LangChain HuggingFaceEmbeddings"
 FASTEMBED = "fastembed"
@@ -136,7 +136,7 @@ def peer_doors(child: FastEmbed | None) -> dict[str, Door]:
     theirs = llama_index_class()()
     chain = langchain_class()
     doors = {
-        RAW: Door(documents=lambda texts: raw.encode(texts, batch_size=32), query=raw.encode),
+        RAW: Door(documents=raw.encode, query=raw.encode),
         LLAMA_INDEX: Door(
             documents=theirs.get_text_embedding_batch, query=theirs.get_query_embedding
         ),

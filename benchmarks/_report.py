@@ -38,7 +38,7 @@ class Goal:
         return [
             self.figure,
             f"{self.here:.3g} {self.unit}" if self.here < 1000 else f"{self.here:.0f} {self.unit}",
-            f"{sign} {self.goal:g} {self.unit}",
+            f"{sign} {self.goal:.3g} {self.unit}",
             "yes" if reached else "**no**",
         ]
 

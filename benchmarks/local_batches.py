@@ -46,7 +46,7 @@ def main() -> None:
             routes[f"embedbridge {ours.name}, {size}"] = partial(
                 model.get_text_embedding_batch, texts
             )
-    check = SameVectors(raw_model().encode(texts, batch_size=32), list(loaded))
+    check = SameVectors(raw_model().encode(texts), list(loaded))
     seconds = interleave(routes, arguments.rounds, check=check)
     title = f"{len(texts)} texts with {NAME}, by embed_batch_size"
     report.bars(speed_chart(title, seconds, BASE, in_order=True))

@@ -106,7 +106,7 @@ def compare(
     doors: dict[str, Door], texts: list[str], loaded: dict[Ours, Embedder], rounds: int
 ) -> tuple[Timings, dict[str, str]]:
     """Seconds of each route, and how near it came to sentence-transformers."""
-    check = SameVectors(raw_model().encode(texts, batch_size=32), list(loaded))
+    check = SameVectors(raw_model().encode(texts), list(loaded))
     routes = {name: partial(door.documents, texts) for name, door in doors.items()}
     return interleave(routes, rounds, check=check), check.cosines
 
