@@ -12,6 +12,9 @@ INK, FAINT = "#1f2430", "#6b7280"
 BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
 """Keeps a line from crossing the figures."""
 WIDTH = 8.4
+"""In inches."""
+MARGIN, FIGURES = 0.02, 0.17
+"""Shares of the width: beside everything, and for the figures behind the longest bar."""
 DOTS_PER_INCH = 140
 
 
@@ -57,15 +60,35 @@ def draw(chart: Chart, path: Path) -> None:
     height = 1.12 + 0.34 * len(chart.bars)
     with plt.rc_context({"font.family": "DejaVu Sans", "font.size": 10}):
         figure = plt.figure(figsize=(WIDTH, height), facecolor="white")
-        axes = figure.add_axes((0.385, 0.18 / height, 0.455, (height - 1.02) / height))
-        _draw_bars(axes, chart)
-        top = 1 - 0.30 / height
-        figure.text(0.02, top, chart.title, size=13, weight="bold", color=INK, va="center")
-        figure.text(0.02, 1 - 0.62 / height, chart.subtitle, size=9.5, color=FAINT, va="center")
-        # Neither date nor version inside: the same figures give the same file.
+        # In inches from the top, so that all charts have the same head.
+        title = {"size": 13, "weight": "bold", "color": INK}
+        figure.text(MARGIN, 1 - 0.30 / height, chart.title, va="center", **title)
+        figure.text(MARGIN, 1 - 0.62 / height, chart.subtitle, va="center", size=9.5, color=FAINT)
+        left = MARGIN + _draw_labels(figure, chart, height) + 0.01
+        box = (left, 0.18 / height, 1 - FIGURES - left, (height - 1.02) / height)
+        _draw_bars(figure.add_axes(box), chart)
         figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
         plt.close(figure)
     _shrink(path)
+
+
+def _draw_labels(figure: Any, chart: Chart, height: float) -> float:
+    """The names of the bars, as wide as they are; returns the share of the width."""
+    area, step = (height - 1.02) / height, (height - 1.02) / height / len(chart.bars)
+    texts = [
+        figure.text(
+            MARGIN,
+            0.18 / height + area - step * (place + 0.5),
+            bar.label,
+            va="center",
+            color=INK,
+            size=9,
+            weight="bold" if bar.ours else "normal",
+        )
+        for place, bar in enumerate(chart.bars)
+    ]
+    widest = max(text.get_window_extent().width for text in texts)
+    return float(widest / figure.bbox.width)
 
 
 def _draw_bars(axes: Any, chart: Chart) -> None:
@@ -73,45 +96,20 @@ def _draw_bars(axes: Any, chart: Chart) -> None:
     longest = max(bar.value for bar in chart.bars)
     axes.barh(
         places,
-        [bar.value for bar in chart.bars],
+        # The shortest is still to be seen.
+        [max(bar.value, longest / 150) for bar in chart.bars],
         height=0.68,
         color=[OURS if bar.ours else THEIRS for bar in chart.bars],
     )
+    beside = {"textcoords": "offset points", "va": "center", "bbox": BEHIND}
     for place, bar in zip(places, chart.bars, strict=True):
-        axes.text(
-            -0.02 * longest,
-            place,
-            bar.label,
-            ha="right",
-            va="center",
-            color=INK,
-            weight="bold" if bar.ours else "normal",
-            size=9,
-        )
         value = axes.annotate(
-            bar.shown,
-            (bar.value, place),
-            (5, 0),
-            textcoords="offset points",
-            va="center",
-            color=INK,
-            weight="bold",
-            bbox=BEHIND,
+            bar.shown, (bar.value, place), (6, 0), color=INK, weight="bold", **beside
         )
-        axes.annotate(
-            bar.detail,
-            (1, 0.5),
-            (6, 0),
-            xycoords=value,
-            textcoords="offset points",
-            va="center",
-            color=FAINT,
-            size=9,
-            bbox=BEHIND,
-        )
+        axes.annotate(bar.detail, (1, 0.5), (6, 0), xycoords=value, color=FAINT, size=9, **beside)
     if chart.mark is not None:
         axes.axvline(chart.mark, color=FAINT, linewidth=0.8, linestyle=(0, (3, 3)), zorder=0)
-    axes.set_xlim(0, longest * 1.02)
+    axes.set_xlim(0, longest)
     axes.set_ylim(len(chart.bars) - 0.5, -0.5)  # the first one on top
     axes.set_axis_off()
 

@@ -61,15 +61,21 @@ def read_sections(text: str) -> dict[str, str]:
 
 def _missed(sections: dict[str, str]) -> list[str]:
     """What was aimed at and not reached, first of all."""
-    goals = {name: GOAL.findall(text) for name, text in sections.items()}
-    rows = [row for found in goals.values() for row in found]
-    missed = [row for row in rows if row.endswith("| **no** |")]
+    rows = [row for text in sections.values() for row in GOAL.findall(text)]
+    missed = [
+        f"| [{title}](#{title.lower().replace(' ', '-')}) {row}"
+        for text in sections.values()
+        for title in TITLE.findall(text)
+        for row in GOAL.findall(text)
+        if row.endswith("| **no** |")
+    ]
     if not rows:
         return []
     said = f"Of {len(rows)} goals, {len(rows) - len(missed)} are reached here."
     if not missed:
         return [f"{said}\n"]
-    return [f"{said} These are not:\n", GOALS_HEAD, *missed, ""]
+    head, rule = GOALS_HEAD.splitlines()
+    return [f"{said} These are not:\n", f"| section {head}", f"| --- {rule}", *missed, ""]
 
 
 def _begin(name: str) -> str:

@@ -119,7 +119,7 @@ def main() -> None:
     micros = {name: statistics.median(runs) / len(texts) * 1e6 for name, runs in seconds.items()}
     bars = [
         Bar(label=name, value=value, shown=f"{value:.2f} µs", ours=name.startswith(OURS))
-        for name, value in micros.items()
+        for name, value in sorted(micros.items(), key=lambda item: item[1])
     ]
     title = "What a text costs above the model's own time"
     report.bars(Chart(title=title, subtitle="µs per text; shorter is better", bars=bars))

@@ -69,8 +69,8 @@ def to_numpy_file(embedder: Embedder, count: int, path: Path) -> None:
 
 
 ROUTES: dict[str, Callable[[Embedder, int, Path], None]] = {
-    "embedbridge, embed_iter to a plain file": to_plain_file,
-    "embedbridge, what `embedbridge embed` writes": to_numpy_file,
+    "embedbridge, to a plain file": to_plain_file,
+    "embedbridge, to .npy as its command does": to_numpy_file,
 }
 
 
