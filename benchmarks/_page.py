@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-SCRIPTS = (
+ORDER = (
     "local_text",
     "local_batches",
     "local_queries",
@@ -16,7 +16,7 @@ SCRIPTS = (
     "streaming_memory",
     "import_cost",
 )
-"""In the order of the page."""
+"""Of the sections; one that is not named here comes last."""
 
 HEAD = """\
 # Benchmarks
@@ -35,6 +35,7 @@ each round. Everybody's defaults stand, unless the name says otherwise. Texts ar
 """
 GOALS_HEAD = "| goal | here | aimed at | reached |\n| --- | ---: | ---: | --- |"
 GOAL = re.compile(r"^\| .* \| (?:yes|\*\*no\*\*) \|$", re.MULTILINE)
+SECTION = re.compile(r"<!-- begin (?P<name>\w+) -->(?P<text>.*?)<!-- end (?P=name) -->", re.DOTALL)
 TITLE = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
@@ -43,20 +44,18 @@ def put_section(folder: Path, script: str, markdown: str) -> None:
     page = folder / "index.md"
     sections = read_sections(page.read_text(encoding="utf-8") if page.exists() else "")
     sections[script] = markdown
-    ordered = {name: sections[name] for name in SCRIPTS if name in sections}
-    marked = [f"{_begin(name)}\n\n{text}\n\n{_end(name)}\n" for name, text in ordered.items()]
-    page.write_text("\n".join([HEAD, *_missed(ordered), *marked]), encoding="utf-8")
+    names = [*(name for name in ORDER if name in sections), *sorted({*sections} - {*ORDER})]
+    sections = {name: sections[name] for name in names}
+    marked = [
+        f"<!-- begin {name} -->\n\n{text}\n\n<!-- end {name} -->\n"
+        for name, text in sections.items()
+    ]
+    page.write_text("\n".join([HEAD, *_missed(sections), *marked]), encoding="utf-8")
 
 
 def read_sections(text: str) -> dict[str, str]:
     """The sections of a page, by script."""
-    found = {}
-    for name in SCRIPTS:
-        _, begun, rest = text.partition(_begin(name))
-        section, ended, _ = rest.partition(_end(name))
-        if begun and ended:
-            found[name] = section.strip()
-    return found
+    return {found["name"]: found["text"].strip() for found in SECTION.finditer(text)}
 
 
 def _missed(sections: dict[str, str]) -> list[str]:
@@ -76,11 +75,3 @@ def _missed(sections: dict[str, str]) -> list[str]:
         return [f"{said}\n"]
     head, rule = GOALS_HEAD.splitlines()
     return [f"{said} These are not:\n", f"| section {head}", f"| --- {rule}", *missed, ""]
-
-
-def _begin(name: str) -> str:
-    return f"<!-- begin {name} -->"
-
-
-def _end(name: str) -> str:
-    return f"<!-- end {name} -->"
