@@ -61,7 +61,7 @@ def draw(chart: Chart, path: Path) -> None:
     with plt.rc_context({"font.family": "DejaVu Sans", "font.size": 10}):
         figure = plt.figure(figsize=(WIDTH, height), facecolor="white")
         # In inches from the top, so that all charts have the same head.
-        title = {"size": 13, "weight": "bold", "color": INK}
+        title: dict[str, Any] = {"size": 13, "weight": "bold", "color": INK}
         figure.text(MARGIN, 1 - 0.30 / height, chart.title, va="center", **title)
         figure.text(MARGIN, 1 - 0.62 / height, chart.subtitle, va="center", size=9.5, color=FAINT)
         left = MARGIN + _draw_labels(figure, chart, height) + 0.01
@@ -101,7 +101,7 @@ def _draw_bars(axes: Any, chart: Chart) -> None:
         height=0.68,
         color=[OURS if bar.ours else THEIRS for bar in chart.bars],
     )
-    beside = {"textcoords": "offset points", "va": "center", "bbox": BEHIND}
+    beside: dict[str, Any] = {"textcoords": "offset points", "va": "center", "bbox": BEHIND}
     for place, bar in zip(places, chart.bars, strict=True):
         value = axes.annotate(
             bar.shown, (bar.value, place), (6, 0), color=INK, weight="bold", **beside

@@ -27,7 +27,7 @@ class FastEmbed:
         self._process = process
         self.version = self._read()
 
-    def embed(self, texts: Sequence[str], batch: int = DEFAULT_BATCH) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], batch: int) -> NDArray[np.float32]:
         """Vectors as arrays, as its users get them."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"texts": list(texts), "batch": batch}) + "\n")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from _fastembed import FastEmbed
+from _fastembed import DEFAULT_BATCH, FastEmbed
 from _local_model import exported, original
 from numpy.typing import NDArray
 
@@ -143,8 +143,15 @@ def peer_doors(child: FastEmbed | None) -> dict[str, Door]:
         LANGCHAIN: Door(documents=chain.embed_documents, query=chain.embed_query),
     }
     if child is not None:
-        doors[FASTEMBED] = Door(documents=child.embed, query=lambda text: child.embed([text])[0])
+        doors[FASTEMBED] = fastembed_door(child, DEFAULT_BATCH)
     return doors
+
+
+def fastembed_door(child: FastEmbed, batch: int) -> Door:
+    return Door(
+        documents=lambda texts: child.embed(texts, batch),
+        query=lambda text: child.embed([text], batch)[0],
+    )
 
 
 def raw_model() -> Any:

@@ -18,12 +18,14 @@ from _gemm import gemm_peak, work_of
 from _interleaved import Timings, interleave, times_as_fast
 from _local_model import NAME, exported
 from _local_routes import (
+    FASTEMBED,
     LANGCHAIN,
     LLAMA_INDEX,
     RAW,
     Door,
     Ours,
     SameVectors,
+    fastembed_door,
     in_core,
     in_langchain,
     in_llama_index,
@@ -64,9 +66,7 @@ def measure(
 ) -> None:
     doors = peer_doors(child)
     if child is not None:  # its default makes it slow on texts of mixed length
-        doors[f"fastembed, batches of {SMALL}"] = Door(
-            documents=partial(child.embed, batch=SMALL), query=child.embed
-        )
+        doors[f"{FASTEMBED}, batches of {SMALL}"] = fastembed_door(child, SMALL)
     for ours, embedder in loaded.items():
         doors |= our_doors(ours.name, embedder)
     texts = real_texts(arguments.texts)
@@ -156,24 +156,20 @@ def peak_goals(
     report: Report, seconds: Timings, loaded: dict[Ours, Embedder], texts: list[str]
 ) -> Iterator[Goal]:
     """How much of what the processor can multiply at all is spent on these texts."""
-    aiming = [ours for ours in loaded if ours.share is not None]
-    if not aiming:
+    shares = {ours: ours.share for ours in loaded if ours.share is not None}
+    if not shares:
         return
-    peak = gemm_peak()
-    work = work_of(loaded[aiming[0]].model.count_tokens(texts))
+    model = loaded[next(iter(shares))].model  # all of them count alike
+    peak, work = gemm_peak(), work_of(model.count_tokens(texts) or ())
     report.say(
         f"float32 GEMM peak of this machine: {peak / 1e9:.0f} GFLOP/s; "
         f"the texts take {work / 1e9:.0f} GFLOP without padding."
     )
-    for ours in aiming:
+    for ours, goal in shares.items():
         name = in_core(ours.name)
         share = work / statistics.median(seconds[name]) / peak
-        yield Goal(
-            figure=f"share of the GEMM peak, {name}",
-            here=share * 100,
-            goal=ours.share * 100,
-            unit="%",
-        )
+        figure = f"share of the GEMM peak, {name}"
+        yield Goal(figure=figure, here=share * 100, goal=goal * 100, unit="%")
 
 
 if __name__ == "__main__":
