@@ -13,9 +13,9 @@ BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
 """Keeps a line from crossing the figures."""
 WIDTH = 8.4
 """In inches."""
-MARGIN, FIGURES = 0.02, 0.17
-"""Shares of the width: beside everything, and for the figures behind the longest bar."""
 DOTS_PER_INCH = 140
+MARGIN, GAP = 0.02, 0.012
+"""Shares of the width: beside everything, and between names and bars."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,9 @@ def draw(chart: Chart, path: Path) -> None:
         title: dict[str, Any] = {"size": 13, "weight": "bold", "color": INK}
         figure.text(MARGIN, 1 - 0.30 / height, chart.title, va="center", **title)
         figure.text(MARGIN, 1 - 0.62 / height, chart.subtitle, va="center", size=9.5, color=FAINT)
-        left = MARGIN + _draw_labels(figure, chart, height) + 0.01
-        box = (left, 0.18 / height, 1 - FIGURES - left, (height - 1.02) / height)
+        left = MARGIN + _draw_labels(figure, chart, height) + GAP
+        right = _width_of_figures(figure, chart) + GAP
+        box = (left, 0.18 / height, 1 - right - left, (height - 1.02) / height)
         _draw_bars(figure.add_axes(box), chart)
         figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
         plt.close(figure)
@@ -87,8 +88,20 @@ def _draw_labels(figure: Any, chart: Chart, height: float) -> float:
         )
         for place, bar in enumerate(chart.bars)
     ]
-    widest = max(text.get_window_extent().width for text in texts)
-    return float(widest / figure.bbox.width)
+    return _widest(figure, texts)
+
+
+def _width_of_figures(figure: Any, chart: Chart) -> float:
+    """The share of the width that is needed behind the longest bar."""
+    texts = [figure.text(0, 0, f"{bar.shown}    {bar.detail}", weight="bold") for bar in chart.bars]
+    widest = _widest(figure, texts)
+    for text in texts:
+        text.remove()
+    return widest
+
+
+def _widest(figure: Any, texts: Sequence[Any]) -> float:
+    return float(max(text.get_window_extent().width for text in texts) / figure.bbox.width)
 
 
 def _draw_bars(axes: Any, chart: Chart) -> None:
