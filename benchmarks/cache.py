@@ -38,7 +38,7 @@ from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 DIMENSIONS = 384
 BATCH = 256
 THEIRS = "LangChain CacheBackedEmbeddings"
-STORE = "LlamaIndex SimpleKVStore"
+STORE = "LlamaIndex SimpleKVStore, in memory"
 OURS = "embedbridge, arrays"
 OUR_LISTS = "embedbridge, LangChain"
 FILE = "embedbridge, the file alone"
