@@ -21,7 +21,7 @@ from embedbridge.testing import real_texts
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 
 SIZES = (10, 100, 512, 2048)
-THEIR_SIZES = (10, 32, 128)
+THEIR_SIZES = (10, 32)
 BASE = "LlamaIndex HuggingFaceEmbedding, 10"
 SPREAD = 10
 
