@@ -143,18 +143,29 @@ def wheels(session: nox.Session) -> None:
 def nightly(session: nox.Session) -> None:
     """Everything that takes too long for every push."""
     session.notify("tests", posargs=["-m", "not live"])
+    session.notify("bench", posargs=["--quick"])
     for name in ("pythons(3.12)", "pythons(3.13)", "minimums", "real_server", "wheels"):
         session.notify(name, posargs=[])
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks, or those named after `--`; further arguments go to each."""
+    """Run the benchmarks and write docs/benchmarks, or only those named after `--`.
+
+    `-- --quick` takes tiny sizes and writes nothing there; further arguments go to each script.
+    """
     named = [arg for arg in session.posargs if arg.endswith(".py")]
     options = [arg for arg in session.posargs if arg not in named]
-    install(session, "-r", "requirements-dev.txt")
+    install(session, "-r", "requirements-bench.txt")
+    # fastembed has its own idea of onnxruntime's and NumPy's versions.
+    python = make_venv(session, "fastembed")
+    pip_install(session, python, "fastembed")
+    # Not all of OFFLINE: tokenizers use their threads here, as they do for everybody.
+    env = {"HF_HUB_OFFLINE": "1", "EMBEDBRIDGE_BENCH_FASTEMBED": str(python)}
+    quick = Path(session.create_tmp(), "quick")
+    page = str(quick if "--quick" in options else Path("docs", "benchmarks"))
     for script in named or sorted(map(str, Path("benchmarks").glob("[!_]*.py"))):
-        session.run("python", script, *options, env={"HF_HUB_OFFLINE": "1"})
+        session.run("python", script, "--write", page, *options, env=env)
 
 
 DEMO = [

@@ -2,8 +2,7 @@
 
 Every route gets the same files in one process, decodes them, and returns what its users get (lists
 from the frameworks). One loop is written as transformers' documentation does it, with the batch
-size that we use; the other embeds one image at a time, as LlamaIndex's own ClipEmbedding does. The
-vectors are compared first: a faster route that answers something else is none.
+size that we use; the other embeds one image at a time, as LlamaIndex's own ClipEmbedding does.
 """
 
 from __future__ import annotations
@@ -17,7 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from _interleaved import interleave, print_machine, print_table
+from _interleaved import interleave
+from _options import parse
+from _report import Report, speed_chart
 from PIL import Image as Pillow
 from transformers import AutoImageProcessor, AutoModel, CLIPConfig, CLIPModel
 
@@ -35,22 +36,20 @@ SINGLE = "hand-written loop, one image at a time"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--side", type=int, default=96, help="width and height of the files")
     parser.add_argument("--large", action="store_true", help="a random model of ViT-B/32's size")
-    arguments = parser.parse_args()
-    print_machine()
+    arguments = parse(parser, images=(128, 8), rounds=(5, 1), side=(96, 96))
+    packages = ("transformers", "torch", "pillow")
+    report = Report(__file__, "Images", __doc__, arguments, packages)
     with tempfile.TemporaryDirectory() as place:
         folder = tiny_clip.folder()
         if arguments.large:
             folder = save_large(Path(place) / "model")
-        measure(
-            folder, write_files(Path(place), arguments.images, arguments.side), arguments.rounds
-        )
+        files = write_files(Path(place), arguments.images, arguments.side)
+        measure(report, folder, files, arguments)
+    report.publish()
 
 
-def measure(folder: Path, files: list[str], rounds: int) -> None:
+def measure(report: Report, folder: Path, files: list[str], arguments: argparse.Namespace) -> None:
     embedder = load_embedder(f"clip:{folder}", device="cpu", batch_size=BATCH)
     llama_index = EmbedBridgeEmbedding(embedder=embedder)
     langchain = EmbedBridgeEmbeddings(embedder=embedder)
@@ -59,19 +58,21 @@ def measure(folder: Path, files: list[str], rounds: int) -> None:
     routes: dict[str, Callable[[], object]] = {
         LOOP: lambda: loop(files, BATCH),
         SINGLE: lambda: loop(files, 1),
-        "Embedder, array out": lambda: embedder.embed_images(images),
-        "LlamaIndex, EmbedBridgeEmbedding": lambda: llama_index.get_image_embedding_batch(files),
-        "LangChain, EmbedBridgeEmbeddings": lambda: langchain.embed_images(files),
+        "embedbridge clip, arrays": lambda: embedder.embed_images(images),
+        "embedbridge clip, LlamaIndex": lambda: llama_index.get_image_embedding_batch(files),
+        "embedbridge clip, LangChain": lambda: langchain.embed_images(files),
     }
     expected = loop(files, BATCH)
-    for name, route in routes.items():
-        gap = float(np.abs(np.asarray(route(), dtype=np.float32) - expected).max())
-        print(f"largest difference to the loop: {gap:.1e}  {name}")
-        assert gap < 1e-5, name
-    seconds = interleave(routes, rounds)
-    for base in (LOOP, SINGLE):
-        print()
-        print_table(seconds, base=base, count=len(files), unit="µs per image")
+
+    def check(name: str, answer: Any) -> None:
+        gap = float(np.abs(np.asarray(answer, dtype=np.float32) - expected).max())
+        assert gap < 1e-5, (name, gap)
+
+    seconds = interleave(routes, arguments.rounds, check=check)
+    model = "a model of ViT-B/32's size" if arguments.large else "a tiny CLIP"
+    title = f"{len(files)} image files of {arguments.side} pixels with {model}"
+    report.bars(speed_chart(title, seconds, LOOP))
+    report.speeds(title, seconds, count=len(files), item="image", bases=(LOOP, SINGLE))
 
 
 def by_hand(folder: Path) -> Callable[[list[str], int], Any]:

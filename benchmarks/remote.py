@@ -1,8 +1,10 @@
-"""Ours and theirs on one server on loopback: 10,000 texts, 1,536 dimensions, 50 ms per request.
+"""Ours and theirs on one server on loopback, which takes 50 ms for each request.
 
 Every route keeps the defaults that its users get, gets the same texts, and returns what its users
-get: an array from the core, lists from the frameworks. The vectors are compared first. How much
-memory a route takes is measured in a process of its own.
+get: an array from the core, lists from the frameworks. LlamaIndex's async route has 8 workers, the
+SDK's has 8 requests of 256 texts in flight. How much memory a route takes is measured in
+a process of its own. The second server answers JSON numbers whatever it is asked, as many do that
+speak OpenAI's API; there are fewer texts, because the peers take milliseconds for each.
 """
 
 from __future__ import annotations
@@ -18,19 +20,18 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _embedding_server import expected, make_texts, serving
-from _interleaved import interleave, print_machine, print_table
+from _interleaved import Timings, interleave, times_as_fast
+from _memory import is_known, peak_mb, resident_mb
+from _options import parse
+from _report import Goal, Report, speed_chart
 
 MODEL = "text-embedding-3-small"
 KEY = "sk-loopback-0123456789abcdef"
-LANGCHAIN = "peer: langchain-openai, sync"
-OURS = "ours: "
 RAW_BATCH, RAW_IN_FLIGHT = 256, 8
-SELF_STATUS = Path("/proc/self/status")
 
 Route = Callable[[list[str]], Any]
 
@@ -107,18 +108,29 @@ def waiting_for(embed: Callable[[list[str]], Coroutine[Any, Any, Any]]) -> Route
     return lambda texts: runner.run(embed(texts))
 
 
-ROUTES: dict[str, Callable[[str], Route]] = {
-    "ours: Embedder, array out": our_array,
-    "ours: LlamaIndex adapter": our_llama_index,
-    "ours: LangChain adapter": our_langchain,
+ARRAYS = "embedbridge, arrays"
+LISTS = "embedbridge, LangChain"
+LANGCHAIN = "langchain-openai"
+LLAMA_INDEX = "llama-index-embeddings-openai"
+PEERS: dict[str, Callable[[str], Route]] = {
     LANGCHAIN: their_langchain,
-    "peer: llama-index-embeddings-openai, sync": their_llama_index,
-    "peer: llama-index-embeddings-openai, async, num_workers=8": their_llama_index_async,
-    f"raw AsyncOpenAI, {RAW_BATCH} x {RAW_IN_FLIGHT}": raw_sdk,
+    LLAMA_INDEX: their_llama_index,
+    f"{LLAMA_INDEX}, async": their_llama_index_async,
+    "openai, the SDK itself": raw_sdk,
 }
-COMPATIBLE = "ours: Embedder, openai-compatible, array out"
-# Not a rival of the others: its 32 texts per request alone are 2 s of latency.
-EXTRA = {COMPATIBLE: our_compatible_array}
+ROUTES: dict[str, Callable[[str], Route]] = {
+    ARRAYS: our_array,
+    "embedbridge, LlamaIndex": our_llama_index,
+    LISTS: our_langchain,
+    # No rival of the others: its 32 texts per request alone are 2 s of latency.
+    "embedbridge openai-compatible, arrays": our_compatible_array,
+    **PEERS,
+}
+ARRAY_GOALS, LIST_GOALS = (3.0, 4.5), (1.5, 2.5)
+"""How many times as fast as the faster of the frameworks' own, and as LangChain's."""
+FLOATS_GOAL = 10
+CPU_MICROS = 60
+GROWTH_MB = 130
 
 
 class Measured:
@@ -129,19 +141,22 @@ class Measured:
         self.cpu: list[float] = []
         self.counts: dict[str, int] = {}
 
-    def vectors(self) -> Any:
-        return self._route(self._texts)
-
-    def __call__(self) -> None:
+    def __call__(self) -> Any:
         begun = time.process_time()
-        self.vectors()
+        vectors = self._route(self._texts)
         self.cpu.append(time.process_time() - begun)
+        return vectors
 
     def count(self) -> None:
         """One more run, for how many requests it makes and how many at once."""
         counts_of(self._url)
-        self.vectors()
+        self._route(self._texts)
         self.counts = counts_of(self._url)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of a run, without the first one, which is not counted."""
+        return statistics.median(self.cpu[1:])
 
 
 def counts_of(url: str) -> dict[str, int]:
@@ -150,98 +165,157 @@ def counts_of(url: str) -> dict[str, int]:
     return counts
 
 
-def memory(name: str, url: str, texts: list[str]) -> None:
-    """Run one route once, and print by how many MB the process grew at its highest."""
-    route = {**ROUTES, **EXTRA}[name](url)
-    route(texts[:10])  # what is imported late is no growth
-    before = status_mb("VmRSS")
-    vectors = route(texts)
-    print(status_mb("VmHWM") - before, len(vectors))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--memory-of", choices=list(ROUTES), help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    arguments = parse(
+        parser,
+        texts=(10_000, 500),
+        rounds=(5, 1),
+        float_texts=(2000, 100),
+        float_rounds=(2, 1),
+        dimensions=(1536, 1536),
+        latency_ms=(50, 50),
+    )
+    os.environ.setdefault("TIKTOKEN_CACHE_DIR", "")  # no file, no counting: alike on all machines
+    texts = make_texts(arguments.texts)
+    if arguments.memory_of:
+        print_growth(ROUTES[arguments.memory_of](arguments.url), texts)
+        return
+    packages = ("openai", "llama-index-embeddings-openai", "langchain-openai")
+    report = Report(__file__, "Remote text", __doc__, arguments, packages)
+    size, latency = arguments.dimensions, arguments.latency_ms / 1e3
+    with serving(size, latency) as url:
+        report.goals(base64_server(report, url, texts, arguments))
+    with serving(size, latency, floats=True) as url:
+        texts = make_texts(arguments.float_texts)
+        report.goals(floats_server(report, url, texts, arguments))
+    report.publish()
 
 
-def status_mb(field: str) -> float:
-    # Not getrusage: its peak begins with that of the process that started this one.
-    line = next(x for x in SELF_STATUS.read_text().splitlines() if x.startswith(field))
-    return int(line.split()[1]) * 1024 / 1e6
+def base64_server(
+    report: Report, url: str, texts: list[str], arguments: argparse.Namespace
+) -> list[Goal]:
+    """A server that answers base64 where it is asked for, as OpenAI's does."""
+    routes = {name: Measured(make(url), texts, url) for name, make in ROUTES.items()}
+    check = check_against(expected(texts, arguments.dimensions))
+    seconds = interleave(routes, arguments.rounds, check=check)
+    title = f"{len(texts):,} texts, {arguments.dimensions} dimensions, a server of {arguments.latency_ms} ms"
+    report.bars(speed_chart(title, seconds, LANGCHAIN))
+    faster = faster_framework(seconds)
+    bases = tuple(dict.fromkeys((faster, LANGCHAIN)))
+    report.speeds(title, seconds, count=len(texts), item="text", bases=bases)
+    grown = {name: growth_of(name, url, arguments) for name in ROUTES}
+    report.table(
+        "What it takes", COSTS, [costs(name, routes[name], grown[name]) for name in routes]
+    )
+    goals = [
+        Goal(
+            figure=f"{name} beside {peer}",
+            here=times_as_fast(seconds[name], seconds[peer]),
+            goal=goal,
+        )
+        for name, wanted in ((ARRAYS, ARRAY_GOALS), (LISTS, LIST_GOALS))
+        for peer, goal in zip((faster, LANGCHAIN), wanted, strict=True)
+    ]
+    micros = routes[ARRAYS].cpu_seconds / len(texts) * 1e6
+    growth = grown[ARRAYS]
+    return [
+        *goals,
+        Goal(
+            figure=f"client CPU per vector, {ARRAYS}",
+            here=micros,
+            goal=CPU_MICROS,
+            unit="µs",
+            at_most=True,
+        ),
+        *(
+            [
+                Goal(
+                    figure=f"RSS growth, {ARRAYS}",
+                    here=growth,
+                    goal=GROWTH_MB,
+                    unit="MB",
+                    at_most=True,
+                )
+            ]
+            if growth is not None
+            else []
+        ),
+    ]
 
 
-def memory_of(name: str, url: str, arguments: argparse.Namespace) -> float | None:
-    if not SELF_STATUS.exists():
+def floats_server(
+    report: Report, url: str, texts: list[str], arguments: argparse.Namespace
+) -> list[Goal]:
+    """A server that knows no base64: the SDK's classes take milliseconds for each vector."""
+    routes = {name: Measured(make(url), texts, url) for name, make in ROUTES.items()}
+    check = check_against(expected(texts, arguments.dimensions))
+    seconds = interleave(routes, arguments.float_rounds, check=check)
+    title = f"{len(texts):,} texts, {arguments.dimensions} dimensions, a server of JSON numbers"
+    report.bars(speed_chart(title, seconds, LANGCHAIN), "_floats")
+    report.speeds(title, seconds, count=len(texts), item="text", bases=(LANGCHAIN,))
+    return [
+        Goal(
+            figure=f"JSON numbers, {ARRAYS} beside {peer}",
+            here=times_as_fast(seconds[ARRAYS], seconds[peer]),
+            goal=FLOATS_GOAL,
+        )
+        for peer in PEERS
+    ]
+
+
+def check_against(vectors: np.ndarray) -> Callable[[str, object], None]:
+    """Every route must give the vectors that the server has for these texts, in order."""
+
+    def check(name: str, answer: Any) -> None:
+        gap = float(np.abs(np.asarray(answer, dtype=np.float32) - vectors).max())
+        assert gap < 1e-7, (name, gap)
+        gc.collect()
+
+    return check
+
+
+def faster_framework(seconds: Timings) -> str:
+    """The fastest of the frameworks' own classes."""
+    theirs = [name for name in PEERS if name.startswith((LANGCHAIN, LLAMA_INDEX))]
+    return min(theirs, key=lambda name: statistics.median(seconds[name]))
+
+
+COSTS = ("route", "client CPU s", "RSS growth MB", "requests", "in flight")
+
+
+def costs(name: str, route: Measured, grown: float | None) -> list[str]:
+    route.count()
+    growth = "not measured" if grown is None else f"{grown:.0f}"
+    counts = route.counts
+    return [
+        name,
+        f"{route.cpu_seconds:.2f}",
+        growth,
+        f"{counts['requests']}",
+        f"{counts['in_flight']}",
+    ]
+
+
+def growth_of(name: str, url: str, arguments: argparse.Namespace) -> float | None:
+    """By how many MB a process of its own grows when it runs a route once."""
+    if not is_known():
         return None
     command = [sys.executable, __file__, f"--memory-of={name}", f"--url={url}"]
     answer = subprocess.run(
-        [*command, f"--texts={arguments.texts}"], check=True, capture_output=True, text=True
+        [*command, f"--texts={arguments.texts}"], check=True, stdout=subprocess.PIPE, text=True
     )
     return float(answer.stdout.split()[0])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--dimensions", type=int, default=1536)
-    parser.add_argument("--latency", type=float, default=0.05)
-    parser.add_argument(
-        "--floats", action="store_true", help="a server that knows no base64: peers take 20 s each"
-    )
-    parser.add_argument("--memory-of", choices=[*ROUTES, *EXTRA], help=argparse.SUPPRESS)
-    parser.add_argument("--url", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    texts = make_texts(arguments.texts)
-    os.environ.setdefault("TIKTOKEN_CACHE_DIR", "")  # no file, no counting: alike on all machines
-    if arguments.memory_of:
-        memory(arguments.memory_of, arguments.url, texts)
-        return
-    with serving(arguments.dimensions, arguments.latency, floats=arguments.floats) as url:
-        run(url, texts, arguments)
-
-
-def run(url: str, texts: list[str], arguments: argparse.Namespace) -> None:
-    routes = {name: Measured(make(url), texts, url) for name, make in (ROUTES | EXTRA).items()}
-    compare(routes, expected(texts, arguments.dimensions))
-    print_machine()
-    seconds = interleave(routes, arguments.rounds)
-    print_table(seconds, base=LANGCHAIN, count=len(texts), unit="µs per text")
-    print_costs(routes, url, arguments)
-    print_goals(seconds)
-
-
-def compare(routes: dict[str, Measured], vectors: np.ndarray) -> None:
-    """Every route must give the vectors that the server has for these texts, in order."""
-    for name, route in routes.items():
-        gap = float(np.abs(np.asarray(route.vectors(), dtype=np.float32) - vectors).max())
-        assert gap < 1e-7, (name, gap)
-        gc.collect()
-
-
-def print_costs(routes: dict[str, Measured], url: str, arguments: argparse.Namespace) -> None:
-    print("\n| route | client CPU s | RSS growth MB | requests | in flight |")
-    print("|---|---|---|---|---|")
-    for name, route in routes.items():
-        route.count()
-        grown = memory_of(name, url, arguments)
-        print(
-            f"| {name} | {statistics.median(route.cpu[1:]):.2f} | "
-            f"{'not measured' if grown is None else f'{grown:.0f}'} | "
-            f"{route.counts['requests']} | {route.counts['in_flight']} |"
-        )
-
-
-def print_goals(seconds: dict[str, list[float]]) -> None:
-    """Each of ours against LangChain, and against the faster peer; round by round."""
-    peers = [name for name in seconds if name.startswith("peer")]
-    faster = min(peers, key=lambda name: statistics.median(seconds[name]))
-    print(f"\nThe faster peer is {faster.removeprefix('peer: ')}.")
-    for name, runs in seconds.items():
-        if name.startswith(OURS):
-            print(
-                f"{name.removeprefix(OURS)}: {ratio(seconds[faster], runs):.2f} times as fast "
-                f"as that, {ratio(seconds[LANGCHAIN], runs):.2f} times as fast as LangChain's."
-            )
-
-
-def ratio(theirs: list[float], ours: list[float]) -> float:
-    return statistics.median(a / b for a, b in zip(theirs, ours, strict=True))
+def print_growth(route: Route, texts: list[str]) -> None:
+    """Run a route once, and print by how many MB the process grew at its highest."""
+    route(texts[:10])  # what is imported late is no growth
+    before = resident_mb()
+    vectors = route(texts)
+    print(peak_mb() - before, len(vectors))
 
 
 if __name__ == "__main__":
