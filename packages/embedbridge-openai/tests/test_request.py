@@ -146,9 +146,9 @@ def test_many_batches_come_back_in_order(server: FaultServer, load: Load) -> Non
 
 
 def test_large_answers_are_parsed_beside_the_loop(server: FaultServer, load: Load) -> None:
-    """More than a mebibyte, several at once."""
-    texts = [f"text {number}" for number in range(600)]
-    found = load(batch_size=200).embed_documents(texts)
+    """More than four mebibytes, several at once."""
+    texts = [f"text {number}" for number in range(1200)]
+    found = load(batch_size=600).embed_documents(texts)
 
     assert np.allclose(found[::50], [server.vector(text, MODEL) for text in texts[::50]])
 

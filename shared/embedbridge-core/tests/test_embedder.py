@@ -17,7 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedbridge.contract import (
+    Batch,
+    BatchResult,
     EmbedBridgeError,
+    EmbeddingModel,
     Image,
     InvalidInputError,
     InvalidOptionError,
@@ -192,6 +195,27 @@ async def test_an_async_stream_is_taken_only_as_fast_as_it_is_read(
     await vectors.aclose()  # type: ignore[attr-defined]  # an async generator
 
 
+class RefusingModel(FakeModel):
+    """Refuses one text."""
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        refuse_poison(batch)
+        return super().embed_batch(batch)
+
+
+class RemoteRefusingModel(RemoteFakeModel):
+    """The same behind a wire."""
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        refuse_poison(batch)
+        return await super().embed_batch(batch)
+
+
+def refuse_poison(batch: Batch) -> None:
+    if "poison" in batch.texts:
+        raise InvalidInputError("It is poison.", index=batch.texts.index("poison"))
+
+
 @pytest.mark.parametrize("length", [0, 1, 6, 7, 8, 14, 20])
 async def test_a_stream_gives_one_vector_per_input(embedder: Embedder, length: int) -> None:
     """Also where it ends at, before or after the end of a window."""
@@ -225,6 +249,26 @@ async def test_an_error_in_a_stream_names_the_place_in_the_stream(embedder: Embe
         await aread()
 
     assert len(got) == 16
+
+
+@pytest.mark.parametrize(
+    "model", [RefusingModel("small"), RemoteRefusingModel("small")], ids=["local", "remote"]
+)
+async def test_what_an_error_in_a_stream_carries_counts_in_the_stream(
+    model: EmbeddingModel,
+) -> None:
+    """`partial` says where its window begins, and the errors in it name places in the stream."""
+    embedder = Embedder(model).using(window=4, batch_size=1, max_concurrency=1)
+    inputs = [*TEXTS[:9], "poison", "a"]
+    with pytest.raises(InvalidInputError, match="Input 9") as caught:
+        list(embedder.embed_iter(inputs))
+    with pytest.raises(InvalidInputError, match="Input 9") as acaught:
+        [vector async for vector in embedder.aembed_iter(inputs)]
+
+    for error in (caught.value, acaught.value):
+        assert error.partial.start == 8
+        assert error.partial.ok.tolist() == [True, False, False]
+        assert "Input 9" in str(error.partial.errors[1])
 
 
 def test_a_stream_can_go_on_past_bad_inputs(embedder: Embedder) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from embedbridge.contract import Image, Limits
 from embedbridge.core import Embedder
-from embedbridge.core.plan import plan
+from embedbridge.core.plan import ANSWER_BYTES, plan
 from embedbridge.core.planned import Planned
 from embedbridge.testing import tiny_png
 
@@ -162,3 +162,30 @@ def test_a_text_that_the_model_cuts_counts_as_long_as_it_is_read(local_model: An
 
     assert [len(batch) for batch in model.batches] == [4]
     assert result.usage.tokens == 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "card", "settings", "most"),
+    [
+        ("remote", {}, {}, 8),
+        ("remote", {"max_items": 5}, {}, 5),
+        ("remote", {}, {"batch_size": 16}, 16),
+        ("remote", {}, {"requests_per_minute": 600}, 20),
+        ("remote", {"dimensions": None}, {}, 20),
+        ("local", {}, {}, 20),
+    ],
+    ids=["wide", "limit", "user's wish", "rationed requests", "unknown width", "local"],
+)
+def test_answers_are_of_a_size_to_hold_several_at_once(
+    request: pytest.FixtureRequest,
+    kind: str,
+    card: dict[str, Any],
+    settings: dict[str, int],
+    most: int,
+) -> None:
+    """Wide vectors travel in more requests, unless something else is known or wished."""
+    make = request.getfixturevalue(f"{kind}_model")
+    model = make(**{"max_items": None, "dimensions": ANSWER_BYTES // 4 // 8, **card})
+    Embedder(model).using(**settings).embed_documents(map(str, range(20)))
+
+    assert max(map(len, model.batches)) == most

@@ -4,8 +4,10 @@ Time is virtual here: a loop that jumps to the next timer instead of waiting for
 """
 
 import asyncio
+import gc
 import itertools
 import selectors
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -211,6 +213,26 @@ def test_backoff_grows_is_random_and_has_an_end() -> None:
     )
     assert all(value > bound / 3 for value, bound in zip(most, bounds, strict=True))
     assert len({row[0] for row in gaps}) == len(gaps)
+
+
+def test_an_answer_is_gone_as_soon_as_it_is_used() -> None:
+    """Nothing about its request knows itself and it: no megabytes wait for the garbage collector."""
+
+    class Answer:
+        """What a weak reference can be made to."""
+
+    async def call() -> Answer:
+        return Answer()
+
+    async def ask() -> weakref.ref[Answer]:
+        answer, _ = await asyncio.create_task(with_retries(call, Settings()))
+        return weakref.ref(answer)
+
+    gc.disable()
+    try:
+        assert asyncio.run(ask())() is None
+    finally:
+        gc.enable()
 
 
 def test_a_job_counts_every_request() -> None:

@@ -8,12 +8,14 @@ import itertools
 import threading
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, get_args
 
 from embedbridge.contract.errors import (
+    EmbedBridgeError,
     InvalidInputError,
     InvalidOptionError,
     SpaceMismatchError,
@@ -203,7 +205,8 @@ class Embedder:
         `errors="collect"`, an input that cannot be embedded yields NaN.
 
         Raises:
-            InvalidInputError: With the position in the whole stream.
+            InvalidInputError: With the position in the whole stream. Its `partial` is the window's
+                result, which begins at `partial.start`.
         """
         refuse_single(inputs)
         source = iter(inputs)
@@ -452,5 +455,12 @@ class _shifted:  # noqa: N801  # reads as a word in `with`
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, InvalidInputError) and error.index is not None:
-            error.index += self._by
+        if not isinstance(error, EmbedBridgeError):
+            return
+        errors = [error]
+        if error.partial is not None:
+            error.partial = replace(error.partial, start=self._by)
+            errors += error.partial.errors.values()
+        for each in {id(each): each for each in errors}.values():  # some stand there twice
+            if isinstance(each, InvalidInputError) and each.index is not None:
+                each.index += self._by

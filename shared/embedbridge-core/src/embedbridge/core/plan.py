@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.inputs import Content, Mixed
+from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.coerce import modality_of
 from embedbridge.core.learned import with_learned
 from embedbridge.core.planned import Planned
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
     from embedbridge.contract.vocabulary import Modality, Role
     from embedbridge.core.job import Job
+    from embedbridge.core.order import Order
+
+ANSWER_BYTES = 2 * 1024 * 1024
+"""Of vectors in one answer: it is held whole, and as text, before they are taken from it."""
 
 
 def plan_job(job: Job) -> list[Planned]:
@@ -41,10 +46,22 @@ def plan_job(job: Job) -> list[Planned]:
             sizes,
             modality,
             limits,
-            order.settings.batch_size,
+            order.settings.batch_size or _items_per_answer(order),
             order.role,
         )
     return batches
+
+
+def _items_per_answer(order: Order) -> int | None:
+    """Inputs per request, so that one answer is read while others are still on their way.
+
+    `None` where no answer travels, where nobody knows how wide its vectors are, and where requests
+    are rationed: few large ones are better then.
+    """
+    width = order.card.dimensions and order.answered_dimensions
+    if not width or order.limiter is not None or isinstance(order.model, LocalEmbeddingModel):
+        return None
+    return max(1, ANSWER_BYTES // (width * np.dtype(np.float32).itemsize))
 
 
 def plan(
@@ -67,7 +84,7 @@ def plan(
         sizes: Bytes of each, shape (n,), where bytes are limited.
         modality: What they are.
         limits: What one request may hold.
-        batch_size: A further limit of items, from the user.
+        batch_size: A further limit of items, from the user or for the answer's sake.
         role: What they are for; a model may take fewer queries than documents.
     """
     order = np.argsort(-tokens, kind="stable")

@@ -43,6 +43,9 @@ class EmbeddingResult:
     """Which vectors these may be compared with."""
     fingerprint: str
     """Exactly how they were made."""
+    start: int = 0
+    """Position of the first input in its stream: not 0 where `embed_iter` failed in a later window
+    and this is the error's `partial`."""
 
     @property
     def ok(self) -> NDArray[np.bool_]:

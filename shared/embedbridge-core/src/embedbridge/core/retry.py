@@ -42,24 +42,26 @@ async def with_retries(
         EmbedBridgeError: The last one, with the number of attempts.
         RequestTimeoutError: The deadline passed over all attempts.
     """
-    attempts = 0
+    loop = asyncio.get_running_loop()
+    attempts, ends = 0, loop.time() + settings.deadline
+    clock = asyncio.timeout_at(ends)
 
     async def attempt() -> T:
-        nonlocal attempts
+        nonlocal attempts, ends
         if wait_for_turn is not None:
-            left = deadline() - loop.time()
+            begun = loop.time()
             clock.reschedule(None)
             await wait_for_turn()
-            clock.reschedule(loop.time() + left)
+            ends += loop.time() - begun
+            clock.reschedule(ends)
         attempts += 1
         return await call()
 
-    def deadline() -> float:
-        return clock.when() or loop.time()
-
+    # It must not know the clock: that knows the task and its answer, and the policy, which knows
+    # itself, would keep them until garbage is collected.
     def may_succeed(error: BaseException) -> bool:
         if isinstance(error, RateLimitedError) and error.retry_after is not None:
-            return error.retry_after <= min(MAX_RETRY_AFTER, deadline() - loop.time())
+            return error.retry_after <= min(MAX_RETRY_AFTER, ends - loop.time())
         return isinstance(error, EmbedBridgeError) and error.retryable
 
     policy = tenacity.AsyncRetrying(
@@ -68,8 +70,6 @@ async def with_retries(
         retry=tenacity.retry_if_exception(may_succeed),
         reraise=True,
     )
-    loop = asyncio.get_running_loop()
-    clock = asyncio.timeout(settings.deadline)
     try:
         async with clock:
             return await policy(attempt), attempts

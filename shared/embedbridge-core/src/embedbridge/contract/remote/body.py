@@ -22,21 +22,24 @@ def limit_for(count: int, dimensions: int | None) -> int:
     return max(MIN_LIMIT, count * (dimensions or WIDEST) * BYTES_PER_VALUE)
 
 
-async def read_body(pieces: AsyncIterator[bytes], limit: int) -> bytearray:
+async def read_body(pieces: AsyncIterator[bytes], limit: int) -> bytes:
     """All the pieces, as they are unpacked.
 
     Raises:
         InvalidResponseError: They are longer than the limit; the rest is not read.
     """
-    body = bytearray()
+    # Joined at the end: what grows beside others of its kind moves, and leaves holes in memory.
+    read: list[bytes] = []
+    size = 0
     async for piece in pieces:
-        body += piece
-        if len(body) > limit:
+        read.append(piece)
+        size += len(piece)
+        if size > limit:
             raise InvalidResponseError(
                 f"The answer is larger than {limit // (1 << 20)} MiB.",
                 hint="Check base_url; an answer of that size holds something else than vectors.",
             )
-    return body
+    return b"".join(read)
 
 
 def check_content_type(content_type: str | None) -> None:

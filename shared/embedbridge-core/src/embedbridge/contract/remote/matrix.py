@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,13 @@ from numpy.typing import NDArray
 
 from embedbridge.contract.batch import Vectors
 from embedbridge.contract.errors import InvalidResponseError
+
+try:
+    from pybase64 import b64decode
+except ImportError:  # a C extension, which need not exist for this machine
+    decode_base64 = partial(binascii.a2b_base64, strict_mode=True)
+else:
+    decode_base64 = partial(b64decode, validate=True)  # twenty times as fast
 
 FLOAT32 = np.dtype("<f4")
 """What base64 holds: little-endian, whatever this machine is."""
@@ -53,7 +61,7 @@ def _vector(embedding: object, place: int) -> NDArray[Any]:
 
 def _from_base64(text: str) -> NDArray[Any] | None:
     try:
-        data = binascii.a2b_base64(text, strict_mode=True)
+        data = decode_base64(text)
     except ValueError:
         return None
     return np.frombuffer(data, dtype=FLOAT32) if len(data) % FLOAT32.itemsize == 0 else None

@@ -18,7 +18,7 @@ from embedbridge.contract.remote.failures import network_error
 from embedbridge.contract.remote.options import RemoteOptions
 from embedbridge.contract.remote.redaction import Secrets
 
-PARSED_IN_PLACE = 1 << 20
+PARSED_IN_PLACE = 4 << 20
 """Bytes of an answer that the event loop parses itself; more would hold up other requests."""
 
 T = TypeVar("T")
