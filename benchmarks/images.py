@@ -37,7 +37,7 @@ SINGLE = "hand-written loop, one image at a time"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", action="store_true", help="a random model of ViT-B/32's size")
-    arguments = parse(parser, images=(128, 8), rounds=(5, 1), side=(96, 96))
+    arguments = parse(parser, images=(128, 8), rounds=(15, 1), side=(96, 96))
     packages = ("transformers", "torch", "pillow")
     report = Report(__file__, "Images", __doc__, arguments, packages)
     with tempfile.TemporaryDirectory() as place:

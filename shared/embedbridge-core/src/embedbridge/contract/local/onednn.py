@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+SMALL = 1 << 16
+"""Weights of a layer that is too small: the call itself takes as long as the product."""
 CPUINFO = Path("/proc/cpuinfo")
 AMD = "AuthenticAMD"
 
@@ -35,7 +37,8 @@ def use_onednn(network: nn.Module) -> int:
     if is_faster():
         for layer in network.modules():
             # Not its subclasses: they have reasons of their own.
-            if type(layer) is torch.nn.Linear and layer.weight.dtype in _types():
+            plain = type(layer) is torch.nn.Linear and layer.weight.dtype in _types()
+            if plain and layer.weight.numel() >= SMALL:
                 layer.forward = _packed(layer.weight, layer.bias)  # type: ignore[method-assign]
                 changed += 1
     return changed
