@@ -44,6 +44,10 @@ def open_session(path: Path, options: OnnxOptions) -> Session:
         InvalidOptionError: What is asked for is not to be had here.
         ConfigurationError: The file is damaged, or needs another version of the engine.
     """
+    if options.backend == "openvino":
+        from embedbridge.providers.onnx._openvino import open_openvino
+
+        return open_openvino(path, options)
     from embedbridge.providers.onnx._onnxruntime import open_onnxruntime
 
     return open_onnxruntime(path, options)
