@@ -13,21 +13,15 @@ from embedbridge.contract.local.prompts import prompts_of
 from embedbridge.contract.vectors import normalize
 from embedbridge.providers.onnx._dense import load_dense
 from embedbridge.providers.onnx._identity import identify
+from embedbridge.providers.onnx._inputs import Part, cut_into_parts
 from embedbridge.providers.onnx._recipe import Recipe, read_recipe
-from embedbridge.providers.onnx._session import CPU, Session, open_session, threads_for
+from embedbridge.providers.onnx._session import Session, open_session
 from embedbridge.providers.onnx._source import find_source
 from embedbridge.providers.onnx._tokens import Tokens, load_tokens
 
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Vectors
     from embedbridge.providers.onnx.options import OnnxOptions
-
-TOKENS_PER_THREAD = 512
-"""Padded tokens in one call, for each thread: more of them leave a processor's caches."""
-ITEMS = 256
-TOKENS_ELSEWHERE = 32768
-"""The same for a GPU, which wants to be filled."""
-ITEMS_ELSEWHERE = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +51,24 @@ class Loaded:
         Returns:
             Shape (len(texts), dimensions).
         """
-        encoded = self.tokens.encode(texts)
-        shape = (len(encoded), max(map(len, encoded)))
-        ids = np.full(shape, self.tokens.padding, dtype=np.int32)
-        mask = np.zeros(shape, dtype=np.int32)
-        for row, numbers in enumerate(encoded):
-            ids[row, : len(numbers)] = numbers
-            mask[row, : len(numbers)] = 1
-        vectors = self.session.run(ids, mask)
-        if prompt and not self.recipe.include_prompt:
-            mask[:, : self.tokens.length_of(prompt)] = 0
-        vectors = self.recipe.pooling(vectors, mask)
+        encoded, at_once = self.tokens.encode(texts), self.session.part_tokens
+        parts = list(cut_into_parts(encoded, self.tokens.padding, at_once))
+        vectors = np.concatenate(
+            [
+                self._pool(vectors, part, prompt)
+                for vectors, part in zip(self.session.run(parts), parts, strict=True)
+            ]
+        )
         for step in self.after:
             vectors = step(vectors)
         return vectors
+
+    def _pool(self, vectors: Vectors, part: Part, prompt: str) -> Vectors:
+        pooled = part.mask
+        if prompt and not self.recipe.include_prompt:
+            pooled = pooled.copy()
+            pooled[:, : self.tokens.length_of(prompt)] = 0
+        return self.recipe.pooling(vectors, pooled)
 
 
 def load(name: str, options: OnnxOptions) -> Loaded:
@@ -98,7 +96,7 @@ def load(name: str, options: OnnxOptions) -> Loaded:
             prompts=prompts,
             dimensions=_width(session, after),
             allowed_dimensions=None,
-            limits=_limits(options, recipe.max_length),
+            limits=_limits(session, recipe.max_length),
             normalized=recipe.normalizes,
             space=space,
         ),
@@ -111,13 +109,10 @@ def _width(session: Session, after: Sequence[object]) -> int | None:
     return widths[-1] if widths else session.dimensions
 
 
-def _limits(options: OnnxOptions, max_tokens_per_input: int | None) -> Limits:
-    here = options.providers[0] == CPU
+def _limits(session: Session, max_tokens_per_input: int | None) -> Limits:
     return Limits(
-        max_items=ITEMS if here else ITEMS_ELSEWHERE,
-        max_tokens_per_request=(
-            TOKENS_PER_THREAD * threads_for(options) if here else TOKENS_ELSEWHERE
-        ),
+        max_items=session.items,
+        max_tokens_per_request=session.tokens,
         max_tokens_per_input=max_tokens_per_input,
         pads=True,
     )

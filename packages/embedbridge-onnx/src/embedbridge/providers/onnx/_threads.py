@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from embedbridge.providers.onnx.options import OnnxOptions
+
+
+def threads_for(options: OnnxOptions) -> int:
+    """Threads that compute."""
+    return options.threads or usable_processors()
 
 
 def usable_processors() -> int:

@@ -10,11 +10,10 @@ from typing import ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.contract.options import ModelOptions
 from embedbridge.providers.onnx._loaded import Loaded, load
-from embedbridge.providers.onnx.options import OnnxOptions
+from embedbridge.providers.onnx.options import OnnxOptions, check_backend
 
 _models: weakref.WeakSet[OnnxModel] = weakref.WeakSet()
 _parents: list[Loaded] = []
@@ -42,12 +41,7 @@ class OnnxModel(LocalEmbeddingModel):
 
     def __init__(self, name: str, **options: object) -> None:
         super().__init__(name, **options)
-        if self.options.precision == "bf16":
-            raise InvalidOptionError(
-                "onnxruntime cannot compute transformers in bf16 on a processor.",
-                hint="Use precision='exact' or 'int8', or huggingface:MODEL with "
-                "model_kwargs={'dtype': 'bfloat16'}.",
-            )
+        check_backend(self.options)
         self._loaded: Loaded | None = None
         self._loading = threading.Lock()
         _models.add(self)

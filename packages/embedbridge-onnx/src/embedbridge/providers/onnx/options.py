@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.options import ModelOptions
 
 
@@ -19,9 +20,10 @@ def _as_path(value: object) -> object:
 
 
 class OnnxOptions(ModelOptions):
-    """Options of a model that onnxruntime computes."""
+    """Options of a model that comes as an ONNX file."""
 
     not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
+        "backend",  # exact is exact, whoever computes it; and what is not is in the precision
         "cache_folder",
         "offline",
         "providers",
@@ -32,8 +34,10 @@ class OnnxOptions(ModelOptions):
         "revision",
     }
 
+    backend: Literal["onnxruntime", "openvino"] = "onnxruntime"
+    """What computes; see the README for the precisions of each."""
     precision: Literal["exact", "bf16", "int8"] = "exact"
-    """`"exact"` computes as the file says; `"int8"` is faster and coarser; see the README."""
+    """`"exact"` computes as the file says; the others are faster and coarser; see the README."""
     file_name: str | None = Field(default=None, min_length=1)
     """The export in the model's folder; `None` takes `onnx/model.onnx`, else `model.onnx`."""
     max_length: int | None = Field(default=None, gt=0)
@@ -50,3 +54,28 @@ class OnnxOptions(ModelOptions):
     """Where downloaded models lie; `None` means the Hub's own place."""
     offline: bool = False
     """Use what is on this disk, and never ask the Hub."""
+
+
+def check_backend(options: OnnxOptions) -> None:
+    """Refuse at once what the chosen backend never does.
+
+    Raises:
+        InvalidOptionError: It lacks the precision, or knows nothing of an option that is set.
+    """
+    openvino = options.backend == "openvino"
+    if options.precision == "bf16" and not openvino:
+        raise InvalidOptionError(
+            "onnxruntime cannot compute transformers in bf16 on a processor.",
+            hint="Use backend='openvino', or precision='exact' or 'int8', or huggingface:MODEL "
+            "with model_kwargs={'dtype': 'bfloat16'}.",
+        )
+    if options.precision == "int8" and openvino:
+        raise InvalidOptionError(
+            "precision='int8' is not offered with backend='openvino'.",
+            hint="Use backend='onnxruntime' for int8, or precision='bf16' with OpenVINO.",
+        )
+    if "providers" in options.model_fields_set and openvino:
+        raise InvalidOptionError(
+            "providers= names execution providers of onnxruntime; backend='openvino' has none.",
+            hint="Leave out providers, or use backend='onnxruntime'.",
+        )

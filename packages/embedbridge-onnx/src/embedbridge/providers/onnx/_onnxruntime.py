@@ -1,0 +1,115 @@
+"""onnxruntime: its settings, and how it is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
+from embedbridge.providers.onnx._failures import loading_errors, memory_errors, no_token_vectors
+from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
+from embedbridge.providers.onnx._int8 import quantize
+from embedbridge.providers.onnx._threads import threads_for
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+    from embedbridge.providers.onnx.options import OnnxOptions
+
+CPU = "CPUExecutionProvider"
+INTEGERS: Mapping[str, Integer] = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
+WARNINGS_OFF = 3
+
+TOKENS_PER_THREAD = 512
+"""Padded tokens in one call, for each thread: more of them leave a processor's caches."""
+ITEMS = 256
+TOKENS_ELSEWHERE = 32768
+"""The same for a GPU, which wants to be filled."""
+ITEMS_ELSEWHERE = 1024
+
+
+class OnnxruntimeSession:
+    """A `Session` that computes a call in one, with all threads.
+
+    Args:
+        session: What onnxruntime has loaded.
+        path: Its file, for messages.
+        options: Those of the model.
+
+    Raises:
+        ConfigurationError: It is not a text encoder.
+    """
+
+    part_tokens: int | None = None
+
+    def __init__(self, session: InferenceSession, path: Path, options: OnnxOptions) -> None:
+        self._session = session
+        types = {node.name: INTEGERS.get(node.type) for node in session.get_inputs()}
+        self._inputs = Inputs(types, path)
+        outputs = [node for node in session.get_outputs() if len(node.shape or ()) == 3]
+        if not outputs:
+            raise no_token_vectors(path)
+        self._output = outputs[0].name
+        width = outputs[0].shape[2]
+        self.dimensions = width if isinstance(width, int) else None
+        here = options.providers[0] == CPU
+        self.items = ITEMS if here else ITEMS_ELSEWHERE
+        self.tokens = TOKENS_PER_THREAD * threads_for(options) if here else TOKENS_ELSEWHERE
+
+    def run(self, parts: Sequence[Part]) -> list[NDArray[np.float32]]:
+        """Vectors of tokens, part by part."""
+        return [self._run(part) for part in parts]
+
+    def _run(self, part: Part) -> NDArray[np.float32]:
+        with memory_errors(part.shape):
+            (tokens,) = self._session.run([self._output], self._inputs.of(part))
+        return np.asarray(tokens, dtype=np.float32)  # half precision comes out as it is
+
+
+def open_onnxruntime(path: Path, options: OnnxOptions) -> OnnxruntimeSession:
+    """Load an ONNX file.
+
+    Raises:
+        MissingDependencyError: onnxruntime is not installed, or what int8 takes.
+        InvalidOptionError: This onnxruntime has no such execution provider.
+        ConfigurationError: The file is damaged, or needs another onnxruntime.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"onnxruntime cannot be imported: {error}", hint="pip install embedbridge-onnx"
+        ) from error
+    there = onnxruntime.get_available_providers()
+    absent = [name for name in options.providers if name not in there]
+    if absent:
+        raise InvalidOptionError(
+            f"This onnxruntime has no {absent[0]!r}. It has: {', '.join(there)}.",
+            hint="Install the onnxruntime that brings it, for example onnxruntime-gpu, "
+            "in place of onnxruntime.",
+        )
+    with loading_errors(path, "onnxruntime"):
+        model = quantize(path) if options.precision == "int8" else str(path)
+        session = onnxruntime.InferenceSession(
+            model, _settings(options), providers=list(options.providers)
+        )
+    return OnnxruntimeSession(session, path, options)
+
+
+def _settings(options: OnnxOptions) -> Any:
+    from onnxruntime import SessionOptions
+
+    settings = SessionOptions()
+    # Set, so that onnxruntime does not count and pin to processors that are not ours.
+    settings.intra_op_num_threads = threads_for(options)
+    # Every batch has a shape of its own: a plan for the last one would only cost memory.
+    settings.enable_mem_pattern = False
+    settings.log_severity_level = WARNINGS_OFF
+    # 8-bit weights in front of a plain MatMul are expanded once. Fused with it, they would be
+    # multiplied in a coarser way than the file says.
+    settings.add_session_config_entry("session.disable_quant_qdq", "1")
+    return settings

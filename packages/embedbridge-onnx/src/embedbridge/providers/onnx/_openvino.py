@@ -1,0 +1,176 @@
+"""OpenVINO: its settings, and how several parts of a call are computed at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
+from embedbridge.providers.onnx._failures import loading_errors, memory_errors, no_token_vectors
+from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
+from embedbridge.providers.onnx._threads import threads_for
+
+if TYPE_CHECKING:
+    from embedbridge.providers.onnx.options import OnnxOptions
+
+DEVICE = "CPU"
+INTEGERS: Mapping[str, Integer] = {"i32": np.int32, "i64": np.int64}
+PRECISIONS: Mapping[str, Mapping[str, str]] = {
+    "exact": {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"},
+    "bf16": {"INFERENCE_PRECISION_HINT": "bf16", "EXECUTION_MODE_HINT": "PERFORMANCE"},
+}
+ALWAYS: Mapping[str, object] = {
+    # A processor may be pinned that is not ours, or that somebody else has pinned too.
+    "ENABLE_CPU_PINNING": False,
+    # Never round what a matrix is multiplied with to 8 bits, not even where the matrix is.
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+}
+
+PART_TOKENS = 512
+"""Padded tokens of a part: more of them leave the caches of one processor."""
+PARTS_PER_STREAM = 4
+"""Of one call: with few, a stream that is done waits for the others."""
+ITEMS_PER_STREAM = 256
+
+
+class OpenVINOSession:
+    """A `Session` that computes one part with all threads, and several with one thread for each.
+
+    Args:
+        model: What OpenVINO has read.
+        path: Its file, for messages.
+        options: Those of the model.
+
+    Raises:
+        ConfigurationError: It is not a text encoder.
+    """
+
+    part_tokens: int | None = PART_TOKENS
+
+    def __init__(self, core: Any, model: Any, path: Path, options: OnnxOptions) -> None:
+        self._core = core
+        self._model = model
+        self._path = path
+        self._settings = {**ALWAYS, **PRECISIONS[options.precision]}
+        self._threads = threads_for(options)
+        types = {
+            node.get_any_name(): INTEGERS.get(node.get_element_type().get_type_name())
+            for node in model.inputs
+        }
+        self._inputs = Inputs(types, path)
+        shapes = [node.get_partial_shape() for node in model.outputs]
+        ranks = [len(shape) if shape.rank.is_static else 0 for shape in shapes]
+        if 3 not in ranks:
+            raise no_token_vectors(path)
+        self._output = ranks.index(3)
+        width = shapes[self._output][2]
+        self.dimensions = width.get_length() if width.is_static else None
+        self.items = ITEMS_PER_STREAM * self._threads
+        self.tokens = PART_TOKENS * PARTS_PER_STREAM * self._threads
+        # Requests are reused, and so belong to one call at a time.
+        self._lock = threading.Lock()
+        self._alone: list[Any] = []
+        self._together: list[Any] = []
+
+    def run(self, parts: Sequence[Part]) -> list[NDArray[np.float32]]:
+        """Vectors of tokens; parts are computed side by side."""
+        with self._lock:
+            return self._run(parts, self._requests(alone=len(parts) == 1))
+
+    def _requests(self, *, alone: bool) -> list[Any]:
+        """Compile for one part or for several, when such a call comes first."""
+        if alone or self._threads == 1:
+            self._alone = self._alone or self._compile(streams=1)
+            return self._alone
+        self._together = self._together or self._compile(streams=self._threads)
+        return self._together
+
+    def _compile(self, streams: int) -> list[Any]:
+        settings = {
+            **self._settings,
+            "INFERENCE_NUM_THREADS": self._threads,
+            "NUM_STREAMS": streams,
+        }
+        with loading_errors(self._path, "openvino"):
+            compiled = self._core.compile_model(self._model, DEVICE, settings)
+        # One more than streams: the next part lies ready when a stream is done.
+        return [compiled.create_infer_request() for _ in range(streams + 1)]
+
+    def _run(self, parts: Sequence[Part], requests: Sequence[Any]) -> list[NDArray[np.float32]]:
+        idle, busy = list(requests), deque[tuple[Any, Part]]()
+        answers: list[NDArray[np.float32]] = []
+        try:
+            for part in parts:
+                if not idle:
+                    idle.append(self._finish(busy, answers))
+                request = idle.pop()
+                request.start_async(self._inputs.of(part))
+                busy.append((request, part))
+            while busy:
+                self._finish(busy, answers)
+        finally:
+            for request, _ in busy:  # one has failed: the next call must not find the others busy
+                with suppress(RuntimeError):
+                    request.wait()
+        return answers
+
+    def _finish(self, busy: deque[tuple[Any, Part]], answers: list[NDArray[np.float32]]) -> Any:
+        """Wait for the oldest request, and take its answer out of the memory it will reuse."""
+        request, part = busy.popleft()
+        with memory_errors(part.shape):
+            request.wait()
+            answers.append(np.array(request.get_output_tensor(self._output).data, np.float32))
+        return request
+
+
+def open_openvino(path: Path, options: OnnxOptions) -> OpenVINOSession:
+    """Load an ONNX file.
+
+    Raises:
+        MissingDependencyError: OpenVINO is not installed.
+        InvalidOptionError: This processor does not compute in that precision.
+        ConfigurationError: The file is damaged, or needs another OpenVINO.
+    """
+    try:
+        import openvino
+        from openvino.passes import ConstantFolding, Manager
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"backend='openvino' takes OpenVINO: {error}",
+            hint='pip install "embedbridge-onnx[openvino]"',
+        ) from error
+    core = openvino.Core()
+    check_precision(options.precision, core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"))
+    with loading_errors(path, "openvino"):
+        model = core.read_model(str(path))
+        # 8-bit weights are expanded once. Left as they are, OpenVINO may compute with them in a
+        # coarser way than the file says, or expand them in each call.
+        folding = Manager()
+        folding.register_pass(ConstantFolding())
+        folding.run_passes(model)
+        return OpenVINOSession(core, model, path, options)
+
+
+def check_precision(precision: str, capabilities: Collection[str]) -> None:
+    """Refuse what would only be imitated, slower than the exact one.
+
+    Args:
+        precision: What is asked for.
+        capabilities: What the processor does by itself, in OpenVINO's words.
+
+    Raises:
+        InvalidOptionError: bf16 is not among them.
+    """
+    if precision == "bf16" and "BF16" not in capabilities:
+        raise InvalidOptionError(
+            "This processor has no instructions for bf16. "
+            f"It has: {', '.join(sorted(capabilities))}.",
+            hint="Use precision='exact', or a processor with AVX512_BF16 or AMX.",
+        )
