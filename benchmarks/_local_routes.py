@@ -70,8 +70,18 @@ def _onnx() -> str:
 
 
 INT8 = {"precision": "int8"}
+BF16 = {"precision": "bf16"}
+OPENVINO = {"backend": "openvino"}
 OURS = (
     Ours(name="huggingface", model=_torch, goals=(4, 2.2)),
+    Ours(
+        name="huggingface bf16",
+        model=_torch,
+        options=BF16,
+        mean=0.999,
+        least=0.999,
+        goals=(6.5, 3.5),
+    ),
     Ours(name="onnx", model=_onnx, goals=(5, 2.7), share=0.62, query_ms=2.5),
     Ours(
         name="onnx int8",
@@ -81,6 +91,15 @@ OURS = (
         least=0.9,
         goals=(9, 5),
         query_ms=0.8,
+    ),
+    Ours(name="openvino", model=_onnx, options=OPENVINO, goals=(6, 3.2), share=0.72, query_ms=2.5),
+    Ours(
+        name="openvino bf16",
+        model=_onnx,
+        options={**OPENVINO, **BF16},
+        mean=0.999,
+        least=0.999,
+        goals=(9, 4.8),
     ),
 )
 
