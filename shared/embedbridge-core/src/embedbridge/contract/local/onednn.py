@@ -37,8 +37,9 @@ def use_onednn(network: nn.Module) -> int:
     if is_faster():
         for layer in network.modules():
             # Not its subclasses: they have reasons of their own.
-            plain = type(layer) is torch.nn.Linear and layer.weight.dtype in _types()
-            if plain and layer.weight.numel() >= SMALL:
+            if type(layer) is not torch.nn.Linear:
+                continue
+            if layer.weight.dtype in _types() and layer.weight.numel() >= SMALL:
                 layer.forward = _packed(layer.weight, layer.bias)  # type: ignore[method-assign]
                 changed += 1
     return changed
