@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedbridge.contract import ConfigurationError, InvalidOptionError, MissingDependencyError
+from embedbridge.contract import (
+    Batch,
+    ConfigurationError,
+    InvalidOptionError,
+    MissingDependencyError,
+    Text,
+)
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import EmbeddingModelContract, real_texts
 
@@ -21,6 +27,10 @@ from embedbridge.providers.onnx._openvino import check_precision  # noqa: E402
 TEXTS = [*real_texts(40, max_words=300), "short", "line one\nline two\n", "日本語のテキスト"]
 BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 Change = Callable[[dict[str, Any]], Path]
+
+
+def batch_of(texts: list[str]) -> Batch:
+    return Batch(inputs=texts, modality="text", role="document")
 
 
 def cosines(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
@@ -66,10 +76,7 @@ def test_a_single_text_is_the_same(exact: Embedder, default: Embedder) -> None:
 
 def test_a_batch_in_no_order(exact: Embedder, default: Embedder) -> None:
     """The engine sorts by length; a model that is called by itself does without."""
-    from embedbridge.contract.batch import Batch
-    from embedbridge.contract.inputs import Text
-
-    batch = Batch(inputs=tuple(Text(text) for text in TEXTS), role="document")
+    batch = batch_of(TEXTS)
     vectors = exact.model.embed_batch(batch).vectors
 
     assert float(cosines(vectors, default.embed_documents(TEXTS)).min()) >= 0.99999
@@ -118,7 +125,7 @@ def test_bf16_is_near_and_another_fingerprint(default: Embedder) -> None:
 
 def test_bf16_where_the_processor_lacks_it() -> None:
     """It would be imitated slowly: the error says what the processor has."""
-    with pytest.raises(InvalidOptionError, match="no instructions for bf16.* FP32"):
+    with pytest.raises(InvalidOptionError, match=r"no instructions for bf16.* FP32"):
         check_precision("bf16", ["FP32", "INT8"])
     check_precision("exact", ["FP32"])
 
@@ -141,7 +148,7 @@ def test_what_is_refused_at_once(options: dict[str, Any], said: str) -> None:
 def test_a_broken_export(change: Change, export: bytes) -> None:
     """The error is typed and short."""
     folder = change({"onnx/model.onnx": export})
-    with pytest.raises(ConfigurationError, match="cannot be loaded|no text encoder") as caught:
+    with pytest.raises(ConfigurationError, match=r"cannot be loaded|no text encoder") as caught:
         load_embedder(f"onnx:{folder}", backend="openvino").embed_query("text")
 
     assert len(str(caught.value)) < 600
@@ -157,10 +164,7 @@ def test_without_openvino(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_calls_from_several_threads(exact: Embedder, default: Embedder) -> None:
     """Requests are not shared by two calls at a time."""
     model, expected = exact.model, default.embed_documents(TEXTS)
-    from embedbridge.contract.batch import Batch
-    from embedbridge.contract.inputs import Text
-
-    batch = Batch(inputs=tuple(Text(text) for text in TEXTS), role="document")
+    batch = batch_of(TEXTS)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: model.embed_batch(batch).vectors, range(4)))
 
