@@ -101,6 +101,7 @@ def test_the_pauses_are_those_of_the_header(server: FaultServer, load: Load, rou
     server.always(SOON)
     with pytest.raises(RateLimitedError):
         route.through(load()).documents(TEXTS)
+    server.wait_until_idle()  # a record is complete a moment after its answer came
     pairs = zip(server.requests, server.requests[1:], strict=False)
     pauses = [after.began - (before.ended or 0) for before, after in pairs]
 

@@ -203,6 +203,7 @@ def test_images_that_grow_on_their_way_are_halved(server: FaultServer, load: Loa
     images = [Image.from_pil(noise(1200, seed)) for seed in range(4)]  # 5.8 MB of base64 each
     embedder = load(dimensions=256)
     found = embedder.embed_images(images)
+    server.wait_until_idle()  # a record is complete a moment after its answer came
 
     assert found.shape == (4, 256)
     assert max(len(record.inputs) for record in server.requests) <= 3

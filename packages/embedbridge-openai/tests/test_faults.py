@@ -166,6 +166,7 @@ def test_retry_after_is_waited_for(server: FaultServer, load: Load, ask: Ask) ->
     """H01: the pause is what the header says, here 50 ms."""
     server.play(faults.rate_limited(retry_after="0.05"))
     ask(load(), TEXTS)
+    server.wait_until_idle()  # a record is complete a moment after its answer came
     first, second = server.requests
 
     assert 0.05 <= second.began - (first.ended or 0) < 1.0
