@@ -75,7 +75,7 @@ def test_onednn_gives_the_same_products(
 
 @needs_onednn
 def test_only_plain_layers_are_changed() -> None:
-    """A layer of another kind or type has its own way to multiply, and a small one gains nothing."""
+    """A layer of another kind or type, or elsewhere, has its own way; a small one gains nothing."""
 
     class Own(torch.nn.Linear):
         pass
@@ -84,6 +84,7 @@ def test_only_plain_layers_are_changed() -> None:
         Own(SIDE, SIDE),
         torch.nn.Linear(SIDE, SIDE, dtype=torch.float64),
         torch.nn.Linear(SIDE, 2),
+        torch.nn.Linear(SIDE, SIDE, device="meta"),
         torch.nn.Linear(SIDE, SIDE),
     ]
 

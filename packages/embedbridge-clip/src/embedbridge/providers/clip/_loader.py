@@ -114,8 +114,7 @@ def _load(source: Source, options: CLIPOptions, device: str) -> Parts:
             **here,
         )
     network = network.to(device).eval()
-    if device == "cpu":
-        use_onednn(network)
+    use_onednn(network)
     return Parts(
         source=source,
         network=network,

@@ -73,8 +73,7 @@ def load_transformer(
                 trust_remote_code=options.trust_remote_code,
                 model_kwargs=_model_kwargs(options),
             )
-        # Workers get the layers as they are.
-        if device == "cpu" and not options.target_devices:
+        if not options.target_devices:  # workers get the layers as they are
             use_onednn(transformer)
         return transformer
 

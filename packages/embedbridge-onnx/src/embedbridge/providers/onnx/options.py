@@ -66,8 +66,7 @@ def check_backend(options: OnnxOptions) -> None:
     if options.precision == "bf16" and not openvino:
         raise InvalidOptionError(
             "onnxruntime cannot compute transformers in bf16 on a processor.",
-            hint="Use backend='openvino', or precision='exact' or 'int8', or huggingface:MODEL "
-            "with model_kwargs={'dtype': 'bfloat16'}.",
+            hint="Use backend='openvino', or precision='exact' or 'int8', or huggingface:MODEL.",
         )
     if options.precision == "int8" and openvino:
         raise InvalidOptionError(

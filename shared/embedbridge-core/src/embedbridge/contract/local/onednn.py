@@ -23,7 +23,7 @@ AMD = "AuthenticAMD"
 
 
 def use_onednn(network: nn.Module) -> int:
-    """Let the linear layers of a model on the CPU multiply with oneDNN, where that is faster.
+    """Let a model's linear layers multiply with oneDNN, where they lie on the CPU and that is faster.
 
     Nothing but inference works with them afterwards: what is learned later does not count. They
     keep their weights as they were, for whoever reads them; the memory of both is taken.
@@ -39,8 +39,10 @@ def use_onednn(network: nn.Module) -> int:
             # Not its subclasses: they have reasons of their own.
             if type(layer) is not torch.nn.Linear:
                 continue
-            if layer.weight.dtype in _types() and layer.weight.numel() >= SMALL:
-                layer.forward = _packed(layer.weight, layer.bias)  # type: ignore[method-assign]
+            weight = layer.weight
+            here = weight.device.type == "cpu"  # not on a GPU, nor put off to a disk
+            if here and weight.dtype in _types() and weight.numel() >= SMALL:
+                layer.forward = _packed(weight, layer.bias)  # type: ignore[method-assign]
                 changed += 1
     return changed
 
