@@ -14,7 +14,6 @@ from embedbridge.providers.clip._memory import memory_errors
 from embedbridge.providers.clip._preprocess import (
     PIXELS_WORTH_A_THREAD,
     Preprocessor,
-    shades_of,
 )
 
 CORES = os.cpu_count() or 1
@@ -74,45 +73,6 @@ def test_every_image_is_prepared_once_and_in_order(count: int, parts: int, heigh
     # Threads of their own only where there is enough to do for two.
     large = sum(widths) * height >= 2 * PIXELS_WORTH_A_THREAD
     assert (threading.get_ident() in processor.threads) is not (large and CORES > 1)
-
-
-class Halving:
-    """A processor of no known kind: by default it also halves what it has scaled."""
-
-    def __init__(self, processor: Any, options: dict[str, Any]) -> None:
-        self._processor = processor
-        self._options = options
-
-    def __call__(self, images: Any, **options: Any) -> dict[str, Any]:
-        made = dict(self._processor(images=images, **self._options, **options))
-        if options.get("do_normalize", True) and options.get("do_resize", True):
-            made["pixel_values"] = made["pixel_values"] / 2
-        return made
-
-
-def test_only_a_processor_that_scales_pixel_by_pixel_is_looked_up(clip_folder: str) -> None:
-    """What is as exact as the processor is used in its place, and nothing else is."""
-    from transformers import AutoImageProcessor
-
-    processors: Any = AutoImageProcessor
-    plain = processors.from_pretrained(clip_folder, backend="pil")
-
-    assert shades_of(plain) is not None
-    assert shades_of(Halving(plain, {})) is None
-    assert shades_of(CountingProcessor()) is None
-
-
-def test_pixels_are_scaled_as_by_the_processor(clip_folder: str, photos: list[Any]) -> None:
-    """Looking shades up changes no bit."""
-    from transformers import AutoImageProcessor
-
-    processors: Any = AutoImageProcessor
-    plain = processors.from_pretrained(clip_folder, backend="pil")
-    images = [LoadedImage(pixels=photo.convert("RGB"), described="") for photo in photos]
-    expected = plain(images=[image.pixels for image in images], return_tensors="np")
-    (made,) = Preprocessor(plain).prepare(images, 1)
-
-    np.testing.assert_array_equal(made["pixel_values"].numpy(), expected["pixel_values"])
 
 
 def test_too_little_memory_halves_the_batch() -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from embedbridge.providers.clip._recipe import recipe_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from embedbridge.contract.loaded import LoadedImage
@@ -21,10 +20,6 @@ MAX_THREADS = 8
 
 PIXELS_WORTH_A_THREAD = 1_000_000
 """Resizing lets other threads run, the Python around it does not: small images gain nothing."""
-AS_BYTES = {"do_rescale": False, "do_normalize": False}
-"""A processor's steps up to the point where a pixel still is three numbers of 8 bits."""
-UNFRAMED = {"do_resize": False, "do_center_crop": False, "do_pad": False}
-"""Its steps from there on."""
 
 
 class Preprocessor:
@@ -38,7 +33,7 @@ class Preprocessor:
 
     def __init__(self, processor: Any) -> None:
         self._processor = processor
-        self._shades = shades_of(processor)
+        self._recipe = recipe_of(processor)
         self._count = min(os.cpu_count() or 1, MAX_THREADS)
         self._threads: ThreadPoolExecutor | None = None
         self._owner = os.getpid()
@@ -76,10 +71,9 @@ class Preprocessor:
     def _one(self, pixels: list[Any]) -> dict[str, Tensor]:
         import torch
 
-        if self._shades is None:
+        if self._recipe is None:
             return dict(self._processor(images=pixels, return_tensors="pt"))
-        framed = self._processor(images=pixels, return_tensors="np", **AS_BYTES)["pixel_values"]
-        return {"pixel_values": torch.from_numpy(self._shades.look_up(framed))}
+        return {"pixel_values": torch.from_numpy(self._recipe.prepare(pixels))}
 
     def _pool(self) -> ThreadPoolExecutor:
         # Threads do not follow into a forked child.
@@ -87,52 +81,6 @@ class Preprocessor:
             self._owner = os.getpid()
             self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="embedbridge-clip")
         return self._threads
-
-
-class Shades:
-    """What becomes of each shade of red, green and blue: 256 numbers for each of them.
-
-    A processor scales every pixel by itself, and a pixel has 256 values: looking its own results up
-    is as exact as computing them again for each image, and several times as fast.
-
-    Args:
-        table: Shape (3, 256).
-    """
-
-    def __init__(self, table: NDArray[np.float32]) -> None:
-        self._table = table
-
-    def look_up(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scaled pixels; both have the shape (n, 3, height, width)."""
-        scaled = np.empty(pixels.shape, dtype=np.float32)
-        for channel, shades in enumerate(self._table):
-            # No number of 8 bits is out of bounds; "clip" skips the check.
-            np.take(shades, pixels[:, channel], out=scaled[:, channel], mode="clip")
-        return scaled
-
-
-def shades_of(processor: Any) -> Shades | None:
-    """A processor's scaling as a table, or `None` for one that does anything else.
-
-    The proof is a picture of noise: it must come out bit for bit as from the processor itself.
-    """
-    from PIL import Image
-
-    ramp = np.repeat(np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis], 3, axis=2)
-    noise = np.random.default_rng(0).integers(0, 256, (37, 61, 3), dtype=np.uint8)
-    try:
-        scaled = processor(images=Image.fromarray(ramp), return_tensors="np", **UNFRAMED)
-        shades = Shades(np.ascontiguousarray(scaled["pixel_values"][0, :, 0, :]))
-        framed = processor(images=Image.fromarray(noise), return_tensors="np", **AS_BYTES)
-        whole = processor(images=Image.fromarray(noise), return_tensors="np")
-    except (IndexError, KeyError, TypeError, ValueError):  # it has steps of other kinds
-        return None
-    same = (
-        set(framed) == set(whole) == {"pixel_values"}
-        and framed["pixel_values"].dtype == np.uint8
-        and np.array_equal(shades.look_up(framed["pixel_values"]), whole["pixel_values"])
-    )
-    return shades if same else None
 
 
 def _total(images: Sequence[LoadedImage]) -> int:
