@@ -116,30 +116,6 @@ async def test_files_are_read_beside_the_loop(method: str) -> None:
     assert still_reading
 
 
-async def test_other_tasks_have_their_turn_while_lists_are_made() -> None:
-    """Turning a large job's arrays into lists does not hold the loop in one piece."""
-    embedding = EmbedBridgeEmbedding("fake:small", width=4096)
-    turns, done = 0, False
-
-    async def tick() -> None:
-        nonlocal turns
-        while not done:
-            turns += 1
-            await asyncio.sleep(0)
-
-    ticking = asyncio.create_task(tick())
-    result = await embedding.embedder.aembed([f"text {n}" for n in range(100)], role="document")
-    from llama_index.embeddings.embedbridge.lists import to_lists
-
-    turns = 0
-    lists = await to_lists(result.vectors)
-    during, done = turns, True
-    await ticking
-
-    assert lists == result.tolist()
-    assert during >= 4
-
-
 async def test_sync_calls_inside_a_running_loop(texts: list[str]) -> None:
     """A notebook calls sync methods while its loop runs; so may anybody."""
     embedding = EmbedBridgeEmbedding(embedder=RemoteFakeModel())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 
 import pytest
@@ -39,3 +40,24 @@ def test_it_is_said_once() -> None:
     assert caught.value.__notes__ == [
         "Further inputs with errors: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …."
     ]
+
+
+async def test_other_tasks_have_their_turn_while_lists_are_made() -> None:
+    """Turning a large job's arrays into lists does not hold the loop in one piece."""
+    turns, done = 0, False
+
+    async def tick() -> None:
+        nonlocal turns
+        while not done:
+            turns += 1
+            await asyncio.sleep(0)
+
+    embedder = fake_embedder(4096)
+    result = await embedder.aembed([f"text {n}" for n in range(100)], role="document")
+    ticking = asyncio.create_task(tick())
+    lists = await result.atolist()
+    during, done = turns, True
+    await ticking
+
+    assert lists == result.tolist()
+    assert during >= 4

@@ -148,7 +148,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
     ) -> list[list[float]]:
         """The async twin of `embed_content`."""
         result = await self._embedder.aembed(contents, role=role, show_progress=self.show_progress)
-        return result.complete().tolist()
+        return await result.complete().atolist()
 
     # Itself.
 

@@ -15,7 +15,6 @@ from embedbridge.core import Embedder
 from embedbridge.core.coerce import refuse_single
 from llama_index.embeddings.embedbridge.events import announced
 from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike, to_images, to_mixed
-from llama_index.embeddings.embedbridge.lists import to_lists
 
 TEXTS = "Generating embeddings"
 IMAGES = "Generating image embeddings"
@@ -203,13 +202,13 @@ class EngineMethods(MultiModalEmbedding):
         self, inputs: Iterable[Input], role: Role, progress: str | None = None
     ) -> list[Embedding]:
         result = self._engine().embed(inputs, role=role, show_progress=progress)
-        return result.complete().vectors.tolist()  # type: ignore[no-any-return]  # NumPy: Any
+        return result.complete().tolist()
 
     async def _aembed(
         self, inputs: Iterable[Input], role: Role, progress: str | None = None
     ) -> list[Embedding]:
         result = await self._engine().aembed(inputs, role=role, show_progress=progress)
-        return await to_lists(result.complete().vectors)
+        return await result.complete().atolist()
 
     # What LlamaIndex's other models implement, for code that calls it: the same without events.
 
