@@ -1,6 +1,7 @@
 """Bad input is named before anything is sent, and nothing good is lost."""
 
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 
 from embedbridge.contract import (
     Image,
@@ -29,7 +31,10 @@ BAD = {
     "list": (["text"], "list", "Pass a str"),
     "dict": ({"text": "a"}, "dict", "Pass a str"),
     "path": (Path("cat.png"), "Path", "from_path"),
-    "array": (np.zeros(3), "ndarray", "Pass a str"),
+    "array": (np.zeros(3), "ndarray", "from_array"),
+    "file": (BytesIO(tiny_png()), "BytesIO", "from_file"),
+    "Pillow's image": (Pillow.new("RGB", (2, 2)), "Image", "from_pil"),
+    "Pillow's file": (Pillow.open(BytesIO(tiny_png())), "PngImageFile", "from_pil"),
     "raw text of None": (Text(None), "NoneType", "Remove it"),  # type: ignore[arg-type]
     "empty": ("", "empty", "on_empty"),
     "white space": (" \t\n\u2003\u00a0", "white space", "on_empty"),

@@ -118,17 +118,26 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
+def _remedy(value: object) -> str:
+    """What to do with a value that is no input."""
+    if type(value).__module__.startswith("PIL."):
+        # Its class is called Image, as ours is.
+        return "It is Pillow's: wrap it in embedbridge.contract.Image.from_pil(…)."
+    return {
+        "bytes": "Decode text with .decode(), wrap an image in Image.from_bytes(…).",
+        "NoneType": "Remove it, or put a text in its place.",
+        "PosixPath": "Write Image.from_path(…) for an image, or read the text first.",
+        "WindowsPath": "Write Image.from_path(…) for an image, or read the text first.",
+        "BytesIO": "Write Image.from_file(…) for an image, or read the text first.",
+        "ndarray": "Write Image.from_array(…) for an image; vectors are not embedded again.",
+    }.get(type(value).__name__, "Pass a str, Text, Image or Mixed.")
+
+
 def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool) -> Content:
     content = value.text if isinstance(value, Text) else value
     if not isinstance(content, str | Image | Mixed):
-        hint = {
-            "bytes": "Decode text with .decode(), wrap an image in Image.from_bytes(…).",
-            "NoneType": "Remove it, or put a text in its place.",
-            "PosixPath": "Write Image.from_path(…) for an image, or read the text first.",
-            "WindowsPath": "Write Image.from_path(…) for an image, or read the text first.",
-        }.get(type(content).__name__, "Pass a str, Text, Image or Mixed.")
         raise InvalidInputError(
-            f"{type(content).__name__} cannot be embedded.", index=index, hint=hint
+            f"{type(content).__name__} cannot be embedded.", index=index, hint=_remedy(content)
         )
     modality = modality_of(content)
     if modality not in card.modalities:
