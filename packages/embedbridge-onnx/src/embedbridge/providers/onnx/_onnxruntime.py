@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.providers.onnx._failures import loading_errors, memory_errors, no_token_vectors
 from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
-from embedbridge.providers.onnx._int8 import quantize
+from embedbridge.providers.onnx._onnxruntime_int8 import quantize
 from embedbridge.providers.onnx._threads import threads_for
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.providers.onnx._failures import loading_errors, memory_errors, no_token_vectors
 from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
+from embedbridge.providers.onnx._openvino_int8 import quantize
 from embedbridge.providers.onnx._threads import threads_for
 
 if TYPE_CHECKING:
@@ -25,12 +26,16 @@ INTEGERS: Mapping[str, Integer] = {"i32": np.int32, "i64": np.int64}
 PRECISIONS: Mapping[str, Mapping[str, str]] = {
     "exact": {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"},
     "bf16": {"INFERENCE_PRECISION_HINT": "bf16", "EXECUTION_MODE_HINT": "PERFORMANCE"},
+    # All that is not a product with a matrix stays as exact as it was.
+    "int8": {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "PERFORMANCE"},
 }
+GROUP = "DYNAMIC_QUANTIZATION_GROUP_SIZE"
+"""How many numbers share a scale when what a matrix is multiplied with is rounded to 8 bits."""
 ALWAYS: Mapping[str, object] = {
     # A processor may be pinned that is not ours, or that somebody else has pinned too.
     "ENABLE_CPU_PINNING": False,
-    # Never round what a matrix is multiplied with to 8 bits, not even where the matrix is.
-    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+    # Never round it unless asked to.
+    GROUP: 0,
 }
 
 PART_TOKENS = 512
@@ -47,6 +52,7 @@ class OpenVINOSession:
         model: What OpenVINO has read.
         path: Its file, for messages.
         options: Those of the model.
+        group: How many numbers share a scale in a product of 8 bits; 0 means they are not rounded.
 
     Raises:
         ConfigurationError: It is not a text encoder.
@@ -54,11 +60,13 @@ class OpenVINOSession:
 
     part_tokens: int | None = PART_TOKENS
 
-    def __init__(self, core: Any, model: Any, path: Path, options: OnnxOptions) -> None:
+    def __init__(
+        self, core: Any, model: Any, path: Path, options: OnnxOptions, *, group: int
+    ) -> None:
         self._core = core
         self._model = model
         self._path = path
-        self._settings = {**ALWAYS, **PRECISIONS[options.precision]}
+        self._settings = {**ALWAYS, **PRECISIONS[options.precision], GROUP: group}
         self._threads = threads_for(options)
         types = {
             node.get_any_name(): INTEGERS.get(node.get_element_type().get_type_name())
@@ -155,7 +163,8 @@ def open_openvino(path: Path, options: OnnxOptions) -> OpenVINOSession:
         folding = Manager()
         folding.register_pass(ConstantFolding())
         folding.run_passes(model)
-        return OpenVINOSession(core, model, path, options)
+        group = quantize(model) if options.precision == "int8" else 0
+        return OpenVINOSession(core, model, path, options, group=group)
 
 
 def check_precision(precision: str, capabilities: Collection[str]) -> None:

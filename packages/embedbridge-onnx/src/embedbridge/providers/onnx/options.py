@@ -23,7 +23,7 @@ class OnnxOptions(ModelOptions):
     """Options of a model that comes as an ONNX file."""
 
     not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
-        "backend",  # exact is exact, whoever computes it; and what is not is in the precision
+        "backend",  # exact is exact, whoever computes it; of what is not, see `identity`
         "cache_folder",
         "offline",
         "providers",
@@ -55,6 +55,11 @@ class OnnxOptions(ModelOptions):
     offline: bool = False
     """Use what is on this disk, and never ask the Hub."""
 
+    def identity(self) -> dict[str, object]:
+        """What of these options changes vectors; each backend rounds in a way of its own."""
+        named = super().identity()
+        return named if self.precision == "exact" else {**named, "backend": self.backend}
+
 
 def check_backend(options: OnnxOptions) -> None:
     """Refuse at once what the chosen backend never does.
@@ -67,11 +72,6 @@ def check_backend(options: OnnxOptions) -> None:
         raise InvalidOptionError(
             "onnxruntime cannot compute transformers in bf16 on a processor.",
             hint="Use backend='openvino', or precision='exact' or 'int8', or huggingface:MODEL.",
-        )
-    if options.precision == "int8" and openvino:
-        raise InvalidOptionError(
-            "precision='int8' is not offered with backend='openvino'.",
-            hint="Use backend='onnxruntime' for int8, or precision='bf16' with OpenVINO.",
         )
     if "providers" in options.model_fields_set and openvino:
         raise InvalidOptionError(
