@@ -12,6 +12,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 CORE_RANGE = SpecifierSet(">=0.1,<0.2")
+CARRIED = {"embedbridge-onnx": "MIT AND Apache-2.0"}
+"""The licence of members whose wheels carry what others have made."""
 
 
 def test_folder_is_named_after_its_distribution(member: Path, pyproject: dict[str, Any]) -> None:
@@ -33,14 +35,26 @@ def test_wheel_holds_what_stands_in_src(member: Path, pyproject: dict[str, Any])
 
 
 def test_project_table_is_complete(member: Path, pyproject: dict[str, Any]) -> None:
-    """Same licence, same Python versions, types for all, and a README to show."""
+    """Same Python versions, types for all, and a README to show."""
     project = pyproject["project"]
 
-    assert project["license"] == "MIT"
-    assert project["license-files"] == ["LICENSE"]
     assert project["requires-python"] == ">=3.11"
     assert "Typing :: Typed" in project["classifiers"]
     assert (member / project["readme"]).is_file()
+
+
+def test_licences_are_named(member: Path, pyproject: dict[str, Any]) -> None:
+    """Ours, and that of every file in the wheel that others have made, with their own words."""
+    project = pyproject["project"]
+    others = [
+        path.relative_to(member).as_posix()
+        for name in ("LICENSE", "NOTICE")
+        for path in sorted((member / "src").rglob(name))
+        if path.read_bytes() != (member / "LICENSE").read_bytes()  # a model that we have made
+    ]
+
+    assert project["license"] == CARRIED.get(member.name, "MIT")
+    assert project["license-files"] == ["LICENSE", *others]
 
 
 def test_licence_is_the_same_everywhere(root: Path, member: Path) -> None:

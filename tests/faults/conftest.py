@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -78,6 +79,21 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def _shortest_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """The dice for the pause before a retry fall on its lower end, which is none."""
     monkeypatch.setattr(random, "uniform", lambda low, _: low)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each sleep on an event loop, as asked for: a busy machine wakes up later."""
+    asked: list[float] = []
+    sleep = asyncio.sleep
+
+    async def recorded(delay: float, result: object = None) -> object:
+        if delay > 0:
+            asked.append(delay)
+        return await sleep(delay, result)
+
+    monkeypatch.setattr(asyncio, "sleep", recorded)
+    return asked
 
 
 @pytest.fixture(params=ROUTES, ids=str)

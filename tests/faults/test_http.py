@@ -96,48 +96,52 @@ def test_a_fault_that_lasts(
 
 
 @pytest.mark.row("H01")
-def test_the_pauses_are_those_of_the_header(server: FaultServer, load: Load, route: Route) -> None:
-    """Neither shorter nor much longer, before each of the two retries."""
+def test_the_pauses_are_those_of_the_header(
+    server: FaultServer, load: Load, route: Route, pauses: list[float]
+) -> None:
+    """Neither shorter nor longer, before each of the two retries."""
     server.always(SOON)
     with pytest.raises(RateLimitedError):
         route.through(load()).documents(TEXTS)
-    server.wait_until_idle()  # a record is complete a moment after its answer came
-    pairs = zip(server.requests, server.requests[1:], strict=False)
-    pauses = [after.began - (before.ended or 0) for before, after in pairs]
 
-    assert len(pauses) == 2
-    assert all(0.05 <= pause < 1.05 for pause in pauses)
+    assert pauses == pytest.approx([0.05, 0.05])
 
 
 @pytest.mark.row("H02")
-def test_a_date_is_waited_for(server: FaultServer, load: Load, route: Route, right: Right) -> None:
+def test_a_date_is_waited_for(
+    server: FaultServer, load: Load, route: Route, right: Right, pauses: list[float]
+) -> None:
     """Up to the second that the server names; one that is far away is an error at once."""
-    moment = math.ceil(time.time() + 0.1)
+    began = time.time()
+    moment = math.ceil(began + 0.1)
     server.play(faults.rate_limited_until(moment))
     door = route.through(load())
 
     assert right(door.documents(TEXTS), TEXTS)
     assert len(server.requests) == 2
-    assert -0.05 <= time.time() - moment < 1.0
+    assert time.time() >= moment - 0.05
+    assert sum(pauses) <= moment - began
     server.always(faults.rate_limited_until(time.time() + 3600))
     with pytest.raises(RateLimitedError) as caught:
         door.documents(TEXTS)
     assert len(server.requests) == 3
-    assert caught.value.retry_at == pytest.approx(time.time() + 3600, abs=5)
+    assert len(pauses) <= 1
+    assert caught.value.retry_at == pytest.approx(time.time() + 3600, abs=60)
 
 
 @pytest.mark.row("H03")
-def test_nobody_waits_for_an_hour(server: FaultServer, load: Load, route: Route) -> None:
-    """One request, an error within a second, and in it the moment when to come back."""
+def test_nobody_waits_for_an_hour(
+    server: FaultServer, load: Load, route: Route, pauses: list[float]
+) -> None:
+    """One request, an error without a pause, and in it the moment when to come back."""
     server.always(faults.ROWS["H03"])
     door = route.through(load())
-    began = time.monotonic()
     with pytest.raises(RateLimitedError) as caught:
         door.documents(TEXTS)
 
-    assert time.monotonic() - began < 1
+    assert not pauses
     assert len(server.requests) == 1
-    assert caught.value.retry_at == pytest.approx(time.time() + 3600, abs=5)
+    assert caught.value.retry_at == pytest.approx(time.time() + 3600, abs=60)
 
 
 @pytest.mark.row("H08")

@@ -136,20 +136,6 @@ def test_bf16_where_the_processor_lacks_it() -> None:
     check_precision("exact", ["FP32"])
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"precision": "int8"}, "backend='onnxruntime' for int8"),
-        ({"providers": ("CPUExecutionProvider",)}, "execution providers of onnxruntime"),
-    ],
-    ids=["int8", "providers"],
-)
-def test_what_is_refused_at_once(options: dict[str, Any], said: str) -> None:
-    """What OpenVINO does not do here is said before anything is loaded."""
-    with pytest.raises(InvalidOptionError, match=said):
-        load_embedder("default", backend="openvino", **options)
-
-
 @pytest.mark.parametrize("export", [b"", b"\x08\x09" * 99], ids=["empty", "damaged"])
 def test_a_broken_export(change: Change, export: bytes) -> None:
     """The error is typed and short."""

@@ -11,13 +11,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, PackageMetadata, entry_points
+from importlib.metadata import EntryPoint, PackageMetadata
 from typing import TYPE_CHECKING, Literal
 
 import pluggy
 
 from embedbridge.contract import hooks
 from embedbridge.contract.errors import ConfigurationError, UnknownProviderError, shown
+from embedbridge.core.installed import installed_entry_points
 from embedbridge.core.known import DISTRIBUTIONS, install_hint
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Registry:
         self, points: Iterable[EntryPoint] | None = None, *, allowed: Iterable[str] | None = None
     ) -> None:
         if points is None:
-            points = entry_points(group=hooks.ENTRY_POINT_GROUP)
+            points = installed_entry_points(hooks.ENTRY_POINT_GROUP)
         self._points: dict[str, list[EntryPoint]] = defaultdict(list)
         for point in points:
             self._points[point.name].append(point)
