@@ -101,6 +101,15 @@ OURS = (
         least=0.999,
         goals=(9, 4.8),
     ),
+    Ours(
+        name="openvino int8",
+        model=_onnx,
+        options={**OPENVINO, **INT8},
+        mean=0.99,
+        least=0.9,
+        goals=(9, 5),
+        query_ms=0.8,
+    ),
 )
 
 

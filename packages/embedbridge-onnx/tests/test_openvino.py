@@ -129,6 +129,19 @@ def test_bf16_is_near_and_another_fingerprint(default: Embedder) -> None:
         assert embedder.fingerprint != default.fingerprint
 
 
+def test_int8_is_near_and_another_fingerprint(default: Embedder) -> None:
+    """Cosine at least 0.998 in the mean; also not mistaken for what onnxruntime does in 8 bits."""
+    theirs = load_embedder("default", precision="int8")
+    with load_embedder("default", backend="openvino", precision="int8") as embedder:
+        near = cosines(embedder.embed_documents(TEXTS), default.embed_documents(TEXTS))
+
+        assert float(near.mean()) >= 0.998
+        assert float(near.min()) >= 0.99
+        assert float(near.min()) < 0.9999
+        assert embedder.space == default.space
+        assert len({embedder.fingerprint, theirs.fingerprint, default.fingerprint}) == 3
+
+
 def test_bf16_where_the_processor_lacks_it() -> None:
     """It would be imitated slowly: the error says what the processor has."""
     with pytest.raises(InvalidOptionError, match=r"no instructions for bf16.* FP32"):

@@ -1,9 +1,8 @@
 """A model's matrices in 8 bits, as OpenVINO multiplies them in 8 bits: faster, and coarser.
 
 OpenVINO keeps a matrix that is written as integers times a scale per row. In each product it rounds
-the other side as well, with a scale for every few numbers of it ("dynamic quantization":
-https://docs.openvino.ai/2025/openvino-workflow-generative/inference-with-optimum-intel.html), which
-is less coarse than the one scale for all of them that onnxruntime has.
+the other side as well, with a scale for every few numbers of it (its documentation calls that dynamic
+quantization): less coarse than the one scale for all of them that onnxruntime has.
 """
 
 from __future__ import annotations
@@ -39,13 +38,17 @@ def quantize(model: Any) -> int:
         numbers = np.rint(by_row / scales).astype(np.int8)
         # In this form OpenVINO knows it: integers, converted, times their scales.
         expanded = op.multiply(op.convert(op.constant(numbers), "f32"), op.constant(scales))
-        transpose_a = product.get_attributes()["transpose_a"]
-        coarser = op.matmul(product.input_value(0), expanded, transpose_a, True)
+        coarser = op.matmul(
+            product.input_value(0),
+            expanded,
+            transpose_a=product.get_attributes()["transpose_a"],
+            transpose_b=True,
+        )
         coarser.set_friendly_name(product.get_friendly_name())
         for target in product.output(0).get_target_inputs():
             target.replace_source_output(coarser.output(0))
         lengths.add(by_row.shape[1])
-    return next((group for group in GROUPS if all(n % group == 0 for n in lengths)), 0)
+    return next((group for group in GROUPS if not any(n % group for n in lengths)), 0)
 
 
 def _products(model: Any) -> Iterator[tuple[Any, NDArray[np.float32]]]:

@@ -1,0 +1,73 @@
+"""Matrices in 8 bits, in the form in which OpenVINO multiplies them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+openvino = pytest.importorskip("openvino", reason="an extra")
+
+from openvino import opset13 as op  # noqa: E402
+
+from embedbridge.providers.onnx._openvino_int8 import quantize  # noqa: E402
+
+
+def product(matrix: np.ndarray, *, transposed: bool) -> Any:
+    """A model that multiplies its input with a matrix of shape (inputs, outputs)."""
+    given = op.parameter([-1, len(matrix)], np.float32)
+    constant = op.constant(np.ascontiguousarray(matrix.T) if transposed else matrix)
+    return openvino.Model(
+        [op.matmul(given, constant, transpose_a=False, transpose_b=transposed)], [given]
+    )
+
+
+def answer(model: Any, values: np.ndarray) -> np.ndarray:
+    """What it computes, without rounding its input."""
+    exact = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
+    compiled = openvino.Core().compile_model(model, "CPU", exact)
+    return np.array(compiled(values)[0])
+
+
+@settings(max_examples=20)
+@given(
+    inputs=st.integers(1, 40),
+    outputs=st.integers(1, 40),
+    transposed=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_a_number_moves_by_half_a_step(
+    inputs: int, outputs: int, transposed: bool, seed: int
+) -> None:
+    """A step is a 127th of the largest number that leads to the same output."""
+    random = np.random.default_rng(seed)
+    scales = 10.0 ** random.integers(-6, 3, outputs)
+    matrix = (random.standard_normal((inputs, outputs)) * scales).astype(np.float32)
+    matrix[:, random.integers(outputs)] = 0  # nothing leads there: there is no step
+    model = product(matrix, transposed=transposed)
+    quantize(model)
+    rounded = answer(model, np.eye(inputs, dtype=np.float32))
+    steps = np.abs(matrix).max(axis=0) / 127
+
+    assert np.all(np.abs(rounded - matrix) <= steps * 0.501)
+
+
+@pytest.mark.parametrize(
+    ("width", "group"), [(384, 128), (1024, 128), (192, 64), (96, 32), (312, 0)]
+)
+def test_a_group_divides_every_row(width: int, group: int) -> None:
+    """Where none does, OpenVINO would silently round nothing but the matrices."""
+    assert quantize(product(np.ones((width, 8), dtype=np.float32), transposed=False)) == group
+
+
+def test_products_of_two_texts_values_are_left_alone() -> None:
+    """Attention stays as exact as it was."""
+    left, right = (op.parameter([-1, -1], np.float32) for _ in range(2))
+    model = openvino.Model(
+        [op.matmul(left, right, transpose_a=False, transpose_b=True)], [left, right]
+    )
+    before = [node.get_type_name() for node in model.get_ordered_ops()]
+    quantize(model)
+
+    assert [node.get_type_name() for node in model.get_ordered_ops()] == before
