@@ -28,7 +28,7 @@ PROCESSORS: dict[str, Any] = {
 }
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     name=st.sampled_from(sorted(PROCESSORS)),
     sizes=st.lists(st.tuples(st.integers(1, 90), st.integers(1, 90)), min_size=1, max_size=3),
