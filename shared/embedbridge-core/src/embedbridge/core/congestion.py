@@ -39,7 +39,8 @@ class CongestionWindow:
         """How many were answered so far."""
         self._admitted = 0
         self._flight_ends = 0  # the number of the last request that went out with the refused one
-        self._least = 1.0  # what this flight may shrink the window to
+        self._answered_before = -1  # how many were, when that flight was first refused
+        self._least = 1.0  # what that flight may shrink the window to
         self._rounds = 1.0
         self._opens = 0.0
         self._queue: deque[asyncio.Future[None]] = deque()
@@ -115,6 +116,9 @@ class CongestionWindow:
         if self.in_flight == 1:
             return  # it was alone: our own crowd is not to blame
         if number > self._flight_ends:
+            if self.answered == self._answered_before:
+                return  # it answers nobody: the door is closed, and not too narrow
+            self._answered_before = self.answered
             self._flight_ends = self._admitted
             self.size = min(self.size, self.in_flight)
             self._least = max(1.0, self.size / 2)

@@ -49,7 +49,9 @@ def crowded(limit: int, *, seconds: float = 0.0, retry_after: str | None = None)
             return
         serving += 1
         try:
-            await asyncio.sleep(seconds)
+            async with asyncio.timeout(seconds):
+                await exchange.connection.until_gone()
+        except TimeoutError:  # the client is still there
             await exchange.answer()
         finally:
             serving -= 1
