@@ -87,6 +87,7 @@ def run(work: Coroutine[Any, Any, None]) -> float:
 def test_whatever_the_server_bears(at_once: int, caps: list[int], calls: int) -> None:
     """All are answered, never more at once than wanted, never fewer than one, and few refused."""
     server, window = Server(), CongestionWindow()
+    halvings = 1 + math.log2(at_once)
 
     async def phases() -> None:
         for cap in caps:
@@ -95,13 +96,13 @@ def test_whatever_the_server_bears(at_once: int, caps: list[int], calls: int) ->
             answered, refused = server.answered - before[0], server.refused - before[1]
             assert answered == calls
             assert window.size >= 1
-            assert refused <= 2 * at_once + answered / 3  # two flights, and then a few
+            assert refused <= halvings * at_once + answered / 3  # to find out, and then a few
 
     run(phases())
 
     assert window.in_flight == 0
     assert server.most <= at_once
-    assert window.size == math.inf or window.size <= at_once + 1
+    assert window.size == math.inf or int(window.size) <= at_once + 1
 
 
 def test_before_the_first_refusal_there_is_no_window() -> None:
