@@ -161,10 +161,9 @@ def test_other_failures_move_nothing() -> None:
     window = CongestionWindow()
 
     async def two() -> None:
-        async with window.place():
-            with pytest.raises(ProviderUnavailableError):
-                async with window.place():
-                    raise ProviderUnavailableError("down")
+        with await window.place(), pytest.raises(ProviderUnavailableError):
+            with await window.place():
+                raise ProviderUnavailableError("down")
 
     run(two())
 
@@ -285,7 +284,7 @@ def test_the_deadline_ends_bad_luck() -> None:
 
     async def others() -> None:
         while not over:
-            async with window.place():
+            with await window.place():
                 await asyncio.sleep(0.1)
 
     async def story() -> None:

@@ -14,8 +14,9 @@ import asyncio
 import math
 import os
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Hashable
+from dataclasses import dataclass
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import RateLimitedError
@@ -46,21 +47,50 @@ class CongestionWindow:
         self._queue: deque[asyncio.Future[None]] = deque()
         self._news: asyncio.Future[None] | None = None
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """A place in the window, first come, first served; how the request ends moves the window."""
-        await self._enter()
-        self._admitted += 1
-        number = self._admitted
-        try:
-            yield
-        except RateLimitedError:
-            self._shrink(number)
-            raise
+    async def place(self) -> Place:
+        """Wait for a place, first come, first served."""
+        if self._has_room() and not self._queue:
+            self.in_flight += 1
         else:
-            self._grow()
-        finally:
-            self._leave()
+            await self._queue_up()
+        self._admitted += 1
+        return Place(self, self._admitted)
+
+    def grow(self) -> None:
+        """A request was answered."""
+        self.answered += 1
+        if self._has_room():
+            return  # a window that was not filled proves nothing
+        before = int(self.size)
+        self.size += 1 / (self._rounds * self.size)
+        if int(self.size) > before:
+            self._rounds = max(1.0, self._rounds / 2)
+
+    def shrink(self, number: int) -> None:
+        """The request of this number was refused."""
+        if self.in_flight == 1:
+            return  # it was alone: our own crowd is not to blame
+        if number > self._flight_ends:
+            if self.answered == self._answered_before:
+                return  # it answers nobody: the door is closed, and not too narrow
+            self._answered_before = self.answered
+            self._flight_ends = self._admitted
+            self.size = min(self.size, self.in_flight)
+            self._least = max(1.0, self.size / 2)
+            self._rounds = min(MAX_ROUNDS, self._rounds * 4)  # twice what led here, see `grow`
+        self.size = max(self._least, self.size - 1)
+
+    def leave(self) -> None:
+        """A place is free again, for the next in the queue."""
+        self.in_flight -= 1
+        while self._queue and self._has_room():
+            turn = self._queue.popleft()
+            if not turn.done():
+                self.in_flight += 1
+                turn.set_result(None)
+        if self._news is not None:
+            self._news.set_result(None)
+            self._news = None
 
     async def progress(self, since: int) -> bool:
         """Whether more than so many were answered; while that is open, wait for who is in flight."""
@@ -86,10 +116,7 @@ class CongestionWindow:
     def _has_room(self) -> bool:
         return self.in_flight + 1 <= self.size
 
-    async def _enter(self) -> None:
-        if self._has_room() and not self._queue:
-            self.in_flight += 1
-            return
+    async def _queue_up(self) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         try:
@@ -98,41 +125,37 @@ class CongestionWindow:
             if turn in self._queue:
                 self._queue.remove(turn)
             elif not turn.cancelled():  # the place was given to us, and we were gone
-                self._leave()
+                self.leave()
             raise
 
-    def _leave(self) -> None:
-        self.in_flight -= 1
-        while self._queue and self._has_room():
-            turn = self._queue.popleft()
-            if not turn.done():
-                self.in_flight += 1
-                turn.set_result(None)
-        if self._news is not None:
-            self._news.set_result(None)
-            self._news = None
 
-    def _shrink(self, number: int) -> None:
-        if self.in_flight == 1:
-            return  # it was alone: our own crowd is not to blame
-        if number > self._flight_ends:
-            if self.answered == self._answered_before:
-                return  # it answers nobody: the door is closed, and not too narrow
-            self._answered_before = self.answered
-            self._flight_ends = self._admitted
-            self.size = min(self.size, self.in_flight)
-            self._least = max(1.0, self.size / 2)
-            self._rounds = min(MAX_ROUNDS, self._rounds * 4)  # twice what led here, see `_grow`
-        self.size = max(self._least, self.size - 1)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A request's place in the window; how the request ends moves the window.
 
-    def _grow(self) -> None:
-        self.answered += 1
-        if self._has_room():
-            return  # a window that was not filled proves nothing
-        before = int(self.size)
-        self.size += 1 / (self._rounds * self.size)
-        if int(self.size) > before:
-            self._rounds = max(1.0, self._rounds / 2)
+    Example:
+        with await window.place():
+            ...
+    """
+
+    window: CongestionWindow
+    number: int
+    """Of the request, in the order of admission."""
+
+    def __enter__(self) -> None:
+        """The request is on its way."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.window.grow()
+        elif issubclass(kind, RateLimitedError):
+            self.window.shrink(self.number)
+        self.window.leave()
 
 
 _windows: defaultdict[Hashable, CongestionWindow] = defaultdict(CongestionWindow)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
@@ -69,10 +69,11 @@ async def with_retries(
 
     async def request() -> T:
         nonlocal attempts
-        async with AsyncExitStack() as place:
-            with off_the_clock():
-                await place.enter_async_context(window.place())
-                if wait_for_turn is not None:
+        with off_the_clock():
+            place = await window.place()
+        with place:
+            if wait_for_turn is not None:
+                with off_the_clock():
                     await wait_for_turn()
             await window.pause_over(latest=ends)
             attempts += 1
