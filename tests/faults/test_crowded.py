@@ -97,9 +97,8 @@ def test_all_jobs_of_the_process_learn_together(
     jobs = [[f"{number} {text}" for text in TEXTS[:100]] for number in range(4)]
 
     async def two() -> list[Any]:
-        return await asyncio.gather(
-            small.aembed_documents(jobs[0]), other.aembed_documents(jobs[1])
-        )
+        asked = small.aembed_documents(jobs[0]), other.aembed_documents(jobs[1])
+        return list(await asyncio.gather(*asked))
 
     with ThreadPoolExecutor(2) as pool:
         threads = [

@@ -161,9 +161,9 @@ def test_other_failures_move_nothing() -> None:
     window = CongestionWindow()
 
     async def two() -> None:
-        with await window.place(), pytest.raises(ProviderUnavailableError):
-            with await window.place():
-                raise ProviderUnavailableError("down")
+        first, second = await window.place(), await window.place()
+        with first, pytest.raises(ProviderUnavailableError), second:
+            raise ProviderUnavailableError("down")
 
     run(two())
 
