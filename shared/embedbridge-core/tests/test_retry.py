@@ -1,12 +1,11 @@
 """Calls are made again where that can help, as often as allowed, and never after the deadline.
 
-Time is virtual here: a loop that jumps to the next timer instead of waiting for it.
+Time is virtual here.
 """
 
 import asyncio
 import gc
 import itertools
-import selectors
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -28,29 +27,7 @@ from embedbridge.contract import (
 from embedbridge.core import Embedder, Settings
 from embedbridge.core.retry import MAX_RETRY_AFTER, with_retries
 from embedbridge.testing import FlakyModel
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """Where nothing is ready, the clock jumps to the next timer."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        super().__init__(JumpingSelector(self))
-
-    def time(self) -> float:
-        return self.now
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    def __init__(self, loop: JumpingLoop) -> None:
-        super().__init__()
-        self._jumping = loop
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if not ready and timeout is not None and timeout > 0:
-            self._jumping.now += timeout
-        return ready
+from embedbridge.testing.virtual_time import JumpingLoop
 
 
 class Server:
@@ -185,7 +162,9 @@ def test_waiting_for_a_turn_is_not_on_the_clock() -> None:
         turns.append(asyncio.get_running_loop().time())
 
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        answer, attempts = runner.run(with_retries(server, Settings(deadline=30), wait_for_turn))
+        answer, attempts = runner.run(
+            with_retries(server, Settings(deadline=30), wait_for_turn=wait_for_turn)
+        )
     assert (answer, attempts) == ("answer", 3)
     assert server.asked_at == turns
 
@@ -194,7 +173,7 @@ def test_waiting_for_a_turn_is_not_on_the_clock() -> None:
         asyncio.Runner(loop_factory=JumpingLoop) as runner,
         pytest.raises(RequestTimeoutError, match="within 30 s"),
     ):
-        runner.run(with_retries(silent, Settings(deadline=30), wait_for_turn))
+        runner.run(with_retries(silent, Settings(deadline=30), wait_for_turn=wait_for_turn))
 
 
 def test_backoff_grows_is_random_and_has_an_end() -> None:

@@ -157,6 +157,29 @@ def test_a_gate_shows_how_many_requests_are_in_flight(server: FaultServer) -> No
     server.wait_until_idle()
 
 
+def test_a_crowded_server_refuses_whom_it_cannot_serve(server: FaultServer) -> None:
+    """Beyond so many at once comes a 429; one that gives up makes room for another."""
+    server.always(faults.crowded(1, seconds=3600))
+    served = http.client.HTTPConnection("127.0.0.1", port_of(server))
+    served.request("POST", "/v1/embeddings", json.dumps({"model": MODEL, "input": TEXTS}))
+    server.wait_for(requests=1)
+    refused, _ = post(server)
+    served.close()
+    server.wait_until_idle()
+
+    assert refused.status == 429
+    assert refused.headers["Retry-After"] is None
+    with pytest.raises(TimeoutError):
+        post(server, timeout=0.05)  # now it is this one that is served
+
+
+def test_a_server_that_is_not_crowded_answers(server: FaultServer) -> None:
+    """One after the other, nobody is one too many."""
+    server.always(faults.crowded(1, retry_after="1"))
+
+    assert [post(server)[0].status for _ in range(3)] == [200] * 3
+
+
 # HTTP itself.
 
 

@@ -23,6 +23,7 @@ from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core import flights
 from embedbridge.core.check import check
 from embedbridge.core.coerce import coerce
+from embedbridge.core.congestion import congestion_window
 from embedbridge.core.dedupe import dedupe
 from embedbridge.core.finish import finish
 from embedbridge.core.fit import fit
@@ -220,7 +221,12 @@ async def _request(job: Job, batch: Planned) -> Landed:
         return answer, _checked(order, answer, request)
 
     async with slot(order.model, order.settings.max_concurrency):
-        (answer, vectors), attempts = await with_retries(call, order.settings, wait_for_turn)
+        (answer, vectors), attempts = await with_retries(
+            call,
+            order.settings,
+            window=congestion_window(order.model),
+            wait_for_turn=wait_for_turn,
+        )
     if order.limiter is not None and answer.usage is not None:
         order.limiter.correct(request.tokens, answer.usage.tokens)
     vectors = finish(vectors, order.card, order.model.options)

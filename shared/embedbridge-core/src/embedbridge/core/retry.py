@@ -7,12 +7,14 @@ again: the same input would fail the same way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
 
 from embedbridge.contract.errors import EmbedBridgeError, RateLimitedError, RequestTimeoutError
+from embedbridge.core.congestion import CongestionWindow
 
 if TYPE_CHECKING:
     from embedbridge.core.settings import Settings
@@ -28,34 +30,70 @@ _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8)  # full jitte
 async def with_retries(
     call: Callable[[], Awaitable[T]],
     settings: Settings,
+    *,
+    window: CongestionWindow | None = None,
     wait_for_turn: Callable[[], Awaitable[None]] | None = None,
 ) -> tuple[T, int]:
     """The call's answer, and how many requests it took.
 
+    A refusal costs no attempt while the endpoint answers others: then it was one of too many, and
+    asks again when the window has a place for it.
+
     Args:
         call: Makes one request.
         settings: How often, and for how long.
-        wait_for_turn: Awaited before each request; the deadline does not run meanwhile, since a
-            limit of requests per minute may well take longer than any server.
+        window: The endpoint's; one of our own if left out.
+        wait_for_turn: Awaited before each request. The deadline runs neither meanwhile nor while
+            the window is full: a limit of requests per minute may well take longer than any server.
 
     Raises:
         EmbedBridgeError: The last one, with the number of attempts.
         RequestTimeoutError: The deadline passed over all attempts.
     """
     loop = asyncio.get_running_loop()
+    window = window or CongestionWindow()
+    answered = window.answered
     attempts, ends = 0, loop.time() + settings.deadline
     clock = asyncio.timeout_at(ends)
 
-    async def attempt() -> T:
-        nonlocal attempts, ends
-        if wait_for_turn is not None:
-            begun = loop.time()
+    @contextmanager
+    def off_the_clock() -> Iterator[None]:
+        nonlocal ends
+        begun = loop.time()
+        if not clock.expired():  # else the task hears of it as soon as it waits for anything
             clock.reschedule(None)
-            await wait_for_turn()
-            ends += loop.time() - begun
+        yield
+        ends += loop.time() - begun
+        if not clock.expired():
             clock.reschedule(ends)
-        attempts += 1
-        return await call()
+
+    async def request() -> T:
+        nonlocal attempts
+        with off_the_clock():
+            place = await window.place()
+        with place:
+            if wait_for_turn is not None:
+                with off_the_clock():
+                    await wait_for_turn()
+            await window.pause_over(latest=ends)
+            attempts += 1
+            return await call()
+
+    async def attempt() -> T:
+        nonlocal answered
+        while True:
+            try:
+                return await request()
+            except RateLimitedError as refusal:
+                if refusal.retry_after is not None and refusal.retry_after <= MAX_RETRY_AFTER:
+                    window.pause(refusal.retry_after)
+                if settings.max_attempts == 1 or not may_succeed(refusal):
+                    raise
+                with off_the_clock():
+                    others_are_answered = await window.progress(since=answered)
+                answered = window.answered
+                if not others_are_answered:
+                    raise
 
     # It must not know the clock: that knows the task and its answer, and the policy, which knows
     # itself, would keep them until garbage is collected.
@@ -87,8 +125,8 @@ async def with_retries(
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds until the next attempt: as long as the server says, else a random backoff."""
+    """Seconds until the next attempt: a random backoff, unless the server said when to come."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
-        return error.retry_after
+        return 0.0  # the window waits for it, and lets nobody else through either
     return _backoff(state)

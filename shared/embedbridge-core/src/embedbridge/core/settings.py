@@ -21,16 +21,18 @@ class Settings(BaseSettings):
     batch_size: int | None = Field(default=None, gt=0)
     """Inputs per call to the model at most; `None` leaves it to the model's limits."""
     max_concurrency: int = Field(default=8, gt=0)
-    """Requests of this embedder in flight at once, for remote models."""
+    """Requests of this embedder in flight at once, for remote models; fewer while the endpoint
+    refuses some of them."""
     requests_per_minute: int | None = Field(default=None, gt=0)
     """Requests per minute to the model's endpoint, over all embedders of the process."""
     tokens_per_minute: int | None = Field(default=None, gt=0)
     """Tokens per minute to the model's endpoint, over all embedders of the process."""
     max_attempts: int = Field(default=3, gt=0)
-    """Requests per batch at most, retries included, for remote models."""
+    """Requests per batch at most, retries included, for remote models. A request that is one of
+    too many at once is not counted while others are answered, unless this is 1."""
     deadline: float = Field(default=120.0, gt=0)
     """Seconds for one batch with all its retries, for remote models; waiting for one's turn under
-    a limit per minute does not count."""
+    a limit per minute, or behind other requests, does not count."""
     errors: Literal["raise", "collect"] = "raise"
     """Give up the job at the first error, or embed the rest and report per input."""
     on_too_long: Literal["truncate", "error"] = "truncate"

@@ -1,4 +1,7 @@
-"""How many requests to one endpoint are in flight at once, over all jobs of the process."""
+"""How many requests to one endpoint are in flight at once, over all jobs of the process.
+
+These are the limits that somebody knows beforehand; `congestion.py` finds out the others.
+"""
 
 from __future__ import annotations
 

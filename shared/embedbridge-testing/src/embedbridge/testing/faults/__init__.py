@@ -36,6 +36,7 @@ from embedbridge.testing.faults.rows import ROWS
 from embedbridge.testing.faults.transport import (
     body,
     captive_portal,
+    crowded,
     dripping,
     empty_body,
     error_with_200,
@@ -63,6 +64,7 @@ __all__ = [
     "body",
     "captive_portal",
     "changed",
+    "crowded",
     "cut_base64",
     "dripping",
     "duplicate_index",

@@ -31,6 +31,34 @@ def rate_limited_until(moment: float) -> Fault:
     return rate_limited(retry_after=formatdate(moment, usegmt=True))
 
 
+def crowded(limit: int, *, seconds: float = 0.0, retry_after: str | None = None) -> Fault:
+    """429 for a request beyond so many at once; each of these gets its answer after a while.
+
+    Args:
+        limit: How many are served at once.
+        seconds: How long one takes.
+        retry_after: As for `rate_limited`.
+    """
+    refusal = rate_limited(retry_after=retry_after)
+    serving = 0
+
+    async def play(exchange: Exchange) -> None:
+        nonlocal serving
+        if serving >= limit:
+            await refusal.play(exchange)
+            return
+        serving += 1
+        try:
+            async with asyncio.timeout(seconds):
+                await exchange.connection.until_gone()
+        except TimeoutError:  # the client is still there
+            await exchange.answer()
+        finally:
+            serving -= 1
+
+    return Fault(f"crowded-{limit}", play)
+
+
 def quota_exhausted() -> Fault:
     """429 that no waiting helps."""
 
