@@ -182,7 +182,8 @@ PARALLEL = ["-n", "auto", "--dist", "loadfile"]
 WITH_MINIMUMS = {
     "shared/embedbridge-core": [],
     "packages/langchain-embedbridge": ["langchain-tests"],
-    "packages/llama-index-embeddings-embedbridge": [],
+    # On a newer pydantic the oldest LlamaIndex warns of a field of its own, and a warning is an error.
+    "packages/llama-index-embeddings-embedbridge": ["langchain-core", "pydantic<2.12"],
 }
 
 
