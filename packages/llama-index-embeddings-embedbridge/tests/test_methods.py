@@ -119,10 +119,12 @@ def test_own_aggregation(embedding: EmbedBridgeEmbedding) -> None:
     assert first == embedding.get_query_embedding("a")
 
 
-def test_aggregating_nothing(embedding: EmbedBridgeEmbedding) -> None:
+async def test_aggregating_nothing(embedding: EmbedBridgeEmbedding) -> None:
     """No queries have no mean; the error is the one LlamaIndex's users know."""
     with pytest.raises(ValueError, match="No embeddings to aggregate"):
         embedding.get_agg_embedding_from_queries([])
+    with pytest.raises(ValueError, match="No embeddings to aggregate"):
+        await embedding.aget_agg_embedding_from_queries([])
 
 
 async def test_nodes(embedding: EmbedBridgeEmbedding, engine: Embedder) -> None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from embedbridge.contract import (
     AuthenticationError,
@@ -290,6 +290,9 @@ def test_the_same_embedder_finds_its_own() -> None:
 
 class Fields(BaseModel):
     """A pydantic object, as most of them are."""
+
+    # As the frameworks do: pydantic before 2.10 warns about every field `model_…`.
+    model_config = ConfigDict(protected_namespaces=())
 
     model_name: str = "m-1"
     revision: str = "main"

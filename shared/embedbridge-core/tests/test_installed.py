@@ -3,10 +3,16 @@
 import logging
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
-from importlib.metadata import Distribution, DistributionFinder, EntryPoint, entry_points
+from importlib.metadata import (
+    Distribution,
+    DistributionFinder,
+    EntryPoint,
+    MetadataPathFinder,
+    entry_points,
+)
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -35,6 +41,18 @@ TORN = {
     "a line without a value": b"[embedbridge]\nacme\n",
     "not UTF-8": b"[embedbridge]\nacme = \xff\n",
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pythons_own_finder() -> Iterator[None]:
+    """As in a process that never imported the backport, which an old OpenTelemetry does."""
+    own = [each for each in sys.meta_path if type(each).__module__ != "importlib_metadata"]
+    find = staticmethod(MetadataPathFinder.find_distributions)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "meta_path", own)
+        if not hasattr(PathFinder, "find_distributions"):
+            patch.setattr(PathFinder, "find_distributions", find, raising=False)
+        yield
 
 
 @dataclass(frozen=True, kw_only=True)

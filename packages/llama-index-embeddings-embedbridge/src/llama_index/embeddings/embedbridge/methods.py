@@ -49,14 +49,14 @@ class EngineMethods(MultiModalEmbedding):
         self, queries: Iterable[str], agg_fn: Callable[..., Embedding] | None = None
     ) -> Embedding:
         """One vector for several queries, which are embedded together; their mean by default."""
-        return (agg_fn or mean_agg)(self._run(_listed(queries), "query"))
+        return (agg_fn or _mean)(self._run(_listed(queries), "query"))
 
     @dispatcher.span
     async def aget_agg_embedding_from_queries(
         self, queries: Iterable[str], agg_fn: Callable[..., Embedding] | None = None
     ) -> Embedding:
         """The async twin of `get_agg_embedding_from_queries`."""
-        return (agg_fn or mean_agg)(await self._arun(_listed(queries), "query"))
+        return (agg_fn or _mean)(await self._arun(_listed(queries), "query"))
 
     # Texts.
 
@@ -260,3 +260,10 @@ def _listed(texts: Iterable[str]) -> list[Any]:
     """The texts of a job, which are looked at more than once; a generator cannot be."""
     refuse_single(texts)
     return list(texts)
+
+
+def _mean(vectors: list[Embedding]) -> Embedding:
+    """LlamaIndex's mean; that of nothing was NaN before its 0.14.13, and is an error here."""
+    if not vectors:
+        raise ValueError("No embeddings to aggregate")
+    return mean_agg(vectors)
