@@ -90,7 +90,9 @@ class OpenVINOSession:
     def run(self, parts: Sequence[Part]) -> list[NDArray[np.float32]]:
         """Vectors of tokens; parts are computed side by side."""
         with self._lock:
-            return self._run(parts, self._requests(alone=len(parts) == 1))
+            if len(parts) == 1:
+                return [self._infer(self._requests(alone=True)[0], parts[0])]
+            return self._run(parts, self._requests(alone=False))
 
     def _requests(self, *, alone: bool) -> list[Any]:
         """Compile for one part or for several, when such a call comes first."""
@@ -111,6 +113,12 @@ class OpenVINOSession:
         # One more than streams: the next part lies ready when a stream is done.
         return [compiled.create_infer_request() for _ in range(streams + 1)]
 
+    def _infer(self, request: Any, part: Part) -> NDArray[np.float32]:
+        """One part, without the way to another thread and back, which a query would notice."""
+        with memory_errors(part.shape):
+            request.infer(self._inputs.of(part), share_inputs=True)
+            return self._answer(request)
+
     def _run(self, parts: Sequence[Part], requests: Sequence[Any]) -> list[NDArray[np.float32]]:
         idle, busy = list(requests), deque[tuple[Any, Part]]()
         answers: list[NDArray[np.float32]] = []
@@ -130,12 +138,16 @@ class OpenVINOSession:
         return answers
 
     def _finish(self, busy: deque[tuple[Any, Part]], answers: list[NDArray[np.float32]]) -> Any:
-        """Wait for the oldest request, and take its answer out of the memory it will reuse."""
+        """Wait for the oldest request, and take its answer."""
         request, part = busy.popleft()
         with memory_errors(part.shape):
             request.wait()
-            answers.append(np.array(request.get_output_tensor(self._output).data, np.float32))
+            answers.append(self._answer(request))
         return request
+
+    def _answer(self, request: Any) -> NDArray[np.float32]:
+        """A copy: the request will use its memory again."""
+        return np.array(request.get_output_tensor(self._output).data, np.float32)
 
 
 def open_openvino(path: Path, options: OnnxOptions) -> OpenVINOSession:
