@@ -36,7 +36,7 @@ MAX_PIXELS_IN_MEMORY = 64_000_000
 """Pixels that one batch decodes at most, 3 bytes each, where the card sets no limit."""
 AHEAD = 8
 """Images that are fetched before they are known to fit into memory with the others."""
-PIXELS_WORTH_A_THREAD = 250_000
+PIXELS_WORTH_A_THREAD = 100_000
 """Small images are decoded together: handing each to another thread would take as long again."""
 MAX_THREADS = 8
 """Decoding scales with cores, and more of these would only fill the memory sooner."""
@@ -242,16 +242,17 @@ def _pixels(one: _Opened) -> int:
 
 def _decode_all(opened: Sequence[_Opened]) -> list[LoadedImage | LoadedMixed | InvalidInputError]:
     """All of them decoded, in several threads where that is faster."""
+    total = sum(map(_pixels, opened))
+    count = total // PIXELS_WORTH_A_THREAD
+    if count < 2:
+        return list(map(_decode, opened))
     portions: list[list[_Opened]] = [[]]
     pixels = 0
     for one in opened:
-        if pixels >= PIXELS_WORTH_A_THREAD:
+        if pixels * count >= total * len(portions):
             portions.append([])
-            pixels = 0
         portions[-1].append(one)
         pixels += _pixels(one)
-    if len(portions) == 1:
-        return list(map(_decode, opened))
     futures = [_decoders().submit(list, map(_decode, portion)) for portion in portions]
     return [content for future in futures for content in future.result()]
 
