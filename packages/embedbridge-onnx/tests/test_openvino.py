@@ -22,7 +22,7 @@ from embedbridge.testing import EmbeddingModelContract, real_texts
 
 openvino = pytest.importorskip("openvino", reason="an extra")
 
-from embedbridge.providers.onnx._openvino import check_precision  # noqa: E402
+from embedbridge.providers.onnx._openvino import arithmetic  # noqa: E402
 
 TEXTS = [*real_texts(40, max_words=300), "short", "line one\nline two\n", "日本語のテキスト"]
 BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -145,8 +145,23 @@ def test_int8_is_near_and_another_fingerprint(default: Embedder) -> None:
 def test_bf16_where_the_processor_lacks_it() -> None:
     """It would be imitated slowly: the error says what the processor has."""
     with pytest.raises(InvalidOptionError, match=r"no instructions for bf16.* FP32"):
-        check_precision("bf16", ["FP32", "INT8"])
-    check_precision("exact", ["FP32"])
+        arithmetic("bf16", ["FP32", "INT8"])
+
+
+@pytest.mark.parametrize(
+    ("precision", "capabilities", "kind"),
+    [
+        ("exact", ["FP32", "BF16"], "f32"),
+        ("bf16", ["FP32", "BF16"], "bf16"),
+        ("int8", ["FP32", "BF16"], "bf16"),
+        ("int8", ["FP32"], "f32"),
+    ],
+)
+def test_what_is_computed_in_which_numbers(
+    precision: str, capabilities: list[str], kind: str
+) -> None:
+    """Exact stays exact where the processor could do less; 8 bits take the help of 16."""
+    assert arithmetic(precision, capabilities)["INFERENCE_PRECISION_HINT"] == kind
 
 
 @pytest.mark.parametrize("export", [b"", b"\x08\x09" * 99], ids=["empty", "damaged"])

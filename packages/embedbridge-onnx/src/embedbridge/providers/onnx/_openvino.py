@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 
 DEVICE = "CPU"
 INTEGERS: Mapping[str, Integer] = {"i32": np.int32, "i64": np.int64}
-PRECISIONS: Mapping[str, Mapping[str, str]] = {
-    "exact": {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"},
-    "bf16": {"INFERENCE_PRECISION_HINT": "bf16", "EXECUTION_MODE_HINT": "PERFORMANCE"},
-    # All that is not a product with a matrix stays as exact as it was.
-    "int8": {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "PERFORMANCE"},
-}
 GROUP = "DYNAMIC_QUANTIZATION_GROUP_SIZE"
 """How many numbers share a scale when what a matrix is multiplied with is rounded to 8 bits."""
 ALWAYS: Mapping[str, object] = {
@@ -52,7 +46,7 @@ class OpenVINOSession:
         model: What OpenVINO has read.
         path: Its file, for messages.
         options: Those of the model.
-        group: How many numbers share a scale in a product of 8 bits; 0 means they are not rounded.
+        settings: In which numbers to compute.
 
     Raises:
         ConfigurationError: It is not a text encoder.
@@ -61,12 +55,17 @@ class OpenVINOSession:
     part_tokens: int | None = PART_TOKENS
 
     def __init__(
-        self, core: Any, model: Any, path: Path, options: OnnxOptions, *, group: int
+        self,
+        core: Any,
+        model: Any,
+        path: Path,
+        options: OnnxOptions,
+        settings: Mapping[str, object],
     ) -> None:
         self._core = core
         self._model = model
         self._path = path
-        self._settings = {**ALWAYS, **PRECISIONS[options.precision], GROUP: group}
+        self._settings = {**ALWAYS, **settings}
         self._threads = threads_for(options)
         types = {
             node.get_any_name(): INTEGERS.get(node.get_element_type().get_type_name())
@@ -167,7 +166,8 @@ def open_openvino(path: Path, options: OnnxOptions) -> OpenVINOSession:
             hint='pip install "embedbridge-onnx[openvino]"',
         ) from error
     core = openvino.Core()
-    check_precision(options.precision, core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"))
+    capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+    settings: dict[str, object] = {**arithmetic(options.precision, capabilities)}
     with loading_errors(path, "openvino"):
         model = core.read_model(str(path))
         # 8-bit weights are expanded once. Left as they are, OpenVINO may compute with them in a
@@ -175,23 +175,29 @@ def open_openvino(path: Path, options: OnnxOptions) -> OpenVINOSession:
         folding = Manager()
         folding.register_pass(ConstantFolding())
         folding.run_passes(model)
-        group = quantize(model) if options.precision == "int8" else 0
-        return OpenVINOSession(core, model, path, options, group=group)
+        if options.precision == "int8":
+            settings[GROUP] = quantize(model)
+        return OpenVINOSession(core, model, path, options, settings)
 
 
-def check_precision(precision: str, capabilities: Collection[str]) -> None:
-    """Refuse what would only be imitated, slower than the exact one.
+def arithmetic(precision: str, capabilities: Collection[str]) -> dict[str, str]:
+    """In which numbers OpenVINO computes what is not a product of 8 bits.
 
     Args:
         precision: What is asked for.
         capabilities: What the processor does by itself, in OpenVINO's words.
 
     Raises:
-        InvalidOptionError: bf16 is not among them.
+        InvalidOptionError: bf16 is not among them, and would only be imitated, slower than exact.
     """
+    if precision == "exact":
+        return {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
     if precision == "bf16" and "BF16" not in capabilities:
         raise InvalidOptionError(
             "This processor has no instructions for bf16. "
             f"It has: {', '.join(sorted(capabilities))}.",
             hint="Use precision='exact', or a processor with AVX512_BF16 or AMX.",
         )
+    # Beside products of 8 bits, 16 of the others are exact enough.
+    kind = "bf16" if "BF16" in capabilities else "f32"
+    return {"INFERENCE_PRECISION_HINT": kind, "EXECUTION_MODE_HINT": "PERFORMANCE"}
