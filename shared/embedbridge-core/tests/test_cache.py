@@ -223,6 +223,15 @@ def test_an_entry_that_cannot_be_right_is_a_miss(model: Any, answer: Any) -> Non
     assert np.array_equal(result.vectors, Embedder(FakeModel("small")).embed_documents(TEXTS))
 
 
+def test_numbers_that_are_large_but_finite_are_a_hit(model: Any) -> None:
+    """Their sum is infinite, they are not."""
+    cache = LyingCache(np.full(8, 3e38, np.float32))
+    result = Embedder(model, cache=cache).embed(TEXTS, role="document")
+
+    assert result.cached == len(TEXTS)
+    assert np.all(result.vectors == np.float32(3e38))
+
+
 def test_an_entry_of_other_keys_is_ignored(model: Any) -> None:
     """A store may answer more than it was asked."""
 

@@ -41,6 +41,9 @@ CHECKED_SHARE = 0.01
 """How much may be written before the size is looked at again."""
 DIGEST_BYTES = 32
 CHECKSUM_BYTES = 4
+CHECKED = zlib.crc32(bytes(CHECKSUM_BYTES))
+"""The CRC-32 of whatever has its own CRC-32 behind it, lowest byte first; that of nothing is 0."""
+FLOAT32 = np.dtype("<f4")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, used INTEGER NOT NULL, row BLOB NOT NULL);
@@ -122,9 +125,10 @@ class DiskCache:
                 lookup = f"SELECT id, used, row FROM vectors WHERE id IN ({marks})"  # noqa: S608
                 rows = connection.execute(lookup, some)
                 for row_id, used, row in rows:
-                    vector = _unpack(by_id[row_id], row)
+                    key = by_id[row_id]
+                    vector = _unpack(key, row)
                     if vector is not None:
-                        found[by_id[row_id]] = vector
+                        found[key] = vector
                         if used < long_ago:
                             stale.append(row_id)
             self._touch(connection, stale, long_ago)
@@ -349,16 +353,13 @@ def _unpack(key: str, row: bytes) -> NDArray[np.float32] | None:
     """The vector of a row, if the row is sound and really that key's."""
     if row[:DIGEST_BYTES] != bytes.fromhex(key) or not _has_checksum(row):
         return None
-    return np.frombuffer(row, dtype="<f4", offset=DIGEST_BYTES, count=_width(row))
-
-
-def _width(row: bytes) -> int:
-    return (len(row) - DIGEST_BYTES - CHECKSUM_BYTES) // 4
+    return np.frombuffer(
+        row, FLOAT32, (len(row) - DIGEST_BYTES - CHECKSUM_BYTES) // 4, DIGEST_BYTES
+    )
 
 
 def _has_checksum(row: bytes) -> bool:
-    checksum = int.from_bytes(row[-CHECKSUM_BYTES:], "little")
-    return zlib.crc32(memoryview(row)[:-CHECKSUM_BYTES]) == checksum
+    return zlib.crc32(row) == CHECKED
 
 
 def _is_sound(row_id: int, row: object) -> bool:

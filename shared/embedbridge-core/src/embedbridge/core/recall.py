@@ -95,14 +95,19 @@ def recall(
     except Exception as error:  # noqa: BLE001  # any store, any failure
         _warn("read", error)
         known = {}
-    found = [n for n, key in enumerate(keys) if key in known and _is_vector(known[key])]
-    width = dimensions or (len(known[keys[found[0]]]) if found else 0)
-    found = [n for n in found if len(known[keys[n]]) == width]
-    if not found:
+    read = enumerate(map(known.get, keys))
+    rows = {n: row for n, row in read if row is not None and _is_vector(row)}
+    width = dimensions or len(next(iter(rows.values()), ()))
+    rows = {n: row for n, row in rows.items() if len(row) == width}
+    if not rows:
         return np.empty(0, np.intp), np.empty((0, width), np.float32)
-    vectors = np.stack([known[keys[n]] for n in found])
+    vectors = np.concatenate(list(rows.values())).reshape(len(rows), width)
+    places = np.array(list(rows), dtype=np.intp)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(vectors.sum()):  # then each number is; most often one look is enough
+            return places, vectors
     sound = np.isfinite(vectors).all(axis=1)
-    return np.array(found, dtype=np.intp)[sound], vectors[sound]
+    return places[sound], vectors[sound]
 
 
 def _is_vector(value: object) -> bool:
