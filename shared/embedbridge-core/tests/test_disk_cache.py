@@ -10,6 +10,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,23 @@ def test_clear_forgets_everything(cache: DiskCache) -> None:
 
     assert cache.info().vectors == 0
     assert cache.path.stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("version", [0, 1, 99])
+def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path, version: int) -> None:
+    """Even one with a table of our name: the cache warns, and answers as if it were empty."""
+    path = tmp_path / "theirs.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE vectors (id INTEGER PRIMARY KEY, row BLOB)")
+        connection.execute("INSERT INTO vectors VALUES (1, 'theirs')")
+        connection.execute(f"PRAGMA user_version = {version}")
+    cache = DiskCache(path)
+    with pytest.warns(RuntimeWarning, match="going on without it"):
+        cache.put_many(some(range(3)))
+
+    assert cache.get_many([key(0)]) == {}
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT row FROM vectors").fetchall() == [("theirs",)]
 
 
 def test_a_file_that_is_no_cache_is_set_aside(tmp_path: Path) -> None:
