@@ -59,7 +59,6 @@ def test_every_image_is_prepared_once_and_in_order(count: int, parts: int, heigh
     """However images are dealt out to threads and portions, they come back as they were."""
     processor = CountingProcessor()
     preprocessor = Preprocessor(processor)
-    processor.threads.clear()  # it was tried out
     images = [
         LoadedImage(pixels=Pillow.new("RGB", (n + 1, height)), described="") for n in range(count)
     ]
@@ -73,6 +72,19 @@ def test_every_image_is_prepared_once_and_in_order(count: int, parts: int, heigh
     # Threads of their own only where there is enough to do for two.
     large = sum(widths) * height >= 2 * PIXELS_WORTH_A_THREAD
     assert (threading.get_ident() in processor.threads) is not (large and CORES > 1)
+
+
+def test_pixels_are_scaled_as_by_the_processor(clip_folder: str, photos: list[Any]) -> None:
+    """What is done in a processor's place changes no bit."""
+    from transformers import AutoImageProcessor
+
+    processors: Any = AutoImageProcessor
+    plain = processors.from_pretrained(clip_folder, backend="pil")
+    images = [LoadedImage(pixels=photo.convert("RGB"), described="") for photo in photos]
+    expected = plain(images=[image.pixels for image in images], return_tensors="np")
+    (made,) = Preprocessor(plain).prepare(images, 1)
+
+    np.testing.assert_array_equal(made["pixel_values"].numpy(), expected["pixel_values"])
 
 
 def test_too_little_memory_halves_the_batch() -> None:
