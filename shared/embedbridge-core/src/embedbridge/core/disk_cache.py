@@ -51,8 +51,8 @@ CREATE INDEX IF NOT EXISTS by_use ON vectors (used);
 """
 # The rowid is 63 bits of the digest: lookups need no index of their own, and the table stays a
 # rowid table. The whole digest is in the row and is compared, so a collision is only a miss.
-# Rows in the order of arrival with an index of digests would be written faster; but of a file whose
-# end was cut off, index and table say different things, and SQLite never brings them together again.
+# Rows in the order of arrival with an index of digests were tried, and read faster; but with the end
+# of a file cut off, index and table said different things, and the same vectors were missing each time.
 
 
 Row: TypeAlias = tuple[int, int, bytes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def recall(
         _warn("read", error)
         known = {}
     read = enumerate(map(known.get, keys))
-    rows = {n: row for n, row in read if row is not None and _is_vector(row)}
+    rows = {n: row for n, row in read if _is_vector(row)}
     width = dimensions or len(next(iter(rows.values()), ()))
     rows = {n: row for n, row in rows.items() if len(row) == width}
     if not rows:
@@ -110,7 +110,7 @@ def recall(
     return places[sound], vectors[sound]
 
 
-def _is_vector(value: object) -> bool:
+def _is_vector(value: object) -> TypeGuard[NDArray[np.float32]]:
     """A store of strangers may hold anything."""
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
 
