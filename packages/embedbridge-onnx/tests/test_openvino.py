@@ -1,5 +1,6 @@
 """OpenVINO in onnxruntime's place: the same vectors, and what it does not do is said."""
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from embedbridge.testing import EmbeddingModelContract, real_texts
 
 openvino = pytest.importorskip("openvino", reason="an extra")
 
-from embedbridge.providers.onnx._openvino import arithmetic  # noqa: E402
+from embedbridge.providers.onnx._openvino import PART_TOKENS, arithmetic  # noqa: E402
 
 TEXTS = [*real_texts(40, max_words=300), "short", "line one\nline two\n", "日本語のテキスト"]
 BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -86,6 +87,16 @@ def test_a_batch_in_no_order(model: OnnxModel, default: Embedder) -> None:
     vectors = model.embed_batch(batch).vectors
 
     assert float(cosines(vectors, default.embed_documents(TEXTS)).min()) >= 0.99999
+
+
+@pytest.mark.parametrize("total", [130, 1000, 1100, 4096, 5000, 100_000])
+def test_every_stream_has_as_many_parts(model: OnnxModel, total: int) -> None:
+    """A call ends with its last stream; small or large, two streams get half of it each."""
+    part = model._load().session.part_tokens(total)
+
+    assert part is not None
+    assert part <= PART_TOKENS
+    assert math.ceil(total / part) % 2 == 0
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -51,7 +51,8 @@ class Loaded:
         Returns:
             Shape (len(texts), dimensions).
         """
-        encoded, at_once = self.tokens.encode(texts), self.session.part_tokens
+        encoded = self.tokens.encode(texts)
+        at_once = self.session.part_tokens(len(encoded) * max(map(len, encoded)))
         parts = list(cut_into_parts(encoded, self.tokens.padding, at_once))
         vectors = np.concatenate(
             [

@@ -44,8 +44,6 @@ class OnnxruntimeSession:
         ConfigurationError: It is not a text encoder.
     """
 
-    part_tokens: int | None = None
-
     def __init__(self, session: InferenceSession, path: Path, options: OnnxOptions) -> None:
         self._session = session
         types = {node.name: INTEGERS.get(node.type) for node in session.get_inputs()}
@@ -59,6 +57,9 @@ class OnnxruntimeSession:
         here = options.providers[0] == CPU
         self.items = ITEMS if here else ITEMS_ELSEWHERE
         self.tokens = TOKENS_PER_THREAD * threads_for(options) if here else TOKENS_ELSEWHERE
+
+    def part_tokens(self, total: int) -> None:
+        """A call is one part."""
 
     def run(self, parts: Sequence[Part]) -> list[NDArray[np.float32]]:
         """Vectors of tokens, part by part."""

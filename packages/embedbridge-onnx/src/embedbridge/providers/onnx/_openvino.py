@@ -34,6 +34,8 @@ ALWAYS: Mapping[str, object] = {
 
 PART_TOKENS = 512
 """Padded tokens of a part: more of them leave the caches of one processor."""
+WORTH_A_STREAM = 64
+"""Padded tokens of a part at least: fewer are done before another thread has begun."""
 PARTS_PER_STREAM = 4
 """Of one call: with few, a stream that is done waits for the others."""
 ITEMS_PER_STREAM = 256
@@ -51,8 +53,6 @@ class OpenVINOSession:
     Raises:
         ConfigurationError: It is not a text encoder.
     """
-
-    part_tokens: int | None = PART_TOKENS
 
     def __init__(
         self,
@@ -85,6 +85,11 @@ class OpenVINOSession:
         self._lock = threading.Lock()
         self._alone: list[Any] = []
         self._together: list[Any] = []
+
+    def part_tokens(self, total: int) -> int:
+        """As many parts for each stream, so that all end at about the same time."""
+        rounds = -(-total // (PART_TOKENS * self._threads))
+        return max(-(-total // (rounds * self._threads)), WORTH_A_STREAM)
 
     def run(self, parts: Sequence[Part]) -> list[NDArray[np.float32]]:
         """Vectors of tokens; parts are computed side by side."""

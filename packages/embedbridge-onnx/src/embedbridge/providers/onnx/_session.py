@@ -24,8 +24,10 @@ class Session(Protocol):
     """Texts that it takes best in one call."""
     tokens: int
     """The same in padded tokens."""
-    part_tokens: int | None
-    """Padded tokens of one part of a call; `None` computes a call in one."""
+
+    def part_tokens(self, total: int) -> int | None:
+        """Padded tokens of one part of a call that has so many; `None` computes a call in one."""
+        ...
 
     def run(self, parts: Sequence[Part]) -> list[NDArray[np.float32]]:
         """Vectors of tokens.
