@@ -45,6 +45,21 @@ def test_an_export_is_the_same_model(run: Run, tiny_bert: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_an_export_has_no_search_for_nan(run: Run, tiny_bert: Path, tmp_path: Path) -> None:
+    """Attention is two products and a softmax: what else torch has in it slows each layer down."""
+    import onnx
+
+    folder = tmp_path / "exported"
+    result = run("export", f"huggingface:{tiny_bert}", folder)
+    assert result.exit_code == 0, result.output
+
+    nodes = [node.op_type for node in onnx.load(folder / "onnx/model.onnx").graph.node]
+    assert "IsNaN" not in nodes
+    assert nodes.count("Softmax") == 1
+    assert nodes.count("MatMul") == 8  # three before, two of texts' own values, three behind
+
+
+@pytest.mark.slow
 def test_an_export_that_differs_is_not_kept(
     run: Run, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,9 @@ TOKENS_ELSEWHERE = 32768
 """The same for a GPU, which wants to be filled."""
 ITEMS_ELSEWHERE = 1024
 
+SLOWER = ("SkipLayerNormFusion",)
+"""Fusions that lose on processors: this one's sum and norm in one take far longer than in two."""
+
 
 class OnnxruntimeSession:
     """A `Session` that computes a call in one, with all threads.
@@ -96,7 +99,10 @@ def open_onnxruntime(path: Path, options: OnnxOptions) -> OnnxruntimeSession:
     with loading_errors(path, "onnxruntime"):
         model = quantize(path) if options.precision == "int8" else str(path)
         session = onnxruntime.InferenceSession(
-            model, _settings(options), providers=list(options.providers)
+            model,
+            _settings(options),
+            providers=list(options.providers),
+            disabled_optimizers=SLOWER if options.providers[0] == CPU else (),
         )
     return OnnxruntimeSession(session, path, options)
 
