@@ -31,7 +31,7 @@ from embedbridge.contract import Batch, BatchResult, Limits, LocalEmbeddingModel
 from embedbridge.contract.batch import Vectors
 from embedbridge.contract.digests import text_digest
 from embedbridge.core import Embedder
-from embedbridge.core.cache import cache_key
+from embedbridge.core.cache import cache_keys
 from embedbridge.core.disk_cache import DiskCache
 from langchain_embedbridge import EmbedBridgeEmbeddings
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
@@ -172,8 +172,8 @@ class Caches:
         self._store.persist(str(self._file))  # until then it has nothing on disk
 
     def _read_file(self) -> Vectors:
-        fingerprint = self.embedder.fingerprint
-        keys = [cache_key(fingerprint, "document", None, text_digest(t)) for t in self._texts]
+        key = cache_keys(self.embedder.fingerprint, "document", None)
+        keys = [key(text_digest(text)) for text in self._texts]
         known = self.cache.get_many(keys)
         return np.stack([known[key] for key in keys])
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embedbridge.contract import Image, Mixed, ProviderUnavailableError
 from embedbridge.contract.digests import text_digest
 from embedbridge.core import Embedder, MemoryCache
-from embedbridge.core.cache import cache_key
+from embedbridge.core.cache import cache_keys
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny_png
 
 Entries = Mapping[str, NDArray[np.float32]]
@@ -84,7 +84,7 @@ def test_no_two_ways_to_ask_share_a_key() -> None:
 
 def test_a_key_is_64_hexadecimal_digits() -> None:
     """256 bits: no two inputs ever share one by chance."""
-    key = cache_key("f" * 64, "query", None, text_digest("a"))
+    key = cache_keys("f" * 64, "query", None)(text_digest("a"))
 
     assert len(key) == 64
     assert int(key, 16) >= 0

@@ -57,6 +57,28 @@ def test_what_was_put_comes_back_bit_for_bit(cache: DiskCache) -> None:
     assert cache.get_many([key(-1)]) == {}
 
 
+def test_vectors_of_several_widths_share_a_file(cache: DiskCache) -> None:
+    """One file serves many models: what is asked for together need not be alike."""
+    put = {key(number): vector(number)[: 1 + number % 7] for number in range(50)}
+    cache.put_many(put)
+    found = cache.get_many(list(put))
+
+    assert found.keys() == put.keys()
+    assert all(np.array_equal(found[name], put[name]) for name in put)
+
+
+@pytest.mark.parametrize("row", [b"", b"short", bytes(36), bytes(41), "text", 7, 0.5])
+def test_what_is_no_vector_is_missing(cache: DiskCache, row: object) -> None:
+    """Whatever stands where a row should be, its neighbours are found."""
+    cache.put_many(some(range(10)))
+    with closing(sqlite3.connect(cache.path)) as connection:
+        (row_id,) = connection.execute("SELECT id FROM vectors LIMIT 1").fetchone()
+        connection.execute("UPDATE vectors SET row = ? WHERE id = ?", (row, row_id))
+        connection.commit()
+
+    assert len(cache.get_many(list(some(range(10))))) == 9
+
+
 def test_another_process_finds_the_vectors(cache: DiskCache) -> None:
     """The file is shared by all processes that know its path."""
     cache.put_many(some(range(10)))

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -29,6 +29,10 @@ FILE_NAME = "vectors.sqlite"
 SCHEMA_VERSION = 1
 PAGE_BYTES = 16384
 """Rows of one to six kilobytes fill such pages well; SQLite's 4 KB spill them to overflow pages."""
+LOG_PAGES = 2048
+"""Pages that gather in the log before they go to their places: many are written again until then."""
+MEMORY_KIB = 8192
+"""Pages in memory: as many as a batch touches, or some are written twice."""
 KEYS_PER_QUERY = 1000
 BUSY_SECONDS = 60.0
 """How long to wait for another process that is writing."""
@@ -117,7 +121,7 @@ class DiskCache:
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
         """The vectors that are known among these keys; damaged ones are not."""
         found: dict[str, NDArray[np.float32]] = {}
-        by_id = {_row_id(key): key for key in keys}
+        by_id = dict(zip(_row_ids(_digests(keys)), keys, strict=True))
         with self._tolerant("read"), self._connected() as connection:
             stale: list[int] = []
             long_ago = int(time.time()) // HOUR
@@ -125,21 +129,22 @@ class DiskCache:
             for some in _chunks(sorted(by_id), KEYS_PER_QUERY):
                 marks = ",".join("?" * len(some))
                 lookup = f"SELECT id, used, row FROM vectors WHERE id IN ({marks})"  # noqa: S608
-                rows = connection.execute(lookup, some)
-                for row_id, used, row in rows:
-                    key = by_id[row_id]
-                    vector = _unpack(key, row)
-                    if vector is not None:
-                        found[key] = vector
-                        if used < long_ago:
-                            stale.append(row_id)
+                rows: list[Row] = connection.execute(lookup, some).fetchall()
+                for alike in _by_length(rows):
+                    found |= _unpack([by_id[row_id] for row_id, _, _ in alike], alike)
+                stale += [
+                    row_id for row_id, used, _ in rows if by_id[row_id] in found and used < long_ago
+                ]
             self._touch(connection, stale, long_ago)
         return found
 
     def put_many(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Keep these vectors; once this returns without a warning, a crash does not lose them."""
         now = int(time.time()) // HOUR
-        rows: list[Row] = [(_row_id(key), now, _pack(key, row)) for key, row in vectors.items()]
+        # In the order of the file, as for reading.
+        packed = map(_pack, vectors, vectors.values())
+        ids = _row_ids(_digests(list(vectors)))
+        rows: list[Row] = sorted(zip(ids, repeat(now), packed, strict=False))
         with self._tolerant("written"), self._connected() as connection:
             with _transaction(connection):
                 connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
@@ -224,6 +229,8 @@ class DiskCache:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             _enter_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+            connection.execute(f"PRAGMA cache_size = -{MEMORY_KIB}")  # negative: not in pages
             _make_tables(connection)
         except BaseException:
             connection.close()
@@ -342,22 +349,43 @@ def _bytes_used(connection: sqlite3.Connection) -> int:
     return int((pages - free) * PAGE_BYTES)
 
 
-def _row_id(key: str) -> int:
-    return int(key[:16], 16) >> 1
+def _digests(keys: Sequence[str]) -> bytes:
+    return bytes.fromhex("".join(keys))
+
+
+def _row_ids(digests: bytes) -> list[int]:
+    """63 bits of each digest."""
+    ids: list[int] = (np.frombuffer(digests, ">u8")[:: DIGEST_BYTES // 8] >> 1).tolist()
+    return ids
 
 
 def _pack(key: str, vector: NDArray[np.float32]) -> bytes:
-    content = bytes.fromhex(key) + np.ascontiguousarray(vector, dtype="<f4").tobytes()
+    content = bytes.fromhex(key) + np.ascontiguousarray(vector, dtype=FLOAT32).tobytes()
     return content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")
 
 
-def _unpack(key: str, row: bytes) -> NDArray[np.float32] | None:
-    """The vector of a row, if the row is sound and really that key's."""
-    if row[:DIGEST_BYTES] != bytes.fromhex(key) or not _has_checksum(row):
-        return None
-    return np.frombuffer(
-        row, FLOAT32, (len(row) - DIGEST_BYTES - CHECKSUM_BYTES) // 4, DIGEST_BYTES
-    )
+def _by_length(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that can be looked at together; nearly always all of them."""
+    lengths = {len(row) for _, _, row in rows if isinstance(row, bytes)}
+    return [
+        [whole for whole in rows if isinstance(whole[2], bytes) and len(whole[2]) == length]
+        for length in lengths
+        if length > DIGEST_BYTES + CHECKSUM_BYTES and length % FLOAT32.itemsize == 0
+    ]
+
+
+def _unpack(keys: Sequence[str], rows: Sequence[Row]) -> dict[str, NDArray[np.float32]]:
+    """The vectors of rows of one length, where a row is sound and really its key's."""
+    packed = [row for _, _, row in rows]
+    data = np.frombuffer(b"".join(packed), np.uint8).reshape(len(rows), -1)
+    digests = np.frombuffer(_digests(keys), np.uint8).reshape(len(keys), DIGEST_BYTES)
+    own = (data[:, :DIGEST_BYTES] == digests).all(axis=1).tolist()
+    vectors = data[:, DIGEST_BYTES:-CHECKSUM_BYTES].view(FLOAT32)
+    return {
+        key: vector
+        for key, row, vector, is_own in zip(keys, packed, vectors, own, strict=True)
+        if is_own and _has_checksum(row)
+    }
 
 
 def _has_checksum(row: bytes) -> bool:
@@ -367,7 +395,7 @@ def _has_checksum(row: bytes) -> bool:
 def _is_sound(row_id: int, row: object) -> bool:
     if not isinstance(row, bytes) or len(row) <= DIGEST_BYTES + CHECKSUM_BYTES:
         return False
-    return _row_id(row[:DIGEST_BYTES].hex()) == row_id and _has_checksum(row)
+    return _row_ids(row[:DIGEST_BYTES]) == [row_id] and _has_checksum(row)
 
 
 def _chunks(values: Iterable[int], size: int) -> Iterator[list[int]]:

@@ -22,7 +22,7 @@ from embedbridge.contract.inputs import Content, Mixed
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed, loaded_digest
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.decode import OpenedImage, open_image
-from embedbridge.core.recall import key_of, recall, write_cache
+from embedbridge.core.recall import keys_for, recall, write_cache
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,6 +76,7 @@ def load_images(job: Job, planned: Planned, opened: Sequence[_Opened] | None = N
         opened: What `open_images` found, where that is known already.
     """
     order = job.order
+    key = keys_for(order)
     found = LoadedBatch(planned=planned)
     if opened is None:
         opened = open_images(job, planned)
@@ -91,11 +92,11 @@ def load_images(job: Job, planned: Planned, opened: Sequence[_Opened] | None = N
         loaded.append(content)
         if not job.keys:
             continue  # nobody asks: hashing pixels takes as long as decoding them
-        found.keys[place] = key_of(order, loaded_digest(content))
+        found.keys[place] = key(loaded_digest(content))
         if order.cache is None:
             continue
         assert not isinstance(one, InvalidInputError)  # noqa: S101  # it was decoded
-        found.aliases[place] = key_of(order, one.digest())
+        found.aliases[place] = key(one.digest())
     found.planned = replace(taken.only(wanted), loaded=loaded)
     _look_up(job, found)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
@@ -13,7 +13,7 @@ from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content
 from embedbridge.contract.model import LocalEmbeddingModel
-from embedbridge.core.cache import cache_key
+from embedbridge.core.cache import cache_keys
 from embedbridge.core.decode import open_image
 
 if TYPE_CHECKING:
@@ -35,9 +35,10 @@ def name_contents(job: Job) -> None:
     order = job.order
     if order.cache is None and isinstance(order.model, LocalEmbeddingModel):
         return  # nobody would ask
+    key = keys_for(order)
     for place, content in enumerate(job.unique):
         if isinstance(content, str):
-            job.keys.append(key_of(order, text_digest(content)))
+            job.keys.append(key(text_digest(content)))
             continue
         job.keys.append("")
         if order.cache is None:
@@ -48,12 +49,12 @@ def name_contents(job: Job) -> None:
             job.fail([place], error)
             continue
         if digest is not None:
-            job.keys[place] = key_of(order, digest)
+            job.keys[place] = key(digest)
 
 
-def key_of(order: Order, digest: bytes) -> str:
-    """The key of a rendered content by its digest."""
-    return cache_key(order.fingerprint, order.role, order.task, digest)
+def keys_for(order: Order) -> Callable[[bytes], str]:
+    """What makes the key of a rendered content from its digest."""
+    return cache_keys(order.fingerprint, order.role, order.task)
 
 
 def digest_early(content: Content, rules: ImageRules) -> bytes | None:
