@@ -169,7 +169,7 @@ class Graph:
 
     def norm(self, name: str, tokens: str) -> str:
         """Each token's numbers to mean 0 and variance 1, scaled and moved."""
-        # Not onnxruntime's SkipLayerNormalization of sum and norm, which takes far longer than both.
+        # Not onnxruntime's own SkipLayerNormalization of a sum: the two steps take less time.
         inputs = [tokens, self.plain(f"{name}.weight"), self.plain(f"{name}.bias")]
         return self.node("LayerNormalization", inputs, name, axis=-1, epsilon=self.eps)
 
