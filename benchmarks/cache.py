@@ -172,8 +172,8 @@ class Caches:
         self._store.persist(str(self._file))  # until then it has nothing on disk
 
     def _read_file(self) -> Vectors:
-        key = cache_keys(self.embedder.fingerprint, "document", None)
-        keys = [key(text_digest(text)) for text in self._texts]
+        key_of = cache_keys(self.embedder.fingerprint, "document", None)
+        keys = [key_of(text_digest(text)) for text in self._texts]
         known = self.cache.get_many(keys)
         return np.stack([known[key] for key in keys])
 
