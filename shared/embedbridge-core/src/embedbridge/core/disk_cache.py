@@ -13,12 +13,13 @@ import threading
 import time
 import warnings
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -121,7 +122,7 @@ class DiskCache:
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
         """The vectors that are known among these keys; damaged ones are not."""
         found: dict[str, NDArray[np.float32]] = {}
-        by_id = dict(zip(_row_ids(_digests(keys)), keys, strict=True))
+        by_id = dict(zip(_row_ids(keys), keys, strict=True))
         with self._tolerant("read"), self._connected() as connection:
             stale: list[int] = []
             long_ago = int(time.time()) // HOUR
@@ -141,10 +142,11 @@ class DiskCache:
     def put_many(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Keep these vectors; once this returns without a warning, a crash does not lose them."""
         now = int(time.time()) // HOUR
-        # In the order of the file, as for reading.
-        packed = map(_pack, vectors, vectors.values())
-        ids = _row_ids(_digests(list(vectors)))
-        rows: list[Row] = sorted(zip(ids, repeat(now), packed, strict=False))
+        rows: list[Row] = [
+            (row_id, now, _pack(key, vector))
+            for row_id, (key, vector) in zip(_row_ids(vectors), vectors.items(), strict=True)
+        ]
+        rows.sort()  # in the order of the file, as for reading
         with self._tolerant("written"), self._connected() as connection:
             with _transaction(connection):
                 connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
@@ -349,13 +351,14 @@ def _bytes_used(connection: sqlite3.Connection) -> int:
     return int((pages - free) * PAGE_BYTES)
 
 
-def _digests(keys: Sequence[str]) -> bytes:
+def _digests(keys: Iterable[str]) -> bytes:
     return bytes.fromhex("".join(keys))
 
 
-def _row_ids(digests: bytes) -> list[int]:
+def _row_ids(keys: Iterable[str]) -> list[int]:
     """63 bits of each digest."""
-    ids: list[int] = (np.frombuffer(digests, ">u8")[:: DIGEST_BYTES // 8] >> 1).tolist()
+    first = np.frombuffer(_digests(keys), ">u8")[:: DIGEST_BYTES // 8]
+    ids: list[int] = (first >> 1).tolist()
     return ids
 
 
@@ -364,14 +367,13 @@ def _pack(key: str, vector: NDArray[np.float32]) -> bytes:
     return content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "little")
 
 
-def _by_length(rows: Sequence[Row]) -> list[list[Row]]:
+def _by_length(rows: Iterable[Row]) -> Iterable[list[Row]]:
     """Rows that can be looked at together; nearly always all of them."""
-    lengths = {len(row) for _, _, row in rows if isinstance(row, bytes)}
-    return [
-        [whole for whole in rows if isinstance(whole[2], bytes) and len(whole[2]) == length]
-        for length in lengths
-        if length > DIGEST_BYTES + CHECKSUM_BYTES and length % FLOAT32.itemsize == 0
-    ]
+    alike: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        if _may_hold_vector(row[2]):
+            alike[len(row[2])].append(row)
+    return alike.values()
 
 
 def _unpack(keys: Sequence[str], rows: Sequence[Row]) -> dict[str, NDArray[np.float32]]:
@@ -388,14 +390,21 @@ def _unpack(keys: Sequence[str], rows: Sequence[Row]) -> dict[str, NDArray[np.fl
     }
 
 
+def _may_hold_vector(row: object) -> TypeGuard[bytes]:
+    """Whether there is room for a digest, whole numbers and a checksum."""
+    if not isinstance(row, bytes) or len(row) <= DIGEST_BYTES + CHECKSUM_BYTES:
+        return False
+    return len(row) % FLOAT32.itemsize == 0
+
+
 def _has_checksum(row: bytes) -> bool:
     return zlib.crc32(row) == CHECKED
 
 
 def _is_sound(row_id: int, row: object) -> bool:
-    if not isinstance(row, bytes) or len(row) <= DIGEST_BYTES + CHECKSUM_BYTES:
+    if not _may_hold_vector(row):
         return False
-    return _row_ids(row[:DIGEST_BYTES]) == [row_id] and _has_checksum(row)
+    return _row_ids([row[:DIGEST_BYTES].hex()]) == [row_id] and _has_checksum(row)
 
 
 def _chunks(values: Iterable[int], size: int) -> Iterator[list[int]]:
