@@ -31,8 +31,8 @@ from embedbridge.contract import Batch, BatchResult, Limits, LocalEmbeddingModel
 from embedbridge.contract.batch import Vectors
 from embedbridge.contract.digests import text_digest
 from embedbridge.core import Embedder
-from embedbridge.core.cache import cache_keys
-from embedbridge.core.disk_cache import DiskCache
+from embedbridge.core.cache.base import cache_keys
+from embedbridge.core.cache.disk import DiskCache
 from langchain_embedbridge import EmbedBridgeEmbeddings
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 

@@ -75,9 +75,9 @@ def test_discovery_needs_neither_numpy_nor_pydantic(root: Path, file: str) -> No
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("import embedbridge.core.plan", ("embedbridge.core.plan", False)),
+        ("import embedbridge.core.load", ("embedbridge.core.load", False)),
         ("from embedbridge import core", ("embedbridge.core", False)),
-        ("from ..core import plan", ("embedbridge.core.plan", False)),
+        ("from ..core import load", ("embedbridge.core.load", False)),
         ("def f():\n    import embedbridge.core", ("embedbridge.core", True)),
         ("if TYPE_CHECKING:\n    import embedbridge.core", ("embedbridge.core", True)),
         ("import_module('embedbridge.core')", ("embedbridge.core", False)),

@@ -19,7 +19,7 @@ from types import ModuleType
 
 import pytest
 
-from embedbridge.core.loop import background_loop
+from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import tiny_png
 
 from . import shell

@@ -17,7 +17,7 @@ import pytest
 
 from embedbridge.contract import Batch, BatchResult, EmbedBridgeError, InvalidInputError
 from embedbridge.core import Embedder
-from embedbridge.core.loop import background_loop
+from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import FakeModel, FaultServer, Gate, faults
 
 from .conftest import KEY, MODEL, WIDTH, Load

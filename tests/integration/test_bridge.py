@@ -35,7 +35,7 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder, MemoryCache
 from embedbridge.core.bridge import AsyncBridgedModel, BridgedModel
-from embedbridge.core.loop import background_loop
+from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import FaultServer, Gate, faults, real_texts
 from langchain_embedbridge import EmbedBridgeEmbeddings, from_langchain
 from llama_index.embeddings.embedbridge import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedbridge.core.estimate import estimate_tokens
+from embedbridge.core.engine.estimate import estimate_tokens
 from embedbridge.testing import real_texts
 
 llama_index_core = pytest.importorskip("llama_index.core", reason="brings the tokenizers' files")

@@ -12,8 +12,8 @@ pytest.importorskip("langchain_embedbridge", reason="the demo takes both adapter
 pytest.importorskip("llama_index.embeddings.embedbridge", reason="the demo takes both adapters")
 
 from embedbridge.cli import demo_images
-from embedbridge.cli.contact_sheet import RIGHT, SIDE, WRONG, Row, contact_sheet
-from embedbridge.cli.demo_images import PICTURES_ASKED, ROWS, TOP, recall
+from embedbridge.cli.demo.contact_sheet import RIGHT, SIDE, WRONG, Row, contact_sheet
+from embedbridge.cli.demo.pictures import PICTURES_ASKED, ROWS, TOP, recall
 
 Run = Callable[..., Result]
 RESTLESS = """

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from embedbridge.cli.demo.passages import MARKDOWN, TEXT_FILES, read_passages
 from embedbridge.cli.files import find_files
-from embedbridge.cli.passages import MARKDOWN, TEXT_FILES, read_passages
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from typer.core import TyperGroup
 
 from embedbridge.cli.cache import cache
 from embedbridge.cli.check import check
-from embedbridge.cli.demo import demo
-from embedbridge.cli.doctor import doctor
-from embedbridge.cli.embed import embed
+from embedbridge.cli.demo.command import demo
+from embedbridge.cli.doctor.command import doctor
+from embedbridge.cli.embed.command import embed
 from embedbridge.cli.export import export
-from embedbridge.cli.new import new
+from embedbridge.cli.new.command import new
 from embedbridge.cli.providers import providers
 from embedbridge.contract.errors import EmbedBridgeError
 

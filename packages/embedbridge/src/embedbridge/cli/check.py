@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedbridge.cli.embed import parse_option
+from embedbridge.cli.embed.command import parse_option
 from embedbridge.contract.errors import MissingDependencyError
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedbridge.core.known import DISTRIBUTIONS
+from embedbridge.core.discovery.own_providers import DISTRIBUTIONS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from embedbridge.core.registry import ProviderInfo
+    from embedbridge.core.discovery.registry import ProviderInfo
 
 COLOURS = {"installed": "green", "refused": "yellow", "broken": "red"}
 
@@ -29,7 +29,7 @@ def providers(
 
     Reads the metadata of installed packages and imports none of them, unless --check is given.
     """
-    from embedbridge.core.registry import Registry
+    from embedbridge.core.discovery.registry import Registry
 
     registry = Registry()
     found = registry.check() if check else registry.providers()

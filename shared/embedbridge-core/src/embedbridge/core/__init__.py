@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING
 from embedbridge.contract.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from embedbridge.core.cache import MemoryCache as MemoryCache
-    from embedbridge.core.cache import VectorCache as VectorCache
-    from embedbridge.core.disk_cache import CacheInfo as CacheInfo
-    from embedbridge.core.disk_cache import DiskCache as DiskCache
+    from embedbridge.core.cache.base import MemoryCache as MemoryCache
+    from embedbridge.core.cache.base import VectorCache as VectorCache
+    from embedbridge.core.cache.disk import CacheInfo as CacheInfo
+    from embedbridge.core.cache.disk import DiskCache as DiskCache
+    from embedbridge.core.discovery.registry import ProviderInfo as ProviderInfo
+    from embedbridge.core.discovery.registry import Registry as Registry
+    from embedbridge.core.discovery.registry import list_providers as list_providers
     from embedbridge.core.embedder import Embedder as Embedder
-    from embedbridge.core.explain import Explanation as Explanation
-    from embedbridge.core.limit import Limiter as Limiter
-    from embedbridge.core.limit import RateLimiter as RateLimiter
+    from embedbridge.core.engine.explain import Explanation as Explanation
+    from embedbridge.core.listeners.meter import Totals as Totals
+    from embedbridge.core.listeners.meter import UsageMeter as UsageMeter
+    from embedbridge.core.listeners.progress import TqdmProgress as TqdmProgress
+    from embedbridge.core.listeners.telemetry import OpenTelemetryListener as OpenTelemetryListener
     from embedbridge.core.load import load_embedder as load_embedder
-    from embedbridge.core.meter import Totals as Totals
-    from embedbridge.core.meter import UsageMeter as UsageMeter
-    from embedbridge.core.progress import TqdmProgress as TqdmProgress
-    from embedbridge.core.registry import ProviderInfo as ProviderInfo
-    from embedbridge.core.registry import Registry as Registry
-    from embedbridge.core.registry import list_providers as list_providers
+    from embedbridge.core.remote.limit import Limiter as Limiter
+    from embedbridge.core.remote.limit import RateLimiter as RateLimiter
     from embedbridge.core.result import EmbeddingResult as EmbeddingResult
     from embedbridge.core.settings import Settings as Settings
     from embedbridge.core.storage import StoredVectors as StoredVectors
@@ -30,20 +31,19 @@ if TYPE_CHECKING:
     from embedbridge.core.storage import load_vectors as load_vectors
     from embedbridge.core.storage import save_embedding as save_embedding
     from embedbridge.core.storage import save_vectors as save_vectors
-    from embedbridge.core.telemetry import OpenTelemetryListener as OpenTelemetryListener
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "cache": ["MemoryCache", "VectorCache"],
-        "disk_cache": ["CacheInfo", "DiskCache"],
+        "cache.base": ["MemoryCache", "VectorCache"],
+        "cache.disk": ["CacheInfo", "DiskCache"],
         "embedder": ["Embedder"],
-        "explain": ["Explanation"],
-        "limit": ["Limiter", "RateLimiter"],
+        "engine.explain": ["Explanation"],
+        "remote.limit": ["Limiter", "RateLimiter"],
         "load": ["load_embedder"],
-        "meter": ["Totals", "UsageMeter"],
-        "progress": ["TqdmProgress"],
-        "registry": ["ProviderInfo", "Registry", "list_providers"],
+        "listeners.meter": ["Totals", "UsageMeter"],
+        "listeners.progress": ["TqdmProgress"],
+        "discovery.registry": ["ProviderInfo", "Registry", "list_providers"],
         "result": ["EmbeddingResult"],
         "settings": ["Settings"],
         "storage": [
@@ -53,6 +53,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "save_embedding",
             "save_vectors",
         ],
-        "telemetry": ["OpenTelemetryListener"],
+        "listeners.telemetry": ["OpenTelemetryListener"],
     },
 )

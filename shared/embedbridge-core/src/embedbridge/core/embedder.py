@@ -23,18 +23,18 @@ from embedbridge.contract.errors import (
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.contract.options import parse_options
 from embedbridge.contract.vocabulary import Task
-from embedbridge.core import identity, pipeline
-from embedbridge.core.announce import Announcer
-from embedbridge.core.cache import as_cache
-from embedbridge.core.coerce import refuse_single
-from embedbridge.core.explain import Explanation, explain
-from embedbridge.core.limit import shared_limiter
-from embedbridge.core.local import waiting_threads
+from embedbridge.core.cache.base import as_cache
+from embedbridge.core.discovery.resolve import resolve
+from embedbridge.core.engine import identity, pipeline
+from embedbridge.core.engine.coerce import refuse_single
+from embedbridge.core.engine.explain import Explanation, explain
+from embedbridge.core.engine.job_spec import Order, Pinned
+from embedbridge.core.engine.local_driver import waiting_threads
+from embedbridge.core.listeners.announce import Announcer
+from embedbridge.core.listeners.progress import TqdmProgress
 from embedbridge.core.locks import ForkSafeLock
-from embedbridge.core.loop import background_loop
-from embedbridge.core.order import Order, Pinned
-from embedbridge.core.progress import TqdmProgress
-from embedbridge.core.resolve import resolve
+from embedbridge.core.remote.limit import shared_limiter
+from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.result import EmbeddingResult
 from embedbridge.core.settings import Settings
 
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from embedbridge.contract.image import Image
     from embedbridge.contract.inputs import Input, Text
     from embedbridge.contract.vocabulary import Role
-    from embedbridge.core.cache import VectorCache
-    from embedbridge.core.limit import Limiter
+    from embedbridge.core.cache.base import VectorCache
+    from embedbridge.core.remote.limit import Limiter
 
 T = TypeVar("T")
 

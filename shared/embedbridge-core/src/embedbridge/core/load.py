@@ -13,9 +13,9 @@ from embedbridge.contract.errors import ConfigurationError, InvalidOptionError
 
 if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
-    from embedbridge.core.cache import VectorCache
+    from embedbridge.core.cache.base import VectorCache
     from embedbridge.core.embedder import Embedder
-    from embedbridge.core.limit import Limiter
+    from embedbridge.core.remote.limit import Limiter
 
 
 def load_embedder(
@@ -47,8 +47,8 @@ def load_embedder(
     """
     from embedbridge.contract.model import EmbeddingModel
     from embedbridge.contract.options import parse_options, unknown_option
+    from embedbridge.core.discovery.resolve import resolve
     from embedbridge.core.embedder import Embedder
-    from embedbridge.core.resolve import resolve
     from embedbridge.core.settings import Settings
 
     general = {name: options.pop(name) for name in list(options) if name in Settings.model_fields}

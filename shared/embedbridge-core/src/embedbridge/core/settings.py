@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from embedbridge.core.image_rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
+from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 
 
 class Settings(BaseSettings):

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from llama_index.core.schema import BaseComponent, ImageDocument, ImageNode, MetadataMode
 
 from embedbridge.contract import Image, InvalidImageError, InvalidInputError, Mixed
-from embedbridge.core import framework_images
+from embedbridge.core.images import framework_images
 
 ImageLike: TypeAlias = framework_images.ImageLike | ImageNode | ImageDocument
 """What the engine's `ImageLike` is, and nodes and documents that hold an image."""

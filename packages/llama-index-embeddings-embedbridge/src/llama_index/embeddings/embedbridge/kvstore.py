@@ -22,7 +22,7 @@ from llama_index.core.storage.kvstore.types import (
 from numpy.typing import NDArray
 
 from embedbridge.contract import InvalidOptionError
-from embedbridge.core.loop import background_loop
+from embedbridge.core.remote.loop import background_loop
 
 COLLECTION = "embedbridge"
 """Where the vectors lie in the store; LlamaIndex's own lie in "embeddings"."""

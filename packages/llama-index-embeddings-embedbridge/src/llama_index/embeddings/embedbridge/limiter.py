@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from typing import Any
 
-from embedbridge.core.loop import background_loop
+from embedbridge.core.remote.loop import background_loop
 
 
 class RateLimiterBridge:

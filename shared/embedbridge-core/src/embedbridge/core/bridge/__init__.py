@@ -4,6 +4,7 @@ Nothing here imports a framework. An adapter describes an object as a `Foreign` 
 `bridge`; `from_documents_and_queries` does so for all that look like a LangChain `Embeddings`.
 """
 
+from embedbridge.core.bridge.async_check import is_native
 from embedbridge.core.bridge.bridge import bridge, bridged_model
 from embedbridge.core.bridge.documents import (
     EmbedsDocumentsAndQueries,
@@ -11,7 +12,6 @@ from embedbridge.core.bridge.documents import (
 )
 from embedbridge.core.bridge.foreign import Foreign, Method
 from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel, BridgeOptions
-from embedbridge.core.bridge.native import is_native
 
 __all__ = [
     "AsyncBridgedModel",

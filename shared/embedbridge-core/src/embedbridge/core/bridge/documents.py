@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+from embedbridge.core.bridge.async_check import is_native
 from embedbridge.core.bridge.bridge import bridge, bridged_model
 from embedbridge.core.bridge.foreign import Foreign, Method, Rows
 from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel
-from embedbridge.core.bridge.native import is_native
 from embedbridge.core.embedder import Embedder
 
 SIZES = ("chunk_size", "batch_size")

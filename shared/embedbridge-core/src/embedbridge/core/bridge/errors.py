@@ -18,7 +18,7 @@ from embedbridge.contract.errors import (
     shown,
 )
 from embedbridge.contract.http import MAX_MESSAGE, status_error
-from embedbridge.core.bridge.described import hide, secrets_of
+from embedbridge.core.bridge.introspect import hide, secrets_of
 
 CONNECTION = ("ConnectError", "ConnectionError", "NetworkError", "RemoteProtocolError")
 """How classes of exceptions end that mean the way to the server; OpenAI's is `APIConnectionError`."""

@@ -20,10 +20,10 @@ from embedbridge.contract.card import Limits, ModelCard
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.contract.options import ModelOptions
-from embedbridge.core.bridge.described import digest_of, model_name, public_config, secrets_of
 from embedbridge.core.bridge.errors import translated
 from embedbridge.core.bridge.foreign import Foreign, Method, Rows
-from embedbridge.core.bridge.turns import turn_of
+from embedbridge.core.bridge.introspect import digest_of, model_name, public_config, secrets_of
+from embedbridge.core.bridge.object_locks import turn_of
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif")
 """Files that are handed over as they are; others become PNG. Pillow opens them all."""

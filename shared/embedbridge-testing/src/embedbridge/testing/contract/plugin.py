@@ -10,8 +10,8 @@ import pytest
 
 from embedbridge.contract import ENTRY_POINT_GROUP
 from embedbridge.core import Embedder
-from embedbridge.core.registry import Registry
-from embedbridge.core.resolve import resolve
+from embedbridge.core.discovery.registry import Registry
+from embedbridge.core.discovery.resolve import resolve
 from embedbridge.testing.contract.base import ContractBase
 
 LIGHT = """

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from embedbridge.core.loop import background_loop
+from embedbridge.core.remote.loop import background_loop
 
 BLOCKING_METHODS = frozenset({"accept", "connect", "recv", "recv_into", "send", "sendall"})
 

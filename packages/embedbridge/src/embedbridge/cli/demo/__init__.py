@@ -1,0 +1,1 @@
+"""`embedbridge demo`: the same passages, or pictures, searched through both frameworks."""

@@ -1,0 +1,1 @@
+"""`embedbridge doctor`: what is configured, what is broken, and whether a model works."""

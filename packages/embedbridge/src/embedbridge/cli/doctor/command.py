@@ -1,0 +1,121 @@
+"""`embedbridge doctor`: what is configured, from where, what is broken, and whether a model works."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedbridge.cli.embed.command import parse_option
+from embedbridge.cli.providers import COLOURS, new_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def doctor(
+    model: Annotated[
+        str | None, typer.Argument(help="provider:model, to be tried with one text.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="An option of the model or the engine, as for `embed`.",
+        ),
+    ] = None,
+    devices: Annotated[
+        bool, typer.Option("--devices", help="Import torch and show what it can compute on.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the configuration and where it comes from; with MODEL, try it.
+
+    Exit code 1 if something is broken. No key is ever shown: of the variables that providers read,
+    it says which are set.
+    """
+    from embedbridge.cli.doctor.examination import examine
+    from embedbridge.cli.doctor.trial import try_model
+
+    options = dict(map(parse_option, option or []))
+    facts = examine(options, devices=devices)
+    if model is not None:
+        facts["model"] = try_model(model, options)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2, default=str))
+    else:
+        show(facts)
+    if facts["problems"] or not facts.get("model", {"works": True})["works"]:
+        raise typer.Exit(1)
+
+
+def show(facts: dict[str, Any]) -> None:
+    """Print all of it for a human."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    python = facts["python"]
+    _line(
+        console,
+        "Python",
+        f"{python['version']} ({python['implementation']}), {python['executable']}",
+    )
+    _line(console, "Platform", python["platform"])
+    _line(console, "Devices", _described(facts["devices"]))
+    _line(console, "Cache", _described(facts["cache"]))
+    table = new_table("package", "version")
+    for name, version in facts["packages"].items():
+        table.add_row(name, version)
+    console.print(table)
+    table = new_table("setting", "value", "from")
+    for setting in facts["settings"]:
+        source = setting["source"]
+        where = setting["variable"] if source == "environment" else source
+        table.add_row(setting["name"], Text(str(setting["value"])), Text(where))
+    console.print(table)
+    table = new_table("provider", "package", "status", "variables", "note")
+    for info in facts["providers"]:
+        read = [one for one in facts["variables"] if one["provider"] == info["name"]]
+        told = "\n".join(f"{one['name']} {'set' if one['is_set'] else 'not set'}" for one in read)
+        table.add_row(
+            info["name"],
+            f"{info['distribution']} {info['version']}",
+            Text(info["status"], style=COLOURS[info["status"]]),
+            Text(told),
+            Text(info["reason"] or ""),  # a stranger's text: no markup in it
+        )
+    console.print(table)
+    if "model" in facts:
+        _show_model(console, facts["model"])
+    for problem in facts["problems"]:
+        console.print(Text(f"Problem: {problem}", style="red"))
+    if not facts["problems"]:
+        console.print("No problem found." if facts.get("model", {}).get("works", True) else "")
+
+
+def _show_model(console: Console, tried: dict[str, Any]) -> None:
+    if not tried["works"]:
+        _line(console, "Model", f"{tried['model']} fails: {tried['error']}: {tried['message']}")
+        _line(console, "Remedy", tried["remedy"] or "See the error; --debug shows its traceback.")
+        return
+    _line(console, "Model", f"{tried['model']} works")
+    _line(console, "Space", tried["space"])
+    _line(console, "Dimensions", f"{tried['dimensions']}, length {tried['length']:.4f}")
+    _line(
+        console,
+        "Seconds",
+        f"{tried['seconds_to_load']:.3f} to load, {tried['seconds']:.3f} for one text",
+    )
+
+
+def _line(console: Console, name: str, text: str) -> None:
+    from rich.text import Text
+
+    console.print(Text.assemble((f"{name}: ", "bold"), text), soft_wrap=True)
+
+
+def _described(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)

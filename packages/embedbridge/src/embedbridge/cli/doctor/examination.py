@@ -1,0 +1,202 @@
+"""What `embedbridge doctor` finds out, as JSON values; it changes nothing and sends nothing.
+
+Of the environment it tells names and settings, which are numbers and words. The variables of
+vendors hold keys: they are only ever said to be set or not.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, shown
+
+if TYPE_CHECKING:
+    from embedbridge.core.discovery.registry import ProviderInfo, Registry
+
+PREFIX = "EMBEDBRIDGE_"
+OTHER_VARIABLES = ("EMBEDBRIDGE_CACHE_DIR", "EMBEDBRIDGE_PROVIDERS")
+"""Those of ours that are no field of `Settings`."""
+NEIGHBOURS = (
+    "cohere",
+    "langchain-core",
+    "llama-index-core",
+    "numpy",
+    "onnxruntime",
+    "openai",
+    "pillow",
+    "pydantic",
+    "sentence-transformers",
+    "torch",
+    "transformers",
+)
+"""Packages of others whose version tells something."""
+
+
+def examine(options: Mapping[str, Any], *, devices: bool) -> dict[str, Any]:
+    """Everything but a model.
+
+    Args:
+        options: What was given on the command line; fields of `Settings` among it are looked at.
+        devices: Whether to import torch and ask it.
+    """
+    from embedbridge.core.discovery.registry import Registry
+
+    registry = Registry()
+    found = registry.check()
+    settings, problems = settings_of(options)
+    facts: dict[str, Any] = {
+        "python": {
+            "version": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "executable": sys.executable,
+            "platform": platform.platform(),
+        },
+        "packages": packages(),
+        "settings": settings,
+        "variables": variables(registry, found),
+        "cache": cache(),
+        "devices": torch_devices() if devices else not_asked(),
+        "providers": [asdict(info) for info in found],
+    }
+    problems += misspelt_variables()
+    problems += [
+        f"Provider {info.name}: {info.reason}" for info in found if info.status == "broken"
+    ]
+    if facts["cache"]["problem"]:
+        problems.append(facts["cache"]["problem"])
+    return {**facts, "problems": problems}
+
+
+def packages() -> dict[str, str]:
+    """Ours, and those of others that matter, with their versions."""
+    wanted = {*NEIGHBOURS}
+    found = {}
+    for distribution in importlib.metadata.distributions():
+        name = (distribution.metadata["Name"] or "").lower()
+        if name in wanted or "embedbridge" in name:
+            found[name] = distribution.version
+    return dict(sorted(found.items()))
+
+
+def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Each setting with its value and where it comes from, and what is wrong with them."""
+    from embedbridge.contract.options import parse_options
+    from embedbridge.core.settings import Settings
+
+    given = {name: value for name, value in options.items() if name in Settings.model_fields}
+    set_ = {name.upper() for name in os.environ}  # pydantic-settings looks at neither case
+    problems = []
+    try:
+        effective: Any = parse_options(Settings, given, owner="embedbridge")
+    except ConfigurationError as error:
+        problems.append(str(error))
+        effective = None
+    listed = []
+    for name, field in Settings.model_fields.items():
+        variable = f"{PREFIX}{name.upper()}"
+        source = "option" if name in given else "environment" if variable in set_ else "default"
+        value = field.default if source == "default" else getattr(effective, name, "?")
+        listed.append({"name": name, "value": value, "source": source, "variable": variable})
+    return listed, problems
+
+
+def misspelt_variables() -> list[str]:
+    """Variables that begin like ours and are none: a setting that does nothing."""
+    from embedbridge.core.settings import Settings
+
+    known = {*OTHER_VARIABLES, *(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
+    problems = []
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), sorted(known), n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            problems.append(f"The environment variable {name} is no setting.{hint}")
+    return problems
+
+
+def variables(registry: Registry, found: Iterable[ProviderInfo]) -> list[dict[str, Any]]:
+    """Variables that providers read, by name: whether they are set, never to what."""
+    return [
+        {"name": name, "provider": info.name, "is_set": bool(os.environ.get(name))}
+        for info in found
+        if info.status == "installed"
+        for name in registry.spec(info.name).variables
+    ]
+
+
+def cache() -> dict[str, Any]:
+    """Where `cache=True` keeps vectors, and whether that works; it is not made by looking."""
+    from embedbridge.core.cache.disk import DiskCache, default_path
+
+    path = default_path()
+    facts: dict[str, Any] = {"path": str(path), "exists": path.exists(), "problem": None}
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        facts["problem"] = f"The cache {facts['path']!r} cannot be written: check its permissions."
+    elif path.exists():
+        held = DiskCache(path)
+        try:
+            info = held.info()
+            facts |= {"vectors": info.vectors, "bytes": info.bytes_used}
+        except Exception as error:  # noqa: BLE001  # SQLite's kinds are many, and all mean this
+            facts["problem"] = (
+                f"The cache {facts['path']!r} cannot be read ({error}): "
+                "`embedbridge cache verify` checks it."
+            )
+        finally:
+            held.close()
+    return facts
+
+
+def not_asked() -> dict[str, Any]:
+    """What is known of devices without importing anything heavy."""
+    installed = importlib.util.find_spec("torch") is not None
+    return {"cpu_cores": os.cpu_count(), "torch": "not asked" if installed else "not installed"}
+
+
+def torch_devices() -> dict[str, Any]:
+    """What torch can compute on; importing it takes seconds."""
+    facts = not_asked()
+    if facts["torch"] == "not installed":
+        return facts
+    try:
+        import torch
+    except Exception as error:  # noqa: BLE001  # a torn installation raises anything
+        return facts | {"torch": f"fails to import: {type(error).__name__}"}
+    cuda = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+    return facts | {
+        "torch": torch.__version__,
+        "cuda": cuda,
+        "mps": torch.backends.mps.is_available(),
+    }
+
+
+def explained(error: Exception) -> dict[str, Any]:
+    """An error as JSON values: its kind, what happened and what to do."""
+    said = error.message if isinstance(error, EmbedBridgeError) else shown(str(error))
+    hint = getattr(error, "hint", None)
+    return {
+        "error": type(error).__name__,
+        "message": " ".join(said.split()),
+        "remedy": hint or REMEDIES.get(type(error).__name__),
+    }
+
+
+REMEDIES = {
+    "AuthenticationError": "Check the key in the provider's environment variable.",
+    "MissingDependencyError": "Install the package that is named.",
+    "ProviderUnavailableError": "Check the address, the network and the vendor's status page.",
+    "QuotaExhaustedError": "Check plan and billing at the vendor.",
+    "RateLimitedError": "Wait, or set requests_per_minute and tokens_per_minute.",
+    "RequestTimeoutError": "Check the network, or raise `deadline`.",
+    "UnknownModelError": "Check the model's name, and that the account may use it.",
+}
+"""Where an error does not bring its own."""

@@ -1,0 +1,158 @@
+"""`embedbridge embed`: texts, lines or images to vectors in a file or on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedbridge.cli.embed.images import ImageFiles
+from embedbridge.cli.embed.progress import StreamProgress
+from embedbridge.cli.embed.stream import embed_stream
+from embedbridge.cli.embed.texts import STDIN, Lines, text_entry
+from embedbridge.cli.embed.writers import FILES, writer_to
+
+if TYPE_CHECKING:
+    from embedbridge.cli.embed.stream import Totals
+
+MAX_LISTED = 10
+"""Lines or files that a note lists at most."""
+NO_OPTIONS = frozenset({"limiter", "listeners", "model"})
+"""Arguments of `load_embedder` that no text can stand for."""
+
+
+class Role(StrEnum):
+    """Which side of a search the inputs stand on, as typer wants choices."""
+
+    document = "document"
+    query = "query"
+
+
+def embed(
+    model: Annotated[str, typer.Option("--model", "-m", help="provider:model")],
+    texts: Annotated[list[str] | None, typer.Argument(help="What to embed.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="A UTF-8 file with one text per line; - is stdin.",
+            dir_okay=False,
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            "-i",
+            help="A folder of images, with the folders in it; or one image.",
+            exists=True,
+        ),
+    ] = None,
+    role: Annotated[
+        Role, typer.Option(help="What is searched in, or searched for.")
+    ] = Role.document,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="FILE.npy, FILE.safetensors or FILE.jsonl; if left out, JSON lines on stdout.",
+            dir_okay=False,
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="An option of the model or the engine, several times if need be. The value is "
+            "JSON, or else plain text. Keys come from the environment.",
+        ),
+    ] = None,
+    progress: Annotated[
+        bool | None,
+        typer.Option(
+            "--progress/--no-progress",
+            help="A progress bar on stderr; if left out, where stderr is a terminal.",
+        ),
+    ] = None,
+) -> None:
+    """Embed texts, each line of a file, or the images of a folder.
+
+    Empty lines of a file are skipped, and a note on stderr names them. With
+    --option on_empty=zero they are vectors of zeros instead, so that each line has its row.
+    Files of a folder that are no images are skipped, too, and named.
+    """
+    if [bool(texts), file is not None, images is not None].count(True) != 1:
+        raise typer.BadParameter("give either texts, --file or --images")
+    if file and file != STDIN and not file.exists():  # typer's own check knows no "-"
+        raise typer.BadParameter(f"--file {str(file)!r} does not exist")
+    if output is not None and output.suffix not in FILES:
+        raise typer.BadParameter(f"--output must end in one of {', '.join(FILES)}")
+    options = dict(map(parse_option, option or []))
+    shown = sys.stderr.isatty() if progress is None else progress
+    noun = "image" if images else "text"
+    source: Lines | ImageFiles | None = None
+    if file:
+        source = Lines(file, keep_empty=options.get("on_empty") == "zero")
+    elif images:
+        source = ImageFiles(images)
+    entries = source or map(text_entry, texts or [])
+    total = source.count() if source and shown else len(texts or [])
+    from embedbridge.core import load_embedder
+
+    with (
+        StreamProgress(total, noun) if shown else nullcontext() as bar,
+        load_embedder(model, listeners=[bar] if bar else [], **options) as embedder,
+        writer_to(output, embedder) as writer,
+    ):
+        totals = embed_stream(embedder, entries, role.value, writer)
+    skipped = source.skipped if source else []
+    for note in notes(totals, skipped, output, noun):
+        typer.echo(note, err=True)
+
+
+def parse_option(text: str) -> tuple[str, Any]:
+    """`name=value`, the value as JSON if it is JSON: `dimensions=64`, `device=cpu`.
+
+    Raises:
+        BadParameter: There is no `=`, or the name is none that a text can stand for.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"--option {text!r} is not NAME=VALUE")
+    if name in NO_OPTIONS:
+        raise typer.BadParameter(f"--option {name} cannot be given on a command line")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def notes(
+    totals: Totals, skipped: Sequence[int | str], output: Path | None, noun: str
+) -> Iterator[str]:
+    """What a user should know afterwards, a line each."""
+    if skipped:
+        listed = ", ".join(map(str, skipped[:MAX_LISTED]))
+        more = ", …" if len(skipped) > MAX_LISTED else ""
+        what = "empty line" if noun == "text" else "other file"
+        yield f"Skipped {_counted(len(skipped), what)}: {listed}{more}"
+    if totals.truncated:
+        yield f"Cut {_counted(totals.truncated, noun)}, longer than the model reads"
+    if totals.failed:
+        yield f"Failed to embed {_counted(totals.failed, noun)}"
+    if output is not None:
+        written = _counted(totals.inputs - totals.failed, "vector")
+        yield f"Wrote {written} of {totals.dimensions} dimensions to {output}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

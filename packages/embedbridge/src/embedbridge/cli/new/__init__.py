@@ -1,0 +1,1 @@
+"""`embedbridge new`: a package for a new provider, made from templates."""

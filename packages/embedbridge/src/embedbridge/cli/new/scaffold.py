@@ -1,0 +1,116 @@
+"""From templates to the files of a new package.
+
+The templates are plain text with `${names}`, filled in by Python's own `string.Template`: there are
+no conditions in them, they lie in this wheel, and so a templating tool would add a dependency and
+nothing else. Copier's updates need a template that lies in git with tags of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+from types import MappingProxyType
+
+SUFFIX = ".template"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What one kind of package has of its own beside its files."""
+
+    dependencies: tuple[str, ...]
+    """Requirements, each with the reason behind it where one is due."""
+    about: str
+    """A paragraph of the README."""
+
+
+STYLES: Mapping[str, Style] = MappingProxyType(
+    {
+        "local": Style(
+            ('"embedbridge-core>=0.1,<0.2",', '"numpy>=1.26",'),
+            "The model hashes trigrams of characters: texts that are spelled alike are near. "
+            "Put your own model in its place.",
+        ),
+        "http": Style(
+            (
+                '"embedbridge-core>=0.1,<0.2",',
+                '"httpx2>=2.12,<3", # 2.12 unpacks answers piece by piece, bombs too',
+            ),
+            "The key is read from `${constant}_API_KEY`, the address from `${constant}_BASE_URL`.",
+        ),
+        "multimodal": Style(
+            ('"embedbridge-core[images]>=0.1,<0.2",', '"numpy>=1.26",'),
+            "The model compares colours: texts that name one are near pictures that show it. "
+            "Put your own two towers in its place.",
+        ),
+    }
+)
+
+
+def write_package(folder: Path, *, name: str, kind: str, author: str, licence: str) -> list[Path]:
+    """Write all files of a package.
+
+    Args:
+        folder: Where; it must not exist.
+        name: The provider's name, checked by `problem_with`.
+        kind: A key of `STYLES`.
+        author: For the licence and the metadata.
+        licence: The name of a file in `templates/licenses`.
+
+    Returns:
+        The files, relative to the folder.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    words = words_for(name, kind=kind, author=author, licence=licence)
+    templates = files("embedbridge.cli.new") / "templates"
+    written = dict(_texts(templates / "common")) | dict(_texts(templates / kind))
+    written[Path("LICENSE")] = (templates / "licenses" / f"{licence}{SUFFIX}").read_text("utf-8")
+    folder.mkdir(parents=True)
+    for path, text in written.items():
+        target = folder / _placed(path, words["module"])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(Template(text).substitute(words), encoding="utf-8")
+    return sorted(written)
+
+
+def words_for(name: str, *, kind: str, author: str, licence: str) -> dict[str, str]:
+    """What each `${word}` of a template stands for."""
+    parts, style = name.split("-"), STYLES[kind]
+    constant = "_".join(parts).upper()
+    return {
+        "name": name,
+        "module": "_".join(parts),
+        "prefix": "".join(part.capitalize() for part in parts),
+        "constant": constant,
+        "title": " ".join(part.capitalize() for part in parts),
+        "distribution": f"embedbridge-{name}",
+        "model": f"{name}-1",
+        "author": author.replace("\\", "").replace('"', ""),  # it stands within quotes
+        "license": licence,
+        "year": str(dt.datetime.now(tz=dt.UTC).year),
+        "dependencies": "\n".join(f"    {line}" for line in style.dependencies),
+        "about": Template(style.about).substitute(constant=constant),
+    }
+
+
+def _texts(folder: Traversable, above: Path = Path()) -> Iterator[tuple[Path, str]]:
+    """Every template of a folder, by the path of the file that it becomes."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _texts(entry, above / entry.name)
+        elif entry.name.endswith(SUFFIX):
+            yield above / entry.name.removesuffix(SUFFIX), entry.read_text("utf-8")
+
+
+def _placed(path: Path, module: str) -> Path:
+    """Where a file goes: the provider's own below the two namespaces."""
+    if path.parts[0] == "provider":
+        return Path("src", "embedbridge", "providers", module, *path.parts[1:])
+    return Path(".gitignore") if path.name == "gitignore" else path

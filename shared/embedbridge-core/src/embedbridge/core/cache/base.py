@@ -1,0 +1,88 @@
+"""Fifth stage and last but one: vectors that were paid for once.
+
+A key is SHA-256 over the fingerprint, role, task, modality and rendered content: a cache can never
+answer with another model's, role's, prompt's or width's vector.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.core.locks import ForkSafeLock
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedbridge.contract.vocabulary import Role, Task
+
+
+class VectorCache(Protocol):
+    """Where vectors are kept. Keys are 64 hexadecimal digits; vectors are float32, shape (d,).
+
+    Called from several threads at once. What it cannot answer is simply not in the mapping.
+    """
+
+    def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
+        """The vectors that are known among these keys."""
+
+    def put_many(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Keep these vectors."""
+
+
+class MemoryCache:
+    """A cache for as long as the process lives, without a limit of size."""
+
+    def __init__(self) -> None:
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+        self._lock = ForkSafeLock()
+
+    def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
+        """The vectors that are known among these keys."""
+        with self._lock:
+            return {key: self._vectors[key] for key in keys if key in self._vectors}
+
+    def put_many(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Keep copies of these vectors."""
+        copies = {key: vector.copy() for key, vector in vectors.items()}
+        with self._lock:
+            self._vectors.update(copies)
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+
+def as_cache(value: object) -> VectorCache | None:
+    """What users write for a cache: nothing, `True`, a path, or a cache of their own.
+
+    Raises:
+        InvalidOptionError: It is none of these.
+    """
+    if value is None or value is False:
+        return None
+    if value is True or isinstance(value, str | PathLike):
+        from embedbridge.core.cache.disk import DiskCache, default_path
+
+        return DiskCache(default_path() if value is True else value)
+    if hasattr(value, "get_many") and hasattr(value, "put_many"):
+        return value
+    raise InvalidOptionError(
+        f"{type(value).__name__} is no cache.",
+        hint="Pass True, a path, or an object with get_many and put_many.",
+    )
+
+
+def cache_keys(fingerprint: str, role: Role, task: Task | None) -> Callable[[bytes], str]:
+    """What makes the keys of rendered inputs, by the SHA-256 of their content."""
+    # Every part has a fixed length or alphabet, so no two different ones run together alike.
+    head = f"{fingerprint}|{role}|{task or ''}|".encode()
+
+    def key(digest: bytes) -> str:
+        return hashlib.sha256(head + digest).hexdigest()
+
+    return key

@@ -1,0 +1,139 @@
+"""What the cache knows of a job is not asked again, and what was asked is kept."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeGuard
+
+import numpy as np
+
+from embedbridge.contract.digests import mixed_digest, text_digest
+from embedbridge.contract.errors import InvalidInputError
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Content
+from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.cache.base import cache_keys
+from embedbridge.core.images.decode import open_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.core.cache.base import VectorCache
+    from embedbridge.core.engine.job import Job
+    from embedbridge.core.engine.job_spec import Order
+    from embedbridge.core.images.rules import ImageRules
+
+
+def name_contents(job: Job) -> None:
+    """Give every content its key, by which caches and requests in flight know it.
+
+    An image gets its key here only if a cache can be asked for it, and only from its encoded bytes;
+    the stage `load` adds the one of its pixels.
+    """
+    order = job.order
+    if order.cache is None and isinstance(order.model, LocalEmbeddingModel):
+        return  # nobody would ask
+    key = keys_for(order)
+    for place, content in enumerate(job.unique):
+        if isinstance(content, str):
+            job.keys.append(key(text_digest(content)))
+            continue
+        job.keys.append("")
+        if order.cache is None:
+            continue
+        try:
+            digest = digest_early(content, order.image_rules)
+        except InvalidInputError as error:  # an image that cannot be read
+            job.fail([place], error)
+            continue
+        if digest is not None:
+            job.keys[place] = key(digest)
+
+
+def keys_for(order: Order) -> Callable[[bytes], str]:
+    """What makes the key of a rendered content from its digest."""
+    return cache_keys(order.fingerprint, order.role, order.task)
+
+
+def digest_early(content: Content, rules: ImageRules) -> bytes | None:
+    """SHA-256 of a content without decoding it; `None` where it would have to be fetched.
+
+    Raises:
+        InvalidImageError: It cannot be read, or its header breaks the rules.
+    """
+    if isinstance(content, str):
+        return text_digest(content)
+    if isinstance(content, Image):
+        return None if content.kind == "url" else open_image(content, rules).digest()
+    parts = [digest_early(part, rules) for part in content.parts]
+    known = [part for part in parts if part is not None]
+    return mixed_digest(known) if len(known) == len(parts) else None
+
+
+def read_cache(job: Job) -> None:
+    """Take what is known already. A cache that fails costs time, never the job."""
+    order = job.order
+    if order.cache is None:
+        return
+    named = np.array([place for place, key in enumerate(job.keys) if key], dtype=np.intp)
+    keys = job.keys if len(named) == len(job.keys) else list(filter(None, job.keys))
+    found, vectors = recall(order.cache, keys, order.final_dimensions)
+    if len(found):
+        hits = named[found]
+        job.store(hits, vectors)
+        job.hits[hits] = True
+        job.cached = len(hits)
+
+
+def recall(
+    cache: VectorCache, keys: Sequence[str], dimensions: int | None
+) -> tuple[NDArray[np.intp], Vectors]:
+    """The sound vectors that a cache has, all of one width, and which of the keys they belong to."""
+    try:
+        known = cache.get_many(keys)
+    except Exception as error:  # noqa: BLE001  # any store, any failure
+        _warn("read", error)
+        known = {}
+    read = enumerate(map(known.get, keys))
+    rows = {n: row for n, row in read if _is_vector(row)}
+    width = dimensions or len(next(iter(rows.values()), ()))
+    rows = {n: row for n, row in rows.items() if len(row) == width}
+    if not rows:
+        return np.empty(0, np.intp), np.empty((0, width), np.float32)
+    vectors = np.concatenate(list(rows.values())).reshape(len(rows), width)
+    places = np.array(list(rows), dtype=np.intp)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(vectors.sum()):  # then each number is; most often one look is enough
+            return places, vectors
+    sound = np.isfinite(vectors).all(axis=1)
+    return places[sound], vectors[sound]
+
+
+def _is_vector(value: object) -> TypeGuard[NDArray[np.float32]]:
+    """A store of strangers may hold anything."""
+    return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
+
+
+def write_cache(cache: VectorCache, names: Sequence[Sequence[str]], vectors: Vectors) -> None:
+    """Keep what was paid for. If that fails, the vectors are handed out all the same.
+
+    Args:
+        cache: Where to.
+        names: For each vector its keys: one, or for an image that of its pixels and of its file.
+        vectors: Shape (len(names), dimensions).
+    """
+    rows = zip(names, vectors, strict=True)
+    try:
+        cache.put_many({key: vector for keys, vector in rows for key in keys})
+    except Exception as error:  # noqa: BLE001  # any store, any failure
+        _warn("written", error)
+
+
+def _warn(verb: str, error: Exception) -> None:
+    warnings.warn(
+        f"The cache could not be {verb} ({type(error).__name__}); going on without it.",
+        RuntimeWarning,
+        stacklevel=4,
+    )

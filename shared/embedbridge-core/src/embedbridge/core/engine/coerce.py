@@ -1,0 +1,177 @@
+"""First stage: what the caller handed over becomes checked contents, or errors that name it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from embedbridge.contract.errors import InvalidInputError, UnsupportedModalityError
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Content, Mixed, Text
+from embedbridge.core.images.rules import urls_are_off
+
+if TYPE_CHECKING:
+    from embedbridge.contract.card import ModelCard
+    from embedbridge.contract.vocabulary import Modality
+
+
+@dataclass(slots=True)
+class Coerced:
+    """A job's inputs, sorted into what to embed, what is zero and what is wrong."""
+
+    total: int
+    """How many inputs the caller handed over."""
+    contents: list[Content]
+    """What to embed, in order."""
+    positions: list[int] | None = None
+    """Where each content stood; `None` if nothing was left out."""
+    zeros: list[int] = field(default_factory=list)
+    """Empty texts that become zero vectors."""
+    errors: dict[int, InvalidInputError] = field(default_factory=dict)
+    """What cannot be embedded."""
+
+    def position(self, content: int) -> int:
+        """Where a content stood in what the caller handed over."""
+        return content if self.positions is None else self.positions[content]
+
+
+def coerce(
+    inputs: Iterable[object],
+    card: ModelCard,
+    on_empty: Literal["error", "zero"],
+    *,
+    allow_urls: bool = False,
+) -> Coerced:
+    """Check all inputs before anything is sent.
+
+    Raises:
+        InvalidInputError: Not a list at all, so that no single input can be blamed.
+    """
+    refuse_single(inputs)
+    values: list[object] = list(inputs)
+    if "text" in card.modalities and _are_plain_texts(values):
+        return Coerced(len(values), values)  # type: ignore[arg-type]  # every value is a str
+    coerced = Coerced(len(values), [], [])
+    positions: list[int] = []
+    for index, value in enumerate(values):
+        try:
+            content = _coerce_one(value, index, card, allow_urls=allow_urls)
+        except InvalidInputError as error:
+            coerced.errors[index] = error
+            continue
+        if _is_empty(content):
+            if on_empty == "zero":
+                coerced.zeros.append(index)
+            else:
+                coerced.errors[index] = _empty(index)
+            continue
+        coerced.contents.append(content)
+        positions.append(index)
+    coerced.positions = positions
+    return coerced
+
+
+def refuse_single(inputs: object) -> None:
+    """Raise if something stands where a list of inputs is due, with the remedy."""
+    if isinstance(inputs, str | Text | Image | Mixed):
+        raise InvalidInputError(
+            f"Expected a list of inputs, got a single {type(inputs).__name__}.",
+            hint="Wrap it in a list.",
+        )
+    # Bytes would be embedded number by number; sets and mappings have no order to answer in.
+    if isinstance(inputs, bytes | bytearray | memoryview | Mapping | AbstractSet) or not isinstance(
+        inputs, Iterable
+    ):
+        raise InvalidInputError(
+            f"Expected a list of inputs, got {type(inputs).__name__}.",
+            hint="Pass a list of str, Text, Image or Mixed.",
+        )
+
+
+def modality_of(content: Content) -> Modality:
+    """Text, image or mixed."""
+    if isinstance(content, str):
+        return "text"
+    return "image" if isinstance(content, Image) else "mixed"
+
+
+def _are_plain_texts(values: list[object]) -> bool:
+    """Whether all values are texts without any flaw; runs at C speed, for jobs of millions."""
+    return (
+        set(map(type, values)) <= {str}
+        and "" not in values
+        and not any(map(str.isspace, values))  # type: ignore[arg-type]  # every value is a str
+        and all(map(_is_encodable, values))  # type: ignore[arg-type]
+    )
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether a text has no lone surrogate, which no tokenizer and no JSON can carry."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _remedy(value: object) -> str:
+    """What to do with a value that is no input."""
+    if type(value).__module__.startswith("PIL."):
+        # Its class is called Image, as ours is.
+        return "It is Pillow's: wrap it in embedbridge.contract.Image.from_pil(…)."
+    return {
+        "bytes": "Decode text with .decode(), wrap an image in Image.from_bytes(…).",
+        "NoneType": "Remove it, or put a text in its place.",
+        "PosixPath": "Write Image.from_path(…) for an image, or read the text first.",
+        "WindowsPath": "Write Image.from_path(…) for an image, or read the text first.",
+        "BytesIO": "Write Image.from_file(…) for an image, or read the text first.",
+        "ndarray": "Write Image.from_array(…) for an image; vectors are not embedded again.",
+    }.get(type(value).__name__, "Pass a str, Text, Image or Mixed.")
+
+
+def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool) -> Content:
+    content = value.text if isinstance(value, Text) else value
+    if not isinstance(content, str | Image | Mixed):
+        raise InvalidInputError(
+            f"{type(content).__name__} cannot be embedded.", index=index, hint=_remedy(content)
+        )
+    modality = modality_of(content)
+    if modality not in card.modalities:
+        raise UnsupportedModalityError(
+            f"{card.name} embeds {' and '.join(card.modalities)}, not {modality}.",
+            index=index,
+            source=content.described if isinstance(content, Image) else None,
+            hint="Use a model whose card lists that modality.",
+        )
+    parts = content.parts if isinstance(content, Mixed) else (content,)
+    for part in parts:
+        if isinstance(part, str) and not _is_encodable(part):
+            raise InvalidInputError(
+                "The text has a lone surrogate, which is half of a character.",
+                index=index,
+                hint="Repair it with text.encode('utf-16', 'surrogatepass').decode('utf-16'), "
+                "or drop it with text.encode(errors='ignore').decode().",
+            )
+        if isinstance(part, Image) and part.kind == "url" and not allow_urls:
+            error = urls_are_off()
+            error.index, error.source = index, part.described
+            raise error
+    return content
+
+
+def _is_empty(content: Content) -> bool:
+    """Whether there is nothing to embed: no image, and no character but white space."""
+    parts = content.parts if isinstance(content, Mixed) else (content,)
+    return all(isinstance(part, str) and (not part or part.isspace()) for part in parts)
+
+
+def _empty(index: int) -> InvalidInputError:
+    return InvalidInputError(
+        "The text is empty or only white space.",
+        index=index,
+        hint='Remove it, or set on_empty="zero" for a vector of zeros.',
+    )

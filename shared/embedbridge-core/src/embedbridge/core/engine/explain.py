@@ -1,0 +1,69 @@
+"""What would be sent for a text, without sending it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.errors import InvalidInputError
+from embedbridge.core.engine.coerce import coerce
+from embedbridge.core.engine.fit import cut, find_too_long
+from embedbridge.core.engine.render import render
+from embedbridge.core.engine.tokens import TokenCounts
+
+if TYPE_CHECKING:
+    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.core.engine.job_spec import Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """How a model sees one text."""
+
+    sent: str
+    """The exact string that is sent, with the prompt in front."""
+    prompt: str
+    """The part of it that the engine puts in front."""
+    role: Role
+    """Query or document."""
+    task: Task | None
+    """The hint beside the role."""
+    tokens: int
+    """Tokens of the whole text with its prompt, special ones included."""
+    estimated: bool
+    """Whether `tokens` is the engine's estimate, because the model cannot count offline."""
+    max_tokens: int | None
+    """Tokens that the model takes."""
+    truncated: bool
+    """Whether the text is too long, so that its end is ignored."""
+
+
+def explain(order: Order, text: object) -> Explanation:
+    """How the model of this order would see a text.
+
+    Raises:
+        InvalidInputError: It cannot be embedded at all.
+    """
+    coerced = coerce([text], order.card, "error")
+    if coerced.errors:
+        raise coerced.errors[0]
+    prompt = order.model.prompt(order.role, order.task)
+    (sent,) = render(coerced.contents, prompt)
+    if not isinstance(sent, str):
+        raise InvalidInputError("Only a text can be explained.", index=0)
+    counts = TokenCounts(order.model, [sent])
+    tokens = counts.count_one(sent)
+    limits = order.card.limits
+    too_long = find_too_long(counts, limits)
+    if too_long and not order.card.truncates:
+        sent = cut(sent, limits, counts.count_one)
+    return Explanation(
+        sent=sent,
+        prompt=prompt,
+        role=order.role,
+        task=order.task,
+        tokens=tokens,
+        estimated=counts.estimated,
+        max_tokens=limits.max_tokens_per_input,
+        truncated=bool(too_long),
+    )

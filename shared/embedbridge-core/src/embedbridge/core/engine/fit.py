@@ -1,0 +1,112 @@
+"""Fourth stage: which texts are too long for the model, and what is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from embedbridge.contract.errors import InputTooLongError
+
+if TYPE_CHECKING:
+    from embedbridge.contract.card import Limits
+    from embedbridge.core.engine.job import Job
+    from embedbridge.core.engine.tokens import TokenCounts
+
+
+MAX_OVERESTIMATE = 3
+"""How many times too high an estimate of tokens may be; above it, a text surely is too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """One text that does not fit."""
+
+    place: int
+    """Where it stands."""
+    count: int
+    """How much it has."""
+    limit: int
+    """How much it may have."""
+    unit: Literal["tokens", "characters"]
+    """Of what."""
+
+    def error(self) -> InputTooLongError:
+        """For `on_too_long="error"`."""
+        return InputTooLongError(
+            f"The text has {self.count} {self.unit}; the model takes {self.limit} {self.unit}.",
+            hint='Split it, or set on_too_long="truncate".',
+        )
+
+
+def fit(job: Job) -> None:
+    """Find the texts that are too long, and cut, mark or refuse them."""
+    order = job.order
+    limits = order.card.limits
+    if limits.max_tokens_per_input is None and limits.max_chars_per_input is None:
+        return
+    for too_long in find_too_long(job.tokens, limits):
+        place, content = too_long.place, job.unique[too_long.place]
+        if _is_a_guess(job, too_long):
+            job.suspects.add(place)
+            continue
+        # Which part of a mixed input could go is not for us to say.
+        uncuttable = not order.card.truncates and not isinstance(content, str)
+        if order.settings.on_too_long == "error" or uncuttable:
+            job.fail([place], too_long.error())
+            continue
+        shorten(job, place)
+
+
+def shorten(job: Job, place: int) -> None:
+    """Report a text as truncated, and cut it unless the model does that itself."""
+    card, content = job.order.card, job.unique[place]
+    job.truncated[place] = True
+    if not card.truncates and isinstance(content, str):
+        job.unique[place] = beginning = cut(content, card.limits, job.tokens.count_one)
+        job.tokens.replace(place, beginning)
+    elif card.limits.max_tokens_per_input is not None:
+        job.tokens.cap(place, card.limits.max_tokens_per_input)
+
+
+def _is_a_guess(job: Job, too_long: TooLong) -> bool:
+    """Whether a text may fit after all: an estimate is rather too high than too low.
+
+    Such a text is sent alone, so that it spoils no batch; only if it is refused is it cut.
+    """
+    return (
+        job.tokens.estimated
+        and too_long.unit == "tokens"
+        and not job.order.card.truncates
+        and isinstance(job.unique[too_long.place], str)
+        and too_long.count <= too_long.limit * MAX_OVERESTIMATE
+    )
+
+
+def find_too_long(counts: TokenCounts, limits: Limits) -> list[TooLong]:
+    """The texts over the model's limits per input; counts only those that could be."""
+    found: dict[int, TooLong] = {}
+    if limits.max_tokens_per_input is not None:
+        suspects = counts.possibly_over(limits.max_tokens_per_input)
+        if len(suspects):
+            tokens = counts.of(suspects)
+            over = tokens > limits.max_tokens_per_input
+            for place, count in zip(suspects[over].tolist(), tokens[over].tolist(), strict=True):
+                found[place] = TooLong(place, count, limits.max_tokens_per_input, "tokens")
+    if limits.max_chars_per_input is not None:
+        for place, text in enumerate(counts.texts):
+            if len(text) > limits.max_chars_per_input:
+                too_wide = TooLong(place, len(text), limits.max_chars_per_input, "characters")
+                found.setdefault(place, too_wide)
+    return sorted(found.values(), key=lambda too_long: too_long.place)
+
+
+def cut(text: str, limits: Limits, count: Callable[[str], int]) -> str:
+    """The beginning of a text that fits, for models that do not cut by themselves."""
+    text = text[: limits.max_chars_per_input]
+    if limits.max_tokens_per_input is None:
+        return text
+    while (tokens := count(text)) > limits.max_tokens_per_input and len(text) > 1:
+        share = limits.max_tokens_per_input / tokens
+        text = text[: max(1, min(len(text) - 1, int(len(text) * share)))]
+    return text

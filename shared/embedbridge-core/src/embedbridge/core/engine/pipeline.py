@@ -1,0 +1,249 @@
+"""The whole way of a job, in order.
+
+    coerce ► render ► dedupe ► fit ► cache read ► plan
+        ► load ► limit ► call, retry ► check ► finish ► cache write
+    ► scatter
+
+The stages are functions in files of their own names. `prepare` walks the first line; a driver walks
+the second for each batch, one in the caller's thread for local models, one on the background loop
+for remote ones; `Job.scatter` is the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+
+from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
+from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.engine.cache_stage import name_contents, read_cache, write_cache
+from embedbridge.core.engine.check import check
+from embedbridge.core.engine.coerce import coerce
+from embedbridge.core.engine.dedupe import dedupe
+from embedbridge.core.engine.failures import settle, translated
+from embedbridge.core.engine.finish import finish
+from embedbridge.core.engine.fit import fit
+from embedbridge.core.engine.job import Job, Landed
+from embedbridge.core.engine.job_spec import Order
+from embedbridge.core.engine.load_images import ReadAhead, admit, load_images, loading_threads
+from embedbridge.core.engine.local_driver import local_driver
+from embedbridge.core.engine.plan import plan_job
+from embedbridge.core.engine.planned import Planned
+from embedbridge.core.engine.render import render
+from embedbridge.core.remote import shared_requests as flights
+from embedbridge.core.remote.congestion import congestion_window
+from embedbridge.core.remote.retry import with_retries
+from embedbridge.core.remote.slots import slot
+from embedbridge.core.result import EmbeddingResult
+
+
+def prepare(order: Order, inputs: Iterable[object]) -> tuple[Job, list[Planned]]:
+    """Everything before the first call: the job, and the batches that it takes.
+
+    Raises:
+        InvalidInputError: An input is bad, unless errors are collected.
+    """
+    settings = order.settings
+    allow_urls = bool(settings.allow_urls)
+    coerced = coerce(inputs, order.card, settings.on_empty, allow_urls=allow_urls)
+    if coerced.errors and settings.errors == "raise":
+        model = order.model
+        raise coerced.errors[min(coerced.errors)].locate(provider=model.provider, model=model.name)
+    try:
+        prompt = order.model.prompt(order.role, order.task)
+        unique, inverse = dedupe(render(coerced.contents, prompt))
+        job = Job(order=order, coerced=coerced, prompt=prompt, unique=unique, inverse=inverse)
+        fit(job)
+        name_contents(job)
+        read_cache(job)
+        return job, plan_job(job)
+    except Exception as failure:  # noqa: BLE001  # the model's own prompts and tokenizer
+        raise translated(failure, order) from failure.__cause__ or failure
+
+
+def embed_locally(
+    order: Order, inputs: Iterable[object], cancelled: threading.Event | None = None
+) -> EmbeddingResult:
+    """The driver for models of this process: in the caller's thread, batch by batch.
+
+    Args:
+        order: What was asked.
+        inputs: What to embed.
+        cancelled: Set by an async caller that does not wait any more.
+    """
+    job, planned = prepare(order, inputs)
+    model = order.model
+    assert isinstance(model, LocalEmbeddingModel)  # noqa: S101  # the embedder chose this driver
+    driver = local_driver(model)
+    error: BaseException | None = None
+    job.announce_start(len(planned))
+    try:
+        pending = deque(planned)
+        images = ReadAhead(job)
+        while pending:
+            _stop_if(cancelled)
+            batch = pending.popleft()
+            if batch.needs_loading:
+                following = pending[0] if pending else None
+                pending.extendleft(reversed(admit(job, images.take(batch, following))))
+                continue
+            begun = time.monotonic()
+            try:
+                request = job.batch(batch)
+                if order.limiter is not None:
+                    order.limiter.acquire(request.tokens)
+                job.requests += 1
+                answer = driver.call(request, batch_size=order.settings.batch_size)
+                vectors = finish(_checked(order, answer, request), order.card, model.options)
+                if order.cache is not None:
+                    write_cache(order.cache, job.names(batch), vectors)
+                landed = Landed(
+                    vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=1
+                )
+                job.accept(batch, landed, seconds=time.monotonic() - begun)
+            except Exception as failure:  # noqa: BLE001  # every kind is translated there
+                pending.extendleft(settle(job, batch, failure, seconds=time.monotonic() - begun))
+        return job.scatter()
+    except BaseException as failure:
+        error = failure
+        job.give_up(failure)
+        raise
+    finally:
+        job.announce_end(error)
+
+
+def _stop_if(cancelled: threading.Event | None) -> None:
+    if cancelled is not None and cancelled.is_set():
+        raise asyncio.CancelledError
+
+
+async def embed_remotely(job: Job, planned: list[Planned]) -> None:
+    """The driver for models behind a wire: on the background loop, several batches at once."""
+    order = job.order
+    error: BaseException | None = None
+    pending = deque(planned)
+
+    async def work() -> None:
+        while pending:
+            await _call_remotely(job, pending)
+
+    job.announce_start(len(planned))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(len(planned), order.settings.max_concurrency)):
+                group.create_task(work())
+    except BaseExceptionGroup as failures:
+        error = _first_of(failures)  # callers know our errors, not groups of them
+    except BaseException as failure:
+        error = failure
+        raise
+    finally:
+        job.announce_end(error)
+    if error is not None:
+        job.give_up(error)
+        raise error
+
+
+async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
+    """One batch: what is asked for already is waited for, the rest goes out as one request."""
+    model = job.order.model
+    batch = pending.popleft()
+    if batch.needs_loading:
+        loop = asyncio.get_running_loop()
+        loaded = await loop.run_in_executor(loading_threads(), load_images, job, batch)
+        pending.extendleft(reversed(admit(job, loaded)))
+        return
+    found = flights.find(model, (job.keys[place] for place in batch.places))
+    mine = batch.only([flight is None for flight in found])
+    # No task for our own request: whoever asks for the same at this very moment must find it.
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        for flight in {flight for flight in found if flight is not None}:
+            shared = batch.only([other is flight for other in found])
+            tasks.append(group.create_task(_join_others(job, shared, flight)))
+        left = await _fly(job, mine) if len(mine) else []
+    for again in (left, *(task.result() for task in tasks)):
+        pending.extendleft(again)
+
+
+async def _fly(job: Job, batch: Planned) -> list[Planned]:
+    """Make a request of our own; returns what has to be asked again in other pieces."""
+    begun = time.monotonic()
+    keys = [job.keys[place] for place in batch.places]
+    work = _request(job, batch)
+    flight = flights.launch(job.order.model, keys, work, job.order.cache)
+    try:
+        landed = await flight.join()
+        job.accept(batch, landed, seconds=time.monotonic() - begun)
+    except Exception as failure:  # noqa: BLE001  # every kind is translated there
+        return settle(job, batch, failure, seconds=time.monotonic() - begun)
+    return []
+
+
+async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> list[Planned]:
+    """Take vectors from a request that another job made; returns what must be asked again."""
+    begun = time.monotonic()
+    try:
+        landed = await flight.join()
+    except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
+        return [batch]
+    keys = [job.keys[place] for place in batch.places]
+    rows = [flight.rows[key] for key in keys]
+    landed = replace(
+        landed,
+        vectors=landed.vectors[rows],
+        truncated=[landed.truncated[row] for row in rows] if len(landed.truncated) else (),
+        usage=Usage(),  # it is on their bill
+        attempts=0,
+    )
+    if job.order.cache is not None and job.order.cache is not flight.cache:
+        await asyncio.to_thread(write_cache, job.order.cache, job.names(batch), landed.vectors)
+    job.accept(batch, landed, seconds=time.monotonic() - begun)
+    return []
+
+
+async def _request(job: Job, batch: Planned) -> Landed:
+    """One request with its retries: limit ► call ► check ► finish ► cache write."""
+    order = job.order
+    request = job.batch(batch)
+
+    async def wait_for_turn() -> None:
+        if order.limiter is not None:
+            await order.limiter.acquire_async(request.tokens)
+
+    async def call() -> tuple[BatchResult, Vectors]:
+        job.requests += 1
+        answer = await order.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
+        return answer, _checked(order, answer, request)
+
+    async with slot(order.model, order.settings.max_concurrency):
+        (answer, vectors), attempts = await with_retries(
+            call,
+            order.settings,
+            window=congestion_window(order.model),
+            wait_for_turn=wait_for_turn,
+        )
+    if order.limiter is not None and answer.usage is not None:
+        order.limiter.correct(request.tokens, answer.usage.tokens)
+    vectors = finish(vectors, order.card, order.model.options)
+    if order.cache is not None:  # it may block, and nothing may block the loop
+        await asyncio.to_thread(write_cache, order.cache, job.names(batch), vectors)
+    return Landed(
+        vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=attempts
+    )
+
+
+def _checked(order: Order, answer: BatchResult, request: Batch) -> Vectors:
+    """The vectors of an answer that is what was asked for; the first one pins the width."""
+    vectors = check(answer, request, order.answered_dimensions, order.settings.on_zero_vector)
+    order.pinned.dimensions = order.pinned.dimensions or vectors.shape[1]
+    return vectors
+
+
+def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = failures.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

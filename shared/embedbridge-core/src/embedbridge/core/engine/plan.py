@@ -1,0 +1,146 @@
+"""Sixth stage: a job is cut into batches that the model takes, with little padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedbridge.contract.inputs import Content, Mixed
+from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.engine.coerce import modality_of
+from embedbridge.core.engine.planned import Planned
+from embedbridge.core.remote.size_limits import with_learned
+
+if TYPE_CHECKING:
+    from embedbridge.contract.card import Limits
+    from embedbridge.contract.vocabulary import Modality, Role
+    from embedbridge.core.engine.job import Job
+    from embedbridge.core.engine.job_spec import Order
+
+ANSWER_BYTES = 2 * 1024 * 1024
+"""Of vectors in one answer: it is held whole, and as text, before they are taken from it."""
+
+
+def plan_job(job: Job) -> list[Planned]:
+    """Cut what is left into batches, each modality by itself."""
+    order = job.order
+    limits = with_learned(order.model, order.card.limits)
+    left = ~job.hits
+    left[list(job.failed)] = False
+    alone = np.array(sorted(place for place in job.suspects if left[place]), dtype=np.intp)
+    left[alone] = False
+    batches = [
+        Planned(places=alone[i : i + 1], modality="text", tokens=int(tokens))
+        for i, tokens in enumerate(job.tokens.of(alone))
+    ]
+    for modality, places in _by_modality(job, np.flatnonzero(left)):
+        sizes = None
+        if limits.max_bytes_per_request is not None:
+            sizes = np.array([_size_of(job.unique[place]) for place in places], dtype=np.int64)
+        batches += plan(
+            places,
+            job.tokens.of(places),
+            sizes,
+            modality,
+            limits,
+            order.settings.batch_size or _items_per_answer(order),
+            order.role,
+        )
+    return batches
+
+
+def _items_per_answer(order: Order) -> int | None:
+    """Inputs per request, so that one answer is read while others are still on their way.
+
+    `None` where no answer travels, where nobody knows how wide its vectors are, and where requests
+    are rationed: few large ones are better then.
+    """
+    width = order.card.dimensions and order.answered_dimensions
+    if not width or order.limiter is not None or isinstance(order.model, LocalEmbeddingModel):
+        return None
+    return max(1, ANSWER_BYTES // (width * np.dtype(np.float32).itemsize))
+
+
+def plan(
+    places: NDArray[np.intp],
+    tokens: NDArray[np.int64],
+    sizes: NDArray[np.int64] | None,
+    modality: Modality,
+    limits: Limits,
+    batch_size: int | None = None,
+    role: Role = "document",
+) -> list[Planned]:
+    """Cut contents of one modality into batches.
+
+    They are sorted by length over the whole job, longest first: neighbours need little padding,
+    and if memory is short, the first batch tells.
+
+    Args:
+        places: The contents to plan, shape (n,).
+        tokens: Tokens of each, shape (n,).
+        sizes: Bytes of each, shape (n,), where bytes are limited.
+        modality: What they are.
+        limits: What one request may hold.
+        batch_size: A further limit of items, from the user or for the answer's sake.
+        role: What they are for; a model may take fewer queries than documents.
+    """
+    order = np.argsort(-tokens, kind="stable")
+    places, tokens = places[order], tokens[order]
+    sizes = None if sizes is None else sizes[order]
+    items = min(limits.items(modality, role) or len(places), batch_size or len(places))
+    summed = np.concatenate(([0], np.cumsum(tokens)))
+    weighed = None if sizes is None else np.concatenate(([0], np.cumsum(sizes)))
+    batches: list[Planned] = []
+    start = 0
+    while start < len(places):
+        stop = min(start + items, len(places))
+        if limits.max_tokens_per_request is not None:
+            if limits.pads:
+                longest = max(int(tokens[start]), 1)
+                fitting = start + limits.max_tokens_per_request // longest
+            else:
+                most = summed[start] + limits.max_tokens_per_request
+                fitting = int(np.searchsorted(summed, most, side="right")) - 1
+            stop = min(stop, fitting)
+        if weighed is not None and limits.max_bytes_per_request is not None:
+            most = weighed[start] + limits.max_bytes_per_request
+            stop = min(stop, int(np.searchsorted(weighed, most, side="right")) - 1)
+        stop = max(stop, start + 1)  # an input over the limit travels alone and spoils no other
+        batches.append(
+            Planned(
+                places=places[start:stop],
+                modality=modality,
+                tokens=int(summed[stop] - summed[start]),
+            )
+        )
+        start = stop
+    return batches
+
+
+def _by_modality(job: Job, places: NDArray[np.intp]) -> Iterable[tuple[Modality, NDArray[np.intp]]]:
+    if not len(places):
+        return
+    if len(job.order.card.modalities) == 1:
+        yield job.order.card.modalities[0], places
+        return
+    kinds = np.array([modality_of(job.unique[place]) for place in places])
+    for modality in job.order.card.modalities:
+        some = places[kinds == modality]
+        if len(some):
+            yield modality, some
+
+
+def _size_of(content: Content) -> int:
+    """Bytes of a content in a request, roughly."""
+    if isinstance(content, str):
+        return len(content) if content.isascii() else len(content.encode())
+    if isinstance(content, Mixed):
+        return sum(map(_size_of, content.parts))
+    if content.kind == "bytes":
+        return len(content.source)
+    if content.kind == "path" and content.source.is_file():
+        return int(content.source.stat().st_size)
+    return 0  # its encoded size is not known before it is encoded

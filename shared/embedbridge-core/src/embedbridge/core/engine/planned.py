@@ -1,0 +1,65 @@
+"""One batch of a plan, by the places of its contents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from embedbridge.contract.loaded import Loaded
+    from embedbridge.contract.vocabulary import Modality
+    from embedbridge.core.engine.tokens import TokenCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One batch of a plan, by the places of its contents."""
+
+    places: NDArray[np.intp]
+    """Which contents it holds, longest first."""
+    modality: Modality
+    """What they are."""
+    tokens: int
+    """Tokens of all of them together."""
+    loaded: Sequence[Loaded] | None = None
+    """The contents with their images decoded; `None` before the stage `load`, and for texts."""
+
+    @property
+    def needs_loading(self) -> bool:
+        """Whether it holds images that are not decoded yet."""
+        return self.modality != "text" and self.loaded is None
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def only(self, chosen: Sequence[bool]) -> Planned:
+        """Some contents of the batch, with their share of the tokens."""
+        mask = np.array(chosen, dtype=np.bool_)
+        if mask.all():
+            return self
+        tokens = self.tokens * int(mask.sum()) // len(mask)
+        return self._with(self.places[mask], np.flatnonzero(mask).tolist(), tokens)
+
+    def split(self, at: int) -> tuple[Planned, Planned | None]:
+        """The first contents, and the others if there are any."""
+        if at == len(self):
+            return self, None
+        first = [number < at for number in range(len(self))]
+        return self.only(first), self.only([not taken for taken in first])
+
+    def halves(self, counts: TokenCounts) -> list[Planned]:
+        """The batch as two, each with its own tokens."""
+        middle = len(self) // 2
+        numbers = list(range(len(self)))
+        return [
+            self._with(self.places[part], part, int(counts.of(self.places[part]).sum()))
+            for part in (numbers[:middle], numbers[middle:])
+        ]
+
+    def _with(self, places: NDArray[np.intp], kept: Sequence[int], tokens: int) -> Planned:
+        loaded = None if self.loaded is None else [self.loaded[number] for number in kept]
+        return replace(self, places=places, tokens=tokens, loaded=loaded)

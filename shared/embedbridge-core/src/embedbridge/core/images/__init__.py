@@ -1,0 +1,1 @@
+"""Images from outside: fetched behind an SSRF guard, checked by their header, decoded safely."""

@@ -1,0 +1,1 @@
+"""Requests to servers: the background event loop, rate limits, concurrency, retries, coalescing."""
