@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embedbridge.core.bridge import is_native
+from embedbridge.core.bridge import is_truly_async
 
 
 async def ask(texts: list[str]) -> list[str]:
@@ -95,7 +95,7 @@ class Methods:
 )
 def test_native(name: str) -> None:
     """What awaits more than threads is native, through decorators and helpers too."""
-    assert is_native(Methods, name)
+    assert is_truly_async(Methods, name)
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_native(name: str) -> None:
 )
 def test_not_native(name: str) -> None:
     """What blocks, or is a thread in disguise, or cannot be read, is not."""
-    assert not is_native(Methods, name)
+    assert not is_truly_async(Methods, name)

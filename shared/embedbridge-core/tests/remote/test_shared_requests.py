@@ -65,7 +65,7 @@ async def test_callers_of_the_same_moment_share_a_request(
     model: GatedModel, embedder: Embedder
 ) -> None:
     """Two jobs that advance step by step with each other find each other all the same."""
-    jobs = [prepare(embedder._order("document", None, progress=False), ["a"]) for _ in range(2)]
+    jobs = [prepare(embedder._spec("document", None, progress=False), ["a"]) for _ in range(2)]
 
     async def both() -> None:
         await asyncio.gather(*(embed_remotely(job, planned) for job, planned in jobs))

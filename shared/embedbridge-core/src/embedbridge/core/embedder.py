@@ -8,6 +8,7 @@ import itertools
 import threading
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -28,7 +29,7 @@ from embedbridge.core.discovery.resolve import resolve
 from embedbridge.core.engine import identity, pipeline
 from embedbridge.core.engine.coerce import refuse_single
 from embedbridge.core.engine.explain import Explanation, explain
-from embedbridge.core.engine.job_spec import Order, Pinned
+from embedbridge.core.engine.job_spec import JobSpec, Pinned
 from embedbridge.core.engine.local_driver import waiting_threads
 from embedbridge.core.listeners.announce import Announcer
 from embedbridge.core.listeners.progress import TqdmProgress
@@ -116,10 +117,10 @@ class Embedder:
             InvalidInputError: An input is bad; it names the position. Nothing was sent.
             EmbedBridgeError: The model failed.
         """
-        order = self._order(role, task, show_progress)
+        spec = self._spec(role, task, show_progress)
         if isinstance(self.model, LocalEmbeddingModel):
-            return pipeline.embed_locally(order, inputs)
-        job, planned = pipeline.prepare(order, inputs)
+            return pipeline.embed_locally(spec, inputs)
+        job, planned = pipeline.prepare(spec, inputs)
         background_loop().run(pipeline.embed_remotely(job, planned))
         return job.scatter()
 
@@ -132,14 +133,14 @@ class Embedder:
         show_progress: Progress = None,
     ) -> EmbeddingResult:
         """The async twin of `embed`; never blocks the event loop."""
-        order = await _in_thread(self._order, role, task, show_progress)
+        spec = await _in_thread(self._spec, role, task, show_progress)
         if isinstance(self.model, LocalEmbeddingModel):
             cancelled = threading.Event()
             try:
-                return await _in_thread(pipeline.embed_locally, order, inputs, cancelled)
+                return await _in_thread(pipeline.embed_locally, spec, inputs, cancelled)
             finally:
                 cancelled.set()  # between two batches a thread looks whether it is still wanted
-        job, planned = await _in_thread(pipeline.prepare, order, inputs)
+        job, planned = await _in_thread(pipeline.prepare, spec, inputs)
         work = background_loop().start(pipeline.embed_remotely(job, planned))
         await asyncio.wrap_future(work)
         return job.scatter()
@@ -212,7 +213,7 @@ class Embedder:
         source = iter(inputs)
         done = 0
         while window := list(itertools.islice(source, self.settings.window)):
-            with _shifted(done):
+            with shifted_positions(done):
                 vectors = self.embed(window, role=role, task=task).vectors
             yield from vectors
             done += len(window)
@@ -227,7 +228,7 @@ class Embedder:
         """The async twin of `embed_iter`; also takes an async stream."""
         done = 0
         async for window in _windows(inputs, self.settings.window):
-            with _shifted(done):
+            with shifted_positions(done):
                 vectors = (await self.aembed(window, role=role, task=task)).vectors
             for vector in vectors:
                 yield vector
@@ -257,7 +258,7 @@ class Embedder:
 
     def explain(self, text: str | Text, role: Role, task: Task | None = None) -> Explanation:
         """The exact string that would be sent for a text, its tokens, and whether it is cut."""
-        return explain(self._order(role, task, progress=False), text)
+        return explain(self._spec(role, task, progress=False), text)
 
     def check_compatible(self, stored: Any) -> None:
         """Make sure that stored vectors may be compared with new ones.
@@ -364,7 +365,7 @@ class Embedder:
                     )
         return self._identity
 
-    def _order(self, role: Role, task: Task | None, progress: Progress) -> Order:
+    def _spec(self, role: Role, task: Task | None, progress: Progress) -> JobSpec:
         if role not in ("query", "document"):
             raise InvalidOptionError(f"Unknown role {role!r}.", hint="'query' or 'document'.")
         if task is not None and task not in get_args(Task):
@@ -382,7 +383,7 @@ class Embedder:
         if wanted is not None and not card.allows(wanted):
             raise _wrong_dimensions(wanted, card)
         fingerprint, space = self._identify()
-        return Order(
+        return JobSpec(
             model=self.model,
             card=card,
             settings=self.settings,
@@ -445,22 +446,17 @@ async def _windows(
         yield window
 
 
-class _shifted:  # noqa: N801  # reads as a word in `with`
+@contextmanager
+def shifted_positions(by: int) -> Iterator[None]:
     """Positions of one window become positions in the whole stream."""
-
-    def __init__(self, by: int) -> None:
-        self._by = by
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, EmbedBridgeError):
-            return
+    try:
+        yield
+    except EmbedBridgeError as error:
         errors = [error]
         if error.partial is not None:
-            error.partial = replace(error.partial, start=self._by)
+            error.partial = replace(error.partial, start=by)
             errors += error.partial.errors.values()
         for each in {id(each): each for each in errors}.values():  # some stand there twice
             if isinstance(each, InvalidInputError) and each.index is not None:
-                each.index += self._by
+                each.index += by
+        raise

@@ -14,11 +14,11 @@ from embedbridge.core import Embedder
 from embedbridge.core.bridge import (
     AsyncBridgedModel,
     BridgedModel,
-    Foreign,
+    ForeignEmbedder,
     Method,
     bridge,
     bridged_model,
-    is_native,
+    is_truly_async,
 )
 from llama_index.embeddings.embedbridge.methods import EngineMethods
 
@@ -60,68 +60,68 @@ def from_llama_index(embedding: BaseEmbedding, **options: Any) -> Embedder:
     return bridge(_describe(embedding), **options)
 
 
-def _describe(held: BaseEmbedding) -> Foreign:
-    texts = _texts(held)
-    images = _images(held) if isinstance(held, MultiModalEmbedding) else None
-    return Foreign(
-        held=held,
+def _describe(wrapped: BaseEmbedding) -> ForeignEmbedder:
+    texts = _texts(wrapped)
+    images = _images(wrapped) if isinstance(wrapped, MultiModalEmbedding) else None
+    return ForeignEmbedder(
+        wrapped=wrapped,
         framework="llama-index",
         documents=texts,
-        queries=_queries(held),
+        queries=_queries(wrapped),
         images=images,
         max_items=1
-        if texts.is_native and not _has_batches(held, "text")
-        else held.embed_batch_size,
+        if texts.is_truly_async and not _has_batches(wrapped, "text")
+        else wrapped.embed_batch_size,
         remake=_remake,
     )
 
 
-def _remake(held: BaseEmbedding, **options: Any) -> BridgedModel | AsyncBridgedModel:
-    return bridged_model(_describe(held), **options)
+def _remake(wrapped: BaseEmbedding, **options: Any) -> BridgedModel | AsyncBridgedModel:
+    return bridged_model(_describe(wrapped), **options)
 
 
-def _texts(held: BaseEmbedding) -> Method:
+def _texts(wrapped: BaseEmbedding) -> Method:
     # Its public methods: the cache, the limiter and the callbacks are in them.
     return Method(
-        sync=held.get_text_embedding_batch,
-        asynchronous=held.aget_text_embedding_batch,
-        is_native=_is_native(held, "text"),
+        sync=wrapped.get_text_embedding_batch,
+        asynchronous=wrapped.aget_text_embedding_batch,
+        is_truly_async=_is_truly_async(wrapped, "text"),
     )
 
 
-def _queries(held: BaseEmbedding) -> Method:
+def _queries(wrapped: BaseEmbedding) -> Method:
     def queries(texts: list[str]) -> Rows:
-        return [held.get_query_embedding(text) for text in texts]
+        return [wrapped.get_query_embedding(text) for text in texts]
 
     async def aqueries(texts: list[str]) -> Rows:
-        return [await held.aget_query_embedding(text) for text in texts]
+        return [await wrapped.aget_query_embedding(text) for text in texts]
 
     return Method(
         sync=queries,
         asynchronous=aqueries,
-        is_native=is_native(type(held), "_aget_query_embedding"),
+        is_truly_async=is_truly_async(type(wrapped), "_aget_query_embedding"),
     )
 
 
-def _images(held: MultiModalEmbedding) -> Method:
+def _images(wrapped: MultiModalEmbedding) -> Method:
     return Method(
-        sync=held.get_image_embedding_batch,
-        asynchronous=held.aget_image_embedding_batch,
-        is_native=_is_native(held, "image"),
+        sync=wrapped.get_image_embedding_batch,
+        asynchronous=wrapped.aget_image_embedding_batch,
+        is_truly_async=_is_truly_async(wrapped, "image"),
     )
 
 
-def _is_native(held: BaseEmbedding, what: str) -> bool:
+def _is_truly_async(wrapped: BaseEmbedding, what: str) -> bool:
     """Whether inputs are embedded by native async code, and not in worse portions for it."""
-    kind = type(held)
-    if not is_native(kind, f"_aget_{what}_embeddings"):
+    kind = type(wrapped)
+    if not is_truly_async(kind, f"_aget_{what}_embeddings"):
         return False
     # Inherited, it gathers one call per input: a sync method for a whole batch is better then.
-    return _has_batches(held, what, "_aget") or not _has_batches(held, what, "_get")
+    return _has_batches(wrapped, what, "_aget") or not _has_batches(wrapped, what, "_get")
 
 
-def _has_batches(held: BaseEmbedding, what: str, which: str = "_aget") -> bool:
+def _has_batches(wrapped: BaseEmbedding, what: str, which: str = "_aget") -> bool:
     """Whether the class has a method of its own for several inputs."""
     name = f"{which}_{what}_embeddings"
     base = MultiModalEmbedding if what == "image" else BaseEmbedding
-    return getattr(type(held), name) is not getattr(base, name)
+    return getattr(type(wrapped), name) is not getattr(base, name)

@@ -1,17 +1,21 @@
 """Any framework's embedding object as a model of ours; the adapters say how theirs are called.
 
-Nothing here imports a framework. An adapter describes an object as a `Foreign` and hands it to
-`bridge`; `from_documents_and_queries` does so for all that look like a LangChain `Embeddings`.
+Nothing here imports a framework. An adapter describes an object as a `ForeignEmbedder` and hands it
+to `bridge`; `from_documents_and_queries` does so for all that look like a LangChain `Embeddings`.
 """
 
-from embedbridge.core.bridge.async_check import is_native
+from embedbridge.core.bridge.async_check import is_truly_async
 from embedbridge.core.bridge.bridge import bridge, bridged_model
 from embedbridge.core.bridge.documents import (
     EmbedsDocumentsAndQueries,
     from_documents_and_queries,
 )
-from embedbridge.core.bridge.foreign import Foreign, Method
+from embedbridge.core.bridge.foreign import ForeignEmbedder, Method
 from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel, BridgeOptions
+
+# Former names; both work.
+Foreign = ForeignEmbedder
+is_native = is_truly_async
 
 __all__ = [
     "AsyncBridgedModel",
@@ -19,9 +23,11 @@ __all__ = [
     "BridgedModel",
     "EmbedsDocumentsAndQueries",
     "Foreign",
+    "ForeignEmbedder",
     "Method",
     "bridge",
     "bridged_model",
     "from_documents_and_queries",
     "is_native",
+    "is_truly_async",
 ]

@@ -18,17 +18,17 @@ THREADS = frozenset({"run_in_executor", "run_in_threadpool", "to_thread"})
 """What runs a sync function beside the event loop, in asyncio, anyio, LangChain and Starlette."""
 
 
-def is_native(kind: type, name: str) -> bool:
+def is_truly_async(kind: type, name: str) -> bool:
     """Whether a class's async method waits for the network and not for a thread.
 
     Args:
         kind: The class.
         name: The method's name.
     """
-    return _is_native(kind, name, frozenset())
+    return _is_truly_async(kind, name, frozenset())
 
 
-def _is_native(kind: type, name: str, callers: frozenset[str]) -> bool:
+def _is_truly_async(kind: type, name: str, callers: frozenset[str]) -> bool:
     code = _code_of(kind, name)
     if code is None:
         return False
@@ -40,7 +40,7 @@ def _is_native(kind: type, name: str, callers: frozenset[str]) -> bool:
         called.update(part.co_names)
     callers |= {name}
     own = [other for other in called - callers if _code_of(kind, other) is not None]
-    return awaits > threads and all(_is_native(kind, other, callers) for other in own)
+    return awaits > threads and all(_is_truly_async(kind, other, callers) for other in own)
 
 
 def _code_of(kind: type, name: str) -> CodeType | None:

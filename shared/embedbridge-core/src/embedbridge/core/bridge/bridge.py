@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from embedbridge.contract.options import unknown_option
-from embedbridge.core.bridge.foreign import Foreign
+from embedbridge.core.bridge.foreign import ForeignEmbedder
 from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel, BridgeOptions
 from embedbridge.core.embedder import Embedder
 from embedbridge.core.load import load_embedder
@@ -15,7 +15,7 @@ OF_THE_EMBEDDER = frozenset({"cache", "limiter", "listeners", "max_retries"})
 """What `load_embedder` takes besides settings."""
 
 
-def bridged_model(foreign: Foreign, **options: Any) -> BridgedModel | AsyncBridgedModel:
+def bridged_model(foreign: ForeignEmbedder, **options: Any) -> BridgedModel | AsyncBridgedModel:
     """The model that fits: async where the object's documents are embedded by native async code.
 
     Raises:
@@ -23,11 +23,11 @@ def bridged_model(foreign: Foreign, **options: Any) -> BridgedModel | AsyncBridg
     """
     native = options.get("native_async")
     if native is None:
-        native = foreign.documents.is_native
+        native = foreign.documents.is_truly_async
     return (AsyncBridgedModel if native else BridgedModel)(foreign, **options)
 
 
-def bridge(foreign: Foreign, **options: Any) -> Embedder:
+def bridge(foreign: ForeignEmbedder, **options: Any) -> Embedder:
     """An embedder over a framework's object.
 
     A batch is tried once unless `max_attempts` is set: classes of frameworks retry already, and

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-from embedbridge.core.bridge.async_check import is_native
+from embedbridge.core.bridge.async_check import is_truly_async
 from embedbridge.core.bridge.bridge import bridge, bridged_model
-from embedbridge.core.bridge.foreign import Foreign, Method, Rows
+from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
 from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel
 from embedbridge.core.embedder import Embedder
 
@@ -38,41 +38,41 @@ def from_documents_and_queries(embeddings: EmbedsDocumentsAndQueries, **options:
     return bridge(describe(embeddings), **options)
 
 
-def describe(held: Any) -> Foreign:
+def describe(wrapped: Any) -> ForeignEmbedder:
     """How such an object is called. It has no method for several queries."""
-    kind = type(held)
+    kind = type(wrapped)
 
     def queries(texts: list[str]) -> Rows:
-        return [held.embed_query(text) for text in texts]
+        return [wrapped.embed_query(text) for text in texts]
 
     async def aqueries(texts: list[str]) -> Rows:
-        return [await held.aembed_query(text) for text in texts]
+        return [await wrapped.aembed_query(text) for text in texts]
 
     async def adocuments(texts: list[str]) -> Rows:
-        rows: Rows = await held.aembed_documents(texts)
+        rows: Rows = await wrapped.aembed_documents(texts)
         return rows
 
-    return Foreign(
-        held=held,
+    return ForeignEmbedder(
+        wrapped=wrapped,
         framework="langchain",
         documents=Method(
-            sync=held.embed_documents,
+            sync=wrapped.embed_documents,
             asynchronous=adocuments,
-            is_native=is_native(kind, "aembed_documents"),
+            is_truly_async=is_truly_async(kind, "aembed_documents"),
         ),
         queries=Method(
-            sync=queries, asynchronous=aqueries, is_native=is_native(kind, "aembed_query")
+            sync=queries, asynchronous=aqueries, is_truly_async=is_truly_async(kind, "aembed_query")
         ),
-        max_items=next(filter(None, (_size(held, name) for name in SIZES)), None),
+        max_items=next(filter(None, (_size(wrapped, name) for name in SIZES)), None),
         remake=remake,
     )
 
 
-def remake(held: Any, **options: Any) -> BridgedModel | AsyncBridgedModel:
+def remake(wrapped: Any, **options: Any) -> BridgedModel | AsyncBridgedModel:
     """The model again, where a pickle is opened."""
-    return bridged_model(describe(held), **options)
+    return bridged_model(describe(wrapped), **options)
 
 
-def _size(held: object, name: str) -> int | None:
-    value = getattr(held, name, None)
+def _size(wrapped: object, name: str) -> int | None:
+    value = getattr(wrapped, name, None)
     return value if isinstance(value, int) and value > 0 else None

@@ -24,24 +24,24 @@ CONNECTION = ("ConnectError", "ConnectionError", "NetworkError", "RemoteProtocol
 """How classes of exceptions end that mean the way to the server; OpenAI's is `APIConnectionError`."""
 
 
-def translated(error: Exception, held: object) -> EmbedBridgeError:
+def translated(error: Exception, wrapped: object) -> EmbedBridgeError:
     """Our error for one of theirs, of the kind that its status or its class tells.
 
     Theirs is the cause, unless it repeats a secret of the object: it would be in every traceback.
     """
     if isinstance(error, EmbedBridgeError):
         return error  # a model of ours beneath it
-    secrets = secrets_of(held)
+    secrets = secrets_of(wrapped)
     is_safe = all(hide(said, secrets) == said for said in _said_in(error))
-    ours = _translated(_beneath_retries(error), held, secrets)
+    ours = _translated(_beneath_retries(error), wrapped, secrets)
     ours.hint = "The cause is attached (`__cause__`)." if is_safe else None
     ours.__cause__ = error if is_safe else None
     return ours
 
 
-def _translated(error: Exception, held: object, secrets: set[str]) -> EmbedBridgeError:
+def _translated(error: Exception, wrapped: object, secrets: set[str]) -> EmbedBridgeError:
     said = hide(str(error), secrets)[:MAX_MESSAGE]
-    kind, theirs = type(error).__name__, type(held).__name__
+    kind, theirs = type(error).__name__, type(wrapped).__name__
     status, headers = _status_of(error)
     if status == 429 and "insufficient_quota" in said:  # OpenAI's word; waiting does not help
         return QuotaExhaustedError(f"The server answered 429: {said}")

@@ -20,15 +20,15 @@ class Method:
     """Blocks until the vectors are there."""
     asynchronous: Callable[[list[Any]], Awaitable[Rows]]
     """Its async twin."""
-    is_native: bool
-    """Whether the twin is more than a thread, see `is_native`."""
+    is_truly_async: bool
+    """Whether the twin is more than a thread, see `is_truly_async`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foreign:
+class ForeignEmbedder:
     """An object of a framework, and how it is called."""
 
-    held: Any
+    wrapped: Any
     """The object itself."""
     framework: str
     """What stands before the colon, for example `"langchain"`."""

@@ -80,30 +80,30 @@ KEY_LIKE = re.compile(r"\b(?:sk|sess|hf|gsk|pa|nvapi|jina)[-_][\w-]{8,}")
 HIDDEN = "[hidden]"
 
 
-def model_name(held: object) -> str | None:
+def model_name(wrapped: object) -> str | None:
     """The name of the model that an object works with, if it tells."""
     for name in NAMES:
-        value = getattr(held, name, None)
+        value = getattr(wrapped, name, None)
         if isinstance(value, str) and value not in NO_NAME:
             return value
     return None
 
 
-def public_config(held: object) -> dict[str, Any]:
+def public_config(wrapped: object) -> dict[str, Any]:
     """What was set on an object and may change its vectors, as JSON values and without secrets.
 
     A field of its own default is left out, so that a new version of its package, with new fields,
     is no other model. So is the model's name, see `model_name`.
     """
-    known = model_name(held)
+    known = model_name(wrapped)
     return {
         name: _as_json(value)
-        for name, value in _fields(held).items()
+        for name, value in _fields(wrapped).items()
         if name not in NEUTRAL
         and not (name in NAMES and value == known)
         and not is_secret_name(name)
         and not isinstance(value, SecretStr | SecretBytes)
-        and not _is_default(held, name, value)
+        and not _is_default(wrapped, name, value)
     }
 
 
@@ -113,9 +113,9 @@ def digest_of(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def secrets_of(held: object) -> set[str]:
+def secrets_of(wrapped: object) -> set[str]:
     """The values of an object that nobody may read, as far as its fields' names tell."""
-    found = {*_secrets_in(_fields(held)), *_secrets_in(_private(held))}
+    found = {*_secrets_in(_fields(wrapped)), *_secrets_in(_private(wrapped))}
     return {secret for secret in found if len(secret) >= SHORTEST_SECRET}
 
 
@@ -131,27 +131,27 @@ def is_secret_name(name: str) -> bool:
     return not SECRET_WORDS.isdisjoint(re.split(r"[\W_]+", name.lower()))
 
 
-def _fields(held: object) -> dict[str, Any]:
+def _fields(wrapped: object) -> dict[str, Any]:
     """The fields of a pydantic object, the public attributes of any other."""
-    if isinstance(held, BaseModel):
-        return {name: getattr(held, name, None) for name in type(held).model_fields}
-    return {name: value for name, value in _attributes(held).items() if not name.startswith("_")}
+    if isinstance(wrapped, BaseModel):
+        return {name: getattr(wrapped, name, None) for name in type(wrapped).model_fields}
+    return {name: value for name, value in _attributes(wrapped).items() if not name.startswith("_")}
 
 
-def _private(held: object) -> dict[str, Any]:
-    private = getattr(held, "__pydantic_private__", None) or {}
-    attributes = _attributes(held).items()
+def _private(wrapped: object) -> dict[str, Any]:
+    private = getattr(wrapped, "__pydantic_private__", None) or {}
+    attributes = _attributes(wrapped).items()
     return {**private, **{name: value for name, value in attributes if name.startswith("_")}}
 
 
-def _attributes(held: object) -> dict[str, Any]:
-    return vars(held) if hasattr(held, "__dict__") else {}
+def _attributes(wrapped: object) -> dict[str, Any]:
+    return vars(wrapped) if hasattr(wrapped, "__dict__") else {}
 
 
-def _is_default(held: object, name: str, value: object) -> bool:
-    if not isinstance(held, BaseModel):
+def _is_default(wrapped: object, name: str, value: object) -> bool:
+    if not isinstance(wrapped, BaseModel):
         return False
-    field: FieldInfo = type(held).model_fields[name]
+    field: FieldInfo = type(wrapped).model_fields[name]
     try:
         if field.default_factory is not None:  # not asked: it may read the environment
             return value is None or value in ((), [], {})

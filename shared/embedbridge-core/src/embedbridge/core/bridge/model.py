@@ -21,7 +21,7 @@ from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.contract.options import ModelOptions
 from embedbridge.core.bridge.errors import translated
-from embedbridge.core.bridge.foreign import Foreign, Method, Rows
+from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
 from embedbridge.core.bridge.introspect import digest_of, model_name, public_config, secrets_of
 from embedbridge.core.bridge.object_locks import turn_of
 
@@ -54,14 +54,14 @@ class _Bridged(EmbeddingModel):
     Options: ClassVar[type[ModelOptions]] = BridgeOptions
     options: BridgeOptions
 
-    def __init__(self, foreign: Foreign, **options: Any) -> None:
+    def __init__(self, foreign: ForeignEmbedder, **options: Any) -> None:
         self.provider = foreign.framework  # type: ignore[misc]  # one class serves all frameworks
         self.foreign = foreign
-        kind, model = type(foreign.held).__name__, model_name(foreign.held)
+        kind, model = type(foreign.wrapped).__name__, model_name(foreign.wrapped)
         super().__init__(f"{kind}/{model}" if model else kind, **options)
         self._mark = uuid.uuid4().hex
         # Taken once: an object that is changed later must not change its name with it.
-        self._config = public_config(foreign.held)
+        self._config = public_config(foreign.wrapped)
         self._space = self._name_space(named=model is not None)
 
     @property
@@ -85,7 +85,7 @@ class _Bridged(EmbeddingModel):
         A configuration does not tell everything: LlamaIndex's `HuggingFaceEmbedding` forgets its
         `revision`, and a class of somebody's own may keep anything in private.
         """
-        kind = type(self.foreign.held)
+        kind = type(self.foreign.wrapped)
         made = {} if self.options.fingerprint else {"object": self._mark}
         return {
             **super().identity(),
@@ -108,21 +108,21 @@ class _Bridged(EmbeddingModel):
 
     def _call(self, method: Method, inputs: list[Any]) -> Rows:
         try:
-            with turn_of(self.foreign.held):
+            with turn_of(self.foreign.wrapped):
                 return method.sync(inputs)
         except Exception as error:  # noqa: BLE001  # every kind is translated
-            failure = translated(error, self.foreign.held)
+            failure = translated(error, self.foreign.wrapped)
         raise failure  # outside: theirs is chained only where it holds no secret
 
     def __reduce__(self) -> tuple[object, ...]:
         # As the object pickles itself. Its class may write its key in clear, and ours never do.
-        if secrets_of(self.foreign.held):
+        if secrets_of(self.foreign.wrapped):
             raise ConfigurationError(
                 f"{self.name} holds a secret, and no pickle of ours may hold one.",
                 hint="Make it in the process that needs it, or load the model with a provider of "
                 "embedbridge, which finds its key in the environment again.",
             )
-        return (_remade, (self.foreign.remake, self.foreign.held, self.options.public()))
+        return (_remade, (self.foreign.remake, self.foreign.wrapped, self.options.public()))
 
 
 _METHODS = {"document": "documents", "query": "queries"}
@@ -150,7 +150,7 @@ class AsyncBridgedModel(_Bridged):
             EmbedBridgeError: Translated from what it raised, which is the cause.
         """
         method, inputs = self._method(batch)
-        if method.is_native or self.options.native_async:
+        if method.is_truly_async or self.options.native_async:
             rows = await self._await(method, inputs)
         else:
             rows = await asyncio.to_thread(self._call, method, inputs)
@@ -160,10 +160,10 @@ class AsyncBridgedModel(_Bridged):
         try:
             return await method.asynchronous(inputs)
         except Exception as error:  # noqa: BLE001  # every kind is translated
-            failure = translated(error, self.foreign.held)
+            failure = translated(error, self.foreign.wrapped)
         raise failure  # as above
 
 
-def _remade(remake: Any, held: object, options: dict[str, Any]) -> EmbeddingModel:
-    model: EmbeddingModel = remake(held, **options)
+def _remade(remake: Any, wrapped: object, options: dict[str, Any]) -> EmbeddingModel:
+    model: EmbeddingModel = remake(wrapped, **options)
     return model

@@ -14,14 +14,14 @@ _turns: dict[int, threading.Lock] = {}
 _lock = threading.Lock()
 
 
-def turn_of(held: object) -> threading.Lock:
+def turn_of(wrapped: object) -> threading.Lock:
     """The one lock of this object."""
-    number = id(held)
+    number = id(wrapped)
     with _lock:
         if number not in _turns:
             _turns[number] = threading.Lock()
             with suppress(TypeError):  # an object that cannot be told to be gone keeps its lock
-                weakref.finalize(held, _turns.pop, number, None).atexit = False
+                weakref.finalize(wrapped, _turns.pop, number, None).atexit = False
         return _turns[number]
 
 

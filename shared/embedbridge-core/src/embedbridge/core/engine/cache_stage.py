@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from embedbridge.contract.batch import Vectors
     from embedbridge.core.cache.base import VectorCache
     from embedbridge.core.engine.job import Job
-    from embedbridge.core.engine.job_spec import Order
+    from embedbridge.core.engine.job_spec import JobSpec
     from embedbridge.core.images.rules import ImageRules
 
 
-def name_contents(job: Job) -> None:
+def assign_cache_keys(job: Job) -> None:
     """Give every content its key, by which caches and requests in flight know it.
 
     An image gets its key here only if a cache can be asked for it, and only from its encoded bytes;
     the stage `load` adds the one of its pixels.
     """
-    order = job.order
-    if order.cache is None and isinstance(order.model, LocalEmbeddingModel):
+    spec = job.spec
+    if spec.cache is None and isinstance(spec.model, LocalEmbeddingModel):
         return  # nobody would ask
-    key = keys_for(order)
+    key = keys_for(spec)
     for place, content in enumerate(job.unique):
         if isinstance(content, str):
             job.keys.append(key(text_digest(content)))
             continue
         job.keys.append("")
-        if order.cache is None:
+        if spec.cache is None:
             continue
         try:
-            digest = digest_early(content, order.image_rules)
+            digest = digest_early(content, spec.image_rules)
         except InvalidInputError as error:  # an image that cannot be read
             job.fail([place], error)
             continue
@@ -52,9 +52,9 @@ def name_contents(job: Job) -> None:
             job.keys[place] = key(digest)
 
 
-def keys_for(order: Order) -> Callable[[bytes], str]:
+def keys_for(spec: JobSpec) -> Callable[[bytes], str]:
     """What makes the key of a rendered content from its digest."""
-    return cache_keys(order.fingerprint, order.role, order.task)
+    return cache_keys(spec.fingerprint, spec.role, spec.task)
 
 
 def digest_early(content: Content, rules: ImageRules) -> bytes | None:
@@ -74,12 +74,12 @@ def digest_early(content: Content, rules: ImageRules) -> bytes | None:
 
 def read_cache(job: Job) -> None:
     """Take what is known already. A cache that fails costs time, never the job."""
-    order = job.order
-    if order.cache is None:
+    spec = job.spec
+    if spec.cache is None:
         return
     named = np.array([place for place, key in enumerate(job.keys) if key], dtype=np.intp)
     keys = job.keys if len(named) == len(job.keys) else list(filter(None, job.keys))
-    found, vectors = recall(order.cache, keys, order.final_dimensions)
+    found, vectors = recall(spec.cache, keys, spec.final_dimensions)
     if len(found):
         hits = named[found]
         job.store(hits, vectors)

@@ -13,7 +13,7 @@ from embedbridge.core.engine.tokens import TokenCounts
 
 if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core.engine.job_spec import Order
+    from embedbridge.core.engine.job_spec import JobSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,30 +38,30 @@ class Explanation:
     """Whether the text is too long, so that its end is ignored."""
 
 
-def explain(order: Order, text: object) -> Explanation:
-    """How the model of this order would see a text.
+def explain(spec: JobSpec, text: object) -> Explanation:
+    """How the model of this job would see a text.
 
     Raises:
         InvalidInputError: It cannot be embedded at all.
     """
-    coerced = coerce([text], order.card, "error")
+    coerced = coerce([text], spec.card, "error")
     if coerced.errors:
         raise coerced.errors[0]
-    prompt = order.model.prompt(order.role, order.task)
+    prompt = spec.model.prompt(spec.role, spec.task)
     (sent,) = render(coerced.contents, prompt)
     if not isinstance(sent, str):
         raise InvalidInputError("Only a text can be explained.", index=0)
-    counts = TokenCounts(order.model, [sent])
+    counts = TokenCounts(spec.model, [sent])
     tokens = counts.count_one(sent)
-    limits = order.card.limits
+    limits = spec.card.limits
     too_long = find_too_long(counts, limits)
-    if too_long and not order.card.truncates:
+    if too_long and not spec.card.truncates:
         sent = cut(sent, limits, counts.count_one)
     return Explanation(
         sent=sent,
         prompt=prompt,
-        role=order.role,
-        task=order.task,
+        role=spec.role,
+        task=spec.task,
         tokens=tokens,
         estimated=counts.estimated,
         max_tokens=limits.max_tokens_per_input,

@@ -18,20 +18,22 @@ from embedbridge.core.remote.size_limits import learn
 
 if TYPE_CHECKING:
     from embedbridge.core.engine.job import Job
-    from embedbridge.core.engine.job_spec import Order
+    from embedbridge.core.engine.job_spec import JobSpec
     from embedbridge.core.engine.planned import Planned
 
 MAX_LISTED = 20
 """Positions that a message names at most."""
 
 
-def settle(job: Job, planned: Planned, failure: Exception, *, seconds: float) -> list[Planned]:
+def handle_failure(
+    job: Job, planned: Planned, failure: Exception, *, seconds: float
+) -> list[Planned]:
     """A batch failed for good: give up, or blame who is to blame and go on with the others."""
-    error = translated(failure, job.order)
+    error = translated(failure, job.spec)
     places = planned.places.tolist()
     if isinstance(error, RequestTooLargeError):
         learn(
-            job.order.model,
+            job.spec.model,
             error,
             modality=planned.modality,
             items=len(places),
@@ -42,23 +44,23 @@ def settle(job: Job, planned: Planned, failure: Exception, *, seconds: float) ->
         error = _too_large_alone(error)
     if isinstance(error, InputTooLongError) and job.suspects.issuperset(places):
         job.suspects.difference_update(places)
-        if job.order.settings.on_too_long == "truncate":
+        if job.spec.settings.on_too_long == "truncate":
             shorten(job, places[0])
             return [planned]
     if isinstance(error, InvalidInputError) and len(places) > 1:
         culprit, error.index = error.index, None
         if culprit is not None and 0 <= culprit < len(places):
             blamed = [number == culprit for number in range(len(places))]
-            _give_up(job, planned.only(blamed), error, seconds)
+            _fail_batch(job, planned.only(blamed), error, seconds)
             return [planned.only([not bad for bad in blamed])]
         if _may_search(job):
             return planned.halves(job.tokens)
         error.hint = f"It is one of the inputs {_listed(job, places)}. {error.hint or ''}".rstrip()
-    _give_up(job, planned, error, seconds)
+    _fail_batch(job, planned, error, seconds)
     return []
 
 
-def _give_up(job: Job, planned: Planned, error: EmbedBridgeError, seconds: float) -> None:
+def _fail_batch(job: Job, planned: Planned, error: EmbedBridgeError, seconds: float) -> None:
     job.announce_batch(
         planned, seconds=seconds, attempts=error.attempts or 1, usage=Usage(), error=error
     )
@@ -67,8 +69,8 @@ def _give_up(job: Job, planned: Planned, error: EmbedBridgeError, seconds: float
 
 def _may_search(job: Job) -> bool:
     """Whether to ask again in halves which input it was: a remote model charges for each try."""
-    return isinstance(job.order.model, LocalEmbeddingModel) or (
-        job.order.settings.errors == "collect"
+    return isinstance(job.spec.model, LocalEmbeddingModel) or (
+        job.spec.settings.errors == "collect"
     )
 
 
@@ -87,9 +89,9 @@ def _too_large_alone(error: RequestTooLargeError) -> InputTooLongError:
     return too_long
 
 
-def translated(failure: Exception, order: Order) -> EmbedBridgeError:
+def translated(failure: Exception, spec: JobSpec) -> EmbedBridgeError:
     """Only our own errors leave the library; what a model raised is the cause."""
-    model = order.model
+    model = spec.model
     if isinstance(failure, EmbedBridgeError):
         return failure.locate(provider=model.provider, model=model.name)
     error = EmbedBridgeError(

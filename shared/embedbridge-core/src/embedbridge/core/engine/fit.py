@@ -41,8 +41,8 @@ class TooLong:
 
 def fit(job: Job) -> None:
     """Find the texts that are too long, and cut, mark or refuse them."""
-    order = job.order
-    limits = order.card.limits
+    spec = job.spec
+    limits = spec.card.limits
     if limits.max_tokens_per_input is None and limits.max_chars_per_input is None:
         return
     for too_long in find_too_long(job.tokens, limits):
@@ -51,8 +51,8 @@ def fit(job: Job) -> None:
             job.suspects.add(place)
             continue
         # Which part of a mixed input could go is not for us to say.
-        uncuttable = not order.card.truncates and not isinstance(content, str)
-        if order.settings.on_too_long == "error" or uncuttable:
+        uncuttable = not spec.card.truncates and not isinstance(content, str)
+        if spec.settings.on_too_long == "error" or uncuttable:
             job.fail([place], too_long.error())
             continue
         shorten(job, place)
@@ -60,7 +60,7 @@ def fit(job: Job) -> None:
 
 def shorten(job: Job, place: int) -> None:
     """Report a text as truncated, and cut it unless the model does that itself."""
-    card, content = job.order.card, job.unique[place]
+    card, content = job.spec.card, job.unique[place]
     job.truncated[place] = True
     if not card.truncates and isinstance(content, str):
         job.unique[place] = beginning = cut(content, card.limits, job.tokens.count_one)
@@ -77,7 +77,7 @@ def _is_a_guess(job: Job, too_long: TooLong) -> bool:
     return (
         job.tokens.estimated
         and too_long.unit == "tokens"
-        and not job.order.card.truncates
+        and not job.spec.card.truncates
         and isinstance(job.unique[too_long.place], str)
         and too_long.count <= too_long.limit * MAX_OVERESTIMATE
     )

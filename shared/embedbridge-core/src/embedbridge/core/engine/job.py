@@ -24,7 +24,7 @@ from embedbridge.core.result import EmbeddingResult
 if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Modality
     from embedbridge.core.engine.coerce import Coerced
-    from embedbridge.core.engine.job_spec import Order
+    from embedbridge.core.engine.job_spec import JobSpec
 
 _numbers = itertools.count(1)
 
@@ -47,7 +47,7 @@ class Landed:
 class Job:
     """The state of a job. A *place* is a unique content, a *position* is a caller's input."""
 
-    order: Order
+    spec: JobSpec
     coerced: Coerced
     prompt: str
     unique: list[Content]
@@ -87,18 +87,18 @@ class Job:
         self.occurrences = np.ones(len(self.unique), dtype=np.intp)
         if self.inverse is not None:
             self.occurrences = np.bincount(self.inverse, minlength=len(self.unique))
-        self.tokens = TokenCounts(self.order.model, list(map(text_of, self.unique)))
+        self.tokens = TokenCounts(self.spec.model, list(map(text_of, self.unique)))
 
     # Errors: raised at once, or kept for their inputs.
 
     def fail(self, places: Sequence[int], error: EmbedBridgeError) -> None:
         """Some contents cannot be embedded: give up, or go on without them."""
-        order = self.order
-        error.locate(provider=order.model.provider, model=order.model.name)
+        spec = self.spec
+        error.locate(provider=spec.model.provider, model=spec.model.name)
         if isinstance(error, InvalidInputError) and len(places) == 1:
             error.index = self.positions(places[0])[0]
         self.failed.update(dict.fromkeys(places, error))
-        if order.settings.errors == "raise":
+        if spec.settings.errors == "raise":
             raise error
 
     def positions(self, place: int) -> list[int]:
@@ -110,13 +110,13 @@ class Job:
 
     def batch(self, planned: Planned) -> Batch:
         """What goes to the model."""
-        order = self.order
+        spec = self.spec
         return Batch(
             inputs=self._inputs(planned),
             modality=planned.modality,
-            role=order.role,
-            task=order.task,
-            dimensions=order.model.options.dimensions if order.card.requests_dimensions else None,
+            role=spec.role,
+            task=spec.task,
+            dimensions=spec.model.options.dimensions if spec.card.requests_dimensions else None,
             prompt=self.prompt,
             tokens=planned.tokens,
         )
@@ -126,7 +126,7 @@ class Job:
             return planned.loaded
         return [self.unique[place] for place in planned.places.tolist()]
 
-    def names(self, planned: Planned) -> list[tuple[str, ...]]:
+    def cache_keys_of(self, planned: Planned) -> list[tuple[str, ...]]:
         """The keys under which the cache keeps each vector of a batch."""
         aliases = self.aliases
         return [
@@ -182,10 +182,10 @@ class Job:
 
     def announce_start(self, batches: int) -> None:
         """The job is planned."""
-        if self.order.announcer:
+        if self.spec.announcer:
             self._announce(
                 JobStarted,
-                role=self.order.role,
+                role=self.spec.role,
                 inputs=self.coerced.total,
                 unique=len(self.unique),
                 cached=self.cached,
@@ -202,21 +202,21 @@ class Job:
         error: Exception | None = None,
     ) -> None:
         """A batch has its vectors, or an error for good."""
-        if self.order.announcer:
+        if self.spec.announcer:
             self._announce(
                 BatchFinished,
                 modality=planned.modality,
                 inputs=int(self.occurrences[planned.places].sum()),
                 seconds=seconds,
                 attempts=attempts,
-                dimensions=self.order.final_dimensions,
+                dimensions=self.spec.final_dimensions,
                 usage=usage,
                 error=type(error).__name__ if error else None,
             )
 
     def announce_end(self, error: BaseException | None) -> None:
         """The job is over."""
-        if self.order.announcer:
+        if self.spec.announcer:
             self._announce(
                 JobFinished,
                 seconds=time.monotonic() - self.started,
@@ -227,15 +227,15 @@ class Job:
             )
 
     def _announce(self, kind: Any, **values: Any) -> None:
-        model = self.order.model
+        model = self.spec.model
         event = kind(job=self.number, provider=model.provider, model=model.name, **values)
-        self.order.announcer.announce(event)
+        self.spec.announcer.announce(event)
 
     # The end: back to what the caller handed over.
 
     def scatter(self) -> EmbeddingResult:
         """Vectors go back to the positions of their inputs, the repeated ones several times."""
-        order, coerced = self.order, self.coerced
+        spec, coerced = self.spec, self.coerced
         self._make_sure_of_all()
         vectors, truncated = self._vectors_or_nothing(), self.truncated
         errors: dict[int, EmbedBridgeError] = dict(coerced.errors)
@@ -260,9 +260,9 @@ class Job:
             usage=self.usage,
             cached=self.cached,
             requests=self.requests,
-            role=order.role,
-            space=order.space,
-            fingerprint=order.fingerprint,
+            role=spec.role,
+            space=spec.space,
+            fingerprint=spec.fingerprint,
         )
 
     def _make_sure_of_all(self) -> None:
@@ -273,11 +273,11 @@ class Job:
             raise EmbedBridgeError(
                 f"{int(open_.sum())} inputs got neither a vector nor an error.",
                 hint="This is a bug of embedbridge: please report it.",
-                provider=self.order.model.provider,
-                model=self.order.model.name,
+                provider=self.spec.model.provider,
+                model=self.spec.model.name,
             )
 
-    def give_up(self, error: BaseException) -> None:
+    def abort(self, error: BaseException) -> None:
         """Hand what is finished to the caller with the error: it was paid for."""
         if isinstance(error, EmbedBridgeError) and self.done.any() and error.partial is None:
             reason = error
@@ -298,7 +298,7 @@ class Job:
     def _vectors_or_nothing(self) -> Vectors:
         if self.vectors is not None:
             return self.vectors
-        width = self.order.final_dimensions
+        width = self.spec.final_dimensions
         if self.coerced.zeros and width is None:
             raise InvalidInputError(
                 "How wide a vector of zeros must be is not known before the first real one.",

@@ -25,7 +25,7 @@ class Pinned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class JobSpec:
     """What was asked, and with what."""
 
     model: EmbeddingModel

@@ -63,8 +63,8 @@ class LoadedBatch:
 def open_images(job: Job, planned: Planned) -> list[_Opened]:
     """Read the images of a batch, as many of the first ones as may be decoded at once."""
     contents = [job.unique[place] for place in planned.places.tolist()]
-    most = job.order.card.limits.max_pixels_per_request
-    return _open_within(contents, job.order.image_rules, most)
+    most = job.spec.card.limits.max_pixels_per_request
+    return _open_within(contents, job.spec.image_rules, most)
 
 
 def load_images(job: Job, planned: Planned, opened: Sequence[_Opened] | None = None) -> LoadedBatch:
@@ -75,8 +75,8 @@ def load_images(job: Job, planned: Planned, opened: Sequence[_Opened] | None = N
         planned: Which of them.
         opened: What `open_images` found, where that is known already.
     """
-    order = job.order
-    key = keys_for(order)
+    spec = job.spec
+    key = keys_for(spec)
     found = LoadedBatch(planned=planned)
     if opened is None:
         opened = open_images(job, planned)
@@ -93,7 +93,7 @@ def load_images(job: Job, planned: Planned, opened: Sequence[_Opened] | None = N
         if not job.keys:
             continue  # nobody asks: hashing pixels takes as long as decoding them
         found.keys[place] = key(loaded_digest(content))
-        if order.cache is None:
+        if spec.cache is None:
             continue
         assert not isinstance(one, InvalidInputError)  # noqa: S101  # it was decoded
         found.aliases[place] = key(one.digest())
@@ -130,7 +130,7 @@ class ReadAhead:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        model = job.order.model
+        model = job.spec.model
         self._decodes = isinstance(model, LocalEmbeddingModel) and model.has_own_device
         self._ahead: tuple[Planned, Future[LoadedBatch] | Future[list[_Opened]]] | None = None
 
@@ -269,11 +269,11 @@ def _decode(one: _Opened) -> LoadedImage | LoadedMixed | InvalidInputError:
 
 def _look_up(job: Job, found: LoadedBatch) -> None:
     """Pictures that are known from another file need no model, and get a second name."""
-    cache = job.order.cache
+    cache = job.spec.cache
     if cache is None or not found.keys:
         return
     places = list(found.keys)
-    numbers, vectors = recall(cache, list(found.keys.values()), job.order.final_dimensions)
+    numbers, vectors = recall(cache, list(found.keys.values()), job.spec.final_dimensions)
     if not len(numbers):
         return
     found.known = {places[n]: vector for n, vector in zip(numbers.tolist(), vectors, strict=True)}

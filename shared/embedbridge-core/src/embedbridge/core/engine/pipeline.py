@@ -20,15 +20,15 @@ from dataclasses import replace
 
 from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
 from embedbridge.contract.model import LocalEmbeddingModel
-from embedbridge.core.engine.cache_stage import name_contents, read_cache, write_cache
+from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
 from embedbridge.core.engine.check import check
 from embedbridge.core.engine.coerce import coerce
 from embedbridge.core.engine.dedupe import dedupe
-from embedbridge.core.engine.failures import settle, translated
+from embedbridge.core.engine.failures import handle_failure, translated
 from embedbridge.core.engine.finish import finish
 from embedbridge.core.engine.fit import fit
 from embedbridge.core.engine.job import Job, Landed
-from embedbridge.core.engine.job_spec import Order
+from embedbridge.core.engine.job_spec import JobSpec
 from embedbridge.core.engine.load_images import ReadAhead, admit, load_images, loading_threads
 from embedbridge.core.engine.local_driver import local_driver
 from embedbridge.core.engine.plan import plan_job
@@ -41,42 +41,42 @@ from embedbridge.core.remote.slots import slot
 from embedbridge.core.result import EmbeddingResult
 
 
-def prepare(order: Order, inputs: Iterable[object]) -> tuple[Job, list[Planned]]:
+def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]]:
     """Everything before the first call: the job, and the batches that it takes.
 
     Raises:
         InvalidInputError: An input is bad, unless errors are collected.
     """
-    settings = order.settings
+    settings = spec.settings
     allow_urls = bool(settings.allow_urls)
-    coerced = coerce(inputs, order.card, settings.on_empty, allow_urls=allow_urls)
+    coerced = coerce(inputs, spec.card, settings.on_empty, allow_urls=allow_urls)
     if coerced.errors and settings.errors == "raise":
-        model = order.model
+        model = spec.model
         raise coerced.errors[min(coerced.errors)].locate(provider=model.provider, model=model.name)
     try:
-        prompt = order.model.prompt(order.role, order.task)
+        prompt = spec.model.prompt(spec.role, spec.task)
         unique, inverse = dedupe(render(coerced.contents, prompt))
-        job = Job(order=order, coerced=coerced, prompt=prompt, unique=unique, inverse=inverse)
+        job = Job(spec=spec, coerced=coerced, prompt=prompt, unique=unique, inverse=inverse)
         fit(job)
-        name_contents(job)
+        assign_cache_keys(job)
         read_cache(job)
         return job, plan_job(job)
     except Exception as failure:  # noqa: BLE001  # the model's own prompts and tokenizer
-        raise translated(failure, order) from failure.__cause__ or failure
+        raise translated(failure, spec) from failure.__cause__ or failure
 
 
 def embed_locally(
-    order: Order, inputs: Iterable[object], cancelled: threading.Event | None = None
+    spec: JobSpec, inputs: Iterable[object], cancelled: threading.Event | None = None
 ) -> EmbeddingResult:
     """The driver for models of this process: in the caller's thread, batch by batch.
 
     Args:
-        order: What was asked.
+        spec: What was asked.
         inputs: What to embed.
         cancelled: Set by an async caller that does not wait any more.
     """
-    job, planned = prepare(order, inputs)
-    model = order.model
+    job, planned = prepare(spec, inputs)
+    model = spec.model
     assert isinstance(model, LocalEmbeddingModel)  # noqa: S101  # the embedder chose this driver
     driver = local_driver(model)
     error: BaseException | None = None
@@ -94,23 +94,25 @@ def embed_locally(
             begun = time.monotonic()
             try:
                 request = job.batch(batch)
-                if order.limiter is not None:
-                    order.limiter.acquire(request.tokens)
+                if spec.limiter is not None:
+                    spec.limiter.acquire(request.tokens)
                 job.requests += 1
-                answer = driver.call(request, batch_size=order.settings.batch_size)
-                vectors = finish(_checked(order, answer, request), order.card, model.options)
-                if order.cache is not None:
-                    write_cache(order.cache, job.names(batch), vectors)
+                answer = driver.call(request, batch_size=spec.settings.batch_size)
+                vectors = finish(_checked(spec, answer, request), spec.card, model.options)
+                if spec.cache is not None:
+                    write_cache(spec.cache, job.cache_keys_of(batch), vectors)
                 landed = Landed(
                     vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=1
                 )
                 job.accept(batch, landed, seconds=time.monotonic() - begun)
             except Exception as failure:  # noqa: BLE001  # every kind is translated there
-                pending.extendleft(settle(job, batch, failure, seconds=time.monotonic() - begun))
+                pending.extendleft(
+                    handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
+                )
         return job.scatter()
     except BaseException as failure:
         error = failure
-        job.give_up(failure)
+        job.abort(failure)
         raise
     finally:
         job.announce_end(error)
@@ -123,7 +125,7 @@ def _stop_if(cancelled: threading.Event | None) -> None:
 
 async def embed_remotely(job: Job, planned: list[Planned]) -> None:
     """The driver for models behind a wire: on the background loop, several batches at once."""
-    order = job.order
+    spec = job.spec
     error: BaseException | None = None
     pending = deque(planned)
 
@@ -134,7 +136,7 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
     job.announce_start(len(planned))
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(planned), order.settings.max_concurrency)):
+            for _ in range(min(len(planned), spec.settings.max_concurrency)):
                 group.create_task(work())
     except BaseExceptionGroup as failures:
         error = _first_of(failures)  # callers know our errors, not groups of them
@@ -144,13 +146,13 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
     finally:
         job.announce_end(error)
     if error is not None:
-        job.give_up(error)
+        job.abort(error)
         raise error
 
 
 async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
     """One batch: what is asked for already is waited for, the rest goes out as one request."""
-    model = job.order.model
+    model = job.spec.model
     batch = pending.popleft()
     if batch.needs_loading:
         loop = asyncio.get_running_loop()
@@ -175,12 +177,12 @@ async def _fly(job: Job, batch: Planned) -> list[Planned]:
     begun = time.monotonic()
     keys = [job.keys[place] for place in batch.places]
     work = _request(job, batch)
-    flight = flights.launch(job.order.model, keys, work, job.order.cache)
+    flight = flights.launch(job.spec.model, keys, work, job.spec.cache)
     try:
         landed = await flight.join()
         job.accept(batch, landed, seconds=time.monotonic() - begun)
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
-        return settle(job, batch, failure, seconds=time.monotonic() - begun)
+        return handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
     return []
 
 
@@ -200,47 +202,49 @@ async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> list
         usage=Usage(),  # it is on their bill
         attempts=0,
     )
-    if job.order.cache is not None and job.order.cache is not flight.cache:
-        await asyncio.to_thread(write_cache, job.order.cache, job.names(batch), landed.vectors)
+    if job.spec.cache is not None and job.spec.cache is not flight.cache:
+        await asyncio.to_thread(
+            write_cache, job.spec.cache, job.cache_keys_of(batch), landed.vectors
+        )
     job.accept(batch, landed, seconds=time.monotonic() - begun)
     return []
 
 
 async def _request(job: Job, batch: Planned) -> Landed:
     """One request with its retries: limit ► call ► check ► finish ► cache write."""
-    order = job.order
+    spec = job.spec
     request = job.batch(batch)
 
     async def wait_for_turn() -> None:
-        if order.limiter is not None:
-            await order.limiter.acquire_async(request.tokens)
+        if spec.limiter is not None:
+            await spec.limiter.acquire_async(request.tokens)
 
     async def call() -> tuple[BatchResult, Vectors]:
         job.requests += 1
-        answer = await order.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
-        return answer, _checked(order, answer, request)
+        answer = await spec.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
+        return answer, _checked(spec, answer, request)
 
-    async with slot(order.model, order.settings.max_concurrency):
+    async with slot(spec.model, spec.settings.max_concurrency):
         (answer, vectors), attempts = await with_retries(
             call,
-            order.settings,
-            window=congestion_window(order.model),
+            spec.settings,
+            window=congestion_window(spec.model),
             wait_for_turn=wait_for_turn,
         )
-    if order.limiter is not None and answer.usage is not None:
-        order.limiter.correct(request.tokens, answer.usage.tokens)
-    vectors = finish(vectors, order.card, order.model.options)
-    if order.cache is not None:  # it may block, and nothing may block the loop
-        await asyncio.to_thread(write_cache, order.cache, job.names(batch), vectors)
+    if spec.limiter is not None and answer.usage is not None:
+        spec.limiter.correct(request.tokens, answer.usage.tokens)
+    vectors = finish(vectors, spec.card, spec.model.options)
+    if spec.cache is not None:  # it may block, and nothing may block the loop
+        await asyncio.to_thread(write_cache, spec.cache, job.cache_keys_of(batch), vectors)
     return Landed(
         vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=attempts
     )
 
 
-def _checked(order: Order, answer: BatchResult, request: Batch) -> Vectors:
+def _checked(spec: JobSpec, answer: BatchResult, request: Batch) -> Vectors:
     """The vectors of an answer that is what was asked for; the first one pins the width."""
-    vectors = check(answer, request, order.answered_dimensions, order.settings.on_zero_vector)
-    order.pinned.dimensions = order.pinned.dimensions or vectors.shape[1]
+    vectors = check(answer, request, spec.answered_dimensions, spec.settings.on_zero_vector)
+    spec.pinned.dimensions = spec.pinned.dimensions or vectors.shape[1]
     return vectors
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
     from embedbridge.contract.vocabulary import Modality, Role
     from embedbridge.core.engine.job import Job
-    from embedbridge.core.engine.job_spec import Order
+    from embedbridge.core.engine.job_spec import JobSpec
 
 ANSWER_BYTES = 2 * 1024 * 1024
 """Of vectors in one answer: it is held whole, and as text, before they are taken from it."""
@@ -26,8 +26,8 @@ ANSWER_BYTES = 2 * 1024 * 1024
 
 def plan_job(job: Job) -> list[Planned]:
     """Cut what is left into batches, each modality by itself."""
-    order = job.order
-    limits = with_learned(order.model, order.card.limits)
+    spec = job.spec
+    limits = with_learned(spec.model, spec.card.limits)
     left = ~job.hits
     left[list(job.failed)] = False
     alone = np.array(sorted(place for place in job.suspects if left[place]), dtype=np.intp)
@@ -46,20 +46,20 @@ def plan_job(job: Job) -> list[Planned]:
             sizes,
             modality,
             limits,
-            order.settings.batch_size or _items_per_answer(order),
-            order.role,
+            spec.settings.batch_size or _items_per_answer(spec),
+            spec.role,
         )
     return batches
 
 
-def _items_per_answer(order: Order) -> int | None:
+def _items_per_answer(spec: JobSpec) -> int | None:
     """Inputs per request, so that one answer is read while others are still on their way.
 
     `None` where no answer travels, where nobody knows how wide its vectors are, and where requests
     are rationed: few large ones are better then.
     """
-    width = order.card.dimensions and order.answered_dimensions
-    if not width or order.limiter is not None or isinstance(order.model, LocalEmbeddingModel):
+    width = spec.card.dimensions and spec.answered_dimensions
+    if not width or spec.limiter is not None or isinstance(spec.model, LocalEmbeddingModel):
         return None
     return max(1, ANSWER_BYTES // (width * np.dtype(np.float32).itemsize))
 
@@ -123,11 +123,11 @@ def plan(
 def _by_modality(job: Job, places: NDArray[np.intp]) -> Iterable[tuple[Modality, NDArray[np.intp]]]:
     if not len(places):
         return
-    if len(job.order.card.modalities) == 1:
-        yield job.order.card.modalities[0], places
+    if len(job.spec.card.modalities) == 1:
+        yield job.spec.card.modalities[0], places
         return
     kinds = np.array([modality_of(job.unique[place]) for place in places])
-    for modality in job.order.card.modalities:
+    for modality in job.spec.card.modalities:
         some = places[kinds == modality]
         if len(some):
             yield modality, some

@@ -66,7 +66,7 @@ def open_image(image: Image, rules: ImageRules) -> OpenedImage:
         MissingDependencyError: Pillow is not installed.
     """
     check_pillow()
-    with naming(image.described):
+    with naming_source(image.described):
         if image.kind == "pil":
             return _open_picture(image.source, image.described, rules)
         if image.kind == "array":
@@ -81,7 +81,7 @@ def open_image(image: Image, rules: ImageRules) -> OpenedImage:
 
 
 @contextmanager
-def naming(described: str) -> Iterator[None]:
+def naming_source(described: str) -> Iterator[None]:
     """Errors inside say which image they are about."""
     try:
         yield
@@ -104,7 +104,7 @@ class _OpenedFile(OpenedImage):
 
     def decode(self) -> LoadedImage:
         still = self._still
-        with naming(self.described), pillow_errors(f"The {still.format} file"):
+        with naming_source(self.described), pillow_errors(f"The {still.format} file"):
             picture = decode_still(still)
             pixels = _turned(to_rgb(picture), still.turn)
             exact = picture.mode in EXACT_MODES and not is_transparent(picture) and still.turn == 1
@@ -131,7 +131,7 @@ class _OpenedPixels(OpenedImage):
         return self._digest or self.decode().digest()
 
     def decode(self) -> LoadedImage:
-        with naming(self.described), pillow_errors("The image"):
+        with naming_source(self.described), pillow_errors("The image"):
             pixels = _turned(to_rgb(self._picture), self._turn)
         loaded = LoadedImage(pixels=pixels, described=self.described)
         self._digest = loaded.digest()
