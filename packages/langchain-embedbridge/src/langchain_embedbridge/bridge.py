@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 
 from embedbridge.contract import ConfigurationError
-from embedbridge.contract.errors import shown
+from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder
 from embedbridge.core.bridge import from_documents_and_queries
 
@@ -36,7 +36,7 @@ def from_langchain(embeddings: Embeddings, **options: Any) -> Embedder:
     """
     if not isinstance(embeddings, Embeddings):
         raise ConfigurationError(
-            f"{shown(embeddings)} is no Embeddings of LangChain.",
+            f"{short_repr(embeddings)} is no Embeddings of LangChain.",
             hint="For an embedding model of LlamaIndex there is "
             "llama_index.embeddings.embedbridge.from_llama_index.",
         )

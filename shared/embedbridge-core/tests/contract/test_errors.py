@@ -13,7 +13,7 @@ from embedbridge.contract.errors import (
     EmbedBridgeError,
     InvalidInputError,
     RateLimitedError,
-    shown,
+    short_repr,
 )
 
 CLASSES = [
@@ -124,10 +124,10 @@ def test_where_it_happened_is_filled_in_once() -> None:
 )
 def test_a_value_is_shown_in_short(value: object) -> None:
     """However long a value is, a message has at most a short piece of it."""
-    assert len(shown(value)) <= MAX_SHOWN
+    assert len(short_repr(value)) <= MAX_SHOWN
 
 
 def test_a_short_value_is_shown_whole() -> None:
     """Nothing is cut that fits."""
-    assert shown("abc") == "'abc'"
-    assert shown(b"abc") == "3 bytes"
+    assert short_repr("abc") == "'abc'"
+    assert short_repr(b"abc") == "3 bytes"

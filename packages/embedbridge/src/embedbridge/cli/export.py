@@ -16,8 +16,8 @@ from embedbridge.contract.errors import (
     ConfigurationError,
     EmbedBridgeError,
     MissingDependencyError,
-    shown,
-    shown_path,
+    short_path,
+    short_repr,
 )
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def export(
     name = model.removeprefix(PREFIX)
     if name == model or not name:
         raise ConfigurationError(
-            f"{shown(model)} cannot be exported.",
+            f"{short_repr(model)} cannot be exported.",
             hint=f"Write {PREFIX}MODEL, from the Hub or disk.",
         )
     if folder.exists():
         raise ConfigurationError(
-            f"{shown_path(folder)} exists already.", hint="Name a folder that does not."
+            f"{short_path(folder)} exists already.", hint="Name a folder that does not."
         )
     _require_libraries()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def export(
         typer.echo(f"Cosine to torch on {TEXTS} texts: mean {mean:.7f}, least {least:.7f}")
         if least < LEAST:
             raise EmbedBridgeError(
-                f"The export of {shown(name)} makes other vectors than the model itself.",
+                f"The export of {short_repr(name)} makes other vectors than the model itself.",
                 hint="Use it through huggingface:MODEL instead.",
             )
         shutil.move(built, folder)
@@ -150,7 +150,7 @@ def _load(name: str) -> SentenceTransformer:
         return SentenceTransformer(name, device="cpu")
     except Exception as error:  # it raises OSError, ValueError and others for nearly everything
         raise ConfigurationError(
-            f"{shown(name)} cannot be loaded: {str(error).partition(chr(10))[0][:200]}",
+            f"{short_repr(name)} cannot be loaded: {str(error).partition(chr(10))[0][:200]}",
             hint=f"Try it first: embedbridge embed text --model {PREFIX}MODEL",
         ) from error
 

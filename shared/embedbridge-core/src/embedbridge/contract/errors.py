@@ -33,7 +33,7 @@ MAX_SHOWN = 80
 """Characters of a caller's value that a message shows at most."""
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """The `repr` of a value, short enough for a message."""
     if isinstance(value, bytes | bytearray):
         return f"{len(value)} bytes"
@@ -41,7 +41,7 @@ def shown(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
-def shown_path(path: object) -> str:
+def short_path(path: object) -> str:
     """A path, short enough for a message: its end tells most."""
     text = str(path)
     return repr(text if len(text) <= MAX_SHOWN else f"…{text[1 - MAX_SHOWN :]}")

@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
-from embedbridge.contract.errors import InvalidImageError, shown, shown_path
+from embedbridge.contract.errors import InvalidImageError, short_path, short_repr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +74,7 @@ class Image:
                 piece = file.read(MAX_STREAM_BYTES + 1 - size)
             except (AttributeError, OSError, ValueError) as error:
                 raise InvalidImageError(
-                    f"The file object cannot be read: {shown(str(error))}."
+                    f"The file object cannot be read: {short_repr(str(error))}."
                 ) from error
             if not piece:
                 return cls.from_bytes(b"".join(pieces))
@@ -130,7 +130,7 @@ class Image:
             if isinstance(error, InvalidImageError):
                 raise
             raise InvalidImageError(
-                f"Not valid base64: {shown(text)}.", hint="Check that the text is complete."
+                f"Not valid base64: {short_repr(text)}.", hint="Check that the text is complete."
             ) from None
 
     @classmethod
@@ -140,7 +140,7 @@ class Image:
         kind = head.lower()
         if not (comma and kind.startswith("data:image/") and kind.endswith(";base64")):
             raise InvalidImageError(
-                f"Not a data URL of an image: {shown(url)}.",
+                f"Not a data URL of an image: {short_repr(url)}.",
                 hint="It starts with data:image/<type>;base64,",
             )
         return cls.from_base64(data)
@@ -150,7 +150,7 @@ class Image:
         """An image on the web. Nothing is fetched unless the embedder allows URLs."""
         if not _text(url).lower().startswith(("http://", "https://")):
             raise InvalidImageError(
-                f"Not an http(s) URL: {shown(_without_secrets(url))}.",
+                f"Not an http(s) URL: {short_repr(_without_secrets(url))}.",
                 hint="Use Image.from_path for files and Image.from_data_url for data URLs.",
             )
         return cls("url", url)
@@ -159,9 +159,9 @@ class Image:
     def described(self) -> str:
         """Where it comes from, short enough for an error message."""
         if self.kind == "path":
-            return f"file {shown_path(self.source)}"
+            return f"file {short_path(self.source)}"
         if self.kind == "url":
-            return f"URL {shown(_without_secrets(self.source))}"
+            return f"URL {short_repr(_without_secrets(self.source))}"
         if self.kind == "bytes":
             return f"{len(self.source)} bytes"
         return "PIL image" if self.kind == "pil" else f"array of shape {self.source.shape}"

@@ -13,7 +13,7 @@ from embedbridge.contract.errors import (
     EmbedBridgeError,
     MissingDependencyError,
     UnknownModelError,
-    shown,
+    short_repr,
 )
 from embedbridge.contract.local.hub import classes_of, not_found, refusal
 from embedbridge.contract.local.memory import is_out_of_memory
@@ -92,7 +92,7 @@ def check_architecture(source: Source) -> None:
     kind = settings.get("model_type")
     if kind not in PADDING:
         raise UnknownModelError(
-            f"{shown(source.address)} is a model of type {kind!r}, which has no two towers for "
+            f"{short_repr(source.address)} is a model of type {kind!r}, which has no two towers for "
             f"texts and images.",
             hint=f"This provider runs {', '.join(PADDING)}; others may run with huggingface.",
         )
@@ -132,7 +132,7 @@ def _loading_errors(address: str, options: CLIPOptions, device: str) -> Iterator
         raise
     except ImportError as error:
         raise MissingDependencyError(
-            f"Loading {shown(address)} needs a package that cannot be imported: {error}",
+            f"Loading {short_repr(address)} needs a package that cannot be imported: {error}",
             hint=f"pip install {error.name or 'embedbridge-clip'}",
         ) from error
     except Exception as error:
@@ -153,14 +153,14 @@ def _translated(
         return refused
     if isinstance(error, OSError) and Path(address).expanduser().is_dir():
         return UnknownModelError(
-            f"The folder {shown(address)} holds no model that can be loaded: {reason}",
+            f"The folder {short_repr(address)} holds no model that can be loaded: {reason}",
             hint="It needs config.json, weights, a tokenizer and preprocessor_config.json, as "
             "`save_pretrained` writes them.",
         )
     if isinstance(error, OSError) or "HFValidationError" in classes_of(error):
         return not_found(address)
     return ConfigurationError(
-        f"{shown(address)} cannot be loaded: {type(error).__name__}: {reason}"
+        f"{short_repr(address)} cannot be loaded: {type(error).__name__}: {reason}"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.errors import UnknownModelError, shown
+from embedbridge.contract.errors import UnknownModelError, short_repr
 from embedbridge.contract.local.folder import find_folder
 from embedbridge.providers.clip.names import SAFE_REVISIONS, hub_id_of
 
@@ -64,12 +64,12 @@ def check_weights(source: Source, options: CLIPOptions) -> None:
         return
     if not _has(source.inner, PICKLED_WEIGHTS) and source.commit is None:
         raise UnknownModelError(
-            f"The folder {shown(str(source.inner))} holds no weights.",
+            f"The folder {short_repr(str(source.inner))} holds no weights.",
             hint="It needs model.safetensors, as `save_pretrained` writes it.",
         )
     if options.safetensors_only:
         raise UnknownModelError(
-            f"{shown(source.address)} has no weights as safetensors.",
+            f"{short_repr(source.address)} has no weights as safetensors.",
             hint="Set revision to a commit that has them, such as that of the Hub's converter in "
             "the repository's pull requests; or set safetensors_only=False if you trust it.",
         )
@@ -100,7 +100,7 @@ def _inner(folder: Path, address: str) -> Path:
     kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
     if not kinds or kinds[0] not in TOWERS or any(kind not in HARMLESS for kind in kinds[1:]):
         raise UnknownModelError(
-            f"{shown(address)} has modules beside its towers: {', '.join(kinds)}.",
+            f"{short_repr(address)} has modules beside its towers: {', '.join(kinds)}.",
             hint="Load it with the provider huggingface, which runs all of them.",
         )
     return folder / str(modules[0].get("path", ""))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
-from embedbridge.contract.errors import InvalidResponseError, shown
+from embedbridge.contract.errors import InvalidResponseError, short_repr
 from embedbridge.contract.remote.body import parse_object
 from embedbridge.contract.remote.matrix import matrix
 from embedbridge.providers.cohere.options import OutputType
@@ -46,7 +46,7 @@ def _rows(answer: dict[str, Any], count: int, output_type: OutputType) -> list[A
     if not isinstance(rows, list):
         if by_type is None and answer.get("message"):
             raise InvalidResponseError(
-                f"The server answered 200 with an error: {shown(answer['message'])}"
+                f"The server answered 200 with an error: {short_repr(answer['message'])}"
             )
         raise InvalidResponseError(
             f"The answer has no list of vectors in `embeddings.{output_type}`."

@@ -12,7 +12,7 @@ from embedbridge.contract.errors import (
     InvalidOptionError,
     MissingDependencyError,
     UnknownModelError,
-    shown,
+    short_repr,
 )
 from embedbridge.contract.local.hub import not_found, refusal
 from embedbridge.contract.local.memory import is_out_of_memory
@@ -92,7 +92,7 @@ def _loading_errors(source: Source, options: HuggingFaceOptions, device: str) ->
         raise
     except ImportError as error:
         raise MissingDependencyError(
-            f"Loading {shown(source.address)} needs a package that cannot be imported: {error}",
+            f"Loading {short_repr(source.address)} needs a package that cannot be imported: {error}",
             hint=f"pip install {error.name or 'embedbridge-huggingface'}",
         ) from error
     except Exception as error:
@@ -110,18 +110,18 @@ def _translated(
         return refused
     if "trust_remote_code" in text:
         return InvalidOptionError(
-            f"{shown(source.address)} brings Python code of its own.",
+            f"{short_repr(source.address)} brings Python code of its own.",
             hint="Read it, then set trust_remote_code=True and revision to the commit you read.",
         )
     if source.folder is not None and ("Unrecognized model" in text or isinstance(error, OSError)):
         return UnknownModelError(
-            f"The folder {shown(source.address)} holds no model that can be loaded: {_first_line(text)}",
+            f"The folder {short_repr(source.address)} holds no model that can be loaded: {_first_line(text)}",
             hint="It needs config.json and weights, as `SentenceTransformer.save` writes them.",
         )
     if isinstance(error, OSError):
         return not_found(source.address)
     return ConfigurationError(
-        f"{shown(source.address)} cannot be loaded: {type(error).__name__}: {_first_line(text)}",
+        f"{short_repr(source.address)} cannot be loaded: {type(error).__name__}: {_first_line(text)}",
         hint="Check model_kwargs." if options.model_kwargs else None,
     )
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from embedbridge.contract.errors import (
     ConfigurationError,
     MissingDependencyError,
-    shown,
-    shown_path,
+    short_path,
+    short_repr,
 )
 
 Floats = NDArray[np.float32]
@@ -53,7 +53,7 @@ def load_dense(folder: Path) -> Dense:
         from safetensors.numpy import load_file
     except ImportError as error:
         raise MissingDependencyError(
-            f"{shown_path(folder)} holds a dense layer, which takes safetensors to read.",
+            f"{short_path(folder)} holds a dense layer, which takes safetensors to read.",
             hint='pip install "embedbridge-onnx[dense]"',
         ) from error
     try:
@@ -65,12 +65,12 @@ def load_dense(folder: Path) -> Dense:
         whole = (config["module_input_name"], config["module_output_name"])
     except Exception as error:  # safetensors has an exception of its own, a file may lack any key
         raise ConfigurationError(
-            f"The dense layer in {shown_path(folder)} cannot be read: {type(error).__name__}.",
+            f"The dense layer in {short_path(folder)} cannot be read: {type(error).__name__}.",
             hint="It needs config.json and model.safetensors; save the model again.",
         ) from error
     if activation not in ACTIVATIONS or residual or set(whole) - {"sentence_embedding", None}:
         raise ConfigurationError(
-            f"The dense layer in {shown_path(folder)} has {shown(activation)}, or works on tokens.",
+            f"The dense layer in {short_path(folder)} has {short_repr(activation)}, or works on tokens.",
             hint="Use the model with embedbridge-huggingface: huggingface:MODEL",
         )
     return Dense(weight, bias, ACTIVATIONS[activation])

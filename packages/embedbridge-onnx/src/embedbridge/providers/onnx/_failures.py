@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, shown_path
+from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, short_path
 
 NO_MEMORY = ("bad_alloc", "failed to allocate", "out of memory")
 """Signs of it in a message."""
@@ -27,7 +27,7 @@ def loading_errors(path: Path, engine: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ConfigurationError(
-            f"{shown_path(path)} cannot be loaded: {_first_line(error)}",
+            f"{short_path(path)} cannot be loaded: {_first_line(error)}",
             hint=f"Copy, download or export the model again, or update {engine}.",
         ) from error
 
@@ -55,7 +55,7 @@ def memory_errors(shape: tuple[int, int]) -> Iterator[None]:
 def no_token_vectors(path: Path) -> ConfigurationError:
     """The error of a file that pools by itself, or is no encoder."""
     return ConfigurationError(
-        f"{shown_path(path)} has no vectors of tokens among its outputs.",
+        f"{short_path(path)} has no vectors of tokens among its outputs.",
         hint="Export the transformer alone; pooling is done here.",
     )
 

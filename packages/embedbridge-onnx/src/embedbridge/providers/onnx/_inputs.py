@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.errors import ConfigurationError, shown_path
+from embedbridge.contract.errors import ConfigurationError, short_path
 
 INPUTS = frozenset({"attention_mask", "input_ids", "position_ids", "token_type_ids"})
 """What a text encoder may ask for."""
@@ -67,7 +67,7 @@ class Inputs:
     def __init__(self, types: Mapping[str, Integer | None], path: Path) -> None:
         if "input_ids" not in types or not types.keys() <= INPUTS or None in types.values():
             raise ConfigurationError(
-                f"{shown_path(path)} is no text encoder: it asks for {', '.join(types)}.",
+                f"{short_path(path)} is no text encoder: it asks for {', '.join(types)}.",
                 hint=f"Its inputs may be {', '.join(sorted(INPUTS))}, as whole numbers.",
             )
         self._types = types

@@ -19,8 +19,8 @@ from embedbridge.contract.errors import (
     ConfigurationError,
     InvalidOptionError,
     UnknownModelError,
-    shown,
-    shown_path,
+    short_path,
+    short_repr,
 )
 from embedbridge.contract.pooling import Pooling
 
@@ -118,7 +118,7 @@ def _read_modules(folder: Path) -> tuple[Pooling, bool, tuple[Path | None, ...]]
     kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
     if kinds[:2] != ["Transformer", "Pooling"] or not {*kinds[2:]} <= {"Dense", "Normalize"}:
         raise ConfigurationError(
-            f"{shown_path(folder)} is made of {', '.join(kinds) or 'nothing'}; here, a model is "
+            f"{short_path(folder)} is made of {', '.join(kinds) or 'nothing'}; here, a model is "
             "Transformer, Pooling, and then Dense or Normalize.",
             hint="Use it with embedbridge-huggingface: huggingface:MODEL",
         )
@@ -136,7 +136,7 @@ def _read_pooling(path: Path) -> tuple[Pooling, bool]:
     config = _read(path)
     if not config:
         raise UnknownModelError(
-            f"{shown_path(path)} is missing, which says how to pool.",
+            f"{short_path(path)} is missing, which says how to pool.",
             hint="Copy the whole folder as `SentenceTransformer.save` writes it.",
         )
     modes = config.get("pooling_mode")
@@ -145,7 +145,7 @@ def _read_pooling(path: Path) -> tuple[Pooling, bool]:
     modes = [modes] if isinstance(modes, str) else modes
     if not isinstance(modes, list) or len(modes) != 1 or modes[0] not in POOLINGS:
         raise ConfigurationError(
-            f"{shown_path(path)} pools by {shown(modes)}; here, it is one of "
+            f"{short_path(path)} pools by {short_repr(modes)}; here, it is one of "
             f"{', '.join(POOLINGS)}.",
             hint="Use it with embedbridge-huggingface: huggingface:MODEL",
         )
@@ -208,5 +208,5 @@ def _read_json(path: Path) -> Any:
 
 def _damaged(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{shown_path(path)} cannot be used: {reason}.", hint="Copy or download the model again."
+        f"{short_path(path)} cannot be used: {reason}.", hint="Copy or download the model again."
     )

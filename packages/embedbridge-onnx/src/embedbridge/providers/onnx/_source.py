@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from embedbridge.contract.errors import (
     MissingDependencyError,
     UnknownModelError,
-    shown,
-    shown_path,
+    short_path,
+    short_repr,
 )
 from embedbridge.contract.local.folder import find_folder
 from embedbridge.contract.local.hub import not_found, refusal
@@ -47,7 +47,7 @@ class Source:
                 return self.folder / name
         wanted = file_name or " or ".join(EXPORTS)
         raise UnknownModelError(
-            f"{shown(self.hub_id) if self.hub_id else shown_path(self.folder)} has no {wanted}.",
+            f"{short_repr(self.hub_id) if self.hub_id else short_path(self.folder)} has no {wanted}.",
             hint="Name the export with file_name, or make one: "
             "embedbridge export huggingface:MODEL FOLDER",
         )
@@ -74,7 +74,7 @@ def _fetch(hub_id: str, options: OnnxOptions) -> Path:
         from huggingface_hub import snapshot_download
     except ImportError as error:
         raise MissingDependencyError(
-            f"Fetching {shown(hub_id)} from the Hub needs huggingface_hub.",
+            f"Fetching {short_repr(hub_id)} from the Hub needs huggingface_hub.",
             hint='pip install "embedbridge-onnx[hub]"',
         ) from error
     exports = (options.file_name,) if options.file_name else EXPORTS

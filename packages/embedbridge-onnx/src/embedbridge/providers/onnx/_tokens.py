@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.errors import ConfigurationError, UnknownModelError, shown_path
+from embedbridge.contract.errors import ConfigurationError, UnknownModelError, short_path
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -100,7 +100,7 @@ def load_tokens(folder: Path, recipe: Recipe) -> Tokens:
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise UnknownModelError(
-            f"{shown_path(folder)} has no tokenizer.json.",
+            f"{short_path(folder)} has no tokenizer.json.",
             hint="Save the model's tokenizer again with a current transformers.",
         )
     counting, encoding = _read(path, recipe), _read(path, recipe)
@@ -129,7 +129,7 @@ def _read(path: Path, recipe: Recipe) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises nothing narrower
         raise ConfigurationError(
-            f"{shown_path(path)} cannot be used: {str(error).partition(chr(10))[0][:200]}.",
+            f"{short_path(path)} cannot be used: {str(error).partition(chr(10))[0][:200]}.",
             hint="Copy or download the model again.",
         ) from error
     if recipe.lower_case:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedbridge.contract.batch import Usage, Vectors
-from embedbridge.contract.errors import InvalidResponseError, shown
+from embedbridge.contract.errors import InvalidResponseError, short_repr
 from embedbridge.contract.remote.body import parse_object
 from embedbridge.contract.remote.matrix import matrix
 
@@ -52,7 +52,7 @@ def _rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
         error = answer.get("error")
         if error is not None:
             said = error.get("message", error) if isinstance(error, dict) else error
-            raise InvalidResponseError(f"The server answered 200 with an error: {shown(said)}")
+            raise InvalidResponseError(f"The server answered 200 with an error: {short_repr(said)}")
         raise InvalidResponseError("The answer has no list of vectors in `data`.")
     return rows
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, shown
+from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, short_repr
 
 if TYPE_CHECKING:
     from embedbridge.core.discovery.registry import ProviderInfo, Registry
@@ -181,7 +181,7 @@ def torch_devices() -> dict[str, Any]:
 
 def explained(error: Exception) -> dict[str, Any]:
     """An error as JSON values: its kind, what happened and what to do."""
-    said = error.message if isinstance(error, EmbedBridgeError) else shown(str(error))
+    said = error.message if isinstance(error, EmbedBridgeError) else short_repr(str(error))
     hint = getattr(error, "hint", None)
     return {
         "error": type(error).__name__,

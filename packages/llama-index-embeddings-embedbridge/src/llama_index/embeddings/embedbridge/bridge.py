@@ -9,7 +9,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.embeddings import MultiModalEmbedding
 
 from embedbridge.contract import ConfigurationError
-from embedbridge.contract.errors import shown
+from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder
 from embedbridge.core.bridge import (
     AsyncBridgedModel,
@@ -53,7 +53,7 @@ def from_llama_index(embedding: BaseEmbedding, **options: Any) -> Embedder:
         return embedder.using(**options) if options else embedder
     if not isinstance(embedding, BaseEmbedding):
         raise ConfigurationError(
-            f"{shown(embedding)} is no embedding model of LlamaIndex.",
+            f"{short_repr(embedding)} is no embedding model of LlamaIndex.",
             hint="Pass a BaseEmbedding; for a LangChain Embeddings there is "
             "langchain_embedbridge.from_langchain.",
         )

@@ -11,7 +11,7 @@ from llama_index.core.embeddings.utils import resolve_embed_model as resolve_the
 from llama_index.core.settings import Settings
 
 from embedbridge.contract import ConfigurationError, EmbeddingModel
-from embedbridge.contract.errors import shown
+from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder
 from embedbridge.core.bridge import EmbedsDocumentsAndQueries, from_documents_and_queries
 from llama_index.embeddings.embedbridge.embedding import EmbedBridgeEmbedding
@@ -66,6 +66,6 @@ def _theirs(embed_model: object, callback_manager: CallbackManager | None) -> Ba
         return resolve_theirs(embed_model, callback_manager)  # type: ignore[arg-type]  # it checks
     except AssertionError:
         raise ConfigurationError(
-            f"{shown(embed_model)} is not an embedding model.",
+            f"{short_repr(embed_model)} is not an embedding model.",
             hint="Pass 'provider:model', an Embedder, a BaseEmbedding, or a LangChain Embeddings.",
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from embedbridge.contract.errors import UnknownModelError, shown_path
+from embedbridge.contract.errors import UnknownModelError, short_path
 
 
 def find_folder(name: str, *, bare_ids: bool = True) -> Path | None:
@@ -23,7 +23,7 @@ def find_folder(name: str, *, bare_ids: bool = True) -> Path | None:
         return folder
     if _is_path(name, bare_ids=bare_ids):
         raise UnknownModelError(
-            f"There is no folder {shown_path(folder)}.",
+            f"There is no folder {short_path(folder)}.",
             hint="Check the path; it is relative to the folder in which Python runs.",
         )
     return None

@@ -5,7 +5,7 @@ Its classes are known by their names, so that it need not be installed.
 
 from __future__ import annotations
 
-from embedbridge.contract.errors import AuthenticationError, UnknownModelError, shown
+from embedbridge.contract.errors import AuthenticationError, UnknownModelError, short_repr
 
 
 def classes_of(error: BaseException) -> set[str]:
@@ -31,12 +31,12 @@ def refusal(
     names = classes_of(error)
     if "GatedRepoError" in names:
         return AuthenticationError(
-            f"Access to {shown(address)} is gated.",
+            f"Access to {short_repr(address)} is gated.",
             hint="Accept its terms on huggingface.co and set HF_TOKEN.",
         )
     if "RevisionNotFoundError" in names:
         return UnknownModelError(
-            f"{shown(address)} has no revision {revision!r}.",
+            f"{short_repr(address)} has no revision {revision!r}.",
             hint="Set revision to a branch, a tag or a commit of that repository.",
         )
     return None
@@ -45,7 +45,7 @@ def refusal(
 def not_found(address: str) -> UnknownModelError:
     """The error for a model that is in no folder, and that the Hub did not hand out."""
     return UnknownModelError(
-        f"The model {shown(address)} is not on this disk and could not be fetched from the Hub.",
+        f"The model {short_repr(address)} is not on this disk and could not be fetched from the Hub.",
         hint="Check its spelling and the network. With offline=True or HF_HUB_OFFLINE=1 it must "
         "have been downloaded before; if it is private, set HF_TOKEN.",
     )

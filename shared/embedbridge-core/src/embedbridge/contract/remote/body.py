@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from embedbridge.contract.errors import InvalidResponseError, shown
+from embedbridge.contract.errors import InvalidResponseError, short_repr
 
 MIN_LIMIT = 64 * 1024 * 1024
 """Bytes that any answer may have."""
@@ -51,7 +51,7 @@ def check_content_type(content_type: str | None) -> None:
     kind = (content_type or "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise InvalidResponseError(
-            f"The answer is {shown(kind)}, not JSON.",
+            f"The answer is {short_repr(kind)}, not JSON.",
             hint="Check base_url, and whether a proxy or a login page stands in between.",
         )
 
@@ -66,7 +66,7 @@ def parse_object(body: bytes | bytearray) -> dict[str, Any]:
         answer = from_json(body)
     except ValueError as error:
         raise InvalidResponseError(
-            f"The answer of {len(body)} bytes is no JSON: {shown(str(error))}"
+            f"The answer of {len(body)} bytes is no JSON: {short_repr(str(error))}"
         ) from None
     if not isinstance(answer, dict):
         raise InvalidResponseError(f"The answer is a JSON {type(answer).__name__}, not an object.")

@@ -15,7 +15,7 @@ from embedbridge.contract.errors import (
     ProviderUnavailableError,
     QuotaExhaustedError,
     RequestTimeoutError,
-    shown,
+    short_repr,
 )
 from embedbridge.contract.http import MAX_MESSAGE, status_error
 from embedbridge.core.bridge.introspect import hide, secrets_of
@@ -48,7 +48,9 @@ def _translated(error: Exception, wrapped: object, secrets: set[str]) -> EmbedBr
     if status is not None:
         return status_error(status, said, headers=headers)
     what = (
-        f"{theirs} failed with {kind}: {shown(said)}" if said else f"{theirs} failed with {kind}."
+        f"{theirs} failed with {kind}: {short_repr(said)}"
+        if said
+        else f"{theirs} failed with {kind}."
     )
     if isinstance(error, ImportError):
         return MissingDependencyError(what)

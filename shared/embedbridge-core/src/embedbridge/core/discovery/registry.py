@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import pluggy
 
 from embedbridge.contract import hooks
-from embedbridge.contract.errors import ConfigurationError, UnknownProviderError, shown
+from embedbridge.contract.errors import ConfigurationError, UnknownProviderError, short_repr
 from embedbridge.core.discovery.entry_points import installed_entry_points
 from embedbridge.core.discovery.own_providers import DISTRIBUTIONS, install_hint
 
@@ -117,7 +117,7 @@ class Registry:
     def _objection(self, point: EntryPoint, info: ProviderInfo) -> str | None:
         """Why this entry point must not be imported, if there is a reason."""
         if not NAME.fullmatch(point.name):
-            return f"{shown(point.name)} is not a provider name (lower case, digits, . _ -)"
+            return f"{short_repr(point.name)} is not a provider name (lower case, digits, . _ -)"
         owner = DISTRIBUTIONS.get(point.name)
         if owner is not None and owner != info.distribution:
             return f"the name is reserved for {owner}; {info.distribution} may not announce it"
@@ -158,7 +158,7 @@ class Registry:
             near = difflib.get_close_matches(name, {*installed, *DISTRIBUTIONS}, n=1, cutoff=0.7)
             hint = f"Did you mean {near[0]!r}?" if near else "See `embedbridge providers`."
         return UnknownProviderError(
-            f"No installed package announces the provider {shown(name)}. "
+            f"No installed package announces the provider {short_repr(name)}. "
             f"Installed: {', '.join(installed) or 'none'}.",
             hint=hint,
         )
@@ -199,14 +199,16 @@ def _read_spec(module: object, info: ProviderInfo) -> ProviderSpec:
             hint=f"Install a version of {info.distribution} that fits embedbridge-core.",
         )
     if not isinstance(spec.factory, str) or not FACTORY.fullmatch(spec.factory):
-        raise ConfigurationError(f"{culprit}: factory {shown(spec.factory)} is not 'module:Class'.")
+        raise ConfigurationError(
+            f"{culprit}: factory {short_repr(spec.factory)} is not 'module:Class'."
+        )
     return spec
 
 
 def told(error: BaseException) -> str:
     """A stranger's exception in one line; even its `str` may fail."""
     try:
-        return f"{type(error).__name__}: {shown(str(error))}"
+        return f"{type(error).__name__}: {short_repr(str(error))}"
     except Exception:  # noqa: BLE001  # as above
         return type(error).__name__
 

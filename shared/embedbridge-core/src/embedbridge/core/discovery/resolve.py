@@ -9,7 +9,7 @@ from embedbridge.contract.errors import (
     ConfigurationError,
     MissingDependencyError,
     UnknownProviderError,
-    shown,
+    short_repr,
 )
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.core.discovery.own_providers import install_hint
@@ -33,7 +33,7 @@ def resolve(text: str, registry: Registry | None = None) -> tuple[type[Embedding
     """
     if not isinstance(text, str) or not text.strip():
         raise ConfigurationError(
-            f"Expected 'provider:model', got {shown(text)}.",
+            f"Expected 'provider:model', got {short_repr(text)}.",
             hint="For example 'huggingface:BAAI/bge-small-en-v1.5'.",
         )
     provider, colon, name = text.strip().partition(":")
@@ -41,7 +41,7 @@ def resolve(text: str, registry: Registry | None = None) -> tuple[type[Embedding
         provider = "default"
     elif not colon and ("/" in provider or "\\" in provider):
         raise UnknownProviderError(
-            f"{shown(text)} names no provider.", hint=f"Did you mean 'huggingface:{text}'?"
+            f"{short_repr(text)} names no provider.", hint=f"Did you mean 'huggingface:{text}'?"
         )
     registry = registry or Registry()
     spec = registry.spec(provider)
@@ -49,7 +49,7 @@ def resolve(text: str, registry: Registry | None = None) -> tuple[type[Embedding
         if spec.default_model is None:
             known = [card.name for card in spec.cards]
             raise ConfigurationError(
-                f"{shown(text)} names no model.",
+                f"{short_repr(text)} names no model.",
                 hint=f"Write '{provider}:MODEL'"
                 + (f", for example '{provider}:{known[0]}'." if known else "."),
             )
@@ -64,7 +64,7 @@ def _import_factory(factory: str, provider: str) -> type[EmbeddingModel]:
     except ImportError as error:
         raise MissingDependencyError(
             f"Provider {provider!r} needs a package that cannot be imported: "
-            f"{error.name or shown(str(error))}.",
+            f"{error.name or short_repr(str(error))}.",
             hint=install_hint(provider) or "Install the provider's dependencies.",
             provider=provider,
         ) from error

@@ -10,7 +10,7 @@ from embedbridge.contract.errors import (
     InputTooLongError,
     InvalidInputError,
     RequestTooLargeError,
-    shown,
+    short_repr,
 )
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.engine.fit import shorten
@@ -95,7 +95,7 @@ def translated(failure: Exception, spec: JobSpec) -> EmbedBridgeError:
     if isinstance(failure, EmbedBridgeError):
         return failure.locate(provider=model.provider, model=model.name)
     error = EmbedBridgeError(
-        f"The model failed with {type(failure).__name__}: {shown(str(failure))}",
+        f"The model failed with {type(failure).__name__}: {short_repr(str(failure))}",
         hint="The cause is attached (`__cause__`).",
         provider=model.provider,
         model=model.name,

@@ -14,7 +14,7 @@ from io import BytesIO
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 
-from embedbridge.contract.errors import InvalidImageError, InvalidInputError, shown
+from embedbridge.contract.errors import InvalidImageError, InvalidInputError, short_repr
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Mixed, Text
 
@@ -100,7 +100,7 @@ def _from_string(text: str) -> Image:
     if scheme[1].lower() in ("http", "https"):
         return Image.from_url(text)
     raise InvalidImageError(  # without the rest, which may hold a password or a token
-        f"Images are not fetched from {shown(scheme[0])} URLs.",
+        f"Images are not fetched from {short_repr(scheme[0])} URLs.",
         hint="Pass a path, or read the image yourself and pass its bytes.",
     )
 
@@ -117,6 +117,6 @@ def _from_file(file: IO[bytes]) -> Image:
         raise
     except (OSError, ValueError) as error:  # ValueError: it is closed
         raise InvalidImageError(
-            f"The file object cannot be read: {shown(str(error))}.",
+            f"The file object cannot be read: {short_repr(str(error))}.",
             hint="Open it in binary mode, and close it after it is embedded.",
         ) from error
