@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # Hugging Face reads these once, at import. A model that is not on disk fails at once, instead of
 # trying the network first. `HF_HUB_OFFLINE=0 pytest -m live --force-enable-socket` is the way out.
@@ -11,6 +12,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 # Tests fork: after a fork the tokenizers' own threads may deadlock, and they say so in a warning.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# On a busy machine an example may take any time, and the rule that it shows is no other for it.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.hookimpl(optionalhook=True)  # where pytest-xdist is not installed, nobody asks
