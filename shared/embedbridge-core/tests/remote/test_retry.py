@@ -194,6 +194,15 @@ def test_backoff_grows_is_random_and_has_an_end() -> None:
     assert len({row[0] for row in gaps}) == len(gaps)
 
 
+def test_another_backoff_may_take_its_place() -> None:
+    """It is asked after each failure that counts, with the number of failures so far."""
+    server = Server(*[ProviderUnavailableError("down") for _ in range(3)])
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(with_retries(server, Settings(max_attempts=4), backoff=lambda n: 10.0 * n))
+
+    assert server.asked_at == pytest.approx([0, 10, 30, 60])
+
+
 def test_an_answer_is_gone_as_soon_as_it_is_used() -> None:
     """Nothing about its request knows itself and it: no megabytes wait for the garbage collector."""
 

@@ -1,17 +1,16 @@
-"""Eighth stage: a remote call is made again where that can help, and nowhere else.
+"""Retries with exponential backoff, in one layer for all vendors.
 
-This is the only layer that retries; vendors' SDKs are set to none. A local model is never called
-again: the same input would fail the same way.
+The retries of vendors' SDKs are turned off. A call is made again only where that can help. A local
+model is never called again: the same input would fail the same way.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
-
-import tenacity
 
 from embedbridge.contract.errors import EmbedBridgeError, RateLimitedError, RequestTimeoutError
 from embedbridge.core.remote.congestion import CongestionWindow
@@ -24,7 +23,16 @@ T = TypeVar("T")
 MAX_RETRY_AFTER = 120.0
 """Seconds that a server may ask us to wait; above it, or past the deadline, we fail at once."""
 
-_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=8)  # full jitter
+FIRST_BACKOFF = 0.5
+"""Seconds before the second attempt at most; doubled before each further one."""
+
+MAX_BACKOFF = 8.0
+"""Seconds before any attempt at most."""
+
+
+def full_jitter(failures: int) -> float:
+    """Seconds to wait after so many failures: random, so that not all clients come back at once."""
+    return random.uniform(0, min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** (failures - 1)))
 
 
 async def with_retries(
@@ -33,6 +41,7 @@ async def with_retries(
     *,
     window: CongestionWindow | None = None,
     wait_for_turn: Callable[[], Awaitable[None]] | None = None,
+    backoff: Callable[[int], float] = full_jitter,
 ) -> tuple[T, int]:
     """The call's answer, and how many requests it took.
 
@@ -45,74 +54,41 @@ async def with_retries(
         window: The endpoint's; one of our own if left out.
         wait_for_turn: Awaited before each request. The deadline runs neither meanwhile nor while
             the window is full: a limit of requests per minute may well take longer than any server.
+        backoff: Seconds to wait after so many failures.
 
     Raises:
-        EmbedBridgeError: The last one, with the number of attempts.
+        EmbedBridgeError: The last one, with the number of requests.
         RequestTimeoutError: The deadline passed over all attempts.
     """
-    loop = asyncio.get_running_loop()
     window = window or CongestionWindow()
     answered = window.answered
-    attempts, ends = 0, loop.time() + settings.deadline
-    clock = asyncio.timeout_at(ends)
-
-    @contextmanager
-    def off_the_clock() -> Iterator[None]:
-        nonlocal ends
-        begun = loop.time()
-        if not clock.expired():  # else the task hears of it as soon as it waits for anything
-            clock.reschedule(None)
-        yield
-        ends += loop.time() - begun
-        if not clock.expired():
-            clock.reschedule(ends)
-
-    async def request() -> T:
-        nonlocal attempts
-        with off_the_clock():
-            place = await window.place()
-        with place:
-            if wait_for_turn is not None:
-                with off_the_clock():
-                    await wait_for_turn()
-            await window.pause_over(latest=ends)
-            attempts += 1
-            return await call()
-
-    async def attempt() -> T:
-        nonlocal answered
-        while True:
-            try:
-                return await request()
-            except RateLimitedError as refusal:
-                if refusal.retry_after is not None and refusal.retry_after <= MAX_RETRY_AFTER:
-                    window.pause(refusal.retry_after)
-                if settings.max_attempts == 1 or not may_succeed(refusal):
-                    raise
-                with off_the_clock():
-                    others_are_answered = await window.progress(since=answered)
-                answered = window.answered
-                if not others_are_answered:
-                    raise
-
-    # It must not know the clock: that knows the task and its answer, and the policy, which knows
-    # itself, would keep them until garbage is collected.
-    def may_succeed(error: BaseException) -> bool:
-        if isinstance(error, RateLimitedError) and error.retry_after is not None:
-            return error.retry_after <= min(MAX_RETRY_AFTER, ends - loop.time())
-        return isinstance(error, EmbedBridgeError) and error.retryable
-
-    policy = tenacity.AsyncRetrying(
-        stop=tenacity.stop_after_attempt(settings.max_attempts),
-        wait=_pause,
-        retry=tenacity.retry_if_exception(may_succeed),
-        reraise=True,
-    )
+    clock = asyncio.timeout(settings.deadline)
+    requests = failures = 0
     try:
         async with clock:
-            return await policy(attempt), attempts
+            while True:
+                try:
+                    async with _turn(window, clock, wait_for_turn):
+                        requests += 1
+                        return await call(), requests
+                except EmbedBridgeError as error:
+                    if settings.max_attempts == 1 or not _may_succeed(error, _seconds_left(clock)):
+                        raise
+                    if isinstance(error, RateLimitedError):
+                        with _stopped(clock):
+                            others_are_answered = await window.progress(since=answered)
+                        answered = window.answered
+                        if others_are_answered:
+                            continue
+                    failures += 1
+                    if failures == settings.max_attempts:
+                        raise
+                    # The window waits where the server said how long. Others who were refused hear
+                    # of it in this turn of the loop, so that even a pause of 0 s lets them go first.
+                    told = getattr(error, "retry_after", None) is not None
+                    await asyncio.sleep(0.0 if told else backoff(failures))
     except EmbedBridgeError as error:
-        error.attempts = attempts
+        error.attempts = requests
         raise
     except TimeoutError as error:
         if not clock.expired():
@@ -120,13 +96,51 @@ async def with_retries(
         raise RequestTimeoutError(
             f"No complete answer within {settings.deadline:g} s.",
             hint="Raise the setting `deadline`, or send smaller batches.",
-            attempts=attempts,
+            attempts=requests,
         ) from error
 
 
-def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds until the next attempt: a random backoff, unless the server said when to come."""
-    error = state.outcome.exception() if state.outcome else None
+@asynccontextmanager
+async def _turn(
+    window: CongestionWindow,
+    clock: asyncio.Timeout,
+    wait_for_turn: Callable[[], Awaitable[None]] | None,
+) -> AsyncIterator[None]:
+    """Wait until one request may go out; how it ends moves the window."""
+    with _stopped(clock):
+        place = await window.place()
+    with place:
+        if wait_for_turn is not None:
+            with _stopped(clock):
+                await wait_for_turn()
+        await window.pause_over(latest=asyncio.get_running_loop().time() + _seconds_left(clock))
+        try:
+            yield
+        except RateLimitedError as refusal:
+            if refusal.retry_after is not None and refusal.retry_after <= MAX_RETRY_AFTER:
+                window.pause(refusal.retry_after)
+            raise
+
+
+@contextmanager
+def _stopped(clock: asyncio.Timeout) -> Iterator[None]:
+    """Stop the clock for a while."""
+    left = _seconds_left(clock)
+    if not clock.expired():  # else the task hears of it as soon as it waits for anything
+        clock.reschedule(None)
+    yield
+    if not clock.expired():
+        clock.reschedule(asyncio.get_running_loop().time() + left)
+
+
+def _seconds_left(clock: asyncio.Timeout) -> float:
+    ends = clock.when()
+    assert ends is not None  # noqa: S101  # `_stopped` is never nested
+    return ends - asyncio.get_running_loop().time()
+
+
+def _may_succeed(error: EmbedBridgeError, seconds_left: float) -> bool:
+    """Whether the same request may be answered within the time that is left."""
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
-        return 0.0  # the window waits for it, and lets nobody else through either
-    return _backoff(state)
+        return error.retry_after <= min(MAX_RETRY_AFTER, seconds_left)
+    return error.retryable
