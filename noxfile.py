@@ -1,6 +1,7 @@
 """The chores of this repository, one session each. `nox -l` lists them, plain `nox` runs the usual three.
 
 Start here: `nox -s demo`, then `nox -s tests`. Add `-r` to keep an environment between two runs.
+To use embedbridge in a project of your own: `nox -s install -- FOLDER`.
 """
 
 import itertools
@@ -26,9 +27,27 @@ MEMBERS = [
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
-def install(session: nox.Session, *args: str) -> None:
+def install_here(session: nox.Session, *args: str) -> None:
     """Install into the session's environment, with the versions that all environments share."""
     session.install("-c", "constraints.txt", *args)
+
+
+@nox.session(venv_backend="none")
+def install(session: nox.Session) -> None:
+    """Make an environment for use in `-- FOLDER`: command line, default model, both adapters.
+
+    Words after the folder are installed too: `-- .venv huggingface "embedbridge-onnx[openvino]"`. One of
+    our distributions, which may be named without `embedbridge-`, comes from this checkout, any other
+    from the index.
+    """
+    if not session.posargs:
+        session.error("Say where: nox -s install -- FOLDER")
+    folder, *further = session.posargs
+    python = python_in(Path(folder))
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", folder, external=True)
+    pip_install(session, python, *from_checkout(["embedbridge[demo]", *further]))
+    session.log(f"Ready: {python.with_name('embedbridge')} providers")
 
 
 @nox.session
@@ -37,20 +56,18 @@ def demo(session: nox.Session) -> None:
 
     `-- --images` searches pictures, and draws what was found as contact-sheet.png.
     """
-    # The model is in our own package: no torch. Another one may need what runs it.
-    needed = "./packages/embedbridge-huggingface"
-    torch = [needed] if any("huggingface:" in arg for arg in session.posargs) else []
+    # The default model is in our own package. Another one may need torch.
+    further = ["huggingface"] if any("huggingface:" in arg for arg in session.posargs) else []
     if "--images" in session.posargs:
-        torch += ["./packages/embedbridge-clip", "./shared/embedbridge-testing"]
-    # All in one call, so that pip takes our own members from the tree.
-    install(session, *DEMO, *torch)
+        further += ["clip", "testing"]
+    install_here(session, *from_checkout(["embedbridge[demo]", *further]))
     session.run("embedbridge", "demo", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting with ruff."""
-    install(session, "ruff")
+    install_here(session, "ruff")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
 
@@ -73,16 +90,21 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests with a real local model. What follows `--` goes to pytest."""
-    install(session, "-r", "requirements-dev.txt")
+    install_here(session, "-r", "requirements-dev.txt")
     session.run("pytest", *PARALLEL, *session.posargs, env=OFFLINE)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the guide into site/; a warning is an error. `-- serve` shows it while you write."""
-    install(session, "-r", "requirements-docs.txt")
+    install_here(session, "-r", "requirements-docs.txt")
     command = session.posargs or ["build", "--strict"]
-    session.run("mkdocs", *command, env={"NO_MKDOCS_2_WARNING": "1"})
+    asked = ["git", "config", "--get", "remote.origin.url"]
+    origin = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    # A link for readers: an address that a browser opens, with no password in it.
+    link = origin if origin.startswith("https://") and "@" not in origin else ""
+    env = {"NO_MKDOCS_2_WARNING": "1", "REPOSITORY_URL": link}
+    session.run("mkdocs", *command, env=env)
 
 
 @nox.session(venv_backend="none")
@@ -122,7 +144,7 @@ def real_server(session: nox.Session) -> None:
         session.skip("no Python 3.11 or 3.12 that runs was found on this machine")
     python = make_venv(session, "server", python=found)
     pip_install(session, python, "-r", "tests/integration/real_server_requirements.txt")
-    install(session, "-r", "requirements-dev.txt")
+    install_here(session, "-r", "requirements-dev.txt")
     env = {**OFFLINE, "EMBEDBRIDGE_TEST_SERVER_PYTHON": str(python)}
     session.run("pytest", "tests/integration/test_real_server.py", *session.posargs, env=env)
 
@@ -136,8 +158,11 @@ def wheels(session: nox.Session) -> None:
     for member in MEMBERS:
         session.run("python", "-m", "build", "--outdir", str(folder), str(member), silent=True)
     python = make_venv(session, "fresh")
-    pip_install(session, python, *map(str, folder.glob("*.whl")))
+    pip_install(session, python, "--find-links", str(folder), *members())
     session.run(str(python.with_name("embedbridge")), "providers", external=True)
+    session.log(
+        f"To install them: pip install --find-links {folder.absolute()} 'embedbridge[demo]'"
+    )
 
 
 @nox.session(venv_backend="none")
@@ -157,7 +182,7 @@ def bench(session: nox.Session) -> None:
     """
     named = [arg for arg in session.posargs if arg.endswith(".py")]
     options = [arg for arg in session.posargs if arg not in named]
-    install(session, "-r", "requirements-bench.txt")
+    install_here(session, "-r", "requirements-bench.txt")
     # fastembed has its own idea of onnxruntime's and NumPy's versions.
     python = make_venv(session, "fastembed")
     pip_install(session, python, "fastembed")
@@ -169,13 +194,6 @@ def bench(session: nox.Session) -> None:
         session.run("python", script, "--write", page, *options, env=env)
 
 
-DEMO = [
-    "./shared/embedbridge-core",
-    "./packages/embedbridge-onnx",
-    "./packages/langchain-embedbridge",
-    "./packages/llama-index-embeddings-embedbridge",
-    "./packages/embedbridge[demo]",
-]
 # One worker per core. A file stays with one worker: its fixtures load models and start servers.
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]
 # Whose lower bounds are tested, and the further tools that only those tests need.
@@ -185,6 +203,38 @@ WITH_MINIMUMS = {
     # On a newer pydantic the oldest LlamaIndex warns of a field of its own, and a warning is an error.
     "packages/llama-index-embeddings-embedbridge": ["langchain-core", "pydantic<2.12"],
 }
+
+
+def members() -> dict[str, Path]:
+    """The folder of each of our distributions."""
+    return {
+        nox.project.load_toml(path / "pyproject.toml")["project"]["name"]: path for path in MEMBERS
+    }
+
+
+def from_checkout(wanted: list[str]) -> list[str]:
+    """What pip takes for these requirements: ours, and what they need of ours, as folders of this tree."""
+    ours = members()
+    extras: dict[str, set[str]] = {}
+    others: list[str] = []
+    pending = list(map(Requirement, wanted))
+    for requirement in pending:  # grows while it is walked
+        if f"embedbridge-{requirement.name}" in ours:
+            requirement.name = f"embedbridge-{requirement.name}"
+        if requirement.name not in ours:
+            others.append(str(requirement))
+            continue
+        project = nox.project.load_toml(ours[requirement.name] / "pyproject.toml")["project"]
+        known = extras.get(requirement.name)
+        needs = project["dependencies"] if known is None else []
+        for extra in requirement.extras - (known or set()):
+            needs = [*needs, *project["optional-dependencies"][extra]]
+        extras[requirement.name] = (known or set()) | requirement.extras
+        pending += [need for need in map(Requirement, needs) if need.name in ours]
+    folders = [
+        f"./{ours[name].as_posix()}[{','.join(sorted(chosen))}]" for name, chosen in extras.items()
+    ]
+    return [folder.removesuffix("[]") for folder in folders] + others
 
 
 def light_members() -> list[str]:

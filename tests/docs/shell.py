@@ -133,7 +133,9 @@ def _pytest(arguments: list[str], folder: Path, place: str) -> str:
 def _check_pip(arguments: list[str], folder: Path, place: str) -> None:
     words = iter(arguments)
     for word in words:
-        if word in ("-c", "-r"):
+        if word == "--find-links":
+            next(words)  # `nox -s wheels` makes that folder
+        elif word in ("-c", "-r"):
             assert (ROOT / next(words)).is_file(), f"{place}: no such file of requirements"
         elif word == "-e":
             assert (folder / next(words) / "pyproject.toml").is_file(), f"{place}: no project here"
@@ -157,9 +159,17 @@ def _check_nox(arguments: list[str], place: str) -> None:
     sessions = re.findall(
         r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE
     )
-    named = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    named, passed_on = arguments[:cut], arguments[cut + 1 :]
     unknown = [word for word in named if not word.startswith("-") and word not in sessions]
     assert not unknown, f"{place}: nox has no session {unknown}"
+    if "install" in named:
+        assert passed_on, f"{place}: `nox -s install` needs a folder"
+        for word in passed_on[1:]:
+            requirement = Requirement(word)
+            if f"embedbridge-{requirement.name}" in members():
+                requirement.name = f"embedbridge-{requirement.name}"
+            _check_requirement(requirement, place)
 
 
 @cache
