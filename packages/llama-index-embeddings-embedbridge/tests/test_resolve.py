@@ -129,3 +129,29 @@ def test_callback_manager(given: Any) -> None:
 
     assert resolve_embed_model(given, manager).callback_manager is manager
     assert resolve_embed_model(given).callback_manager is Settings.callback_manager
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        "fake:small",
+        FakeModel("small"),
+        Embedder(FakeModel("small")),
+        Embedder(FakeModel("small")).to_config(),
+        DeterministicFakeEmbedding(size=8),
+    ],
+    ids=["name", "model", "embedder", "configuration", "LangChain"],
+)
+def test_options_as_for_the_class_itself(ours: Any) -> None:
+    """What stands behind the name is the option's owner: the model, the engine, LlamaIndex."""
+    resolved = resolve_embed_model(ours, max_retries=4, embed_batch_size=3)
+
+    assert isinstance(resolved, EmbedBridgeEmbedding)
+    assert resolved.embedder.settings.max_attempts == 5
+    assert resolved.embed_batch_size == 3
+
+
+def test_a_model_of_llama_index_takes_no_options_of_ours() -> None:
+    """They would be lost in silence."""
+    with pytest.raises(ConfigurationError, match="takes no options here: base_url"):
+        resolve_embed_model(MockEmbedding(3), base_url="http://127.0.0.1:1")

@@ -118,3 +118,68 @@ def test_what_is_no_cache_is_refused(cache: object) -> None:
     """When the embedder is made, not when the first vectors are lost."""
     with pytest.raises(InvalidOptionError, match="no cache"):
         load_embedder("fake", cache=cache)  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "fake:small",
+        FakeModel("small"),
+        Embedder(FakeModel("small")),
+        Embedder(FakeModel("small")).to_config(),
+    ],
+    ids=["name", "model", "embedder", "configuration"],
+)
+def test_whatever_stands_for_a_model_is_taken(model: Any) -> None:
+    """One door: the same settings, under the same names, and the same vectors."""
+    cache = MemoryCache()
+    embedder = load_embedder(model, max_retries=4, batch_size=2, cache=cache)
+
+    assert (embedder.settings.max_attempts, embedder.settings.batch_size) == (5, 2)
+    assert embedder.cache is cache
+    assert (
+        embedder.embed_query("a").tolist() == load_embedder("fake:small").embed_query("a").tolist()
+    )
+
+
+def test_an_embedder_without_changes_is_given_back() -> None:
+    """Nothing is made twice; with changes, its own parts stay where they are not replaced."""
+    cache = MemoryCache()
+    embedder = load_embedder("fake:small", cache=cache, batch_size=2)
+
+    assert load_embedder(embedder) is embedder
+    changed = load_embedder(embedder, max_attempts=7)
+    assert (changed.cache, changed.settings.batch_size) == (cache, 2)
+    assert load_embedder(embedder, cache=False).cache is None
+
+
+def test_options_win_over_a_configuration() -> None:
+    """What is written in the call is newer than what was written down."""
+    config = load_embedder("fake:small", seed=3, max_attempts=7, batch_size=2).to_config()
+    embedder = load_embedder(config, seed=5, max_retries=0)
+
+    assert embedder.model.options.public() == {"seed": 5}
+    assert (embedder.settings.max_attempts, embedder.settings.batch_size) == (1, 2)
+
+
+@pytest.mark.parametrize("model", [None, 7, object(), ["fake:small"], FakeModel])
+def test_what_is_no_model_is_refused(model: Any) -> None:
+    """With what would be one."""
+    with pytest.raises(ConfigurationError, match=r"is no model.*to_config"):
+        load_embedder(model)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda **options: load_embedder("fake:small", **options),
+        lambda **options: load_embedder("fake:small").using(**options),
+        lambda **options: load_embedder(FakeModel("small"), **options),
+    ],
+    ids=["load", "using", "model"],
+)
+def test_two_words_for_one_setting_must_agree(change: Any) -> None:
+    """`max_retries` and `max_attempts` are one number; a contradiction is no choice."""
+    assert change(max_retries=2, max_attempts=3).settings.max_attempts == 3
+    with pytest.raises(InvalidOptionError, match="contradict"):
+        change(max_retries=2, max_attempts=5)

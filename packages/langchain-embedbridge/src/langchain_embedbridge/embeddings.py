@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from langchain_core.embeddings import Embeddings
@@ -28,7 +28,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
 
     Args:
         model: `"provider:model"`.
-        embedder: An `Embedder` or a model object, instead of `model`.
+        embedder: Instead of a name: an `Embedder`, a model, or what `Embedder.to_config()` gave.
         show_progress: A progress bar for documents and images; `None` leaves it to the settings.
         options: Fields of the model's `Options` and of `embedbridge.core.Settings`; beside an
             `embedder`, of `Settings` only.
@@ -51,7 +51,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         self,
         model: str | None = None,
         *,
-        embedder: Embedder | EmbeddingModel | None = None,
+        embedder: Embedder | EmbeddingModel | Mapping[str, Any] | None = None,
         show_progress: bool | None = None,
         **options: Any,
     ) -> None:
@@ -167,16 +167,15 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
 
 
 def _load(
-    model: str | None, embedder: Embedder | EmbeddingModel | None, options: dict[str, Any]
+    model: str | None,
+    embedder: Embedder | EmbeddingModel | Mapping[str, Any] | None,
+    options: dict[str, Any],
 ) -> Embedder:
     """The embedder that the constructor's arguments stand for."""
-    if model is not None and embedder is None:
-        return load_embedder(model, **options)
-    if model is None and isinstance(embedder, EmbeddingModel):
-        return load_embedder(embedder, **options)
-    if model is None and isinstance(embedder, Embedder):
-        return embedder.using(**options) if options else embedder
-    raise ConfigurationError(
-        "EmbedBridgeEmbeddings takes a model's name, or an Embedder, or an EmbeddingModel.",
-        hint="Write model='provider:model' or embedder=load_embedder(…).",
-    )
+    given = [one for one in (model, embedder) if one is not None]
+    if len(given) != 1:
+        raise ConfigurationError(
+            "EmbedBridgeEmbeddings takes a model's name, or an embedder, and not both.",
+            hint="Write model='provider:model' or embedder=load_embedder(…).",
+        )
+    return load_embedder(given[0], **options)

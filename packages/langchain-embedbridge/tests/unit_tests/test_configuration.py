@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from embedbridge.contract import ConfigurationError, InvalidOptionError
-from embedbridge.core import load_embedder
+from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import FakeModel
 from langchain_embedbridge import EmbedBridgeEmbeddings
 
@@ -87,8 +87,12 @@ def test_an_embedder_is_held_as_it_is() -> None:
             ConfigurationError,
             "takes a model's name, or",
         ),
-        ({"embedder": "fake:small"}, ConfigurationError, "takes a model's name, or"),
-        ({"embedder": object()}, ConfigurationError, "takes a model's name, or"),
+        ({"embedder": object()}, ConfigurationError, "is no model.*to_config"),
+        (
+            {"embedder": Embedder(FakeModel("small")), "seed": 3},
+            InvalidOptionError,
+            "exists already",
+        ),
         ({"model": 7}, ConfigurationError, "provider:model"),
         ({"model": "fake:small", "sed": 3}, InvalidOptionError, "Did you mean 'seed'"),
         ({"model": "fake:small", "seed": "x"}, InvalidOptionError, "valid integer"),
@@ -110,3 +114,19 @@ def test_the_model_cannot_be_swapped_under_the_name() -> None:
 
     with pytest.raises(ValidationError, match="frozen"):
         embeddings.model = "fake:text"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"model": "fake:small"},
+        {"embedder": "fake:small"},
+        {"embedder": FakeModel("small")},
+        {"embedder": Embedder(FakeModel("small"))},
+        {"embedder": Embedder(FakeModel("small")).to_config()},
+    ],
+    ids=["name", "name as embedder", "model", "embedder", "configuration"],
+)
+def test_a_setting_is_taken_whatever_stands_for_the_model(given: dict[str, Any]) -> None:
+    """A name, a model, an embedder and a configuration are changed with the same words."""
+    assert EmbedBridgeEmbeddings(**given, max_retries=4).embedder.settings.max_attempts == 5

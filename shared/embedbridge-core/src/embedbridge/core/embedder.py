@@ -22,10 +22,8 @@ from embedbridge.contract.errors import (
     SpaceMismatchError,
 )
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
-from embedbridge.contract.options import parse_options
 from embedbridge.contract.vocabulary import Task
 from embedbridge.core.cache.base import as_cache
-from embedbridge.core.discovery.resolve import resolve
 from embedbridge.core.engine import identity, pipeline
 from embedbridge.core.engine.coerce import refuse_single
 from embedbridge.core.engine.explain import Explanation, explain
@@ -37,7 +35,7 @@ from embedbridge.core.locks import ForkSafeLock
 from embedbridge.core.remote.limit import shared_limiter
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.result import EmbeddingResult
-from embedbridge.core.settings import Settings
+from embedbridge.core.settings import Settings, parse_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +82,7 @@ class Embedder:
         listeners: Iterable[object] = (),
     ) -> None:
         self.model = model
-        self.settings = settings or parse_options(Settings, {}, owner="embedbridge")
+        self.settings = settings or parse_settings()
         self.cache = as_cache(cache)
         self.limiter = limiter
         self._announcer = Announcer(listeners)
@@ -293,7 +291,7 @@ class Embedder:
     # Itself.
 
     def using(self, **changes: Any) -> Embedder:
-        """The same model with other settings, `cache`, `limiter` or `listeners`.
+        """The same model with other settings (`max_retries` too), `cache`, `limiter`, `listeners`.
 
         Example:
             careful = embedder.using(on_too_long="error", cache=MemoryCache())
@@ -302,8 +300,7 @@ class Embedder:
         listeners = changes.pop("listeners", self._announcer.listeners)
         settings = self.settings
         if changes:
-            values = {**self.settings.model_dump(exclude_unset=True), **changes}
-            settings = parse_options(Settings, values, owner="embedbridge")
+            settings = parse_settings(self.settings.model_dump(exclude_unset=True), changes)
         twin = Embedder(self.model, settings=settings, listeners=listeners, **parts)
         twin._identity = self._identity
         twin._pinned = self._pinned
@@ -320,15 +317,11 @@ class Embedder:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """An embedder from what `to_config` gave; secrets come from the environment again."""
-        unknown = set(config) - {"model", "options", "settings"}
-        if unknown or "model" not in config:
-            raise InvalidOptionError(
-                f"Not a configuration of an embedder: keys {sorted(config)}.",
-                hint="Pass what to_config() returned.",
-            )
-        model_class, name = resolve(config["model"])
-        settings = parse_options(Settings, config.get("settings", {}), owner="embedbridge")
-        return cls(model_class(name, **config.get("options", {})), settings=settings)
+        # Late: load.py knows the providers and imports this file.
+        from embedbridge.core.load import load_embedder
+
+        made = load_embedder(config)
+        return cls(made.model, settings=made.settings)
 
     def close(self) -> None:
         """Release the model's memory, worker processes and clients."""

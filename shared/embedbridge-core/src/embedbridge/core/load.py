@@ -1,15 +1,15 @@
-"""`load_embedder`: one string and keyword options to an embedder.
+"""The one door to an `Embedder`: from a name, a model, an embedder or a configuration.
 
 Importing it is light: NumPy, pydantic and the engine come with the first call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.errors import ConfigurationError, InvalidOptionError
+from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, shown
 
 if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
@@ -19,60 +19,101 @@ if TYPE_CHECKING:
 
 
 def load_embedder(
-    model: str | EmbeddingModel,
+    model: str | EmbeddingModel | Embedder | Mapping[str, Any],
     *,
     cache: VectorCache | str | PathLike[str] | bool | None = None,
     limiter: Limiter | None = None,
-    listeners: Iterable[object] = (),
+    listeners: Iterable[object] | None = None,
     **options: Any,
 ) -> Embedder:
-    """An embedder for a model, ready to use.
+    """An embedder, ready to use, from whatever stands for a model.
 
     Example:
         embedder = load_embedder("huggingface:BAAI/bge-small-en-v1.5", device="cpu")
         vectors = embedder.embed_documents(["one text", "another"])  # float32, shape (2, 384)
 
     Args:
-        model: `"provider:model"`, or a model object.
+        model: `"provider:model"`; a model object; an embedder, which is given back as it is or
+            with the changes; or a configuration, which is what `Embedder.to_config` returned.
         cache: Where to keep vectors: `True` for the user's own file, a path, or a cache object.
+            `None` means none, or that of the embedder which was passed; `False` means none.
         limiter: How fast requests may go out.
         listeners: Who hears the events, see `embedbridge.contract.hooks`.
-        options: Fields of the model's `Options` and of `Settings`, in one list. `max_retries=n`
-            is another way to say `max_attempts=n + 1`.
+        options: Fields of `Settings` and, where the model is made here, fields of its `Options`,
+            in one list. `max_retries=n` is another way to say `max_attempts=n + 1`.
 
     Raises:
         UnknownProviderError: No installed package announces the provider.
         InvalidOptionError: Neither the model nor the engine takes an option of that name.
         MissingDependencyError: The provider needs a package that is not installed.
+        ConfigurationError: This names or is no model.
     """
     from embedbridge.contract.model import EmbeddingModel
-    from embedbridge.contract.options import parse_options, unknown_option
-    from embedbridge.core.discovery.resolve import resolve
     from embedbridge.core.embedder import Embedder
-    from embedbridge.core.settings import Settings
+    from embedbridge.core.settings import SETTING_NAMES, parse_settings
 
-    general = {name: options.pop(name) for name in list(options) if name in Settings.model_fields}
-    if "max_retries" in options:  # as LlamaIndex, LangChain and the vendors' SDKs call it
-        general["max_attempts"] = _attempts(options.pop("max_retries"))
+    general = {name: options.pop(name) for name in list(options) if name in SETTING_NAMES}
+    if isinstance(model, Embedder):
+        _refuse_options(options, model.model)
+        parts = {"cache": cache, "limiter": limiter, "listeners": listeners}
+        changes = {name: part for name, part in parts.items() if part is not None}
+        return model.using(**changes, **general) if changes or general else model
+    saved: Mapping[str, Any] = {}
+    if isinstance(model, Mapping):
+        model, saved_options, saved = _read_config(model)
+        options = {**saved_options, **options}
     if isinstance(model, EmbeddingModel):
-        if options:
-            raise ConfigurationError(
-                f"Options {sorted(options)} belong to the model, which exists already.",
-                hint="Give them to the model's class.",
-            )
+        _refuse_options(options, model)
+    elif isinstance(model, str):
+        model = _make_model(model, options)
     else:
-        model_class, name = resolve(model)
-        known = {*model_class.Options.model_fields, *Settings.model_fields}
-        for option in options:
-            if option not in known:
-                raise unknown_option(option, known, owner=f"Model '{model}'")
-        model = model_class(name, **options)
-    settings = parse_options(Settings, general, owner="embedbridge")
-    return Embedder(model, settings=settings, cache=cache, limiter=limiter, listeners=listeners)
+        raise ConfigurationError(
+            f"{shown(model)} is no model.",
+            hint="Pass 'provider:model', a model, an Embedder, or what to_config() returned.",
+        )
+    return Embedder(
+        model,
+        settings=parse_settings(saved, general),
+        cache=cache,
+        limiter=limiter,
+        listeners=listeners or (),
+    )
 
 
-def _attempts(retries: object) -> int:
-    """The requests that so many retries allow."""
-    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-        raise InvalidOptionError("Option 'max_retries': a whole number of at least 0 is expected.")
-    return retries + 1
+def _read_config(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
+    """The model's name, its options, and the settings of a configuration."""
+    unknown = set(config) - {"model", "options", "settings"}
+    if unknown or "model" not in config:
+        raise InvalidOptionError(
+            f"Not a configuration of an embedder: keys {sorted(config)}.",
+            hint="Pass what to_config() returned.",
+        )
+    return config["model"], config.get("options", {}), config.get("settings", {})
+
+
+def _make_model(name: str, options: Mapping[str, Any]) -> EmbeddingModel:
+    """The model of this name; a misspelt option is compared with the settings as well."""
+    from embedbridge.contract.options import unknown_option
+    from embedbridge.core.discovery.resolve import resolve
+    from embedbridge.core.settings import SETTING_NAMES
+
+    model_class, model_name = resolve(name)
+    known = {*model_class.Options.model_fields, *SETTING_NAMES}
+    for option in options:
+        if option not in known:
+            raise unknown_option(option, known, owner=f"Model '{name}'")
+    return model_class(model_name, **options)
+
+
+def _refuse_options(options: Iterable[str], model: EmbeddingModel) -> None:
+    """A model that exists takes no options any more; a setting may be misspelt."""
+    from embedbridge.contract.options import unknown_option
+    from embedbridge.core.settings import SETTING_NAMES
+
+    for option in options:
+        if option in model.Options.model_fields:
+            raise InvalidOptionError(
+                f"Option {option!r} belongs to the model, which exists already.",
+                hint="Give it to the model's class, or to load_embedder('provider:model', …).",
+            )
+        raise unknown_option(option, SETTING_NAMES, owner="The engine")

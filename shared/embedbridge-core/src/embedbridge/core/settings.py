@@ -1,12 +1,15 @@
-"""How the engine behaves, whatever the model: constructor over environment over defaults."""
+"""Settings of the engine: arguments win over environment variables, those over defaults."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.options import parse_options
 from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 
 
@@ -53,3 +56,35 @@ class Settings(BaseSettings):
     """Inputs that `embed_iter` holds at once."""
     show_progress: bool = False
     """Whether to show a progress bar (takes tqdm)."""
+
+
+SETTING_NAMES = frozenset({*Settings.model_fields, "max_retries"})
+"""What users may write: the fields, and `max_retries` for one less than `max_attempts`."""
+
+
+def parse_settings(*layers: Mapping[str, Any]) -> Settings:
+    """Validate settings; a later layer wins over an earlier one.
+
+    Raises:
+        InvalidOptionError: A setting is unknown or has a value that cannot be.
+    """
+    values: dict[str, Any] = {}
+    for layer in layers:
+        values.update(_without_synonyms(layer))
+    return parse_options(Settings, values, owner="embedbridge", also=SETTING_NAMES)
+
+
+def _without_synonyms(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`max_retries`, as LlamaIndex, LangChain and the vendors' SDKs call it, as `max_attempts`."""
+    values = dict(values)
+    if "max_retries" not in values:
+        return values
+    retries = values.pop("max_retries")
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise InvalidOptionError("Option 'max_retries': a whole number of at least 0 is expected.")
+    if values.get("max_attempts", retries + 1) != retries + 1:
+        raise InvalidOptionError(
+            f"max_retries={retries} and max_attempts={values['max_attempts']} contradict each other.",
+            hint="max_attempts counts the first request too: set one of them only.",
+        )
+    return {**values, "max_attempts": retries + 1}

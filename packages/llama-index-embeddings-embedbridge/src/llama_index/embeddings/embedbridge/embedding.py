@@ -164,8 +164,4 @@ def _make_embedder(
             "An embedding model takes either a model's name or an embedder.",
             hint="EmbedBridgeEmbedding('provider:model') or EmbedBridgeEmbedding(embedder=…).",
         )
-    if isinstance(embedder, Mapping):
-        embedder = Embedder.from_config(embedder)
-    if isinstance(embedder, Embedder):
-        return embedder.using(**options) if options else embedder
     return load_embedder(model if embedder is None else embedder, **options)  # type: ignore[arg-type]

@@ -9,9 +9,9 @@ from embedbridge.core.bridge.foreign import ForeignEmbedder
 from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel, BridgeOptions
 from embedbridge.core.embedder import Embedder
 from embedbridge.core.load import load_embedder
-from embedbridge.core.settings import Settings
+from embedbridge.core.settings import SETTING_NAMES
 
-OF_THE_EMBEDDER = frozenset({"cache", "limiter", "listeners", "max_retries"})
+OF_THE_EMBEDDER = frozenset({"cache", "limiter", "listeners"})
 """What `load_embedder` takes besides settings."""
 
 
@@ -42,7 +42,7 @@ def bridge(foreign: ForeignEmbedder, **options: Any) -> Embedder:
         InvalidOptionError: Nobody takes an option of that name.
     """
     own = {name: options.pop(name) for name in list(options) if name in BridgeOptions.model_fields}
-    known = {*Settings.model_fields, *OF_THE_EMBEDDER}
+    known = {*SETTING_NAMES, *OF_THE_EMBEDDER}
     for name in options:
         if name not in known:
             everything = {*known, *BridgeOptions.model_fields}

@@ -9,6 +9,7 @@ from embedbridge.core.bridge.bridge import bridge, bridged_model
 from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
 from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel
 from embedbridge.core.embedder import Embedder
+from embedbridge.core.load import load_embedder
 
 SIZES = ("chunk_size", "batch_size")
 """Fields in which integrations of LangChain keep the inputs that one request may hold."""
@@ -34,7 +35,7 @@ def from_documents_and_queries(embeddings: EmbedsDocumentsAndQueries, **options:
     """
     embedder = getattr(embeddings, "embedder", None)
     if isinstance(embedder, Embedder):
-        return embedder.using(**options) if options else embedder
+        return load_embedder(embedder, **options)
     return bridge(describe(embeddings), **options)
 
 

@@ -1,0 +1,40 @@
+"""The door for adapters: what an integration into a framework needs beside `embedbridge.core`.
+
+Adapters are released separately, so this list is frozen: a name is only added. They import nothing
+from the rooms behind it, which may then move.
+"""
+
+from embedbridge.core.bridge import (
+    AsyncBridgedModel,
+    BridgedModel,
+    BridgeOptions,
+    EmbedsDocumentsAndQueries,
+    Foreign,
+    Method,
+    bridge,
+    bridged_model,
+    from_documents_and_queries,
+    is_native,
+)
+from embedbridge.core.engine.coerce import refuse_single
+from embedbridge.core.images.framework_images import ImageLike, as_image, as_images, translate
+from embedbridge.core.remote.loop import run_sync
+
+__all__ = [
+    "AsyncBridgedModel",
+    "BridgeOptions",
+    "BridgedModel",
+    "EmbedsDocumentsAndQueries",
+    "Foreign",
+    "ImageLike",
+    "Method",
+    "as_image",
+    "as_images",
+    "bridge",
+    "bridged_model",
+    "from_documents_and_queries",
+    "is_native",
+    "refuse_single",
+    "run_sync",
+    "translate",
+]
