@@ -30,9 +30,8 @@ from llama_index.core.storage.kvstore import SimpleKVStore
 from embedbridge.contract import Batch, BatchResult, Limits, LocalEmbeddingModel, ModelCard
 from embedbridge.contract.batch import Vectors
 from embedbridge.contract.digests import text_digest
-from embedbridge.core import Embedder
+from embedbridge.core import DiskCache, Embedder
 from embedbridge.core.cache.base import cache_keys
-from embedbridge.core.cache.disk import DiskCache
 from langchain_embedbridge import EmbedBridgeEmbeddings
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 

@@ -45,7 +45,7 @@ PEERS = {
 SCAN = f"""
 import time
 {LIST}
-from embedbridge.core.discovery.registry import Registry
+from embedbridge.core import Registry
 begun = time.perf_counter()
 Registry().providers()
 print(time.perf_counter() - begun)

@@ -19,7 +19,7 @@ from types import ModuleType
 
 import pytest
 
-from embedbridge.core.remote.loop import background_loop
+from embedbridge.core.tooling import run_sync
 from embedbridge.testing import tiny_png
 
 from . import shell
@@ -81,13 +81,13 @@ class Reader:
         for value in vars(self._module).values():
             client = None if isinstance(value, type) else getattr(value, "_aclient", None)
             if client is not None:  # LlamaIndex's classes never close theirs
-                background_loop().run(client.close())
+                run_sync(client.close())
         # What of ours the page has left open is closed when it is forgotten; give that its time.
         vars(self._module).clear()
         gc.collect()
         gc.unfreeze()
         for _ in range(SETTLING_TURNS):
-            background_loop().run(asyncio.sleep(0))
+            run_sync(asyncio.sleep(0))
 
     def read(self, blocks: Sequence[Block]) -> None:
         """Do all blocks; an AssertionError says which one does not do what the page says."""

@@ -17,7 +17,7 @@ import pytest
 
 from embedbridge.contract import Batch, BatchResult, EmbedBridgeError, InvalidInputError
 from embedbridge.core import Embedder
-from embedbridge.core.remote.loop import background_loop
+from embedbridge.core.tooling import run_sync
 from embedbridge.testing import FakeModel, FaultServer, Gate, faults
 
 from .conftest import KEY, MODEL, WIDTH, Load
@@ -130,7 +130,7 @@ def pending_tasks(patience: float = 0.0) -> int:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         return len((await asyncio.wait(others, timeout=patience))[1]) if others else 0
 
-    return background_loop().run(count())
+    return run_sync(count())
 
 
 @pytest.mark.row("P05")

@@ -34,8 +34,8 @@ from embedbridge.contract import (
     ProviderUnavailableError,
 )
 from embedbridge.core import Embedder, MemoryCache
-from embedbridge.core.bridge import AsyncBridgedModel, BridgedModel
-from embedbridge.core.remote.loop import background_loop
+from embedbridge.core.adapting import AsyncBridgedModel, BridgedModel
+from embedbridge.core.tooling import run_sync
 from embedbridge.testing import FaultServer, Gate, faults, real_texts
 from langchain_embedbridge import EmbedBridgeEmbeddings, from_langchain
 from llama_index.embeddings.embedbridge import (
@@ -155,7 +155,7 @@ def llama_index_openai(server: FaultServer) -> Iterator[BaseEmbedding]:
     )
     yield embedding
     if embedding._aclient is not None:  # neither framework closes what it opens
-        background_loop().run(embedding._aclient.close())
+        run_sync(embedding._aclient.close())
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def langchain_openai(server: FaultServer) -> Iterator[Embeddings]:
         check_embedding_ctx_length=False,
     )
     yield embeddings
-    background_loop().run(embeddings.async_client._client.close())
+    run_sync(embeddings.async_client._client.close())
 
 
 @pytest.fixture(params=["llama-index", "langchain"])

@@ -23,7 +23,7 @@ from embedbridge.contract import (
 )
 from embedbridge.contract.local.device import best_device, choose_device
 from embedbridge.core import load_embedder
-from embedbridge.core.discovery.resolve import resolve
+from embedbridge.core.tooling import resolve
 from embedbridge.providers.clip import CLIPModel
 from embedbridge.providers.clip._device import limits_on
 from embedbridge.providers.clip.names import HUB_IDS, RESNETS, SAFE_REVISIONS

@@ -12,7 +12,7 @@ import pytest
 
 from embedbridge.contract import ConfigurationError
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.discovery.resolve import resolve
+from embedbridge.core.tooling import resolve
 from embedbridge.providers.onnx import OnnxModel, bundled
 from embedbridge.testing import real_texts
 

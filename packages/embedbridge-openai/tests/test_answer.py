@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedbridge.contract import InvalidResponseError, Usage
-from embedbridge.contract.remote.body import check_content_type
+from embedbridge.contract.remote import check_content_type
 from embedbridge.providers.openai._answer import read_answer
 
 

@@ -27,7 +27,7 @@ from pydantic import PrivateAttr
 
 from embedbridge.contract import ConfigurationError, Image
 from embedbridge.core import Embedder, MemoryCache
-from embedbridge.core.bridge import AsyncBridgedModel, BridgedModel
+from embedbridge.core.adapting import AsyncBridgedModel, BridgedModel
 from embedbridge.testing import FakeModel, tiny_png
 from llama_index.embeddings.embedbridge import (
     EmbedBridgeEmbedding,

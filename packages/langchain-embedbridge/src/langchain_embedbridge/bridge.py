@@ -9,7 +9,7 @@ from langchain_core.embeddings import Embeddings
 from embedbridge.contract import ConfigurationError
 from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder
-from embedbridge.core.bridge import from_documents_and_queries
+from embedbridge.core.adapting import from_documents_and_queries
 
 
 def from_langchain(embeddings: Embeddings, **options: Any) -> Embedder:
@@ -25,7 +25,7 @@ def from_langchain(embeddings: Embeddings, **options: Any) -> Embedder:
 
     Args:
         embeddings: The object; do not change it afterwards. One of ours gives its own embedder.
-        options: Fields of `embedbridge.core.bridge.BridgeOptions` (`fingerprint`, `max_items`,
+        options: Fields of `embedbridge.core.adapting.BridgeOptions` (`fingerprint`, `max_items`,
             `native_async`, `space`, `dimensions`, `normalize`, `query_prompt`, `document_prompt`)
             and of `embedbridge.core.Settings`; `cache`, `limiter` and `listeners`, as
             `load_embedder` takes them. `max_attempts` is 1 unless it is set: these classes retry.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
 from embedbridge.contract import ConfigurationError, EmbeddingModel, Role
 from embedbridge.contract.inputs import Input
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.images.framework_images import ImageLike, as_images
+from embedbridge.core.adapting import ImageLike, as_images
 
 
 class EmbedBridgeEmbeddings(BaseModel, Embeddings):

@@ -13,7 +13,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 from embedbridge.contract import ConfigurationError, InvalidInputError
 from embedbridge.core import Embedder, MemoryCache
-from embedbridge.core.bridge import AsyncBridgedModel, BridgedModel
+from embedbridge.core.adapting import AsyncBridgedModel, BridgedModel
 from embedbridge.testing import FakeModel
 from langchain_embedbridge import EmbedBridgeEmbeddings, from_langchain
 

@@ -69,7 +69,8 @@ def clear(
 
 def _opened(file: Path | None) -> DiskCache:
     """The cache in that file, which must exist: looking at a cache does not make one."""
-    from embedbridge.core.cache.disk import DiskCache, default_path
+    from embedbridge.core import DiskCache
+    from embedbridge.core.tooling import default_path
 
     path = file or default_path()
     if not path.exists():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from embedbridge.core.embedder import Embedder
+    from embedbridge.core import Embedder
     from embedbridge.testing.examine import Outcome
 
 OUTCOMES = {"passed": "green", "failed": "red", "skipped": "dim"}

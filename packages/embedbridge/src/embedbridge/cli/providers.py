@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedbridge.core.discovery.own_providers import DISTRIBUTIONS
+from embedbridge.core.tooling import DISTRIBUTIONS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from embedbridge.core.discovery.registry import ProviderInfo
+    from embedbridge.core import ProviderInfo
 
 COLOURS = {"installed": "green", "refused": "yellow", "broken": "red"}
 
@@ -29,7 +29,7 @@ def providers(
 
     Reads the metadata of installed packages and imports none of them, unless --check is given.
     """
-    from embedbridge.core.discovery.registry import Registry
+    from embedbridge.core import Registry
 
     registry = Registry()
     found = registry.check() if check else registry.providers()

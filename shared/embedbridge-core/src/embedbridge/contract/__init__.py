@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from embedbridge.contract.hooks import ENTRY_POINT_GROUP as ENTRY_POINT_GROUP
     from embedbridge.contract.hooks import ProviderSpec as ProviderSpec
     from embedbridge.contract.hooks import hookimpl as hookimpl
-    from embedbridge.contract.http import retry_after as retry_after
-    from embedbridge.contract.http import status_error as status_error
     from embedbridge.contract.image import Image as Image
     from embedbridge.contract.inputs import Mixed as Mixed
     from embedbridge.contract.inputs import Text as Text
@@ -53,6 +51,8 @@ if TYPE_CHECKING:
     from embedbridge.contract.model import LocalEmbeddingModel as LocalEmbeddingModel
     from embedbridge.contract.options import ModelOptions as ModelOptions
     from embedbridge.contract.pooling import Pooling as Pooling
+    from embedbridge.contract.remote.status import retry_after as retry_after
+    from embedbridge.contract.remote.status import status_error as status_error
     from embedbridge.contract.vectors import normalize as normalize
     from embedbridge.contract.vectors import quantize as quantize
     from embedbridge.contract.vectors import similarity as similarity
@@ -89,13 +89,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
         ],
         "events": ["BatchFinished", "Event", "JobFinished", "JobStarted"],
         "hooks": ["CONTRACT_VERSION", "ENTRY_POINT_GROUP", "ProviderSpec", "hookimpl"],
-        "http": ["retry_after", "status_error"],
         "image": ["Image"],
         "inputs": ["Mixed", "Text"],
         "loaded": ["LoadedImage", "LoadedMixed"],
         "model": ["EmbeddingModel", "LocalEmbeddingModel"],
         "options": ["ModelOptions"],
         "pooling": ["Pooling"],
+        "remote.status": ["retry_after", "status_error"],
         "vectors": ["normalize", "quantize", "similarity", "truncate_dimensions"],
         "vocabulary": ["Modality", "Role", "Task"],
     },

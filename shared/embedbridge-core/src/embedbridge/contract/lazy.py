@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 
 def lazy_exports(
-    package: str, names: Mapping[str, Sequence[str]]
+    package: str, names: Mapping[str, Sequence[str]], *, below: str | None = None
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """The `__getattr__`, `__dir__` and `__all__` of a package that imports its modules late.
 
     Args:
         package: The package's `__name__`.
         names: For each module of the package, the public names that it defines.
+        below: The package that the modules belong to, if it is another one.
     """
-    home = {name: f"{package}.{module}" for module, owned in names.items() for name in owned}
+    home = {
+        name: f"{below or package}.{module}" for module, owned in names.items() for name in owned
+    }
 
     def getattr_(name: str) -> object:
         if name not in home:

@@ -9,12 +9,12 @@ from embedbridge.core.bridge import (
     BridgedModel,
     BridgeOptions,
     EmbedsDocumentsAndQueries,
-    Foreign,
+    ForeignEmbedder,
     Method,
     bridge,
     bridged_model,
     from_documents_and_queries,
-    is_native,
+    is_truly_async,
 )
 from embedbridge.core.engine.coerce import refuse_single
 from embedbridge.core.images.framework_images import ImageLike, as_image, as_images, translate
@@ -25,7 +25,7 @@ __all__ = [
     "BridgeOptions",
     "BridgedModel",
     "EmbedsDocumentsAndQueries",
-    "Foreign",
+    "ForeignEmbedder",
     "ImageLike",
     "Method",
     "as_image",
@@ -33,7 +33,7 @@ __all__ = [
     "bridge",
     "bridged_model",
     "from_documents_and_queries",
-    "is_native",
+    "is_truly_async",
     "refuse_single",
     "run_sync",
     "translate",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, shown
+from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, short_repr
 
 if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
@@ -68,7 +68,7 @@ def load_embedder(
         model = _make_model(model, options)
     else:
         raise ConfigurationError(
-            f"{shown(model)} is no model.",
+            f"{short_repr(model)} is no model.",
             hint="Pass 'provider:model', a model, an Embedder, or what to_config() returned.",
         )
     return Embedder(

@@ -14,8 +14,7 @@ import numpy as np
 
 from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
 from embedbridge.contract.errors import InvalidResponseError, short_repr
-from embedbridge.contract.remote.body import parse_object
-from embedbridge.contract.remote.matrix import matrix
+from embedbridge.contract.remote import matrix, parse_object
 from embedbridge.providers.cohere.options import OutputType
 
 RANGES = {"int8": (-128, 127), "uint8": (0, 255), "binary": (-128, 127), "ubinary": (0, 255)}

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.remote.client_slot import Opened
-from embedbridge.contract.remote.credentials import Credential
-from embedbridge.contract.remote.failures import CONNECT_SECONDS
-from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote import CONNECT_SECONDS, ClientHandle, Credential, Secrets
 from embedbridge.providers.cohere._errors import refusal
 from embedbridge.providers.cohere.options import CohereOptions
 
@@ -20,7 +17,7 @@ MAX_ERROR_BYTES = 16 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
-class OpenedHttp(Opened):
+class OpenedHttp(ClientHandle):
     """An HTTP client, and who asks."""
 
     client: Any

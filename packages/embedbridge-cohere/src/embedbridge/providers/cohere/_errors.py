@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from embedbridge.contract import status_error
 from embedbridge.contract.errors import (
     AuthenticationError,
     EmbedBridgeError,
@@ -24,10 +25,12 @@ from embedbridge.contract.errors import (
     RequestTooLargeError,
     UnknownModelError,
 )
-from embedbridge.contract.http import MAX_MESSAGE, status_error
-from embedbridge.contract.remote.body import parse_object
-from embedbridge.contract.remote.failures import redirect_error
-from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote import (
+    MAX_MESSAGE,
+    Secrets,
+    parse_object,
+    redirect_error,
+)
 
 Make = Callable[[str], EmbedBridgeError]
 

@@ -10,11 +10,16 @@ from typing import Any, ClassVar
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote.address import Address
-from embedbridge.contract.remote.body import check_content_type, limit_for, read_body
-from embedbridge.contract.remote.environment import url_variable, variable
-from embedbridge.contract.remote.model import RemoteModel
-from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote import (
+    Address,
+    RemoteModel,
+    Secrets,
+    check_content_type,
+    limit_for,
+    read_body,
+    url_variable,
+    variable,
+)
 from embedbridge.providers.cohere._answer import read_answer
 from embedbridge.providers.cohere._client import OpenedHttp, open_client
 from embedbridge.providers.cohere._request import request_body

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from embedbridge.contract.remote.options import RemoteOptions, Url
+from embedbridge.contract.remote import RemoteOptions, Url
 
 OutputType: TypeAlias = Literal["float", "base64", "int8", "uint8", "binary", "ubinary"]
 """How Cohere makes the values of a vector, in its own words."""

@@ -10,8 +10,7 @@ from typing import Any
 
 from embedbridge.contract.batch import Usage, Vectors
 from embedbridge.contract.errors import InvalidResponseError, short_repr
-from embedbridge.contract.remote.body import parse_object
-from embedbridge.contract.remote.matrix import matrix
+from embedbridge.contract.remote import matrix, parse_object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

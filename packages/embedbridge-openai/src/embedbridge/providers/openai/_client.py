@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.remote.client_slot import Opened
-from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote import ClientHandle, Secrets
 
 if TYPE_CHECKING:
     import openai
@@ -24,7 +23,7 @@ HARMLESS_HEADERS = ("accept", "content-type", "user-agent", "x-stainless-")
 
 
 @dataclass(slots=True, kw_only=True)
-class OpenedSDK(Opened):
+class OpenedSDK(ClientHandle):
     """A client of the SDK, and what was learned while it is open."""
 
     client: openai.AsyncOpenAI

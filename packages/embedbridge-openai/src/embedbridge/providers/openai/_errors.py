@@ -13,6 +13,7 @@ from functools import partial
 
 import openai
 
+from embedbridge.contract import status_error
 from embedbridge.contract.errors import (
     ConfigurationError,
     EmbedBridgeError,
@@ -23,9 +24,13 @@ from embedbridge.contract.errors import (
     RequestTooLargeError,
     UnknownModelError,
 )
-from embedbridge.contract.http import MAX_MESSAGE, status_error
-from embedbridge.contract.remote.failures import network_error, redirect_error, unreachable
-from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote import (
+    MAX_MESSAGE,
+    Secrets,
+    network_error,
+    redirect_error,
+    unreachable,
+)
 
 Make = Callable[[str], EmbedBridgeError]
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import openai
 
-from embedbridge.contract.remote.failures import CONNECT_SECONDS
+from embedbridge.contract.remote import CONNECT_SECONDS
 
 MAX_ERROR_BYTES = 16 * 1024
 """Of an answer that is no success: the SDK reads all of it, and a message needs no more."""

@@ -7,10 +7,14 @@ from typing import ClassVar, Literal
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.errors import EmbedBridgeError
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote.body import check_content_type, limit_for, read_body
-from embedbridge.contract.remote.credentials import Credential
-from embedbridge.contract.remote.model import RemoteModel
-from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote import (
+    Credential,
+    RemoteModel,
+    Secrets,
+    check_content_type,
+    limit_for,
+    read_body,
+)
 from embedbridge.providers.openai._answer import Answer, read_answer
 from embedbridge.providers.openai._client import OpenedSDK
 from embedbridge.providers.openai.options import SharedOptions

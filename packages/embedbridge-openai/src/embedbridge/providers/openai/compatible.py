@@ -8,10 +8,7 @@ from typing import Any, ClassVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote.address import Address
-from embedbridge.contract.remote.credentials import Credential
-from embedbridge.contract.remote.environment import variable
-from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote import Address, Credential, Secrets, variable
 from embedbridge.providers.openai._client import OpenedSDK, open_client
 from embedbridge.providers.openai._shared import UNUSED, SharedModel
 from embedbridge.providers.openai.catalog import compatible_card

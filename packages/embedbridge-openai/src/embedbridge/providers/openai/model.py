@@ -8,9 +8,7 @@ from typing import ClassVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote.address import Address
-from embedbridge.contract.remote.environment import url_variable, variable
-from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote import Address, Secrets, url_variable, variable
 from embedbridge.providers.openai import _tokens
 from embedbridge.providers.openai._client import OpenedSDK, open_client
 from embedbridge.providers.openai._shared import SharedModel

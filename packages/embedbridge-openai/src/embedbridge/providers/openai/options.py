@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from embedbridge.contract.remote.options import RemoteOptions, Secret, Url
+from embedbridge.contract.remote import RemoteOptions, Secret, Url
 
 OUR_FIELDS = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
 """Fields of a request that are not for `extra_body`."""

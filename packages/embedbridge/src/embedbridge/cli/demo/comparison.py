@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedbridge.cli.demo.frameworks import Search
-    from embedbridge.core.embedder import Embedder
+    from embedbridge.core import Embedder
 
 TOP = 5
 """Passages that each framework is asked for."""

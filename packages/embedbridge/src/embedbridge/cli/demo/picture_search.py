@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from embedbridge.core.embedder import Embedder
+    from embedbridge.core import Embedder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from embedbridge.cli.demo.picture_search import PictureSearch
-    from embedbridge.core.embedder import Embedder
+    from embedbridge.core import Embedder
 
 PICTURES = 200
 PICTURES_ASKED = 20

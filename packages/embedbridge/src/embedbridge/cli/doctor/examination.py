@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, short_repr
 
 if TYPE_CHECKING:
-    from embedbridge.core.discovery.registry import ProviderInfo, Registry
+    from embedbridge.core import ProviderInfo, Registry
 
 PREFIX = "EMBEDBRIDGE_"
 OTHER_VARIABLES = ("EMBEDBRIDGE_CACHE_DIR", "EMBEDBRIDGE_PROVIDERS")
@@ -47,7 +47,7 @@ def examine(options: Mapping[str, Any], *, devices: bool) -> dict[str, Any]:
         options: What was given on the command line; fields of `Settings` among it are looked at.
         devices: Whether to import torch and ask it.
     """
-    from embedbridge.core.discovery.registry import Registry
+    from embedbridge.core import Registry
 
     registry = Registry()
     found = registry.check()
@@ -89,7 +89,7 @@ def packages() -> dict[str, str]:
 def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     """Each setting with its value and where it comes from, and what is wrong with them."""
     from embedbridge.contract.options import parse_options
-    from embedbridge.core.settings import Settings
+    from embedbridge.core import Settings
 
     given = {name: value for name, value in options.items() if name in Settings.model_fields}
     set_ = {name.upper() for name in os.environ}  # pydantic-settings looks at neither case
@@ -110,7 +110,7 @@ def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
 
 def misspelt_variables() -> list[str]:
     """Variables that begin like ours and are none: a setting that does nothing."""
-    from embedbridge.core.settings import Settings
+    from embedbridge.core import Settings
 
     known = {*OTHER_VARIABLES, *(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
     problems = []
@@ -134,7 +134,8 @@ def variables(registry: Registry, found: Iterable[ProviderInfo]) -> list[dict[st
 
 def cache() -> dict[str, Any]:
     """Where `cache=True` keeps vectors, and whether that works; it is not made by looking."""
-    from embedbridge.core.cache.disk import DiskCache, default_path
+    from embedbridge.core import DiskCache
+    from embedbridge.core.tooling import default_path
 
     path = default_path()
     facts: dict[str, Any] = {"path": str(path), "exists": path.exists(), "problem": None}

@@ -57,7 +57,7 @@ def _is_wanted(path: Path) -> bool:
     kind = mimetypes.guess_type(path.name)[0] or ""
     if kind.startswith("image/") or path.suffix.lower() in IMAGE_NAMES:
         return True
-    from embedbridge.core.images.formats.detect import detect
+    from embedbridge.core.tooling import detect
 
     try:
         with path.open("rb") as file:

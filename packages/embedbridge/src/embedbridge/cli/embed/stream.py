@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from embedbridge.cli.embed.entry import Entry
     from embedbridge.cli.embed.writers import Writer
     from embedbridge.contract.vocabulary import Role
-    from embedbridge.core.embedder import Embedder
-    from embedbridge.core.result import EmbeddingResult
+    from embedbridge.core import Embedder, EmbeddingResult
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from embedbridge.cli.embed.entry import Entry
     from embedbridge.contract.errors import EmbedBridgeError
-    from embedbridge.core.embedder import Embedder
+    from embedbridge.core import Embedder
 
 
 class Writer(Protocol):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 
-from embedbridge.core.discovery.own_providers import DISTRIBUTIONS, OBJECTS
-from embedbridge.core.discovery.resolve import BUNDLED
+from embedbridge.core.tooling import BUNDLED, DISTRIBUTIONS, OBJECTS
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 """A part of a distribution's name (PEP 508), of a module's name, and of `provider:model`."""

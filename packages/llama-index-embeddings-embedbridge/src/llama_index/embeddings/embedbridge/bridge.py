@@ -11,7 +11,7 @@ from llama_index.core.embeddings import MultiModalEmbedding
 from embedbridge.contract import ConfigurationError
 from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder
-from embedbridge.core.bridge import (
+from embedbridge.core.adapting import (
     AsyncBridgedModel,
     BridgedModel,
     ForeignEmbedder,
@@ -39,7 +39,7 @@ def from_llama_index(embedding: BaseEmbedding, **options: Any) -> Embedder:
 
     Args:
         embedding: The model; do not change it afterwards. One of ours gives its own embedder.
-        options: Fields of `embedbridge.core.bridge.BridgeOptions` (`fingerprint`, `max_items`,
+        options: Fields of `embedbridge.core.adapting.BridgeOptions` (`fingerprint`, `max_items`,
             `native_async`, `space`, `dimensions`, `normalize`, `query_prompt`, `document_prompt`)
             and of `embedbridge.core.Settings`; `cache`, `limiter` and `listeners`, as
             `load_embedder` takes them. `max_attempts` is 1 unless it is set: these classes retry.

@@ -8,9 +8,10 @@ from typing import TypeAlias
 from llama_index.core.schema import BaseComponent, ImageDocument, ImageNode, MetadataMode
 
 from embedbridge.contract import Image, InvalidImageError, InvalidInputError, Mixed
-from embedbridge.core.images import framework_images
+from embedbridge.core import adapting
+from embedbridge.core.adapting import as_image, translate
 
-ImageLike: TypeAlias = framework_images.ImageLike | ImageNode | ImageDocument
+ImageLike: TypeAlias = adapting.ImageLike | ImageNode | ImageDocument
 """What the engine's `ImageLike` is, and nodes and documents that hold an image."""
 
 MixedLike: TypeAlias = Mixed | ImageNode | ImageDocument
@@ -25,7 +26,7 @@ def to_images(values: Iterable[ImageLike]) -> list[Image]:
         InvalidInputError: A single image stands where a list is due.
     """
     _refuse_component(values)
-    return framework_images.translate(values, _to_image)
+    return translate(values, _to_image)
 
 
 def to_mixed(values: Iterable[MixedLike]) -> list[Mixed]:
@@ -35,7 +36,7 @@ def to_mixed(values: Iterable[MixedLike]) -> list[Mixed]:
         InvalidInputError: One of them is not a mixed input; it names the position.
     """
     _refuse_component(values)
-    return framework_images.translate(values, _to_mixed)
+    return translate(values, _to_mixed)
 
 
 def _refuse_component(values: object) -> None:
@@ -49,7 +50,7 @@ def _refuse_component(values: object) -> None:
 def _to_image(value: ImageLike) -> Image:
     if isinstance(value, ImageNode | ImageDocument):
         return _from_node(value)
-    return framework_images.as_image(value)
+    return as_image(value)
 
 
 def _from_node(node: ImageNode | ImageDocument) -> Image:

@@ -22,7 +22,7 @@ from llama_index.core.storage.kvstore.types import (
 from numpy.typing import NDArray
 
 from embedbridge.contract import InvalidOptionError
-from embedbridge.core.remote.loop import background_loop
+from embedbridge.core.adapting import run_sync
 
 COLLECTION = "embedbridge"
 """Where the vectors lie in the store; LlamaIndex's own lie in "embeddings"."""
@@ -61,7 +61,7 @@ class KVStoreCache:
             with self._turn:
                 entries = [self._store.get(key, collection=COLLECTION) for key in keys]
         except NotImplementedError:
-            entries = background_loop().run(self._aget(keys))
+            entries = run_sync(self._aget(keys))
         decoded = {key: _decode(key, entry) for key, entry in zip(keys, entries, strict=True)}
         return {key: vector for key, vector in decoded.items() if vector is not None}
 
@@ -74,7 +74,7 @@ class KVStoreCache:
             with self._turn:
                 self._store.put_all(pairs, collection=COLLECTION, batch_size=size)
         except NotImplementedError:
-            background_loop().run(self._aput(pairs))
+            run_sync(self._aput(pairs))
 
     async def _aget(self, keys: Sequence[str]) -> list[dict[str, Any] | None]:
         return [await self._store.aget(key, collection=COLLECTION) for key in keys]

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from typing import Any
 
-from embedbridge.core.remote.loop import background_loop
+from embedbridge.core.adapting import run_sync
 
 
 class RateLimiterBridge:
@@ -28,7 +28,7 @@ class RateLimiterBridge:
         if hasattr(self._limiter, "acquire"):
             self._limiter.acquire(**self._charge(self._limiter.acquire, tokens))
         else:
-            background_loop().run(self.acquire_async(tokens))
+            run_sync(self.acquire_async(tokens))
 
     async def acquire_async(self, tokens: int) -> None:
         """The same for an event loop, which is not blocked."""

@@ -12,7 +12,7 @@ from llama_index.core.embeddings import MultiModalEmbedding
 from embedbridge.contract import Role
 from embedbridge.contract.inputs import Input
 from embedbridge.core import Embedder
-from embedbridge.core.engine.coerce import refuse_single
+from embedbridge.core.adapting import refuse_single
 from llama_index.embeddings.embedbridge.events import announced
 from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike, to_images, to_mixed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llama_index.core.schema import ImageNode
 
-from embedbridge.core.images.framework_images import translate
+from embedbridge.core.adapting import translate
 
 
 def image_nodes(paths: Iterable[str | PathLike[str]]) -> list[ImageNode]:

@@ -15,7 +15,7 @@ from llama_index.core.settings import Settings
 from embedbridge.contract import ConfigurationError, EmbeddingModel
 from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder
-from embedbridge.core.bridge import EmbedsDocumentsAndQueries, from_documents_and_queries
+from embedbridge.core.adapting import EmbedsDocumentsAndQueries, from_documents_and_queries
 from llama_index.embeddings.embedbridge.embedding import EmbedBridgeEmbedding
 
 
@@ -70,7 +70,9 @@ def _ours(embed_model: object, options: dict[str, Any]) -> EmbedBridgeEmbedding 
     # By its methods: LangChain is not imported here, and need not be installed. Our own adapter
     # for it gives its embedder, so that one engine serves both frameworks.
     if isinstance(embed_model, EmbedsDocumentsAndQueries) and not isinstance(embed_model, type):
-        fields = {name: options.pop(name) for name in EmbedBridgeEmbedding.model_fields & options.keys()}
+        fields = {
+            name: options.pop(name) for name in EmbedBridgeEmbedding.model_fields & options.keys()
+        }
         bridged = from_documents_and_queries(embed_model, **options)
         return EmbedBridgeEmbedding(embedder=bridged, **fields)
     return None

@@ -16,7 +16,7 @@ from embedbridge.contract.remote.redaction import Secrets
 
 
 @dataclass(slots=True, kw_only=True)
-class Opened:
+class ClientHandle:
     """A client, and what was learned while it is open. A provider adds its own in a subclass."""
 
     secrets: Secrets
@@ -29,10 +29,10 @@ class Opened:
     """Large answers are parsed one by one: Python does no two at once, but holds them in memory."""
 
 
-OpenedT = TypeVar("OpenedT", bound=Opened)
+ClientT = TypeVar("ClientT", bound=ClientHandle)
 
 
-class ClientSlot(Generic[OpenedT]):
+class ClientSlot(Generic[ClientT]):
     """Holds the client of one model. Its methods run on an event loop, mostly the engine's.
 
     Args:
@@ -40,15 +40,15 @@ class ClientSlot(Generic[OpenedT]):
         library: What it imports.
     """
 
-    def __init__(self, open_client: Callable[[], OpenedT], library: str) -> None:
+    def __init__(self, open_client: Callable[[], ClientT], library: str) -> None:
         self._open_client = open_client
         self._library = library
-        self._opened: OpenedT | None = None
+        self._opened: ClientT | None = None
         self._owner: tuple[int, asyncio.AbstractEventLoop] | None = None
-        self._inherited: list[OpenedT] = []
-        self._forgotten: weakref.finalize[..., ClientSlot[OpenedT]]
+        self._inherited: list[ClientT] = []
+        self._forgotten: weakref.finalize[..., ClientSlot[ClientT]]
 
-    async def get(self) -> OpenedT:
+    async def get(self) -> ClientT:
         """The client of this process and this loop, opened if need be.
 
         Raises:
@@ -75,7 +75,7 @@ class ClientSlot(Generic[OpenedT]):
             self._forgotten.detach()
             await opened.close()
 
-    def _leave_to_its_owner(self, opened: OpenedT) -> None:
+    def _leave_to_its_owner(self, opened: ClientT) -> None:
         """Use no connection of another process: two would read each other's answers."""
         if not opened.owns_http:
             raise ConfigurationError(

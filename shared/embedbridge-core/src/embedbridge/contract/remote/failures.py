@@ -15,8 +15,8 @@ from embedbridge.contract.errors import (
     ProviderUnavailableError,
     RequestTimeoutError,
 )
-from embedbridge.contract.http import MAX_MESSAGE
 from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote.status import MAX_MESSAGE
 
 CONNECT_SECONDS = 5.0
 """That connecting may take at most."""

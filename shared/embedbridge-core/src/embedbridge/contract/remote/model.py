@@ -12,7 +12,7 @@ from embedbridge.contract.errors import AuthenticationError, EmbedBridgeError, U
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote.address import Address
-from embedbridge.contract.remote.client_slot import ClientSlot, OpenedT
+from embedbridge.contract.remote.client_slot import ClientSlot, ClientT
 from embedbridge.contract.remote.credentials import Credential, checked_key, digest, fetched
 from embedbridge.contract.remote.failures import network_error
 from embedbridge.contract.remote.options import RemoteOptions
@@ -24,7 +24,7 @@ PARSED_IN_PLACE = 4 << 20
 T = TypeVar("T")
 
 
-class RemoteModel(EmbeddingModel, Generic[OpenedT]):
+class RemoteModel(EmbeddingModel, Generic[ClientT]):
     """A model behind HTTP: what providers of such models have in common.
 
     A provider says whose server it is (`address`), who asks (`account`), how a client is opened
@@ -47,7 +47,7 @@ class RemoteModel(EmbeddingModel, Generic[OpenedT]):
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
-        self._client: ClientSlot[OpenedT] = ClientSlot(self._open, self.library)
+        self._client: ClientSlot[ClientT] = ClientSlot(self._open, self.library)
         self._endpoint: Hashable = None
 
     @property
@@ -75,14 +75,14 @@ class RemoteModel(EmbeddingModel, Generic[OpenedT]):
         return self.address.is_of(*self.home)
 
     @abstractmethod
-    def _open(self) -> OpenedT:
+    def _open(self) -> ClientT:
         """Make a client."""
 
     @abstractmethod
-    async def _ask(self, opened: OpenedT, batch: Batch) -> BatchResult:
+    async def _ask(self, opened: ClientT, batch: Batch) -> BatchResult:
         """Ask for one batch. It may raise what its HTTP library raises."""
 
-    def _translated(self, error: Exception, opened: OpenedT) -> EmbedBridgeError | None:
+    def _translated(self, error: Exception, opened: ClientT) -> EmbedBridgeError | None:
         """Our error for one of the library's; `None` for what is a fault of somebody's code."""
         return network_error(error, opened.secrets, self.address.place)
 
@@ -121,7 +121,7 @@ class RemoteModel(EmbeddingModel, Generic[OpenedT]):
 
     # For providers.
 
-    async def _parsed(self, opened: OpenedT, body: bytes | bytearray, read: Callable[[], T]) -> T:
+    async def _parsed(self, opened: ClientT, body: bytes | bytearray, read: Callable[[], T]) -> T:
         """What `read` makes of a body; a large one is read beside the event loop."""
         if len(body) <= PARSED_IN_PLACE:
             return read()

@@ -17,7 +17,7 @@ from embedbridge.contract.errors import (
     RequestTimeoutError,
     short_repr,
 )
-from embedbridge.contract.http import MAX_MESSAGE, status_error
+from embedbridge.contract.remote.status import MAX_MESSAGE, status_error
 from embedbridge.core.bridge.introspect import hide, secrets_of
 
 CONNECTION = ("ConnectError", "ConnectionError", "NetworkError", "RemoteProtocolError")

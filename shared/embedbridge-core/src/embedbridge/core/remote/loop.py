@@ -65,6 +65,11 @@ def background_loop() -> BackgroundLoop:
         return _loop
 
 
+def run_sync(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work on the background loop and wait for it, from any other thread."""
+    return background_loop().run(work)
+
+
 def _after_fork_in_child() -> None:
     # The thread does not exist in the child; its next remote call starts afresh.
     global _loop  # noqa: PLW0603

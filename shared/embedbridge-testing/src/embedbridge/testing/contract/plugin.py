@@ -9,9 +9,8 @@ import sys
 import pytest
 
 from embedbridge.contract import ENTRY_POINT_GROUP
-from embedbridge.core import Embedder
-from embedbridge.core.discovery.registry import Registry
-from embedbridge.core.discovery.resolve import resolve
+from embedbridge.core import Embedder, Registry
+from embedbridge.core.tooling import resolve
 from embedbridge.testing.contract.base import ContractBase
 
 LIGHT = """

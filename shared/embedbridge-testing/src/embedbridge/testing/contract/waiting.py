@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from embedbridge.core.remote.loop import background_loop
+from embedbridge.core.tooling import run_sync
 
 BLOCKING_METHODS = frozenset({"accept", "connect", "recv", "recv_into", "send", "sendall"})
 
@@ -26,11 +26,11 @@ def waits_of_the_loop() -> Iterator[list[str]]:
         if event == "c_call" and _waits(function):
             waits.append(f"{function.__module__ or 'socket'}.{function.__name__}")
 
-    background_loop().run(_profile(look))
+    run_sync(_profile(look))
     try:
         yield waits
     finally:
-        background_loop().run(_profile(None))
+        run_sync(_profile(None))
 
 
 async def _profile(look: Callable[[FrameType, str, Any], object] | None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.contract.remote.matrix import decode_base64, matrix
+from embedbridge.contract.remote.rows import decode_base64, matrix
 
 SPOILERS = st.text("Aa09+/-_= \n.é", min_size=1, max_size=3)
 

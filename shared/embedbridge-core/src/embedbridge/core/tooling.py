@@ -1,0 +1,29 @@
+"""The door for tools: what the command line and the testing kit need beside `embedbridge.core`.
+
+The list is frozen like that of `embedbridge.core.adapting`. Importing it is light.
+"""
+
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from embedbridge.core.cache.disk import default_path as default_path
+    from embedbridge.core.discovery.own_providers import DISTRIBUTIONS as DISTRIBUTIONS
+    from embedbridge.core.discovery.own_providers import OBJECTS as OBJECTS
+    from embedbridge.core.discovery.resolve import BUNDLED as BUNDLED
+    from embedbridge.core.discovery.resolve import resolve as resolve
+    from embedbridge.core.images.formats.detect import detect as detect
+    from embedbridge.core.remote.loop import run_sync as run_sync
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "cache.disk": ["default_path"],
+        "discovery.own_providers": ["DISTRIBUTIONS", "OBJECTS"],
+        "discovery.resolve": ["BUNDLED", "resolve"],
+        "images.formats.detect": ["detect"],
+        "remote.loop": ["run_sync"],
+    },
+    below="embedbridge.core",
+)
