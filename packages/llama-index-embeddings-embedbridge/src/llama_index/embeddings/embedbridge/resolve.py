@@ -48,7 +48,7 @@ def resolve_embed_model(
     if ours is None:
         if options:
             raise ConfigurationError(
-                f"{shown(embed_model)} takes no options here: {', '.join(sorted(options))}.",
+                f"{short_repr(embed_model)} takes no options here: {', '.join(sorted(options))}.",
                 hint="Give them to its class, or bridge it: from_llama_index(model, …).",
             )
         return _theirs(embed_model, callback_manager)
