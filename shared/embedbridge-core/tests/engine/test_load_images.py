@@ -26,7 +26,7 @@ from embedbridge.contract import (
     hookimpl,
 )
 from embedbridge.core import Embedder, MemoryCache
-from embedbridge.core.engine import load_images
+from embedbridge.core.images import decode_pool
 from embedbridge.core.images.decode import OpenedImage, open_image
 from embedbridge.core.images.rules import ImageRules
 from embedbridge.core.remote import shared_requests as flights
@@ -116,12 +116,12 @@ def test_what_does_not_fit_is_not_opened_at_every_turn(
         opened += 1
         return open_image(image, rules)
 
-    monkeypatch.setattr(load_images, "open_image", open_and_count)
+    monkeypatch.setattr(decode_pool, "open_image", open_and_count)
     model = local_model(max_items=100, max_pixels_per_request=10 * 4)
     Embedder(model).embed_images(pngs(100))
 
     assert [len(batch) for batch in model.batches] == [10] * 10
-    assert opened <= 100 + 10 * load_images.AHEAD
+    assert opened <= 100 + 10 * decode_pool.AHEAD
 
 
 def test_a_job_is_never_decoded_whole() -> None:
@@ -157,7 +157,7 @@ def test_the_next_batch_is_decoded_while_the_model_computes(
             assert opened.acquire(timeout=10)
             return super().embed_batch(batch)
 
-    monkeypatch.setattr(load_images, "open_image", open_and_tell)
+    monkeypatch.setattr(decode_pool, "open_image", open_and_tell)
     Embedder(Waiting("small")).using(batch_size=1).embed_images(pngs(1))
     assert not opened.acquire(blocking=False)
     opened.release()  # as if one more were opened: each batch now takes the next one's

@@ -9,6 +9,7 @@ import pytest
 from embedbridge.contract import Batch, BatchResult, ProviderUnavailableError
 from embedbridge.core import Embedder, Settings
 from embedbridge.core.engine.pipeline import embed_remotely, prepare
+from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.remote import shared_requests as flights
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import FakeModel, RemoteFakeModel
@@ -77,7 +78,7 @@ async def test_callers_of_the_same_moment_share_a_request(
 
     assert model.batches == [["a"]]
     for job, _ in jobs:
-        assert np.array_equal(job.scatter().vectors, EXPECTED.embed_documents(["a"]))
+        assert np.array_equal(scatter(job).vectors, EXPECTED.embed_documents(["a"]))
 
 
 async def all_aboard(passengers: int) -> None:

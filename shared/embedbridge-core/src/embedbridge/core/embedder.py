@@ -29,6 +29,7 @@ from embedbridge.core.engine.coerce import refuse_single
 from embedbridge.core.engine.explain import Explanation, explain
 from embedbridge.core.engine.job_spec import JobSpec, Pinned
 from embedbridge.core.engine.local_driver import waiting_threads
+from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.listeners.announce import Announcer
 from embedbridge.core.listeners.progress import TqdmProgress
 from embedbridge.core.locks import ForkSafeLock
@@ -120,7 +121,7 @@ class Embedder:
             return pipeline.embed_locally(spec, inputs)
         job, planned = pipeline.prepare(spec, inputs)
         background_loop().run(pipeline.embed_remotely(job, planned))
-        return job.scatter()
+        return scatter(job)
 
     async def aembed(
         self,
@@ -141,7 +142,7 @@ class Embedder:
         job, planned = await _in_thread(pipeline.prepare, spec, inputs)
         work = background_loop().start(pipeline.embed_remotely(job, planned))
         await asyncio.wrap_future(work)
-        return job.scatter()
+        return scatter(job)
 
     def embed_documents(
         self, texts: Iterable[str | Text], *, show_progress: Progress = None

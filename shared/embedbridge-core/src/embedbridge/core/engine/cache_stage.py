@@ -34,22 +34,20 @@ def assign_cache_keys(job: Job) -> None:
     """
     spec = job.spec
     if spec.cache is None and isinstance(spec.model, LocalEmbeddingModel):
-        return  # nobody would ask
+        return  # neither a cache nor another request could be asked
     key = keys_for(spec)
+    keys: list[str | None] = []
     for place, content in enumerate(job.unique):
-        if isinstance(content, str):
-            job.keys.append(key(text_digest(content)))
-            continue
-        job.keys.append("")
-        if spec.cache is None:
-            continue
+        digest = None
         try:
-            digest = digest_early(content, spec.image_rules)
+            if isinstance(content, str):
+                digest = text_digest(content)
+            elif spec.cache is not None:
+                digest = digest_early(content, spec.image_rules)
         except InvalidInputError as error:  # an image that cannot be read
             job.fail([place], error)
-            continue
-        if digest is not None:
-            job.keys[place] = key(digest)
+        keys.append(None if digest is None else key(digest))
+    job.keys = keys
 
 
 def keys_for(spec: JobSpec) -> Callable[[bytes], str]:
@@ -75,10 +73,10 @@ def digest_early(content: Content, rules: ImageRules) -> bytes | None:
 def read_cache(job: Job) -> None:
     """Take what is known already. A cache that fails costs time, never the job."""
     spec = job.spec
-    if spec.cache is None:
+    if spec.cache is None or job.keys is None:
         return
-    named = np.array([place for place, key in enumerate(job.keys) if key], dtype=np.intp)
-    keys = job.keys if len(named) == len(job.keys) else list(filter(None, job.keys))
+    keys = [key for key in job.keys if key is not None]
+    named = np.array([place for place, key in enumerate(job.keys) if key is not None], np.intp)
     found, vectors = recall(spec.cache, keys, spec.final_dimensions)
     if len(found):
         hits = named[found]

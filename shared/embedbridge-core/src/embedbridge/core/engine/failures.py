@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embedbridge.contract.batch import Usage
 from embedbridge.contract.errors import (
     EmbedBridgeError,
     InputTooLongError,
@@ -14,6 +13,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.engine.fit import shorten
+from embedbridge.core.engine.job_events import announce_batch
 from embedbridge.core.remote.size_limits import learn
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def handle_failure(
 
 
 def _fail_batch(job: Job, planned: Planned, error: EmbedBridgeError, seconds: float) -> None:
-    job.announce_batch(
-        planned, seconds=seconds, attempts=error.attempts or 1, usage=Usage(), error=error
-    )
+    announce_batch(job, planned, seconds=seconds, attempts=error.attempts or 1, error=error)
     job.fail(planned.places.tolist(), error)
 
 

@@ -63,8 +63,7 @@ def shorten(job: Job, place: int) -> None:
     card, content = job.spec.card, job.unique[place]
     job.truncated[place] = True
     if not card.truncates and isinstance(content, str):
-        job.unique[place] = beginning = cut(content, card.limits, job.tokens.count_one)
-        job.tokens.replace(place, beginning)
+        job.tokens.replace(place, cut(content, card.limits, job.tokens.count_one))
     elif card.limits.max_tokens_per_input is not None:
         job.tokens.cap(place, card.limits.max_tokens_per_input)
 
@@ -94,10 +93,9 @@ def find_too_long(counts: TokenCounts, limits: Limits) -> list[TooLong]:
             for place, count in zip(suspects[over].tolist(), tokens[over].tolist(), strict=True):
                 found[place] = TooLong(place, count, limits.max_tokens_per_input, "tokens")
     if limits.max_chars_per_input is not None:
-        for place, text in enumerate(counts.texts):
-            if len(text) > limits.max_chars_per_input:
-                too_wide = TooLong(place, len(text), limits.max_chars_per_input, "characters")
-                found.setdefault(place, too_wide)
+        for place, size in counts.longer_than(limits.max_chars_per_input):
+            too_wide = TooLong(place, size, limits.max_chars_per_input, "characters")
+            found.setdefault(place, too_wide)
     return sorted(found.values(), key=lambda too_long: too_long.place)
 
 

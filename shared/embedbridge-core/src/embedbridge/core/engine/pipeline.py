@@ -6,7 +6,7 @@
 
 The stages are functions in files of their own names. `prepare` walks the first line; a driver walks
 the second for each batch, one in the caller's thread for local models, one on the background loop
-for remote ones; `Job.scatter` is the last.
+for remote ones; `scatter` is the last.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
+from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.engine.answer import Answered, accept, finalize
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
-from embedbridge.core.engine.check import check
 from embedbridge.core.engine.coerce import coerce
 from embedbridge.core.engine.dedupe import dedupe
 from embedbridge.core.engine.failures import handle_failure, translated
-from embedbridge.core.engine.finish import finish
 from embedbridge.core.engine.fit import fit
-from embedbridge.core.engine.job import Job, Landed
+from embedbridge.core.engine.job import Job
+from embedbridge.core.engine.job_events import announce_end, announce_start
 from embedbridge.core.engine.job_spec import JobSpec
-from embedbridge.core.engine.load_images import ReadAhead, admit, load_images, loading_threads
+from embedbridge.core.engine.load_images import admit, load_images
 from embedbridge.core.engine.local_driver import local_driver
 from embedbridge.core.engine.plan import plan_job
 from embedbridge.core.engine.planned import Planned
+from embedbridge.core.engine.read_ahead import ReadAhead, loading_threads
 from embedbridge.core.engine.render import render
+from embedbridge.core.engine.scatter import abort, scatter
 from embedbridge.core.remote import shared_requests as flights
 from embedbridge.core.remote.congestion import congestion_window
 from embedbridge.core.remote.retry import with_retries
@@ -80,7 +82,7 @@ def embed_locally(
     assert isinstance(model, LocalEmbeddingModel)  # noqa: S101  # the embedder chose this driver
     driver = local_driver(model)
     error: BaseException | None = None
-    job.announce_start(len(planned))
+    announce_start(job, len(planned))
     try:
         pending = deque(planned)
         images = ReadAhead(job)
@@ -98,24 +100,21 @@ def embed_locally(
                     spec.limiter.acquire(request.tokens)
                 job.requests += 1
                 answer = driver.call(request, batch_size=spec.settings.batch_size)
-                vectors = finish(_checked(spec, answer, request), spec.card, model.options)
+                answered = Answered(finalize(spec, answer, request), attempts=1)
                 if spec.cache is not None:
-                    write_cache(spec.cache, job.cache_keys_of(batch), vectors)
-                landed = Landed(
-                    vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=1
-                )
-                job.accept(batch, landed, seconds=time.monotonic() - begun)
+                    write_cache(spec.cache, job.cache_keys_of(batch), answered.result.vectors)
+                accept(job, batch, answered, seconds=time.monotonic() - begun)
             except Exception as failure:  # noqa: BLE001  # every kind is translated there
                 pending.extendleft(
                     handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
                 )
-        return job.scatter()
+        return scatter(job)
     except BaseException as failure:
         error = failure
-        job.abort(failure)
+        abort(job, failure)
         raise
     finally:
-        job.announce_end(error)
+        announce_end(job, error)
 
 
 def _stop_if(cancelled: threading.Event | None) -> None:
@@ -133,7 +132,7 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
         while pending:
             await _call_remotely(job, pending)
 
-    job.announce_start(len(planned))
+    announce_start(job, len(planned))
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(len(planned), spec.settings.max_concurrency)):
@@ -144,9 +143,9 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
         error = failure
         raise
     finally:
-        job.announce_end(error)
+        announce_end(job, error)
     if error is not None:
-        job.abort(error)
+        abort(job, error)
         raise error
 
 
@@ -159,7 +158,7 @@ async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
         loaded = await loop.run_in_executor(loading_threads(), load_images, job, batch)
         pending.extendleft(reversed(admit(job, loaded)))
         return
-    found = flights.find(model, (job.keys[place] for place in batch.places))
+    found = flights.find(model, job.keys_of(batch))
     mine = batch.only([flight is None for flight in found])
     # No task for our own request: whoever asks for the same at this very moment must find it.
     async with asyncio.TaskGroup() as group:
@@ -175,12 +174,11 @@ async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
 async def _fly(job: Job, batch: Planned) -> list[Planned]:
     """Make a request of our own; returns what has to be asked again in other pieces."""
     begun = time.monotonic()
-    keys = [job.keys[place] for place in batch.places]
     work = _request(job, batch)
-    flight = flights.launch(job.spec.model, keys, work, job.spec.cache)
+    flight = flights.launch(job.spec.model, job.keys_of(batch), work, job.spec.cache)
     try:
-        landed = await flight.join()
-        job.accept(batch, landed, seconds=time.monotonic() - begun)
+        answered = await flight.join()
+        accept(job, batch, answered, seconds=time.monotonic() - begun)
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
         return handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
     return []
@@ -190,27 +188,25 @@ async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> list
     """Take vectors from a request that another job made; returns what must be asked again."""
     begun = time.monotonic()
     try:
-        landed = await flight.join()
+        result = (await flight.join()).result
     except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
         return [batch]
-    keys = [job.keys[place] for place in batch.places]
-    rows = [flight.rows[key] for key in keys]
-    landed = replace(
-        landed,
-        vectors=landed.vectors[rows],
-        truncated=[landed.truncated[row] for row in rows] if len(landed.truncated) else (),
-        usage=Usage(),  # it is on their bill
-        attempts=0,
+    rows = [flight.rows[key] for key in job.keys_of(batch)]
+    result = replace(
+        result,
+        vectors=result.vectors[rows],
+        truncated=[result.truncated[row] for row in rows] if len(result.truncated) else (),
+        usage=Usage(),  # the other job counts it
     )
     if job.spec.cache is not None and job.spec.cache is not flight.cache:
         await asyncio.to_thread(
-            write_cache, job.spec.cache, job.cache_keys_of(batch), landed.vectors
+            write_cache, job.spec.cache, job.cache_keys_of(batch), result.vectors
         )
-    job.accept(batch, landed, seconds=time.monotonic() - begun)
+    accept(job, batch, Answered(result, attempts=0), seconds=time.monotonic() - begun)
     return []
 
 
-async def _request(job: Job, batch: Planned) -> Landed:
+async def _request(job: Job, batch: Planned) -> Answered:
     """One request with its retries: limit ► call ► check ► finish ► cache write."""
     spec = job.spec
     request = job.batch(batch)
@@ -219,33 +215,23 @@ async def _request(job: Job, batch: Planned) -> Landed:
         if spec.limiter is not None:
             await spec.limiter.acquire_async(request.tokens)
 
-    async def call() -> tuple[BatchResult, Vectors]:
+    async def call() -> BatchResult:
         job.requests += 1
         answer = await spec.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
-        return answer, _checked(spec, answer, request)
+        return finalize(spec, answer, request)
 
     async with slot(spec.model, spec.settings.max_concurrency):
-        (answer, vectors), attempts = await with_retries(
+        result, attempts = await with_retries(
             call,
             spec.settings,
             window=congestion_window(spec.model),
             wait_for_turn=wait_for_turn,
         )
-    if spec.limiter is not None and answer.usage is not None:
-        spec.limiter.correct(request.tokens, answer.usage.tokens)
-    vectors = finish(vectors, spec.card, spec.model.options)
+    if spec.limiter is not None and result.usage is not None:
+        spec.limiter.correct(request.tokens, result.usage.tokens)
     if spec.cache is not None:  # it may block, and nothing may block the loop
-        await asyncio.to_thread(write_cache, spec.cache, job.cache_keys_of(batch), vectors)
-    return Landed(
-        vectors=vectors, truncated=answer.truncated, usage=answer.usage, attempts=attempts
-    )
-
-
-def _checked(spec: JobSpec, answer: BatchResult, request: Batch) -> Vectors:
-    """The vectors of an answer that is what was asked for; the first one pins the width."""
-    vectors = check(answer, request, spec.answered_dimensions, spec.settings.on_zero_vector)
-    spec.pinned.dimensions = spec.pinned.dimensions or vectors.shape[1]
-    return vectors
+        await asyncio.to_thread(write_cache, spec.cache, job.cache_keys_of(batch), result.vectors)
+    return Answered(result, attempts)
 
 
 def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidResponseError
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Content, Mixed
 from embedbridge.core.engine.estimate import SPECIAL_TOKENS, estimate_tokens
 
 if TYPE_CHECKING:
@@ -16,27 +18,30 @@ if TYPE_CHECKING:
 
 
 class TokenCounts:
-    """Tokens of the texts of one job, each counted when it is first asked for.
+    """Tokens of the contents of one job, each counted when it is first asked for.
 
     Args:
         model: Who counts.
-        texts: The rendered texts; `None` for an image, which has no tokens that anybody could count.
+        contents: The rendered contents; the very list of the job, so that a text is kept once. An
+            image has no tokens that could be counted.
     """
 
-    def __init__(self, model: EmbeddingModel, texts: Sequence[str | None]) -> None:
+    def __init__(self, model: EmbeddingModel, contents: list[Content]) -> None:
         self._model = model
-        self.texts = [text or "" for text in texts]
-        """The rendered texts, by place."""
-        self._counts: NDArray[np.int64] = np.full(len(texts), -1, dtype=np.int64)
-        self._counts[[place for place, text in enumerate(texts) if text is None]] = 0
+        self._contents = contents
+        self._counts: NDArray[np.int64] = np.full(len(contents), -1, dtype=np.int64)
+        images = [place for place, one in enumerate(contents) if isinstance(one, Image)]
+        self._counts[images] = 0
         self.estimated = False
         """Whether some counts are estimates."""
 
     def of(self, wanted: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Tokens of the texts at these places."""
+        """Tokens of the contents at these places."""
         missing = wanted[self._counts[wanted] < 0]
         if len(missing):
-            self._counts[missing] = self._count([self.texts[i] for i in missing])
+            self._counts[missing] = self._count(
+                [text_of(self._contents[i]) for i in missing.tolist()]
+            )
         return self._counts[wanted]
 
     def _count(self, texts: Sequence[str]) -> Sequence[int] | NDArray[np.int64]:
@@ -56,19 +61,34 @@ class TokenCounts:
 
     def replace(self, place: int, text: str) -> None:
         """A text was shortened."""
-        self.texts[place] = text
+        self._contents[place] = text
         self._counts[place] = -1
 
     def count_one(self, text: str) -> int:
         """Tokens of a text that is not among those of the job, such as a shortened one."""
         return int(self._count([text])[0])
 
+    def longer_than(self, characters: int) -> list[tuple[int, int]]:
+        """Place and length of each text of more characters."""
+        sizes = enumerate(len(text_of(content)) for content in self._contents)
+        return [(place, size) for place, size in sizes if size > characters]
+
     def possibly_over(self, limit: int) -> NDArray[np.intp]:
         """Places of the texts that could have more tokens than this, found without counting.
 
         A token covers at least one byte, and a character has at most four of them.
         """
-        sizes = np.fromiter(map(len, self.texts), np.int64, len(self.texts))
-        ascii_ = np.fromiter(map(str.isascii, self.texts), np.bool_, len(self.texts))
+        texts = list(map(text_of, self._contents))
+        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+        ascii_ = np.fromiter(map(str.isascii, texts), np.bool_, len(texts))
         most = np.where(ascii_, sizes, 4 * sizes) + SPECIAL_TOKENS
         return np.flatnonzero(most > limit)
+
+
+def text_of(content: Content) -> str:
+    """The text of a content, for counting; an image has none."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mixed):
+        return "".join(part for part in content.parts if isinstance(part, str))
+    return ""

@@ -17,21 +17,21 @@ from embedbridge.contract.errors import EmbedBridgeError
 if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
     from embedbridge.core.cache.base import VectorCache
-    from embedbridge.core.engine.job import Landed
+    from embedbridge.core.engine.answer import Answered
 
 
 @dataclass(slots=True, eq=False)
 class Flight:
     """One request, and the rows in which its keys will land."""
 
-    task: asyncio.Task[Landed]
+    task: asyncio.Task[Answered]
     names: list[Hashable]
     rows: dict[str, int]
     cache: VectorCache | None
     """Where the answer is written before it lands."""
     passengers: int = field(default=0)
 
-    async def join(self) -> Landed:
+    async def join(self) -> Answered:
         """Wait for the answer together with everybody else who does.
 
         Raises:
@@ -65,7 +65,7 @@ _in_the_air: dict[Hashable, Flight] = {}
 def launch(
     model: EmbeddingModel,
     keys: Sequence[str],
-    work: Coroutine[Any, Any, Landed],
+    work: Coroutine[Any, Any, Answered],
     cache: VectorCache | None,
 ) -> Flight:
     """Start a request for the inputs of these keys."""
@@ -81,7 +81,7 @@ def launch(
     return flight
 
 
-def _look_at(task: asyncio.Task[Landed]) -> None:
+def _look_at(task: asyncio.Task[Answered]) -> None:
     if not task.cancelled():
         task.exception()  # seen: if all passengers left, nobody else will look at it
 
