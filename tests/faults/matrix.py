@@ -166,7 +166,7 @@ ROWS = [
     Row("C13", "a surrogate in the key", "does not apply", "`UnicodeEncodeError`", "error with its position"),
     Row("C14", "hostile bytes in the file", "harmless (JSON)", "harmless (JSON)", "harmless: no pickle; a miss"),
     Row("P01", "fork with a live client", "22 of 360 wrong", "16 of 360 wrong", "0 of 360 wrong, in each package"),
-    Row("P02", "fork after a local model was used", "hangs with 2 threads", "hangs with 2 threads", "not proven", ()),
+    Row("P02", "fork after a local model was used", "hangs with 2 threads", "hangs with 2 threads", "the right vectors, from each local provider"),
     Row("P03", "one object, several `asyncio.run`", "the second of three fails", "the second of three fails", "all work"),
     Row("P04", "cancelling", "stops", "stops", "stops, and hangs up", (f"{LOOP}::test_ctrl_c_in_a_waiting_caller_ends_its_request",)),
     Row("P05", "one request fails beside others", "10 more requests, 7–33 tasks left", "stops", "0 requests, 0 tasks left"),
@@ -180,8 +180,6 @@ ROWS = [
 ]  # fmt: skip
 
 NOT_RUN = {
-    "P02": "No test forks after a real local model was used; the fake's is "
-    "`test_loop.py::test_a_forked_child_starts_afresh`.",
     "P11": "There is no command for bulk jobs yet; that a cache loses nothing is C04.",
     "T12 in LlamaIndex and LangChain": "They hand out lists of floats, which is their own format.",
     "P04, sync": "A sync call can only be interrupted: the test named there does it with Ctrl-C.",

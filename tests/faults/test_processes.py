@@ -21,6 +21,7 @@ from embedbridge.core.tooling import run_sync
 from embedbridge.testing import FakeModel, FaultServer, Gate, faults
 
 from .conftest import KEY, MODEL, WIDTH, Load
+from .local_models import PROVIDERS, local_model
 from .routes import PACKAGES, ROUTES, Route
 
 Right = Callable[..., bool]
@@ -91,6 +92,75 @@ def test_forked_children_get_their_own_answers(server: FaultServer, package: str
 
     assert (ended.stdout, ended.stderr) == ("[0, 0, 0, 0] 0 0\n", "")
     assert len(server.requests) >= 360
+
+
+FORKING_LOCALLY = """
+import os, signal, sys, threading, warnings
+import numpy as np
+
+warnings.simplefilter("ignore", DeprecationWarning)  # that this process has threads
+sys.path.insert(0, sys.argv[1])
+from embedbridge.contract import EmbedBridgeError
+from embedbridge.core import load_embedder
+from embedbridge.testing import real_texts
+from routes import PACKAGES, Route
+
+embedder = load_embedder(sys.argv[2])
+doors = [Route(package, is_async).through(embedder) for package in PACKAGES for is_async in (0, 1)]
+texts = real_texts(12, max_words=60)
+expected = embedder.embed_documents(texts)  # several batches, with all threads
+stop = threading.Event()
+
+def go_on():
+    while not stop.is_set():
+        embedder.embed_documents(texts)
+
+def answer(child):
+    for door in doors[child % 2 :] + doors[: child % 2]:  # begins with a sync one, or an async one
+        found = np.array(door.documents(texts))
+        if found.shape != expected.shape or not np.allclose(found, expected, atol=1e-5):
+            return 1
+    return 0
+
+beside = threading.Thread(target=go_on)
+beside.start()
+children = []
+for child in range(4):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(100)  # a child that hangs ends by this signal, which is none of the answers
+        try:
+            os._exit(answer(child))
+        except EmbedBridgeError as error:
+            print(error, flush=True)
+            os._exit(2)
+        except BaseException as error:
+            print(type(error), error, flush=True)
+            os._exit(3)
+    children.append(pid)
+stop.set()
+beside.join()
+statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+print(statuses, answer(0))
+"""
+
+
+@pytest.mark.row("P02")
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_forked_children_of_a_local_model_answer(provider: str, tmp_path: Path) -> None:
+    """Forked while the parent computes: each of 4 children has the right vectors, on each route."""
+    arguments = [str(Path(__file__).parent), local_model(provider, tmp_path / "model")]
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKING_LOCALLY, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+    )
+
+    assert ended.stdout == "[0, 0, 0, 0] 0\n", ended.stderr
 
 
 @pytest.mark.row("P03")

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from embedbridge.contract import Batch, Image, LoadedImage, RequestTooLargeError
+from embedbridge.contract import EmbedBridgeError, Image, LoadedImage
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.providers.clip._memory import memory_errors
 from embedbridge.providers.clip._preprocess import (
     PIXELS_WORTH_A_THREAD,
     Preprocessor,
@@ -87,19 +86,6 @@ def test_pixels_are_scaled_as_by_the_processor(clip_folder: str, photos: list[An
     np.testing.assert_array_equal(made["pixel_values"].numpy(), expected["pixel_values"])
 
 
-def test_too_little_memory_halves_the_batch() -> None:
-    """Out of memory is the error after which the engine tries fewer inputs at once."""
-    import torch
-
-    batch = Batch(inputs=["text"] * 64, modality="text", role="document")
-    with pytest.raises(RequestTooLargeError, match="64 texts") as caught:  # noqa: SIM117
-        with memory_errors(batch, "cuda:0"):
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-
-    assert caught.value.limit == "items"
-    assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
-
-
 def test_fewer_images_at_once_are_embedded_after_all(
     clip: Embedder, clip_folder: str, photos: list[Pillow.Image]
 ) -> None:
@@ -120,3 +106,28 @@ def test_fewer_images_at_once_are_embedded_after_all(
 
     assert sizes[0] == len(photos)
     np.testing.assert_allclose(vectors, clip.embed_images(images), rtol=0, atol=1e-6)
+
+
+def test_fewer_texts_at_once_are_embedded_after_all(clip: Embedder, clip_folder: str) -> None:
+    """The same for texts; one that does not fit alone is an error with its remedy."""
+    import torch
+
+    texts = [f"text {number}" for number in range(12)]
+    with load_embedder(f"clip:{clip_folder}", device="cpu") as embedder:
+        network = embedder.model._load().network  # type: ignore[attr-defined]
+        tower, sizes, most = network.get_text_features, [], 2
+
+        def small(input_ids: Any, **others: Any) -> Any:
+            sizes.append(len(input_ids))
+            if len(input_ids) > most:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+            return tower(input_ids=input_ids, **others)
+
+        network.get_text_features = small
+        vectors = embedder.embed_documents(texts)
+        most = 0
+        with pytest.raises(EmbedBridgeError, match=r"single input.*Set max_length"):
+            embedder.embed_documents(texts[:2])
+
+    assert sizes[0] == len(texts)
+    np.testing.assert_allclose(vectors, clip.embed_documents(texts), rtol=0, atol=1e-6)

@@ -22,10 +22,11 @@ from embedbridge.contract import (
     UnknownModelError,
 )
 from embedbridge.contract.local.device import best_device, choose_device
+from embedbridge.contract.local.limits import limits_on
 from embedbridge.core import load_embedder
 from embedbridge.core.tooling import resolve
 from embedbridge.providers.clip import CLIPModel
-from embedbridge.providers.clip._device import limits_on
+from embedbridge.providers.clip._loaded import AT_ONCE
 from embedbridge.providers.clip.names import HUB_IDS, RESNETS, SAFE_REVISIONS
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -208,8 +209,10 @@ def test_a_missing_package(clip_folder: str, monkeypatch: pytest.MonkeyPatch, pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dtyp": "float16"}, "Did you mean 'dtype'"),
+        ({"precison": "bf16"}, "Did you mean 'precision'"),
+        ({"precision": "int8"}, "precision"),
         ({"dtype": "int8"}, "dtype"),
+        ({"dtype": "bfloat16", "precision": "fp16"}, "the same thing"),
         ({"dimensions": 1000}, "1000 dimensions"),
         ({"device": "cuda:99"}, "cannot be used here"),
         ({"device": "toaster"}, "cannot be used here"),
@@ -238,10 +241,8 @@ def test_the_best_device(cuda: bool, mps: bool, expected: str) -> None:
 
 def test_limits_grow_with_the_device() -> None:
     """A GPU takes more than a CPU, and filled-up texts take more room than short ones."""
-    cpu, gpu = (
-        limits_on(device, max_tokens_per_input=64, fills_up=False) for device in ("cpu", "cuda:1")
-    )
-    filled = limits_on("cpu", max_tokens_per_input=64, fills_up=True)
+    cpu, gpu = (limits_on(device, AT_ONCE, max_tokens_per_input=64) for device in ("cpu", "cuda:1"))
+    filled = limits_on("cpu", AT_ONCE, max_tokens_per_input=64, fills_up=True)
 
     assert gpu.items("image") > cpu.items("image")  # type: ignore[operator]
     assert filled.items("text") == 2048 // 64 < cpu.items("text")  # type: ignore[operator]
@@ -299,7 +300,7 @@ def test_the_fingerprint(clip_folder: str, tmp_path: Path) -> None:
         {"offline": True},
         {"cache_folder": "elsewhere"},
     ]
-    others: list[dict[str, Any]] = [{"normalize": False}, {"dimensions": 8}, {"dtype": "bfloat16"}]
+    others: list[dict[str, Any]] = [{"normalize": False}, {"dimensions": 8}, {"precision": "bf16"}]
 
     assert fingerprint(moved) == plain
     assert {fingerprint(**options) for options in same} == {plain}

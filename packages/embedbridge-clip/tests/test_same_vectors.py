@@ -129,11 +129,13 @@ def test_without_normalisation(
     assert abs(np.linalg.norm(vectors, axis=1) - 1).max() > 1e-3
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16", torch.bfloat16], ids=str)
-def test_half_precision(clip: Embedder, clip_folder: str, photos: list[Any], dtype: object) -> None:
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision(
+    clip: Embedder, clip_folder: str, photos: list[Any], precision: str
+) -> None:
     """Whatever the weights are, vectors are float32 of length 1, near the exact ones."""
     images = [Image.from_pil(photo) for photo in photos]
-    with load_embedder(f"clip:{clip_folder}", device="cpu", dtype=dtype) as half:
+    with load_embedder(f"clip:{clip_folder}", device="cpu", precision=precision) as half:
         for ours, exact in (
             (half.embed_images(images), clip.embed_images(images)),
             (half.embed_documents(TEXTS), clip.embed_documents(TEXTS)),
@@ -143,3 +145,14 @@ def test_half_precision(clip: Embedder, clip_folder: str, photos: list[Any], dty
             np.testing.assert_allclose(ours, exact, rtol=0, atol=0.05)
         assert half.fingerprint != clip.fingerprint
         assert half.space == clip.space
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", torch.bfloat16], ids=str)
+def test_the_former_name_of_precision(clip_folder: str, dtype: object) -> None:
+    """`dtype` still works, warns, and gives the same model; no cache has to be filled anew."""
+    with pytest.warns(DeprecationWarning, match="precision='bf16'"):
+        former = load_embedder(f"clip:{clip_folder}", device="cpu", dtype=dtype)
+    with load_embedder(f"clip:{clip_folder}", device="cpu", precision="bf16") as now:
+        assert former.fingerprint == now.fingerprint
+        np.testing.assert_array_equal(former.embed_query("text"), now.embed_query("text"))
+        assert now.model.options.identity() == {"dtype": "bfloat16"}

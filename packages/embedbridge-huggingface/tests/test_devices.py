@@ -11,8 +11,9 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from embedbridge.contract.local.device import best_device, choose_device
+from embedbridge.contract.local.limits import limits_on
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.providers.huggingface._device import limits_on
+from embedbridge.providers.huggingface._loaded import at_once
 from embedbridge.providers.huggingface._pool import DevicePool
 from embedbridge.testing import real_texts
 
@@ -35,8 +36,10 @@ def test_a_device_of_this_machine_is_taken() -> None:
 
 def test_limits_grow_with_the_device_and_their_number() -> None:
     """A GPU takes more than a CPU, two devices take twice as much as one."""
-    cpu, gpu = limits_on("cpu"), limits_on("cuda:1")
-    two = limits_on("cuda", devices=2)
+    cpu, gpu = (
+        limits_on(device, at_once(), max_tokens_per_input=None) for device in ("cpu", "cuda:1")
+    )
+    two = limits_on("cuda", at_once(), devices=2, max_tokens_per_input=None)
 
     assert gpu.max_tokens_per_request > cpu.max_tokens_per_request  # type: ignore[operator]
     assert two.max_items == 2 * gpu.max_items  # type: ignore[operator]

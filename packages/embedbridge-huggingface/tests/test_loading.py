@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from embedbridge.contract import (
-    Batch,
     ConfigurationError,
     EmbedBridgeError,
     InvalidOptionError,
@@ -24,7 +23,6 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.huggingface import HuggingFaceModel
-from embedbridge.providers.huggingface._memory import memory_errors
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -241,17 +239,45 @@ def test_loading_prints_nothing(tiny_folder: str, capfd: pytest.CaptureFixture[s
     assert capfd.readouterr() == ("", "")
 
 
-def test_too_little_memory_names_the_remedy() -> None:
-    """Out of memory is an error that says what to set, and is not retried."""
-    import torch
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_out_of_memory_halves_the_batch(tiny_folder: str, tiny: Embedder, most: int) -> None:
+    """A device that takes only so many texts at once gets smaller batches, and nothing is lost."""
+    texts = [f"text number {number}" for number in range(16)]
+    with load_embedder(f"huggingface:{tiny_folder}", device="cpu") as embedder:
+        sizes = small_device(embedder, most)
+        vectors = embedder.embed_documents(texts)
 
-    batch = Batch(inputs=["text"] * 64, modality="text", role="document", tokens=4096)
-    with pytest.raises(EmbedBridgeError, match="Set batch_size=32") as caught:  # noqa: SIM117
-        with memory_errors(batch, "cuda:0"):
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+    assert sizes[0] == len(texts)
+    assert sizes[-1] <= most
+    np.testing.assert_allclose(vectors, tiny.embed_documents(texts), rtol=0, atol=1e-6)
+
+
+def test_out_of_memory_for_a_single_text_names_the_remedy(tiny_folder: str) -> None:
+    """What does not fit alone is an error that says what to set; the others are embedded."""
+    with load_embedder(f"huggingface:{tiny_folder}", device="cpu") as embedder:
+        small_device(embedder, 0)
+        with pytest.raises(EmbedBridgeError, match=r"single input.*Set max_length") as caught:
+            embedder.embed_documents(["one", "two"])
 
     assert not caught.value.retryable
-    assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
+    assert type(caught.value.__cause__).__name__ == "OutOfMemoryError"
+
+
+def small_device(embedder: Embedder, most: int) -> list[int]:
+    """Let a model's device take only so many texts at once; returns how many it was given."""
+    import torch
+
+    transformer = embedder.model._load().transformer  # type: ignore[attr-defined]
+    forward, sizes = transformer.forward, []
+
+    def small(features: dict[str, Any], **options: Any) -> Any:
+        sizes.append(len(features["input_ids"]))
+        if sizes[-1] > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return forward(features, **options)
+
+    transformer.forward = small
+    return sizes
 
 
 def test_a_failure_is_raised_at_once(tiny_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +290,7 @@ def test_a_failure_is_raised_at_once(tiny_folder: str, monkeypatch: pytest.Monke
         calls.append(args)
         raise RuntimeError("no kernel image is available")
 
-    monkeypatch.setattr(transformer, "encode", broken)
+    monkeypatch.setattr(transformer, "forward", broken)
     with pytest.raises(EmbedBridgeError, match="no kernel image"):
         embedder.embed_query("text")
 

@@ -23,7 +23,7 @@ from embedbridge.testing import EmbeddingModelContract, real_texts
 
 openvino = pytest.importorskip("openvino", reason="an extra")
 
-from embedbridge.providers.onnx._openvino import PART_TOKENS, arithmetic  # noqa: E402
+from embedbridge.providers.onnx.backends.openvino import PART_TOKENS, arithmetic  # noqa: E402
 
 TEXTS = [*real_texts(40, max_words=300), "short", "line one\nline two\n", "日本語のテキスト"]
 BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

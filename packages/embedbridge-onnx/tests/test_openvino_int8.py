@@ -11,7 +11,7 @@ openvino = pytest.importorskip("openvino", reason="an extra")
 
 from openvino import opset13 as op  # noqa: E402
 
-from embedbridge.providers.onnx._openvino_int8 import quantize  # noqa: E402
+from embedbridge.providers.onnx.backends.openvino_int8 import quantize  # noqa: E402
 
 
 def product(matrix: np.ndarray, *, transposed: bool) -> Any:

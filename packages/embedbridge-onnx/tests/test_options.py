@@ -12,7 +12,7 @@ import pytest
 
 from embedbridge.contract import InvalidOptionError, MissingDependencyError
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.providers.onnx._threads import usable_processors
+from embedbridge.providers.onnx.backends.threads import usable_processors
 from embedbridge.testing import real_texts
 
 TEXTS = real_texts(12, max_words=60)
@@ -97,7 +97,7 @@ def test_threads_follow_the_affinity_mask() -> None:
     """A process that may use one processor computes with one thread."""
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from embedbridge.providers.onnx._threads import usable_processors as n; print(n())"
+        "from embedbridge.providers.onnx.backends.threads import usable_processors as n; print(n())"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

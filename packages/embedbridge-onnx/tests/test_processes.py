@@ -1,13 +1,16 @@
 """Forks, closing, and counting: what a loaded model keeps, and what it gives back."""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from embedbridge.contract import EmbedBridgeError
 from embedbridge.core import load_embedder
 from embedbridge.providers.onnx import OnnxModel
 from embedbridge.providers.onnx import _tokens as tokens_module
+from embedbridge.providers.onnx._inputs import Part
 from embedbridge.testing import real_texts
 
 
@@ -33,6 +36,38 @@ def test_a_closed_model_may_be_used_again() -> None:
     embedder.close()
 
     np.testing.assert_array_equal(embedder.embed_query("text"), before)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Failed to allocate memory for requested buffer",
+        "std::bad_alloc",
+        "[GPU] out of memory",
+    ],
+)
+def test_out_of_memory_halves_the_batch(message: str) -> None:
+    """A device that takes only so many texts at once gets smaller batches, down to a single one."""
+    texts = [f"text number {number}" for number in range(16)]
+    expected = load_embedder("default").embed_documents(texts)
+    with load_embedder("default") as embedder:
+        session = embedder.model._load().session  # type: ignore[attr-defined]
+        run, sizes, most = session.run, [], 3
+
+        def small(parts: Sequence[Part]) -> object:
+            sizes.append(sum(len(part.ids) for part in parts))
+            if sizes[-1] > most:
+                raise RuntimeError(message)
+            return run(parts)
+
+        session.run = small
+        vectors = embedder.embed_documents(texts)
+        most = 0
+        with pytest.raises(EmbedBridgeError, match=r"single input.*Set max_length"):
+            embedder.embed_documents(texts[:2])
+
+    assert sizes[0] == len(texts)
+    np.testing.assert_allclose(vectors, expected, rtol=0, atol=1e-5)
 
 
 def test_a_text_is_split_into_tokens_once() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.local.device import choose_device
-from embedbridge.contract.local.weights import folder_digest
-from embedbridge.providers.clip._device import limits_on
+from embedbridge.contract.local.limits import AtOnce, limits_on
+from embedbridge.contract.local.weights import folder_identity, hub_identity
 from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
 from embedbridge.providers.clip._preprocess import Preprocessor
 from embedbridge.providers.clip._tokens import TokenCounter
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from embedbridge.contract.loaded import LoadedImage
     from embedbridge.providers.clip.options import CLIPOptions
 
+AT_ONCE = {
+    # A processor gains little from more than a few dozen images; a GPU wants to be filled, and
+    # still has to hold larger models.
+    "cpu": AtOnce(images=32, texts=256, tokens=2048),
+    "mps": AtOnce(images=64, texts=512, tokens=8192),
+    "cuda": AtOnce(images=256, texts=1024, tokens=32768),
+}
+"""What one forward pass holds."""
 PORTIONS = 4
 """In so many portions images reach a device of its own, which computes while they are prepared."""
 
@@ -72,8 +80,12 @@ class Loaded:
         return self._finish([self._run(run, tensors) for tensors in portions])
 
     def close(self) -> None:
-        """End the threads. The memory is free when nobody holds this object any more."""
+        """End the threads. The memory is free when the last reference to this object is gone."""
         self.preprocessor.close()
+
+    def after_fork(self) -> bool:
+        """The weights follow into a child, and torch computes with one thread there."""
+        return True
 
     def _run(self, tower: Any, tensors: Mapping[str, Tensor]) -> Tensor:
         import torch
@@ -111,7 +123,9 @@ def load(name: str, options: CLIPOptions) -> Loaded:
         modalities=("text", "image"),
         dimensions=_dimensions(parts),
         allowed_dimensions=None,
-        limits=limits_on(device, max_tokens_per_input=length, fills_up=padding == "max_length"),
+        limits=limits_on(
+            device, AT_ONCE, max_tokens_per_input=length, fills_up=padding == "max_length"
+        ),
         normalized=normalize,
         space=space,
     )
@@ -149,8 +163,7 @@ def _dimensions(parts: Parts) -> int:
 def _weights(parts: Parts) -> tuple[str, dict[str, object]]:
     """The space of the vectors, and what identifies the weights exactly."""
     source = parts.source
-    if source.commit is not None:
-        # Without the provider: another one that runs the same weights makes the same vectors.
-        return source.address.lower(), {"model": source.address.lower(), "commit": source.commit}
-    digest = folder_digest(source.folder)
-    return digest.space(), {"model": "folder", "files": digest.files}
+    if source.commit is None:
+        return folder_identity(source.folder)
+    space, identity = hub_identity(source.address, source.commit)
+    return space, {"model": space, **identity}  # whatever short name the user wrote

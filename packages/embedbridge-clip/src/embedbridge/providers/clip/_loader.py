@@ -1,32 +1,20 @@
-"""Building the two towers and what prepares their inputs: options in, our own errors out."""
+"""Loading the two towers and what prepares their inputs, with transformers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.errors import (
-    ConfigurationError,
-    EmbedBridgeError,
-    MissingDependencyError,
-    UnknownModelError,
-    short_repr,
-)
-from embedbridge.contract.local.hub import classes_of, not_found, refusal
-from embedbridge.contract.local.memory import is_out_of_memory
+from embedbridge.contract.errors import MissingDependencyError, UnknownModelError, short_repr
+from embedbridge.contract.local.loading import Loading, loading_errors, no_loading_bars
 from embedbridge.contract.local.onednn import use_onednn
 from embedbridge.providers.clip._source import Source, check_weights, find_source
 from embedbridge.providers.clip.families import PADDING
 from embedbridge.providers.clip.names import hub_id_of
+from embedbridge.providers.clip.options import DTYPES
 
 if TYPE_CHECKING:
     from embedbridge.providers.clip.options import CLIPOptions
-
-MOST_OF_A_REASON = 200
-"""Characters of another library's message that ours repeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +58,16 @@ def load_parts(name: str, options: CLIPOptions, device: str) -> Parts:
         ConfigurationError: Anything else that keeps it from loading.
     """
     address = hub_id_of(name)
-    with _loading_errors(address, options, device):
+    loading = Loading(
+        address=address,
+        revision=options.revision,
+        device=device,
+        package="embedbridge-clip",
+        folder_needs="config.json, weights, a tokenizer and preprocessor_config.json, as "
+        "`save_pretrained` writes them",
+        smaller="Use a smaller model, or precision='bf16'.",
+    )
+    with loading_errors(loading):
         source = find_source(name, options)
         check_architecture(source)
         check_weights(source, options)
@@ -106,10 +103,10 @@ def _load(source: Source, options: CLIPOptions, device: str) -> Parts:
     auto: Any = AutoModel
     tokenizers: Any = AutoTokenizer
     processors: Any = AutoImageProcessor
-    with _no_loading_bars():
+    with no_loading_bars():
         network = auto.from_pretrained(
             source.inner,
-            dtype=options.dtype or "auto",
+            dtype=DTYPES[options.precision],
             use_safetensors=True if options.safetensors_only else None,
             **here,
         )
@@ -122,58 +119,3 @@ def _load(source: Source, options: CLIPOptions, device: str) -> Parts:
         # Pillow's results do not depend on whether torchvision happens to be installed.
         processor=processors.from_pretrained(source.inner, backend="pil", **here),
     )
-
-
-@contextmanager
-def _loading_errors(address: str, options: CLIPOptions, device: str) -> Iterator[None]:
-    try:
-        yield
-    except EmbedBridgeError:
-        raise
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"Loading {short_repr(address)} needs a package that cannot be imported: {error}",
-            hint=f"pip install {error.name or 'embedbridge-clip'}",
-        ) from error
-    except Exception as error:
-        raise _translated(error, address, options, device) from error
-
-
-def _translated(
-    error: Exception, address: str, options: CLIPOptions, device: str
-) -> EmbedBridgeError:
-    reason = str(error).partition("\n")[0][:MOST_OF_A_REASON]
-    if is_out_of_memory(error):
-        return EmbedBridgeError(
-            f"There is not enough memory on {device}.",
-            hint="Use a smaller model, or dtype='bfloat16'.",
-        )
-    # The Hub's errors are OSErrors and ValueErrors; the cause below tells which.
-    if refused := refusal(error, address, options.revision):
-        return refused
-    if isinstance(error, OSError) and Path(address).expanduser().is_dir():
-        return UnknownModelError(
-            f"The folder {short_repr(address)} holds no model that can be loaded: {reason}",
-            hint="It needs config.json, weights, a tokenizer and preprocessor_config.json, as "
-            "`save_pretrained` writes them.",
-        )
-    if isinstance(error, OSError) or "HFValidationError" in classes_of(error):
-        return not_found(address)
-    return ConfigurationError(
-        f"{short_repr(address)} cannot be loaded: {type(error).__name__}: {reason}"
-    )
-
-
-@contextmanager
-def _no_loading_bars() -> Iterator[None]:
-    """Hide the bar for reading weights, which nobody asked for."""
-    from transformers.utils import logging
-
-    weights: Any = logging  # its functions have no types
-    shown_before = weights.is_progress_bar_enabled()
-    weights.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown_before:
-            weights.enable_progress_bar()

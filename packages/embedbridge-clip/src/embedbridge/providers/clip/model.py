@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult, Usage
+from embedbridge.contract.local.memory import memory_errors
 from embedbridge.contract.local.model import LazyModel
 from embedbridge.contract.options import ModelOptions
 from embedbridge.providers.clip._loaded import Loaded, load
-from embedbridge.providers.clip._memory import memory_errors
 from embedbridge.providers.clip.options import CLIPOptions
 
 
@@ -39,7 +39,8 @@ class CLIPModel(LazyModel[Loaded]):
         """Embed texts or images together.
 
         Raises:
-            RequestTooLargeError: The device has too little memory for them.
+            RequestTooLargeError: The device has too little memory for so many of them.
+            EmbedBridgeError: It has too little for a single one.
         """
         loaded = self._load()
         with memory_errors(batch, loaded.device):

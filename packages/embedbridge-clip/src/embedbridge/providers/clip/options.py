@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
-import os
-from typing import Annotated, ClassVar, Literal
+import warnings
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.local.options import LocalOptions, as_torch_word
+
+Precision: TypeAlias = Literal["exact", "bf16", "fp16", "fp32"]
+
+DTYPES: dict[Precision, str] = {
+    "exact": "auto",
+    "bf16": "bfloat16",
+    "fp16": "float16",
+    "fp32": "float32",
+}
+"""By precision, the type of the weights in torch's word."""
+PRECISIONS: dict[str, Precision] = {
+    dtype: precision for precision, dtype in DTYPES.items() if precision != "exact"
+}
 
 
-def _as_path(value: object) -> object:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-def _as_word(value: object) -> object:
-    """`torch.bfloat16` as `"bfloat16"`, without importing torch, so that every option is JSON."""
-    kind = type(value)
-    if kind.__module__ == "torch" and kind.__name__ == "dtype":
-        return str(value).removeprefix("torch.")
-    return value
-
-
-class CLIPOptions(ModelOptions):
+class CLIPOptions(LocalOptions):
     """Options of a model with a tower for texts and one for images."""
 
-    not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
-        "cache_folder",
+    not_in_identity: ClassVar[frozenset[str]] = LocalOptions.not_in_identity | {
         "device",
-        "offline",
-        # What they amount to is in the identity: the commit, or the digest of the files.
-        "revision",
-        "safetensors_only",
+        "safetensors_only",  # the digest of the files, or the commit, is in the identity
     }
 
-    revision: str | None = Field(default=None, min_length=1)
-    """Branch, tag or commit on the Hub; `None` means its main branch."""
     device: str | None = Field(default=None, min_length=1)
     """`"cuda"`, `"cuda:1"`, `"mps"`, `"cpu"` …; `None` takes the best there is."""
+    precision: Precision = "exact"
+    """`"exact"` computes as the weights are stored; vectors are float32 in any case."""
     dtype: Annotated[
-        Literal["float32", "float16", "bfloat16"] | None, BeforeValidator(_as_word)
+        Literal["float32", "float16", "bfloat16"] | None, BeforeValidator(as_torch_word)
     ] = None
-    """Type of the weights; `None` means as they are stored. Vectors are float32 in any case."""
-    cache_folder: Annotated[str | None, BeforeValidator(_as_path)] = None
-    """Where downloaded models lie; `None` means the Hub's own place."""
-    offline: bool = False
-    """Use what is on this disk, and never ask the Hub."""
+    """Deprecated: set `precision`."""
     safetensors_only: bool = True
     """Refuse weights that are pickled. `False` lets torch read them with its restricted reader."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_name(cls, values: Any) -> Any:
+        """Take `dtype`, the name that `precision` had before the other providers agreed on one."""
+        dtype = as_torch_word(values.get("dtype")) if isinstance(values, dict) else None
+        if not isinstance(dtype, str) or dtype not in PRECISIONS:
+            return values
+        if values.get("precision", "exact") != "exact":
+            raise ValueError("precision and dtype say the same thing. Set precision alone")
+        precision = PRECISIONS[dtype]
+        warnings.warn(
+            f"dtype={dtype!r} is called precision={precision!r} now.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        others = {name: value for name, value in values.items() if name != "dtype"}
+        return {**others, "precision": precision}
+
+    def identity(self) -> dict[str, Any]:
+        """The options that change a vector, under the names that caches know."""
+        identity = super().identity()
+        precision = identity.pop("precision", None)
+        return identity if precision is None else {**identity, "dtype": DTYPES[precision]}

@@ -10,10 +10,10 @@ import numpy as np
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.local.device import choose_device
+from embedbridge.contract.local.limits import AtOnce, limits_on
 from embedbridge.contract.local.prompts import prompts_of
-from embedbridge.contract.local.weights import folder_digest
+from embedbridge.contract.local.weights import folder_identity, hub_identity
 from embedbridge.contract.vectors import normalize
-from embedbridge.providers.huggingface._device import limits_on
 from embedbridge.providers.huggingface._identity import hub_commit
 from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
 from embedbridge.providers.huggingface._length import limit_length
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from embedbridge.contract.batch import Batch, Vectors
     from embedbridge.providers.huggingface.options import HuggingFaceOptions
 
+AT_ONCE = {
+    # More tokens for each thread of a processor leave its caches. A GPU wants to be filled, and
+    # still has to hold larger models. An image is hundreds of tokens.
+    "cpu": AtOnce(texts=256, images=16, tokens=512),
+    "mps": AtOnce(texts=512, images=32, tokens=8192),
+    "cuda": AtOnce(texts=1024, images=64, tokens=32768),
+}
+"""What one forward pass holds; on a processor, the tokens are those of each thread."""
 HALF = 2
 """Bytes of a number in half precision."""
 
@@ -75,9 +83,15 @@ class Loaded:
         return normalize(exact) if self.is_half and self.card.normalized else exact
 
     def close(self) -> None:
-        """Stop the workers. The memory is free when nobody holds this object any more."""
+        """Stop the workers. The memory is free when the last reference to this object is gone."""
         if self.pool is not None:
             self.pool.close()
+
+    def after_fork(self) -> bool:
+        """The weights follow into a child, and torch computes with one thread there."""
+        if self.pool is not None:
+            self.pool.after_fork()
+        return True
 
 
 def load(name: str, options: HuggingFaceOptions) -> Loaded:
@@ -103,7 +117,7 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
         prompts=prompts,
         dimensions=transformer.get_embedding_dimension(),
         allowed_dimensions=None,
-        limits=limits_on(device, devices=len(devices) or 1, max_tokens_per_input=length),
+        limits=limits_on(device, at_once(), devices=len(devices) or 1, max_tokens_per_input=length),
         normalized=_ends_normalized(transformer),
         space=space,
     )
@@ -136,14 +150,18 @@ def _weights(
 ) -> tuple[str, dict[str, object]]:
     """The space of the vectors, and what identifies the weights exactly."""
     if hub_id is not None:
-        # Without the provider: another one that runs the same weights makes the same vectors.
-        commit = hub_commit(hub_id, options.revision, cache_folder(options))
-        return hub_id.lower(), {"commit": commit}
+        return hub_identity(hub_id, hub_commit(hub_id, options.revision, cache_folder(options)))
     assert source.folder is not None  # noqa: S101  # the other kind of source
-    digest = folder_digest(source.folder)
     modes = [str(getattr(module, "pooling_mode", "")) for module in transformer.modules()]
-    space = digest.space(" ".join(filter(None, modes)))
-    return space, {"model": "folder", "files": digest.files}
+    return folder_identity(source.folder, pooling=" ".join(filter(None, modes)))
+
+
+def at_once() -> dict[str, AtOnce]:
+    """What one forward pass holds on each kind of device of this machine."""
+    import torch
+
+    cpu = AT_ONCE["cpu"]
+    return {**AT_ONCE, "cpu": cpu._replace(tokens=cpu.tokens * torch.get_num_threads())}
 
 
 def _ends_normalized(transformer: SentenceTransformer) -> bool:

@@ -50,6 +50,10 @@ class DevicePool:
         with self._lock:
             self._stop()
 
+    def after_fork(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
+        self._lock = threading.Lock()
+
     def _start(self) -> _Running:
         if self._running is None or not self._running.is_ours():
             self._running = _Running(self._transformer, self._devices)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.local.memory import memory_errors
 from embedbridge.contract.local.model import LazyModel
 from embedbridge.contract.options import ModelOptions
 from embedbridge.providers.huggingface._loaded import Loaded, load
-from embedbridge.providers.huggingface._memory import memory_errors
 from embedbridge.providers.huggingface.options import HuggingFaceOptions
 
 
@@ -37,7 +37,8 @@ class HuggingFaceModel(LazyModel[Loaded]):
         """Embed texts, images or mixed inputs in one forward pass.
 
         Raises:
-            EmbedBridgeError: The device has too little memory for them.
+            RequestTooLargeError: The device has too little memory for so many of them.
+            EmbedBridgeError: It has too little for a single one.
         """
         loaded = self._load()
         with memory_errors(batch, loaded.device):

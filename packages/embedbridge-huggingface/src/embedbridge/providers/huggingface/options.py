@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
-from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.local.options import LocalOptions, as_path, as_torch_word, as_tuple
 
 OWN_OPTIONS = {
     "cache_dir": "Set the option cache_folder instead.",
@@ -23,32 +22,18 @@ PLACEMENT = frozenset({"device_map", "max_memory", "offload_folder"})
 """Keys of `model_kwargs` that say where weights lie, not what they are."""
 
 
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _as_path(value: object) -> object:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-class HuggingFaceOptions(ModelOptions):
+class HuggingFaceOptions(LocalOptions):
     """Options of a model that sentence-transformers loads."""
 
-    not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
-        "cache_folder",
+    not_in_identity: ClassVar[frozenset[str]] = LocalOptions.not_in_identity | {
         "device",
-        "offline",
         "target_devices",
-        # What they amount to is in the identity: the commit, and the effective length.
-        "revision",
-        "max_length",
+        "max_length",  # the effective length is in the identity
     }
 
-    revision: str | None = Field(default=None, min_length=1)
-    """Branch, tag or commit on the Hub; `None` means its main branch."""
     device: str | None = Field(default=None, min_length=1)
     """`"cuda"`, `"cuda:1"`, `"mps"`, `"cpu"` …; `None` takes the best there is."""
-    target_devices: Annotated[tuple[str, ...] | None, BeforeValidator(_as_tuple)] = Field(
+    target_devices: Annotated[tuple[str, ...] | None, BeforeValidator(as_tuple)] = Field(
         default=None, min_length=1
     )
     """Devices to compute on at once, one worker process for each."""
@@ -56,10 +41,8 @@ class HuggingFaceOptions(ModelOptions):
     """`"exact"` computes as the weights are stored; `"bf16"` is faster and a little coarser."""
     max_length: int | None = Field(default=None, gt=0)
     """Tokens of a text that the model reads, special ones included; `None` means its own limit."""
-    cache_folder: Annotated[str | None, BeforeValidator(_as_path)] = None
+    cache_folder: Annotated[str | None, BeforeValidator(as_path)] = None
     """Where downloaded models lie; `None` means `SENTENCE_TRANSFORMERS_HOME` or the Hub's own."""
-    offline: bool = False
-    """Use what is on this disk, and never ask the Hub."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model; takes a `revision` that is a full commit."""
     model_kwargs: dict[str, JsonValue] = Field(default_factory=dict)
@@ -71,7 +54,7 @@ class HuggingFaceOptions(ModelOptions):
         """Write torch's own types as the words for them, so that every option is JSON."""
         if not isinstance(value, dict):
             return value
-        plain = {key: _word(item) for key, item in value.items()}
+        plain = {key: as_torch_word(item) for key, item in value.items()}
         if "torch_dtype" in plain:  # the older spelling of the same thing
             plain.setdefault("dtype", plain.pop("torch_dtype"))
         return plain
@@ -96,11 +79,3 @@ class HuggingFaceOptions(ModelOptions):
         kept = {key: item for key, item in self.model_kwargs.items() if key not in PLACEMENT}
         identity.pop("model_kwargs", None)
         return {**identity, "model_kwargs": kept} if kept else identity
-
-
-def _word(value: object) -> object:
-    """`torch.bfloat16` as `"bfloat16"`, without importing torch."""
-    kind = type(value)
-    if kind.__module__ == "torch" and kind.__name__ in ("device", "dtype"):
-        return str(value).removeprefix("torch.")
-    return value

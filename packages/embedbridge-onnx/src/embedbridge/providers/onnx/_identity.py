@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from embedbridge.contract.local.weights import folder_digest
+from embedbridge.contract.local.weights import folder_identity, hub_identity
 from embedbridge.providers.onnx import bundled
 from embedbridge.providers.onnx._recipe import Recipe
 from embedbridge.providers.onnx._source import Source
@@ -22,15 +22,13 @@ def identify(source: Source, export: Path, recipe: Recipe) -> tuple[str, dict[st
     where = export.relative_to(source.folder).as_posix()
     if source.hub_id is not None:
         # The Hub's cache keeps a snapshot in a folder named like its commit.
-        return source.hub_id.lower(), {"commit": source.folder.name, "export": where}
-    digest = folder_digest(source.folder)
+        space, weights = hub_identity(source.hub_id, source.folder.name)
+        return space, {**weights, "export": where}
+    space, weights = folder_identity(source.folder, recipe.pooling_mode)
     exported = export_digest(export)
-    originals = [*source.folder.glob("*.safetensors"), *source.folder.glob("*.bin")]
-    if originals:
-        space = digest.space(recipe.pooling_mode)
-    else:
+    if not (any(source.folder.glob("*.safetensors")) or any(source.folder.glob("*.bin"))):
         space = f"weights:{hashlib.sha256(exported.encode()).hexdigest()[:16]}"
-    return space, {"model": "folder", "files": digest.files, "export": exported}
+    return space, {**weights, "export": exported}
 
 
 def export_digest(export: Path) -> str:

@@ -15,9 +15,9 @@ from embedbridge.providers.onnx._dense import load_dense
 from embedbridge.providers.onnx._identity import identify
 from embedbridge.providers.onnx._inputs import Part, cut_into_parts
 from embedbridge.providers.onnx._recipe import Recipe, read_recipe
-from embedbridge.providers.onnx._session import Session, open_session
 from embedbridge.providers.onnx._source import find_source
 from embedbridge.providers.onnx._tokens import Tokens, load_tokens
+from embedbridge.providers.onnx.backends.session import Session, open_session
 
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Vectors
@@ -40,6 +40,15 @@ class Loaded:
     """What it can do."""
     identity: Mapping[str, object]
     """Which weights it has, and how much of a text it reads."""
+    device: str
+    """Where it computes: the processor, or an execution provider of onnxruntime."""
+
+    def close(self) -> None:
+        """Nothing runs beside it; the memory is free when the last reference to it is gone."""
+
+    def after_fork(self) -> bool:
+        """The threads of a session do not follow into a child: it is loaded again there."""
+        return False
 
     def encode(self, texts: Sequence[str], prompt: str) -> Vectors:
         """Vectors of rendered texts, in one pass.
@@ -102,6 +111,7 @@ def load(name: str, options: OnnxOptions) -> Loaded:
             space=space,
         ),
         identity={**weights, "max_length": recipe.max_length},
+        device="cpu" if options.on_cpu else options.providers[0],
     )
 
 

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.local.options import LocalOptions, as_tuple
+
+CPU = "CPUExecutionProvider"
+"""onnxruntime's word for this machine's processors."""
 
 
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _as_path(value: object) -> object:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
-
-
-class OnnxOptions(ModelOptions):
+class OnnxOptions(LocalOptions):
     """Options of a model that comes as an ONNX file."""
 
-    not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
-        "backend",  # exact is exact, whoever computes it; of what is not, see `identity`
-        "cache_folder",
-        "offline",
+    not_in_identity: ClassVar[frozenset[str]] = LocalOptions.not_in_identity | {
+        "backend",  # exact is exact in each of them; for the other precisions, see `identity`
         "providers",
         "threads",
         # What they amount to is in the identity: the weights, and the effective length.
         "file_name",
         "max_length",
-        "revision",
     }
 
     backend: Literal["onnxruntime", "openvino"] = "onnxruntime"
@@ -44,16 +35,15 @@ class OnnxOptions(ModelOptions):
     """Tokens of a text that the model reads, special ones included; `None` means its own limit."""
     threads: int | None = Field(default=None, gt=0)
     """Threads to compute with; `None` takes as many as processors that this process may use."""
-    providers: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
-        default=("CPUExecutionProvider",), min_length=1
+    providers: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
+        default=(CPU,), min_length=1
     )
     """Execution providers of onnxruntime, the preferred one first: `("CUDAExecutionProvider",)`."""
-    revision: str | None = Field(default=None, min_length=1)
-    """Branch, tag or commit on the Hub; `None` means its main branch."""
-    cache_folder: Annotated[str | None, BeforeValidator(_as_path)] = None
-    """Where downloaded models lie; `None` means the Hub's own place."""
-    offline: bool = False
-    """Use what is on this disk, and never ask the Hub."""
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether this machine's processors compute."""
+        return self.providers[0] == CPU
 
     def identity(self) -> dict[str, object]:
         """What of these options changes vectors; each backend rounds in a way of its own."""

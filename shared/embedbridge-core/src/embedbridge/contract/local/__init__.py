@@ -1,13 +1,16 @@
-"""What providers of models in this process have in common, so that none of them writes it again.
+"""What local models have in common, so that no provider writes it again.
 
-    model.py     LazyModel: read from disk when it is first used
+    model.py     LazyModel: loaded when it is first used, and safe to fork
+    options.py   the options that all of them take
     folder.py    a name: a folder on this disk, or an id on the Hub
     hub.py       what the Hub's client raises, as our errors
-    weights.py   exactly which weights a folder holds
+    loading.py   what transformers raises while it loads, as our errors; no progress bars
+    weights.py   content hashes of weights: a model's identity, and the space of its vectors
     prompts.py   the text in front of queries and documents
     device.py    which of torch's devices a model runs on
+    limits.py    batch sizes by device
+    memory.py    out of memory: a smaller batch
     onednn.py    matrix products of a torch model, faster on some processors
-    memory.py    whether an error says that there is no memory left
 
 Nothing here imports torch, transformers or the Hub's client before it is called.
 """

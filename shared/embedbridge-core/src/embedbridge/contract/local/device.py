@@ -1,6 +1,9 @@
-"""Which of torch's devices a model runs on."""
+"""torch's devices: which of them a model runs on, what one call may hold there, and forks."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 from embedbridge.contract.errors import InvalidOptionError
 
@@ -32,3 +35,18 @@ def best_device(*, cuda: bool, mps: bool) -> str:
     if cuda:
         return "cuda"
     return "mps" if mps else "cpu"
+
+
+def _one_thread_in_child() -> None:
+    """Keep torch to one thread in a forked child.
+
+    OpenMP's threads do not follow into it, and a child that hands them work waits for ever. torch's
+    own worker processes for data do the same.
+    """
+    torch = sys.modules.get("torch")
+    if hasattr(torch, "set_num_threads"):
+        torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_one_thread_in_child)

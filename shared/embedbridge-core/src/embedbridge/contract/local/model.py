@@ -1,18 +1,27 @@
-"""A model that is read from disk when it is first used."""
+"""Lazy loading: a model that is read from disk when it is first used, and that survives a fork.
+
+The threads of a computing library do not follow into a forked child, where it would wait for them
+for ever. What needs them is loaded again in the child; what is on another device raises an error.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
+import weakref
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from embedbridge.contract.card import ModelCard
+from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.model import LocalEmbeddingModel
 
 # One at a time in the whole process: transformers changes torch's default dtype while it loads.
 _loading = threading.Lock()
+_models: weakref.WeakSet[LazyModel[Any]] = weakref.WeakSet()
+_of_the_parent: list[Loaded] = []
+"""Models that a forked child cannot use. They are kept, for freeing them could wait for threads."""
 
 
 class Loaded(Protocol):
@@ -28,10 +37,13 @@ class Loaded(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it computes."""
+        """Where it computes; it begins with `"cpu"` if that is this machine's processors."""
 
     def close(self) -> None:
-        """Stop what runs beside it. The memory is free when nobody holds this object any more."""
+        """Stop what runs beside it. The memory is free when the last reference to it is gone."""
+
+    def after_fork(self) -> bool:
+        """Called in a forked child: whether it works there. If not, it is loaded again."""
 
 
 LoadedT = TypeVar("LoadedT", bound=Loaded)
@@ -50,6 +62,8 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
     def __init__(self, name: str, **options: object) -> None:
         super().__init__(name, **options)
         self._loaded: LoadedT | None = None
+        self._left_on: str | None = None
+        _models.add(self)
 
     @abstractmethod
     def _open(self) -> LoadedT:
@@ -89,16 +103,37 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
     def _load(self) -> LoadedT:
         loaded = self._loaded
         if loaded is None:
+            if self._left_on is not None:
+                raise ConfigurationError(
+                    f"This process was forked while the model was on {self._left_on}, which does "
+                    f"not follow into a child.",
+                    hint="Start processes with multiprocessing.get_context('spawn'), or load the "
+                    "model only in the children.",
+                    provider=self.provider,
+                    model=self.name,
+                )
             with _loading:
                 if self._loaded is None:
                     self._loaded = self._open()
                 loaded = self._loaded
         return loaded
 
+    def _after_fork(self) -> None:
+        loaded = self._loaded
+        if loaded is None:
+            return
+        if not loaded.device.startswith("cpu"):
+            self._left_on = loaded.device
+        if self._left_on is not None or not loaded.after_fork():
+            _of_the_parent.append(loaded)
+            self._loaded = None
+
 
 def _after_fork_in_child() -> None:
     global _loading  # noqa: PLW0603
     _loading = threading.Lock()  # a thread of the parent may have held it
+    for model in list(_models):
+        model._after_fork()  # noqa: SLF001  # our own class
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""Exactly which weights a folder holds, for the identity of local models."""
+"""Content hashes of weights: the identity of a local model, and the space of its vectors."""
 
 from __future__ import annotations
 
@@ -27,6 +27,20 @@ class FolderDigest:
         """The name of the vector space: the mean of tokens is no neighbour of the first one."""
         digest = hashlib.sha256(f"{self.weights} {pooling}".encode()).hexdigest()
         return f"weights:{digest[:16]}"
+
+
+def hub_identity(hub_id: str, commit: str | None) -> tuple[str, dict[str, object]]:
+    """Space and identity of a model of the Hub: its id, and the commit that was loaded.
+
+    The provider is not part of them: another one that runs the same weights makes the same vectors.
+    """
+    return hub_id.lower(), {"commit": commit}
+
+
+def folder_identity(folder: Path, pooling: str = "") -> tuple[str, dict[str, object]]:
+    """Space and identity of a model in a folder: what its files hold, wherever it lies."""
+    digest = folder_digest(folder)
+    return digest.space(pooling), {"model": "folder", "files": digest.files}
 
 
 def folder_digest(folder: Path) -> FolderDigest:

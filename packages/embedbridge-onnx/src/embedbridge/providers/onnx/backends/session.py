@@ -47,9 +47,9 @@ def open_session(path: Path, options: OnnxOptions) -> Session:
         ConfigurationError: The file is damaged, or needs another version of the engine.
     """
     if options.backend == "openvino":
-        from embedbridge.providers.onnx._openvino import open_openvino
+        from embedbridge.providers.onnx.backends.openvino import open_openvino
 
         return open_openvino(path, options)
-    from embedbridge.providers.onnx._onnxruntime import open_onnxruntime
+    from embedbridge.providers.onnx.backends.onnxruntime import open_onnxruntime
 
     return open_onnxruntime(path, options)

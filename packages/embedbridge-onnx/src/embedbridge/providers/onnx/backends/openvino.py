@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
-from embedbridge.providers.onnx._failures import loading_errors, memory_errors, no_token_vectors
 from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
-from embedbridge.providers.onnx._openvino_int8 import quantize
-from embedbridge.providers.onnx._threads import threads_for
+from embedbridge.providers.onnx.backends.failures import loading_errors, no_token_vectors
+from embedbridge.providers.onnx.backends.openvino_int8 import quantize
+from embedbridge.providers.onnx.backends.threads import threads_for
 
 if TYPE_CHECKING:
     from embedbridge.providers.onnx.options import OnnxOptions
@@ -119,12 +119,11 @@ class OpenVINOSession:
 
     def _infer(self, request: Any, part: Part) -> NDArray[np.float32]:
         """One part, without the way to another thread and back, which a query would notice."""
-        with memory_errors(part.shape):
-            request.infer(self._inputs.of(part), share_inputs=True)
-            return self._answer(request)
+        request.infer(self._inputs.of(part), share_inputs=True)
+        return self._answer(request)
 
     def _run(self, parts: Sequence[Part], requests: Sequence[Any]) -> list[NDArray[np.float32]]:
-        idle, busy = list(requests), deque[tuple[Any, Part]]()
+        idle, busy = list(requests), deque[Any]()
         answers: list[NDArray[np.float32]] = []
         try:
             for part in parts:
@@ -132,21 +131,20 @@ class OpenVINOSession:
                     idle.append(self._finish(busy, answers))
                 request = idle.pop()
                 request.start_async(self._inputs.of(part))
-                busy.append((request, part))
+                busy.append(request)
             while busy:
                 self._finish(busy, answers)
         finally:
-            for request, _ in busy:  # one has failed: the next call must not find the others busy
+            for request in busy:  # one has failed: the next call must not find the others busy
                 with suppress(RuntimeError):
                     request.wait()
         return answers
 
-    def _finish(self, busy: deque[tuple[Any, Part]], answers: list[NDArray[np.float32]]) -> Any:
+    def _finish(self, busy: deque[Any], answers: list[NDArray[np.float32]]) -> Any:
         """Wait for the oldest request, and take its answer."""
-        request, part = busy.popleft()
-        with memory_errors(part.shape):
-            request.wait()
-            answers.append(self._answer(request))
+        request = busy.popleft()
+        request.wait()
+        answers.append(self._answer(request))
         return request
 
     def _answer(self, request: Any) -> NDArray[np.float32]:

@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
-from embedbridge.providers.onnx._failures import loading_errors, memory_errors, no_token_vectors
 from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
-from embedbridge.providers.onnx._onnxruntime_int8 import quantize
-from embedbridge.providers.onnx._threads import threads_for
+from embedbridge.providers.onnx.backends.failures import loading_errors, no_token_vectors
+from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantize
+from embedbridge.providers.onnx.backends.threads import threads_for
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
     from embedbridge.providers.onnx.options import OnnxOptions
 
-CPU = "CPUExecutionProvider"
 INTEGERS: Mapping[str, Integer] = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
 WARNINGS_OFF = 3
 
@@ -58,7 +57,7 @@ class OnnxruntimeSession:
         self._output = outputs[0].name
         width = outputs[0].shape[2]
         self.dimensions = width if isinstance(width, int) else None
-        here = options.providers[0] == CPU
+        here = options.on_cpu
         self.items = ITEMS if here else ITEMS_ELSEWHERE
         self.tokens = TOKENS_PER_THREAD * threads_for(options) if here else TOKENS_ELSEWHERE
 
@@ -70,8 +69,7 @@ class OnnxruntimeSession:
         return [self._run(part) for part in parts]
 
     def _run(self, part: Part) -> NDArray[np.float32]:
-        with memory_errors(part.shape):
-            (tokens,) = self._session.run([self._output], self._inputs.of(part))
+        (tokens,) = self._session.run([self._output], self._inputs.of(part))
         return np.asarray(tokens, dtype=np.float32)  # half precision comes out as it is
 
 
@@ -103,7 +101,7 @@ def open_onnxruntime(path: Path, options: OnnxOptions) -> OnnxruntimeSession:
             model,
             _settings(options),
             providers=list(options.providers),
-            disabled_optimizers=SLOWER if options.providers[0] == CPU else (),
+            disabled_optimizers=SLOWER if options.on_cpu else (),
         )
     return OnnxruntimeSession(session, path, options)
 

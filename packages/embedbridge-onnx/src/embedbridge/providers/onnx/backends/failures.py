@@ -7,11 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, short_path
-
-NO_MEMORY = ("bad_alloc", "failed to allocate", "out of memory")
-"""Signs of it in a message."""
-MOST_OF_A_REASON = 200
-"""Characters of an engine's message that ours repeats."""
+from embedbridge.contract.local.loading import first_line
+from embedbridge.contract.local.memory import is_out_of_memory, memory_error
 
 
 @contextmanager
@@ -20,35 +17,20 @@ def loading_errors(path: Path, engine: str) -> Iterator[None]:
 
     Raises:
         ConfigurationError: It is damaged, or needs another version of the engine.
+        EmbedBridgeError: There is too little memory for it.
     """
     try:
         yield
     except EmbedBridgeError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise memory_error(
+                engine, doing=" to load the model", hint="Use a smaller one, or precision='int8'."
+            ) from error
         raise ConfigurationError(
-            f"{short_path(path)} cannot be loaded: {_first_line(error)}",
+            f"{short_path(path)} cannot be loaded: {first_line(error)}",
             hint=f"Copy, download or export the model again, or update {engine}.",
-        ) from error
-
-
-@contextmanager
-def memory_errors(shape: tuple[int, int]) -> Iterator[None]:
-    """While so many texts of so many tokens are computed.
-
-    Raises:
-        EmbedBridgeError: There is too little memory for them.
-    """
-    try:
-        yield
-    except Exception as error:
-        text = str(error).lower()
-        if not isinstance(error, MemoryError) and not any(sign in text for sign in NO_MEMORY):
-            raise
-        few = shape[0] == 1
-        raise EmbedBridgeError(
-            f"There is not enough memory for {shape[0]} texts of {shape[1]} tokens.",
-            hint="Set max_length to cut texts." if few else f"Set batch_size={shape[0] // 2}.",
         ) from error
 
 
@@ -58,7 +40,3 @@ def no_token_vectors(path: Path) -> ConfigurationError:
         f"{short_path(path)} has no vectors of tokens among its outputs.",
         hint="Export the transformer alone; pooling is done here.",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:MOST_OF_A_REASON]
