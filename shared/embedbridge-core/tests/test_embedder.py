@@ -271,6 +271,53 @@ async def test_what_an_error_in_a_stream_carries_counts_in_the_stream(
         assert "Input 9" in str(error.partial.errors[1])
 
 
+@given(length=st.integers(0, 30), window=st.integers(1, 12))
+def test_windows_of_a_stream_are_results_in_order(length: int, window: int) -> None:
+    """Each knows where it starts; together they are the whole stream."""
+    inputs = [f"text {number}" for number in range(length)]
+    results = list(EXPECTED.using(window=window).embed_windows(iter(inputs), role="query"))
+
+    assert [result.start for result in results] == list(range(0, length, window))
+    assert [len(result) for result in results[:-1]] == [window] * (len(results) - 1)
+    assert [v.tolist() for result in results for v in result.vectors] == [
+        vector.tolist() for vector in EXPECTED.embed_queries(inputs)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["list", "async"])
+async def test_windows_have_an_async_twin(embedder: Embedder, kind: str) -> None:
+    """It gives the same results, from a list as from an async stream."""
+
+    async def stream() -> AsyncIterator[str]:
+        for text in TEXTS:
+            yield text
+
+    small = embedder.using(window=7)
+    results = [r async for r in small.aembed_windows(TEXTS if kind == "list" else stream())]
+
+    assert [result.start for result in results] == [0, 7, 14]
+    for ours, theirs in zip(results, small.embed_windows(TEXTS), strict=True):
+        assert np.array_equal(ours.vectors, theirs.vectors)
+        assert ours.usage == theirs.usage
+
+
+async def test_collected_errors_of_a_window_name_positions_in_the_stream(
+    embedder: Embedder,
+) -> None:
+    """In the result they stand by row, as in any result; equal inputs have an error each."""
+    inputs: list[Any] = ["a", "b", "c", None, "", "", "d"]
+    careful = embedder.using(window=3, errors="collect")
+    read = list(careful.embed_windows(inputs))
+    aread = [result async for result in careful.aembed_windows(inputs)]
+
+    for results in (read, aread):
+        assert [list(result.errors) for result in results] == [[], [0, 1, 2], []]
+        found: Any = results[1].errors
+        assert [found[row].index for row in found] == [3, 4, 5]
+        with pytest.raises(InvalidInputError, match="Input 4"):
+            results[1][1]
+
+
 def test_a_stream_can_go_on_past_bad_inputs(embedder: Embedder) -> None:
     """Collecting, they are NaN at their place, and the width is the same in every window."""
     inputs: list[Any] = [None, None, "a", None, "b"]

@@ -6,7 +6,8 @@ texts never touches a file or the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
 
@@ -52,3 +53,28 @@ Input: TypeAlias = str | Text | Image | Mixed
 def are_inputs(values: Iterable[object]) -> TypeGuard[Iterable[Input]]:
     """Whether all of the values can be embedded as they are."""
     return all(isinstance(value, str | Text | Image | Mixed) for value in values)
+
+
+def refuse_single(values: object, *single: type) -> None:
+    """Raise if one value stands where a list of inputs is due: it must not be taken apart.
+
+    Args:
+        values: What was passed for the list.
+        single: Further types whose objects are one input each, although they may be iterable.
+
+    Raises:
+        InvalidInputError: It is one input, or nothing that has an order.
+    """
+    given = type(values).__name__
+    if isinstance(values, (str, Text, Image, Mixed, *single)) or hasattr(values, "read"):
+        raise InvalidInputError(
+            f"Expected a list of inputs, got a single {given}.", hint="Wrap it in a list."
+        )
+    # Bytes would be embedded number by number; sets and mappings have no order to answer in.
+    if isinstance(values, bytes | bytearray | memoryview | Mapping | AbstractSet) or not isinstance(
+        values, Iterable
+    ):
+        raise InvalidInputError(
+            f"Expected a list of inputs, got {given}.",
+            hint="Pass a list, a tuple or another iterable that has an order.",
+        )

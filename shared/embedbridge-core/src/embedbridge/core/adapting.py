@@ -4,6 +4,7 @@ Adapters are released separately, so this list is frozen: a name is only added. 
 from the rooms behind it, which may then move.
 """
 
+from embedbridge.contract.inputs import refuse_single
 from embedbridge.core.bridge import (
     AsyncBridgedModel,
     BridgedModel,
@@ -16,7 +17,6 @@ from embedbridge.core.bridge import (
     from_documents_and_queries,
     is_truly_async,
 )
-from embedbridge.core.engine.coerce import refuse_single
 from embedbridge.core.images.framework_images import ImageLike, as_image, as_images, translate
 from embedbridge.core.remote.loop import run_sync
 

@@ -1,31 +1,20 @@
-"""What users and adapters hold: a model, and the engine around it."""
+"""The embedder: what users and adapters hold, a model with the engine around it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import itertools
 import threading
-import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from embedbridge.contract.errors import (
-    EmbedBridgeError,
-    InvalidInputError,
-    InvalidOptionError,
-    SpaceMismatchError,
-)
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
-from embedbridge.contract.vocabulary import Task
 from embedbridge.core.cache.base import as_cache
+from embedbridge.core.embedding_methods import EmbeddingMethods, Progress
 from embedbridge.core.engine import identity, pipeline
-from embedbridge.core.engine.coerce import refuse_single
 from embedbridge.core.engine.explain import Explanation, explain
 from embedbridge.core.engine.job_spec import JobSpec, Pinned
 from embedbridge.core.engine.local_driver import waiting_threads
@@ -39,24 +28,16 @@ from embedbridge.core.result import EmbeddingResult
 from embedbridge.core.settings import Settings, parse_settings
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from embedbridge.contract.batch import Vectors
     from embedbridge.contract.card import ModelCard
-    from embedbridge.contract.image import Image
     from embedbridge.contract.inputs import Input, Text
-    from embedbridge.contract.vocabulary import Role
+    from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core.cache.base import VectorCache
     from embedbridge.core.remote.limit import Limiter
 
 T = TypeVar("T")
 
-Progress: TypeAlias = bool | str | None
-"""Show a progress bar; a `str` is its description, `None` leaves it to the settings."""
 
-
-class Embedder:
+class Embedder(EmbeddingMethods):
     """Embeds texts and images with one model. Thread-safe; every method has an async twin.
 
     Example:
@@ -144,95 +125,6 @@ class Embedder:
         await asyncio.wrap_future(work)
         return scatter(job)
 
-    def embed_documents(
-        self, texts: Iterable[str | Text], *, show_progress: Progress = None
-    ) -> Vectors:
-        """Vectors of texts that are searched in: float32, shape (n, dimensions)."""
-        return self.embed(texts, role="document", show_progress=show_progress).vectors
-
-    async def aembed_documents(
-        self, texts: Iterable[str | Text], *, show_progress: Progress = None
-    ) -> Vectors:
-        """The async twin of `embed_documents`."""
-        return (await self.aembed(texts, role="document", show_progress=show_progress)).vectors
-
-    def embed_query(self, text: str | Text) -> NDArray[np.float32]:
-        """Vector of a text that is searched for: float32, shape (dimensions,)."""
-        return self.embed([text], role="query")[0]
-
-    async def aembed_query(self, text: str | Text) -> NDArray[np.float32]:
-        """The async twin of `embed_query`."""
-        return (await self.aembed([text], role="query"))[0]
-
-    def embed_queries(
-        self, texts: Iterable[str | Text], *, show_progress: Progress = None
-    ) -> Vectors:
-        """Vectors of many queries: float32, shape (n, dimensions)."""
-        return self.embed(texts, role="query", show_progress=show_progress).vectors
-
-    async def aembed_queries(
-        self, texts: Iterable[str | Text], *, show_progress: Progress = None
-    ) -> Vectors:
-        """The async twin of `embed_queries`."""
-        return (await self.aembed(texts, role="query", show_progress=show_progress)).vectors
-
-    def embed_images(
-        self,
-        images: Iterable[Image],
-        *,
-        role: Role = "document",
-        show_progress: Progress = None,
-    ) -> Vectors:
-        """Vectors of images: float32, shape (n, dimensions)."""
-        return self.embed(images, role=role, show_progress=show_progress).vectors
-
-    async def aembed_images(
-        self,
-        images: Iterable[Image],
-        *,
-        role: Role = "document",
-        show_progress: Progress = None,
-    ) -> Vectors:
-        """The async twin of `embed_images`."""
-        return (await self.aembed(images, role=role, show_progress=show_progress)).vectors
-
-    def embed_iter(
-        self, inputs: Iterable[Input], *, role: Role = "document", task: Task | None = None
-    ) -> Iterator[NDArray[np.float32]]:
-        """Vectors of a stream, in order, one by one; holds `settings.window` inputs at once.
-
-        Takes the next inputs only when the consumer wants their vectors. With
-        `errors="collect"`, an input that cannot be embedded yields NaN.
-
-        Raises:
-            InvalidInputError: With the position in the whole stream. Its `partial` is the window's
-                result, which begins at `partial.start`.
-        """
-        refuse_single(inputs)
-        source = iter(inputs)
-        done = 0
-        while window := list(itertools.islice(source, self.settings.window)):
-            with shifted_positions(done):
-                vectors = self.embed(window, role=role, task=task).vectors
-            yield from vectors
-            done += len(window)
-
-    async def aembed_iter(
-        self,
-        inputs: Iterable[Input] | AsyncIterable[Input],
-        *,
-        role: Role = "document",
-        task: Task | None = None,
-    ) -> AsyncIterator[NDArray[np.float32]]:
-        """The async twin of `embed_iter`; also takes an async stream."""
-        done = 0
-        async for window in _windows(inputs, self.settings.window):
-            with shifted_positions(done):
-                vectors = (await self.aembed(window, role=role, task=task)).vectors
-            for vector in vectors:
-                yield vector
-            done += len(window)
-
     # What the vectors are.
 
     @property
@@ -269,25 +161,7 @@ class Embedder:
         Raises:
             SpaceMismatchError: They are of another space.
         """
-        space = stored if isinstance(stored, str) else getattr(stored, "space", None)
-        if space is None:
-            raise SpaceMismatchError(
-                f"{type(stored).__name__} does not know its space.",
-                hint="Pass the space's name, or what load_vectors or embed returned.",
-            )
-        if space != self.space:
-            raise SpaceMismatchError(
-                f"The stored vectors are of space {space!r}, this model's are of {self.space!r}.",
-                hint="Embed again with this model, or load the model that made them.",
-            )
-        made = getattr(stored, "fingerprint", None)
-        if made is not None and made != self.fingerprint:
-            warnings.warn(
-                "The stored vectors are of the same space but were made differently "
-                "(another revision, prompt or option).",
-                UserWarning,
-                stacklevel=2,
-            )
+        identity.check_compatible(stored, space=self.space, fingerprint=self.fingerprint)
 
     # Itself.
 
@@ -360,28 +234,14 @@ class Embedder:
         return self._identity
 
     def _spec(self, role: Role, task: Task | None, progress: Progress) -> JobSpec:
-        if role not in ("query", "document"):
-            raise InvalidOptionError(f"Unknown role {role!r}.", hint="'query' or 'document'.")
-        if task is not None and task not in get_args(Task):
-            raise InvalidOptionError(
-                f"Unknown task {task!r}.", hint=f"One of: {', '.join(get_args(Task))}."
-            )
         if progress is None:
             progress = self.settings.show_progress
-        announcer = self._announcer
-        if progress:
-            bar = TqdmProgress(progress) if isinstance(progress, str) else TqdmProgress()
-            announcer = Announcer([*announcer.listeners, bar])
-        card = self.card
-        wanted = self.model.options.dimensions
-        if wanted is not None and not card.allows(wanted):
-            raise _wrong_dimensions(wanted, card)
         fingerprint, space = self._identify()
         return JobSpec(
             model=self.model,
-            card=card,
+            card=self.card,
             settings=self.settings,
-            announcer=announcer,
+            announcer=_with_bar(self._announcer, progress) if progress else self._announcer,
             role=role,
             task=task,
             fingerprint=fingerprint,
@@ -401,17 +261,10 @@ def _restore(model: EmbeddingModel, settings: dict[str, Any]) -> Embedder:
     return Embedder(model, settings=Settings(**settings))
 
 
-def _wrong_dimensions(wanted: int, card: ModelCard) -> InvalidOptionError:
-    if card.allowed_dimensions is None:
-        allowed = f"1 to {card.dimensions}"
-    else:
-        allowed = ", ".join(
-            map(str, sorted({*card.allowed_dimensions, card.dimensions or 0} - {0}))
-        )
-    return InvalidOptionError(
-        f"{card.name} cannot make vectors of {wanted} dimensions.",
-        hint=f"It takes: {allowed or 'no choice'}.",
-    )
+def _with_bar(announcer: Announcer, progress: Progress) -> Announcer:
+    """The listeners of an embedder, and a progress bar for one job."""
+    bar = TqdmProgress(progress) if isinstance(progress, str) else TqdmProgress()
+    return Announcer([*announcer.listeners, bar])
 
 
 async def _in_thread(function: Callable[..., T], *args: Any) -> T:
@@ -419,38 +272,3 @@ async def _in_thread(function: Callable[..., T], *args: Any) -> T:
     context = contextvars.copy_context()
     call = partial(context.run, function, *args)
     return await asyncio.get_running_loop().run_in_executor(waiting_threads(), call)
-
-
-async def _windows(
-    inputs: Iterable[Input] | AsyncIterable[Input], size: int
-) -> AsyncIterator[list[Input]]:
-    if not isinstance(inputs, AsyncIterable):
-        refuse_single(inputs)
-        source = iter(inputs)
-        while window := list(itertools.islice(source, size)):
-            yield window
-        return
-    window = []
-    async for value in inputs:
-        window.append(value)
-        if len(window) == size:
-            yield window
-            window = []
-    if window:
-        yield window
-
-
-@contextmanager
-def shifted_positions(by: int) -> Iterator[None]:
-    """Positions of one window become positions in the whole stream."""
-    try:
-        yield
-    except EmbedBridgeError as error:
-        errors = [error]
-        if error.partial is not None:
-            error.partial = replace(error.partial, start=by)
-            errors += error.partial.errors.values()
-        for each in {id(each): each for each in errors}.values():  # some stand there twice
-            if isinstance(each, InvalidInputError) and each.index is not None:
-                each.index += by
-        raise

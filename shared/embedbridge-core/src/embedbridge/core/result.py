@@ -1,4 +1,4 @@
-"""What a job gives back."""
+"""The result of a job: its vectors, and how they came to be."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EmbeddingResult:
     truncated: NDArray[np.bool_]
     """Shape (n,): which inputs were cut because they are too long."""
     errors: Mapping[int, EmbedBridgeError] = field(default_factory=dict)
-    """By position, what could not be embedded; empty unless `errors="collect"`."""
+    """By row, what could not be embedded; empty unless `errors="collect"`."""
     usage: Usage
     """What the job cost."""
     cached: int = 0
@@ -47,8 +47,8 @@ class EmbeddingResult:
     fingerprint: str
     """Exactly how they were made."""
     start: int = 0
-    """Position of the first input in its stream: not 0 where `embed_iter` failed in a later window
-    and this is the error's `partial`."""
+    """Position of the first input in its stream; not 0 only in later windows of `embed_windows`, and
+    where this is the `partial` of an error in one of them."""
 
     @property
     def ok(self) -> NDArray[np.bool_]:
@@ -62,9 +62,9 @@ class EmbeddingResult:
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = self.vectors[index]
-        place = range(len(self))[index]
-        if place in self.errors:
-            raise self.errors[place]
+        row = range(len(self))[index]
+        if row in self.errors:
+            raise self.errors[row]
         return vector
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     allow_urls: bool | tuple[str, ...] = False
     """Whether image URLs are fetched: never, from public hosts, or from these hosts only."""
     window: int = Field(default=4096, gt=0)
-    """Inputs that `embed_iter` holds at once."""
+    """Inputs that `embed_iter` and `embed_windows` hold at once."""
     show_progress: bool = False
     """Whether to show a progress bar (takes tqdm)."""
 

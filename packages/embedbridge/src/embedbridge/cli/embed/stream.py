@@ -1,10 +1,10 @@
-"""From entries to a writer, one window of inputs at a time, so that memory stays bounded."""
+"""Streaming from entries to a writer, one window of inputs at a time: memory stays bounded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
@@ -12,8 +12,9 @@ from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
 if TYPE_CHECKING:
     from embedbridge.cli.embed.entry import Entry
     from embedbridge.cli.embed.writers import Writer
+    from embedbridge.contract.image import Image
     from embedbridge.contract.vocabulary import Role
-    from embedbridge.core import Embedder, EmbeddingResult
+    from embedbridge.core import Embedder
 
 
 @dataclass(slots=True)
@@ -40,33 +41,31 @@ def embed_stream(
         EmbedBridgeError: The model failed.
     """
     totals = Totals()
-    source = iter(entries)
-    while window := list(islice(source, embedder.settings.window)):
-        result = _embed_window(embedder, window, role, start=totals.inputs)
-        for offset, (entry, vector) in enumerate(zip(window, result.vectors, strict=True)):
-            writer.write(entry, vector, result.errors.get(offset))
-        totals.inputs += len(window)
-        totals.truncated += int(result.truncated.sum())
-        totals.failed += len(result.errors)
-        totals.dimensions = result.vectors.shape[1]
+    unwritten: deque[Entry] = deque()
+
+    def contents() -> Iterator[str | Image]:
+        for entry in entries:
+            unwritten.append(entry)
+            yield entry.content
+
+    one_bar = embedder.using(show_progress=False)  # not a second one per window
+    try:
+        for result in one_bar.embed_windows(contents(), role=role):
+            for error in result.errors.values():
+                _name_source(error, unwritten, result.start)
+            for row, vector in enumerate(result.vectors):
+                writer.write(unwritten.popleft(), vector, result.errors.get(row))
+            totals.inputs += len(result)
+            totals.truncated += int(result.truncated.sum())
+            totals.failed += len(result.errors)
+            totals.dimensions = result.vectors.shape[1]
+    except InvalidInputError as error:
+        _name_source(error, unwritten, totals.inputs)
+        raise
     return totals
 
 
-def _embed_window(
-    embedder: Embedder, window: list[Entry], role: Role, *, start: int
-) -> EmbeddingResult:
-    try:
-        result = embedder.embed([entry.content for entry in window], role=role, show_progress=False)
-    except InvalidInputError as error:
-        _locate(error, window, start)
-        raise
-    for collected in result.errors.values():
-        _locate(collected, window, start)
-    return result
-
-
-def _locate(error: EmbedBridgeError, window: list[Entry], start: int) -> None:
-    """A position in the window becomes the position in the whole stream, and a line."""
+def _name_source(error: EmbedBridgeError, entries: Sequence[Entry], start: int) -> None:
+    """Say which line or file an error is about; `start` is the position of the first entry."""
     if isinstance(error, InvalidInputError) and error.index is not None:
-        error.source = window[error.index].source
-        error.index += start
+        error.source = entries[error.index - start].source

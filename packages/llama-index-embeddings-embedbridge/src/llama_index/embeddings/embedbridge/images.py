@@ -25,8 +25,7 @@ def to_images(values: Iterable[ImageLike]) -> list[Image]:
         InvalidImageError: One of them is not an image; it names the position.
         InvalidInputError: A single image stands where a list is due.
     """
-    _refuse_component(values)
-    return translate(values, _to_image)
+    return translate(values, _to_image, BaseComponent)
 
 
 def to_mixed(values: Iterable[MixedLike]) -> list[Mixed]:
@@ -35,16 +34,7 @@ def to_mixed(values: Iterable[MixedLike]) -> list[Mixed]:
     Raises:
         InvalidInputError: One of them is not a mixed input; it names the position.
     """
-    _refuse_component(values)
-    return translate(values, _to_mixed)
-
-
-def _refuse_component(values: object) -> None:
-    if isinstance(values, BaseComponent):  # it could be iterated, field by field
-        raise InvalidInputError(
-            f"Expected a list of inputs, got a single {type(values).__name__}.",
-            hint="Wrap it in a list.",
-        )
+    return translate(values, _to_mixed, BaseComponent)
 
 
 def _to_image(value: ImageLike) -> Image:

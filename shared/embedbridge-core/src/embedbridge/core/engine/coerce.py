@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from embedbridge.contract.errors import InvalidInputError, UnsupportedModalityError
 from embedbridge.contract.image import Image
-from embedbridge.contract.inputs import Content, Mixed, Text
+from embedbridge.contract.inputs import Content, Mixed, Text, refuse_single
 from embedbridge.core.images.rules import urls_are_off
 
 if TYPE_CHECKING:
@@ -71,23 +70,6 @@ def coerce(
         positions.append(index)
     coerced.positions = positions
     return coerced
-
-
-def refuse_single(inputs: object) -> None:
-    """Raise if something stands where a list of inputs is due, with the remedy."""
-    if isinstance(inputs, str | Text | Image | Mixed):
-        raise InvalidInputError(
-            f"Expected a list of inputs, got a single {type(inputs).__name__}.",
-            hint="Wrap it in a list.",
-        )
-    # Bytes would be embedded number by number; sets and mappings have no order to answer in.
-    if isinstance(inputs, bytes | bytearray | memoryview | Mapping | AbstractSet) or not isinstance(
-        inputs, Iterable
-    ):
-        raise InvalidInputError(
-            f"Expected a list of inputs, got {type(inputs).__name__}.",
-            hint="Pass a list of str, Text, Image or Mixed.",
-        )
 
 
 def modality_of(content: Content) -> Modality:

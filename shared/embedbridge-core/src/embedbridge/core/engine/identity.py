@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.contract.errors import SpaceMismatchError
 
 if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
@@ -38,3 +41,35 @@ def space(model: EmbeddingModel) -> str:
     dimensions = model.options.dimensions
     shortened = dimensions is not None and dimensions != card.dimensions
     return f"{name}#{dimensions}" if shortened else name
+
+
+def check_compatible(stored: Any, *, space: str, fingerprint: str) -> None:
+    """Make sure that stored vectors may be compared with those of this space.
+
+    Args:
+        stored: A space's name, or anything with `space` and `fingerprint`.
+        space: The space of the model that is used now.
+        fingerprint: How its vectors are made; another one is a warning.
+
+    Raises:
+        SpaceMismatchError: They are of another space.
+    """
+    theirs = stored if isinstance(stored, str) else getattr(stored, "space", None)
+    if theirs is None:
+        raise SpaceMismatchError(
+            f"{type(stored).__name__} does not know its space.",
+            hint="Pass the space's name, or what load_vectors or embed returned.",
+        )
+    if theirs != space:
+        raise SpaceMismatchError(
+            f"The stored vectors are of space {theirs!r}, this model's are of {space!r}.",
+            hint="Embed again with this model, or load the model that made them.",
+        )
+    made = getattr(stored, "fingerprint", None)
+    if made is not None and made != fingerprint:
+        warnings.warn(
+            "The stored vectors are of the same space but were made differently "
+            "(another revision, prompt or option).",
+            UserWarning,
+            stacklevel=3,
+        )

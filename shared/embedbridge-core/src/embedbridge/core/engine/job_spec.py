@@ -1,16 +1,18 @@
-"""What was asked for, and with what: the part of a job that does not change."""
+"""The specification of a job: what was asked, and with what. It does not change."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.vocabulary import Task
 from embedbridge.core.images.rules import ImageRules
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import ModelCard
     from embedbridge.contract.model import EmbeddingModel
-    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.contract.vocabulary import Role
     from embedbridge.core.cache.base import VectorCache
     from embedbridge.core.listeners.announce import Announcer
     from embedbridge.core.remote.limit import Limiter
@@ -19,17 +21,22 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Pinned:
-    """The width of a model's first answer, where no card tells it; later ones must agree."""
+    """The width of a model's first answer, where its card has none; later answers must agree."""
 
     dimensions: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """What was asked, and with what."""
+    """What was asked, and with what.
+
+    Raises:
+        InvalidOptionError: There is no such role or task, or the model cannot make that width.
+    """
 
     model: EmbeddingModel
     card: ModelCard
+    """The model's, read once for the whole job."""
     settings: Settings
     announcer: Announcer
     role: Role
@@ -40,9 +47,20 @@ class JobSpec:
     cache: VectorCache | None = None
     limiter: Limiter | None = None
 
+    def __post_init__(self) -> None:
+        if self.role not in ("query", "document"):
+            raise InvalidOptionError(f"Unknown role {self.role!r}.", hint="'query' or 'document'.")
+        if self.task is not None and self.task not in get_args(Task):
+            raise InvalidOptionError(
+                f"Unknown task {self.task!r}.", hint=f"One of: {', '.join(get_args(Task))}."
+            )
+        wanted = self.model.options.dimensions
+        if wanted is not None and not self.card.allows(wanted):
+            raise _wrong_dimensions(wanted, self.card)
+
     @property
     def image_rules(self) -> ImageRules:
-        """Which images are taken: the user's rules, and the model's own."""
+        """Which images are accepted: within the user's limits and the model's."""
         limits, settings = self.card.limits, self.settings
         most = limits.max_bytes_per_image, limits.max_pixels_per_image
         return ImageRules(
@@ -64,3 +82,15 @@ class JobSpec:
     def final_dimensions(self) -> int | None:
         """The width that the caller gets, if it is known."""
         return self.model.options.dimensions or self.card.dimensions or self.pinned.dimensions
+
+
+def _wrong_dimensions(wanted: int, card: ModelCard) -> InvalidOptionError:
+    if card.allowed_dimensions is None:
+        allowed = f"1 to {card.dimensions}"
+    else:
+        widths = {*card.allowed_dimensions, card.dimensions or 0} - {0}
+        allowed = ", ".join(map(str, sorted(widths)))
+    return InvalidOptionError(
+        f"{card.name} cannot make vectors of {wanted} dimensions.",
+        hint=f"It takes: {allowed or 'no choice'}.",
+    )

@@ -8,15 +8,14 @@ an `Image` that the engine refuses unless `allow_urls` was set. Nothing is ever 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 
 from embedbridge.contract.errors import InvalidImageError, InvalidInputError, short_repr
 from embedbridge.contract.image import Image
-from embedbridge.contract.inputs import Mixed, Text
+from embedbridge.contract.inputs import refuse_single
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -26,7 +25,6 @@ T = TypeVar("T")
 ImageLike: TypeAlias = Union[str, PathLike[str], bytes, IO[bytes], "PIL.Image.Image", Image]
 """A path, a URL or data URL, an encoded image, a binary file object, a Pillow image, an `Image`."""
 
-_SINGLE = (str, bytes, bytearray, memoryview, Text, Image, Mixed, Mapping, AbstractSet)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://|data:", re.IGNORECASE)
 """Two letters at least: `C:\\cat.png` is a path, and so is `photo:1.png`."""
 
@@ -41,17 +39,18 @@ def as_images(values: Iterable[ImageLike]) -> list[Image]:
     return translate(values, as_image)
 
 
-def translate(values: Iterable[Any], make: Callable[[Any], T]) -> list[T]:
+def translate(values: Iterable[Any], make: Callable[[Any], T], *single: type) -> list[T]:
     """A job's values as inputs, by `make`, whose errors learn the position.
+
+    Args:
+        values: What a user of the framework handed over.
+        make: Makes an input of one of them.
+        single: Types whose objects are one value each, although they may be iterable.
 
     Raises:
         InvalidInputError: One of the values is bad; or there is a single one and no list.
     """
-    if isinstance(values, _SINGLE) or hasattr(values, "read") or not isinstance(values, Iterable):
-        raise InvalidInputError(  # files and bytes could be iterated, by lines and numbers
-            f"Expected a list of inputs, got a single {type(values).__name__}.",
-            hint="Wrap it in a list.",
-        )
+    refuse_single(values, bytes, bytearray, memoryview, PathLike, *single)
     return [_at(index, value, make) for index, value in enumerate(values)]
 
 

@@ -1,0 +1,166 @@
+"""The methods of an `Embedder` that are made of `embed` and `aembed`: by role, by kind, by stream."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+from embedbridge.core.streaming import awindows_of, in_stream, shifted_positions, windows_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.contract.image import Image
+    from embedbridge.contract.inputs import Input, Text
+    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.core.result import EmbeddingResult
+    from embedbridge.core.settings import Settings
+
+Progress: TypeAlias = bool | str | None
+"""Show a progress bar; a `str` is its description, `None` leaves it to the settings."""
+
+
+class EmbeddingMethods(ABC):
+    """What follows from `embed` and `aembed`."""
+
+    settings: Settings
+
+    @abstractmethod
+    def embed(
+        self,
+        inputs: Iterable[Input],
+        *,
+        role: Role,
+        task: Task | None = None,
+        show_progress: Progress = None,
+    ) -> EmbeddingResult:
+        """Embed all inputs as one job."""
+
+    @abstractmethod
+    async def aembed(
+        self,
+        inputs: Iterable[Input],
+        *,
+        role: Role,
+        task: Task | None = None,
+        show_progress: Progress = None,
+    ) -> EmbeddingResult:
+        """The async twin of `embed`."""
+
+    def embed_documents(
+        self, texts: Iterable[str | Text], *, show_progress: Progress = None
+    ) -> Vectors:
+        """Vectors of texts that are searched in: float32, shape (n, dimensions)."""
+        return self.embed(texts, role="document", show_progress=show_progress).vectors
+
+    async def aembed_documents(
+        self, texts: Iterable[str | Text], *, show_progress: Progress = None
+    ) -> Vectors:
+        """The async twin of `embed_documents`."""
+        return (await self.aembed(texts, role="document", show_progress=show_progress)).vectors
+
+    def embed_query(self, text: str | Text) -> NDArray[np.float32]:
+        """Vector of a text that is searched for: float32, shape (dimensions,)."""
+        return self.embed([text], role="query")[0]
+
+    async def aembed_query(self, text: str | Text) -> NDArray[np.float32]:
+        """The async twin of `embed_query`."""
+        return (await self.aembed([text], role="query"))[0]
+
+    def embed_queries(
+        self, texts: Iterable[str | Text], *, show_progress: Progress = None
+    ) -> Vectors:
+        """Vectors of many queries: float32, shape (n, dimensions)."""
+        return self.embed(texts, role="query", show_progress=show_progress).vectors
+
+    async def aembed_queries(
+        self, texts: Iterable[str | Text], *, show_progress: Progress = None
+    ) -> Vectors:
+        """The async twin of `embed_queries`."""
+        return (await self.aembed(texts, role="query", show_progress=show_progress)).vectors
+
+    def embed_images(
+        self,
+        images: Iterable[Image],
+        *,
+        role: Role = "document",
+        show_progress: Progress = None,
+    ) -> Vectors:
+        """Vectors of images: float32, shape (n, dimensions)."""
+        return self.embed(images, role=role, show_progress=show_progress).vectors
+
+    async def aembed_images(
+        self,
+        images: Iterable[Image],
+        *,
+        role: Role = "document",
+        show_progress: Progress = None,
+    ) -> Vectors:
+        """The async twin of `embed_images`."""
+        return (await self.aembed(images, role=role, show_progress=show_progress)).vectors
+
+    def embed_windows(
+        self, inputs: Iterable[Input], *, role: Role = "document", task: Task | None = None
+    ) -> Iterator[EmbeddingResult]:
+        """Results of a stream, one per `settings.window` inputs; no more inputs are held at once.
+
+        Takes the next inputs only when the consumer asks for their result. `start` of a result is
+        the position of its first input in the stream; the errors in it, and those that are raised,
+        name positions in the stream.
+
+        Raises:
+            InvalidInputError: An input is bad. Its `partial` is the window's result, which begins
+                at `partial.start`.
+            EmbedBridgeError: The model failed.
+        """
+        start = 0
+        for window in windows_of(inputs, self.settings.window):
+            with shifted_positions(start):
+                result = self.embed(window, role=role, task=task)
+            yield in_stream(result, start)
+            start += len(window)
+
+    async def aembed_windows(
+        self,
+        inputs: Iterable[Input] | AsyncIterable[Input],
+        *,
+        role: Role = "document",
+        task: Task | None = None,
+    ) -> AsyncIterator[EmbeddingResult]:
+        """The async twin of `embed_windows`; also takes an async stream."""
+        start = 0
+        async for window in awindows_of(inputs, self.settings.window):
+            with shifted_positions(start):
+                result = await self.aembed(window, role=role, task=task)
+            yield in_stream(result, start)
+            start += len(window)
+
+    def embed_iter(
+        self, inputs: Iterable[Input], *, role: Role = "document", task: Task | None = None
+    ) -> Iterator[NDArray[np.float32]]:
+        """Vectors of a stream, in order, one by one; holds `settings.window` inputs at once.
+
+        Takes the next inputs only when the consumer wants their vectors. With
+        `errors="collect"`, an input that cannot be embedded yields NaN.
+
+        Raises:
+            InvalidInputError: With the position in the whole stream. Its `partial` is the window's
+                result, which begins at `partial.start`.
+        """
+        for result in self.embed_windows(inputs, role=role, task=task):
+            yield from result.vectors
+
+    async def aembed_iter(
+        self,
+        inputs: Iterable[Input] | AsyncIterable[Input],
+        *,
+        role: Role = "document",
+        task: Task | None = None,
+    ) -> AsyncIterator[NDArray[np.float32]]:
+        """The async twin of `embed_iter`; also takes an async stream."""
+        async for result in self.aembed_windows(inputs, role=role, task=task):
+            for vector in result.vectors:
+                yield vector

@@ -1,0 +1,75 @@
+"""Streaming: an iterable of any length is cut into windows, and memory stays bounded.
+
+The next window is read only when the consumer is done with the one before (backpressure).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
+from embedbridge.contract.inputs import refuse_single
+
+if TYPE_CHECKING:
+    from embedbridge.contract.inputs import Input
+    from embedbridge.core.result import EmbeddingResult
+
+
+def windows_of(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
+    """The inputs, `size` at a time.
+
+    Raises:
+        InvalidInputError: A single input stands where many are due.
+    """
+    refuse_single(inputs)
+    source = iter(inputs)
+    while window := list(itertools.islice(source, size)):
+        yield window
+
+
+async def awindows_of(
+    inputs: Iterable[Input] | AsyncIterable[Input], size: int
+) -> AsyncIterator[list[Input]]:
+    """The same for an async stream as well."""
+    if not isinstance(inputs, AsyncIterable):
+        for window in windows_of(inputs, size):
+            yield window
+        return
+    window = []
+    async for value in inputs:
+        window.append(value)
+        if len(window) == size:
+            yield window
+            window = []
+    if window:
+        yield window
+
+
+def in_stream(result: EmbeddingResult, start: int) -> EmbeddingResult:
+    """The result of a window that begins at `start`: its errors name positions in the stream."""
+    _shift(result.errors.values(), start)
+    return replace(result, start=start)
+
+
+@contextmanager
+def shifted_positions(by: int) -> Iterator[None]:
+    """An error raised inside, and the partial result on it, name positions in the stream."""
+    try:
+        yield
+    except EmbedBridgeError as error:
+        errors = [error]
+        if error.partial is not None:
+            error.partial = replace(error.partial, start=by)
+            errors += error.partial.errors.values()
+        _shift(errors, by)
+        raise
+
+
+def _shift(errors: Iterable[EmbedBridgeError], by: int) -> None:
+    for error in {id(error): error for error in errors}.values():  # some stand there twice
+        if isinstance(error, InvalidInputError) and error.index is not None:
+            error.index += by
