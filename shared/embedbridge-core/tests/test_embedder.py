@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from itertools import count
 from typing import Any
 
@@ -299,6 +300,13 @@ async def test_windows_have_an_async_twin(embedder: Embedder, kind: str) -> None
     for ours, theirs in zip(results, small.embed_windows(TEXTS), strict=True):
         assert np.array_equal(ours.vectors, theirs.vectors)
         assert ours.usage == theirs.usage
+
+
+def test_a_text_file_is_a_stream_of_its_lines(embedder: Embedder) -> None:
+    """Only where images are due is an open file one input."""
+    vectors = list(embedder.embed_iter(StringIO("a\nb\n")))
+
+    assert np.array_equal(vectors, EXPECTED.embed_documents(["a\n", "b\n"]))
 
 
 async def test_collected_errors_of_a_window_name_positions_in_the_stream(

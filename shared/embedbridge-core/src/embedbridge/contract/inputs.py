@@ -66,7 +66,7 @@ def refuse_single(values: object, *single: type) -> None:
         InvalidInputError: It is one input, or nothing that has an order.
     """
     given = type(values).__name__
-    if isinstance(values, (str, Text, Image, Mixed, *single)) or hasattr(values, "read"):
+    if isinstance(values, (str, Text, Image, Mixed, *single)):
         raise InvalidInputError(
             f"Expected a list of inputs, got a single {given}.", hint="Wrap it in a list."
         )

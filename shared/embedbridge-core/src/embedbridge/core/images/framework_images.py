@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from os import PathLike
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union, runtime_checkable
 
 from embedbridge.contract.errors import InvalidImageError, InvalidInputError, short_repr
 from embedbridge.contract.image import Image
@@ -27,6 +27,13 @@ ImageLike: TypeAlias = Union[str, PathLike[str], bytes, IO[bytes], "PIL.Image.Im
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://|data:", re.IGNORECASE)
 """Two letters at least: `C:\\cat.png` is a path, and so is `photo:1.png`."""
+
+
+@runtime_checkable
+class _File(Protocol):
+    """An open file is one image; iterated, it would be cut into lines."""
+
+    def read(self) -> Any: ...
 
 
 def as_images(values: Iterable[ImageLike]) -> list[Image]:
@@ -50,7 +57,7 @@ def translate(values: Iterable[Any], make: Callable[[Any], T], *single: type) ->
     Raises:
         InvalidInputError: One of the values is bad; or there is a single one and no list.
     """
-    refuse_single(values, bytes, bytearray, memoryview, PathLike, *single)
+    refuse_single(values, bytes, bytearray, memoryview, PathLike, _File, *single)
     return [_at(index, value, make) for index, value in enumerate(values)]
 
 
