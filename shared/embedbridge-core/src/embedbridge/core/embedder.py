@@ -82,7 +82,7 @@ class Embedder(EmbeddingMethods):
         task: Task | None = None,
         show_progress: Progress = None,
     ) -> EmbeddingResult:
-        """Embed texts, images and mixed inputs, with everything that is known about how.
+        """Embed texts, images and mixed inputs as one job.
 
         Args:
             inputs: What to embed; a bare `str` is always text.
@@ -268,7 +268,7 @@ def _with_bar(announcer: Announcer, progress: Progress) -> Announcer:
 
 
 async def _in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Run blocking work beside the event loop, with the caller's context."""
+    """Run blocking work in a thread pool, with the caller's context variables."""
     context = contextvars.copy_context()
     call = partial(context.run, function, *args)
     return await asyncio.get_running_loop().run_in_executor(waiting_threads(), call)

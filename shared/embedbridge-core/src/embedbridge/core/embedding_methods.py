@@ -1,4 +1,4 @@
-"""The methods of an `Embedder` that are made of `embed` and `aembed`: by role, by kind, by stream."""
+"""Convenience methods of an `Embedder`, all made of `embed` and `aembed`: by role, kind, stream."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Progress: TypeAlias = bool | str | None
 
 
 class EmbeddingMethods(ABC):
-    """What follows from `embed` and `aembed`."""
+    """What an `Embedder` offers besides `embed` and `aembed`."""
 
     settings: Settings
 

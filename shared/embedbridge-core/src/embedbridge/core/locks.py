@@ -1,4 +1,4 @@
-"""Locks that a fork leaves free: in the child, no thread of the parent exists to release them."""
+"""Fork-safe locks: free in a forked child, which has no thread of the parent to release them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 
 class ForkSafeLock:
-    """A lock for `with`, free in a forked child whoever held it in the parent."""
+    """A lock for `with`; free in a forked child, even if a thread of the parent held it."""
 
     __slots__ = ("__weakref__", "_lock")
 

@@ -35,7 +35,7 @@ class EmbeddingResult:
     errors: Mapping[int, EmbedBridgeError] = field(default_factory=dict)
     """By row, what could not be embedded; empty unless `errors="collect"`."""
     usage: Usage
-    """What the job cost."""
+    """What the job cost, in tokens and images."""
     cached: int = 0
     """How many of its different inputs the cache answered."""
     requests: int = 0

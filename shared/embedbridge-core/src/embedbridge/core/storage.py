@@ -1,4 +1,4 @@
-"""Vectors in files that know what they are: safetensors with space, fingerprint and a checksum.
+"""Vector files: safetensors with the vectors' space, fingerprint and a checksum.
 
 Also reads and writes LlamaIndex's one-vector text files.
 """
@@ -59,7 +59,7 @@ def save_vectors(
     Args:
         path: The file, replaced if it exists.
         vectors: What `Embedder.embed` or `load_vectors` returned, or an array of shape (n, d).
-        embedder: Who made the vectors; needed for a plain array, which does not know.
+        embedder: The embedder that made the vectors; needed for a plain array.
         ids: A name per vector.
 
     Raises:
@@ -185,8 +185,8 @@ def _safetensors(module: str) -> Any:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Write beside the file, then move into place: a crash leaves the old file or the new one."""
-    # Not `tempfile`: its files are for nobody else to read, and this one will be the real one.
+    """Atomic write (temporary file and rename): a crash leaves the old file or the new one."""
+    # Not `tempfile`: only their owner can read its files, and this one becomes the real one.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as file:

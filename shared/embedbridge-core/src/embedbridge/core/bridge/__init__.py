@@ -1,4 +1,4 @@
-"""Any framework's embedding object as a model of ours; the adapters say how theirs are called.
+"""The bridge (adapter pattern): any framework's embedding object as a model of ours.
 
 Nothing here imports a framework. An adapter describes an object as a `ForeignEmbedder` and hands it
 to `bridge`; `from_documents_and_queries` does so for all that look like a LangChain `Embeddings`.

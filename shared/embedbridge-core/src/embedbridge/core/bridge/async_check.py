@@ -1,4 +1,4 @@
-"""Whether an async method really is one, or only looks like it.
+"""Async detection: whether an async method awaits the network, or only runs a thread.
 
 Frameworks give every class async methods. Many of them run the sync method in a thread, and some
 simply call it and block the event loop. Whether a class overrides the method tells neither: the
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from types import CodeType
 
 THREADS = frozenset({"run_in_executor", "run_in_threadpool", "to_thread"})
-"""What runs a sync function beside the event loop, in asyncio, anyio, LangChain and Starlette."""
+"""Functions of asyncio, anyio, LangChain and Starlette that run sync code in a thread."""
 
 
 def is_truly_async(kind: type, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""From an object, described, to an embedder."""
+"""The bridge's entry point: an embedder over a described object of a framework."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OF_THE_EMBEDDER = frozenset({"cache", "limiter", "listeners"})
 
 
 def bridged_model(foreign: ForeignEmbedder, **options: Any) -> BridgedModel | AsyncBridgedModel:
-    """The model that fits: async where the object's documents are embedded by native async code.
+    """The model for an object: async where its documents are embedded by truly async code.
 
     Raises:
         InvalidOptionError: See `BridgeOptions` for those there are.
@@ -39,7 +39,7 @@ def bridge(foreign: ForeignEmbedder, **options: Any) -> Embedder:
             as `load_embedder` takes them.
 
     Raises:
-        InvalidOptionError: Nobody takes an option of that name.
+        InvalidOptionError: There is no option of that name.
     """
     own = {name: options.pop(name) for name in list(options) if name in BridgeOptions.model_fields}
     known = {*SETTING_NAMES, *OF_THE_EMBEDDER}

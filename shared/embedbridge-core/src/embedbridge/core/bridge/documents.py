@@ -1,4 +1,4 @@
-"""Objects that look like a LangChain `Embeddings`, by their methods and not by their class."""
+"""Duck typing: objects with the methods of a LangChain `Embeddings`, whatever their class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZES = ("chunk_size", "batch_size")
 
 @runtime_checkable
 class EmbedsDocumentsAndQueries(Protocol):
-    """What LangChain's `Embeddings` and many classes beside it can do."""
+    """The methods of LangChain's `Embeddings`, which many other classes have too."""
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Vectors of texts that are searched in."""

@@ -1,4 +1,4 @@
-"""From what a framework's class raises to one of our errors.
+"""Error translation: what a framework's class raises becomes one of our typed errors.
 
 There are hundreds of SDKs beneath such classes. What they have in common is looked at: an HTTP
 status, a builtin that the exception is, and the name of its class.

@@ -1,4 +1,4 @@
-"""What an adapter tells about an embedding object of its framework."""
+"""The description of a framework's embedding object, which an adapter writes for the bridge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Method:
     asynchronous: Callable[[list[Any]], Awaitable[Rows]]
     """Its async twin."""
     is_truly_async: bool
-    """Whether the twin is more than a thread, see `is_truly_async`."""
+    """Whether the async twin awaits the network and not a thread, see the function of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +31,15 @@ class ForeignEmbedder:
     wrapped: Any
     """The object itself."""
     framework: str
-    """What stands before the colon, for example `"langchain"`."""
+    """The provider's name, for example `"langchain"`."""
     documents: Method
-    """For texts that are searched in."""
+    """Embeds texts that are searched in."""
     queries: Method
-    """For texts that are searched for."""
+    """Embeds texts that are searched for."""
     images: Method | None = None
     """For images as `io.BytesIO`, where the object embeds them."""
     max_items: int | None = None
-    """Inputs per call, as the object itself would cut a job; `None` where it does not say."""
+    """Inputs per call, as the object itself would cut a job; `None` if it sets no limit."""
     max_queries: int | None = 1
     """Queries per call; one where the framework has no method for several."""
     remake: Callable[..., EmbeddingModel]

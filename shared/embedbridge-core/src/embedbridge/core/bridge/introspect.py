@@ -1,4 +1,4 @@
-"""What an object says about itself: its model's name, its configuration, its secrets."""
+"""Introspection of a foreign object: its model's name, its configuration, its secrets."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ NAMES = ("model_name", "model", "model_id", "repo_id", "deployment_name", "deplo
 """Fields in which classes keep their model's name."""
 
 NO_NAME = frozenset({"", "unknown"})
-"""What stands there if nobody set it; the second is LlamaIndex's."""
+"""Default values of such fields; the second is LlamaIndex's."""
 
 SHORTEST_SECRET = 6
 """Shorter values are no secrets, and hiding them would garble every message."""
@@ -114,7 +114,7 @@ def digest_of(config: Mapping[str, Any]) -> str:
 
 
 def secrets_of(wrapped: object) -> set[str]:
-    """The values of an object that nobody may read, as far as its fields' names tell."""
+    """The secret values of an object, as far as the names of its fields show them."""
     found = {*_secrets_in(_fields(wrapped)), *_secrets_in(_private(wrapped))}
     return {secret for secret in found if len(secret) >= SHORTEST_SECRET}
 
@@ -156,12 +156,12 @@ def _is_default(wrapped: object, name: str, value: object) -> bool:
         if field.default_factory is not None:  # not asked: it may read the environment
             return value is None or value in ((), [], {})
         return bool(value == field.default)
-    except Exception:  # noqa: BLE001  # arrays and strangers compare as they like
+    except Exception:  # noqa: BLE001  # arrays and unknown types compare as they like
         return False
 
 
 def _as_json(value: object) -> Any:
-    """A value as JSON, in an order that does not depend on the process; a stranger is its type."""
+    """A value as JSON, in an order that does not depend on the process; an unknown object is its type."""
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)  # JSON has no word for it
     if value is None or isinstance(value, bool | int | float | str):

@@ -1,6 +1,6 @@
-"""A framework's embedding object as a model: one call per planned batch.
+"""The bridged model: a framework's embedding object, called once per planned batch.
 
-Where its documents can be embedded by native async code, it is driven like a remote model: on the
+Where its documents are embedded by truly async code, it is driven like a remote model: on the
 background loop, several batches at once. Any other is driven like a local one: in the caller's
 thread, one batch at a time. Its own cache, limiter, callbacks and retries stay its own.
 """
@@ -44,7 +44,7 @@ class BridgeOptions(ModelOptions):
 
 
 class _Bridged(EmbeddingModel):
-    """What both kinds have in common.
+    """The common part of both kinds.
 
     Args:
         foreign: The object, and how it is called.
@@ -95,7 +95,7 @@ class _Bridged(EmbeddingModel):
         }
 
     def _name_space(self, *, named: bool) -> str:
-        """By the model's name and what was set beside it; without a name, by object."""
+        """By the model's name and the configuration; without a name, by object."""
         if not named:
             return f"{self.provider}:{self.name}@{self.options.fingerprint or self._mark}"
         config = f"@{digest_of(self._config)}" if self._config else ""
@@ -129,7 +129,7 @@ _METHODS = {"document": "documents", "query": "queries"}
 
 
 class BridgedModel(_Bridged, LocalEmbeddingModel):
-    """An object with sync methods only: one call at a time, in the thread of whoever asks."""
+    """An object with sync methods only: one call at a time, in the caller's thread."""
 
     def embed_batch(self, batch: Batch) -> BatchResult:
         """Call the object once, with the whole batch.

@@ -1,4 +1,4 @@
-"""Whose turn it is: a foreign object is never called by two threads at once.
+"""A lock per object: a foreign object is never called by two threads at once.
 
 Nobody promises that it could be. Two bridges over one object share its turn.
 """

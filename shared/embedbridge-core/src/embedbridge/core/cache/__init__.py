@@ -1,1 +1,1 @@
-"""Vectors that were paid for once: the protocol, the in-memory cache, and the SQLite file."""
+"""The vector cache: the protocol, the in-memory cache, and the SQLite file."""

@@ -1,4 +1,4 @@
-"""Fifth stage and last but one: vectors that were paid for once.
+"""The cache protocol, the in-memory cache, and how a cache key is made.
 
 A key is SHA-256 over the fingerprint, role, task, modality and rendered content: a cache can never
 answer with another model's, role's, prompt's or width's vector.
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class VectorCache(Protocol):
-    """Where vectors are kept. Keys are 64 hexadecimal digits; vectors are float32, shape (d,).
+    """Keeps vectors. Keys are 64 hexadecimal digits; vectors are float32, shape (d,).
 
-    Called from several threads at once. What it cannot answer is simply not in the mapping.
+    Called from several threads at once. Keys that it does not have are left out of the mapping.
     """
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
@@ -58,7 +58,7 @@ class MemoryCache:
 
 
 def as_cache(value: object) -> VectorCache | None:
-    """What users write for a cache: nothing, `True`, a path, or a cache of their own.
+    """The cache for what users write: `None`, `True`, a path, or a cache object.
 
     Raises:
         InvalidOptionError: It is none of these.
@@ -78,8 +78,8 @@ def as_cache(value: object) -> VectorCache | None:
 
 
 def cache_keys(fingerprint: str, role: Role, task: Task | None) -> Callable[[bytes], str]:
-    """What makes the keys of rendered inputs, by the SHA-256 of their content."""
-    # Every part has a fixed length or alphabet, so no two different ones run together alike.
+    """The function that makes the key of a rendered input from the SHA-256 of its content."""
+    # Every part has a fixed length or alphabet, so two different heads never give the same bytes.
     head = f"{fingerprint}|{role}|{task or ''}|".encode()
 
     def key(digest: bytes) -> str:

@@ -1,1 +1,1 @@
-"""The stages of a job, and the drivers that walk them; `pipeline.py` shows the way in order."""
+"""The pipeline of a job: its stages and its two drivers; `pipeline.py` shows them in order."""

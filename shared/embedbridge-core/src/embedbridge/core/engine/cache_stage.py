@@ -1,4 +1,7 @@
-"""What the cache knows of a job is not asked again, and what was asked is kept."""
+"""Cache keys, cache read and cache write: a vector that was paid for is not computed again.
+
+A cache that fails costs time, never the job.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def assign_cache_keys(job: Job) -> None:
-    """Give every content its key, by which caches and requests in flight know it.
+    """Give every content its key, under which caches and shared requests know it.
 
     An image gets its key here only if a cache can be asked for it, and only from its encoded bytes;
     the stage `load` adds the one of its pixels.
@@ -51,12 +54,12 @@ def assign_cache_keys(job: Job) -> None:
 
 
 def keys_for(spec: JobSpec) -> Callable[[bytes], str]:
-    """What makes the key of a rendered content from its digest."""
+    """The function that makes the key of a rendered content from its digest."""
     return cache_keys(spec.fingerprint, spec.role, spec.task)
 
 
 def digest_early(content: Content, rules: ImageRules) -> bytes | None:
-    """SHA-256 of a content without decoding it; `None` where it would have to be fetched.
+    """SHA-256 of a content, without decoding it; `None` for an image that must be fetched first.
 
     Raises:
         InvalidImageError: It cannot be read, or its header breaks the rules.
@@ -71,7 +74,7 @@ def digest_early(content: Content, rules: ImageRules) -> bytes | None:
 
 
 def read_cache(job: Job) -> None:
-    """Take what is known already. A cache that fails costs time, never the job."""
+    """Take from the cache the vectors that it has."""
     spec = job.spec
     if spec.cache is None or job.keys is None:
         return
@@ -88,7 +91,7 @@ def read_cache(job: Job) -> None:
 def recall(
     cache: VectorCache, keys: Sequence[str], dimensions: int | None
 ) -> tuple[NDArray[np.intp], Vectors]:
-    """The sound vectors that a cache has, all of one width, and which of the keys they belong to."""
+    """The valid vectors that a cache has, all of one width, and the numbers of their keys."""
     try:
         known = cache.get_many(keys)
     except Exception as error:  # noqa: BLE001  # any store, any failure
@@ -110,16 +113,16 @@ def recall(
 
 
 def _is_vector(value: object) -> TypeGuard[NDArray[np.float32]]:
-    """A store of strangers may hold anything."""
+    """Whether it is a vector at all: a cache written by others may hold anything."""
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
 
 
 def write_cache(cache: VectorCache, names: Sequence[Sequence[str]], vectors: Vectors) -> None:
-    """Keep what was paid for. If that fails, the vectors are handed out all the same.
+    """Keep finished vectors. If that fails, the caller gets them all the same.
 
     Args:
-        cache: Where to.
-        names: For each vector its keys: one, or for an image that of its pixels and of its file.
+        cache: Where they are kept.
+        names: The keys of each vector: one, or for an image two, of its pixels and of its file.
         vectors: Shape (len(names), dimensions).
     """
     rows = zip(names, vectors, strict=True)

@@ -1,4 +1,4 @@
-"""Ninth stage: nothing reaches a caller or the cache that is not one finite vector per input."""
+"""Validation of an answer: one finite vector per input, or a typed error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check(
         result: What the model answered.
         batch: What it was asked.
         dimensions: The width that is expected, if it is known.
-        on_zero_vector: What to do about a vector of zeros, to which every cosine is undefined.
+        on_zero_vector: What to do about a vector of zeros, which has no cosine to any other.
 
     Raises:
         InvalidResponseError: Wrong count, width or type, or a value that is not finite.
@@ -55,7 +55,7 @@ def check(
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         raise InvalidResponseError(f"The vector of input {int(bad[0])} of the batch is not finite.")
     if on_zero_vector != "allow" and not vectors.any(axis=1).all():
-        _tell_zeros(vectors, on_zero_vector)
+        _report_zeros(vectors, on_zero_vector)
     if len(result.truncated) not in (0, len(batch)):
         raise InvalidResponseError(
             f"`truncated` has {len(result.truncated)} values for {len(batch)} inputs."
@@ -63,7 +63,7 @@ def check(
     return vectors
 
 
-def _tell_zeros(vectors: Vectors, on_zero_vector: str) -> None:
+def _report_zeros(vectors: Vectors, on_zero_vector: str) -> None:
     count = int((~vectors.any(axis=1)).sum())
     said = f"The model answered zeros for {count} of {len(vectors)} inputs"
     if on_zero_vector == "error":
@@ -77,7 +77,7 @@ def _tell_zeros(vectors: Vectors, on_zero_vector: str) -> None:
 
 
 def _numbers(values: object) -> Vectors:
-    """An array of real numbers; texts that look like numbers are none."""
+    """An array of real numbers; strings are refused, also those that look like numbers."""
     try:
         array = np.asarray(values)
         if array.dtype.kind in "fiu":

@@ -1,4 +1,4 @@
-"""First stage: what the caller handed over becomes checked contents, or errors that name it."""
+"""Coercion and validation of inputs: each becomes a content, or an error with its position."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Coerced:
-    """A job's inputs, sorted into what to embed, what is zero and what is wrong."""
+    """The inputs of a job: what to embed, what becomes zeros, and what is wrong."""
 
     total: int
     """How many inputs the caller handed over."""
@@ -46,7 +46,7 @@ def coerce(
     """Check all inputs before anything is sent.
 
     Raises:
-        InvalidInputError: Not a list at all, so that no single input can be blamed.
+        InvalidInputError: There is no list of inputs at all.
     """
     refuse_single(inputs)
     values: list[object] = list(inputs)
@@ -80,7 +80,7 @@ def modality_of(content: Content) -> Modality:
 
 
 def _are_plain_texts(values: list[object]) -> bool:
-    """Whether all values are texts without any flaw; runs at C speed, for jobs of millions."""
+    """Whether all values are valid texts; runs at C speed, for jobs of millions."""
     return (
         set(map(type, values)) <= {str}
         and "" not in values
@@ -90,7 +90,7 @@ def _are_plain_texts(values: list[object]) -> bool:
 
 
 def _is_encodable(text: str) -> bool:
-    """Whether a text has no lone surrogate, which no tokenizer and no JSON can carry."""
+    """Whether a text is valid Unicode: tokenizers and JSON cannot carry a lone surrogate."""
     if text.isascii():
         return True
     try:
@@ -101,7 +101,7 @@ def _is_encodable(text: str) -> bool:
 
 
 def _remedy(value: object) -> str:
-    """What to do with a value that is no input."""
+    """The hint for a value that is not an input."""
     if type(value).__module__.startswith("PIL."):
         # Its class is called Image, as ours is.
         return "It is Pillow's: wrap it in embedbridge.contract.Image.from_pil(…)."

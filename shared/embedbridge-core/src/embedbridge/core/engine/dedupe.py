@@ -1,4 +1,4 @@
-"""Third stage: what occurs twice is embedded once."""
+"""Deduplication: a content that occurs several times is embedded once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How many tokens a text has at most, roughly, without a tokenizer.
+"""Token estimates without a tokenizer: an upper bound, roughly, by weights per character.
 
 The weights were fitted so that texts in ordinary use are never counted below OpenAI's `cl100k_base`
-and `o200k_base`; a vendor that splits finer is met by halving a batch that was refused. Rare scripts
+and `o200k_base`. If a vendor splits finer and refuses a batch, the engine halves it. Rare scripts
 are charged a token per byte, which no byte-level tokenizer exceeds.
 """
 

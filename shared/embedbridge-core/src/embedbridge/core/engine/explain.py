@@ -1,4 +1,4 @@
-"""What would be sent for a text, without sending it."""
+"""Explanation (dry run): the exact string that would be sent for a text, without sending it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Explanation:
     role: Role
     """Query or document."""
     task: Task | None
-    """The hint beside the role."""
+    """The optional hint of what the vectors are for."""
     tokens: int
     """Tokens of the whole text with its prompt, special ones included."""
     estimated: bool

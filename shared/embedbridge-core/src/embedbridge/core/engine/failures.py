@@ -1,4 +1,4 @@
-"""What happens when a batch fails for good: it is cut smaller, or its inputs get the blame."""
+"""Error handling for a failed batch: split it and try again, or give its inputs the error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ MAX_LISTED = 20
 def handle_failure(
     job: Job, planned: Planned, failure: Exception, *, seconds: float
 ) -> list[Planned]:
-    """A batch failed for good: give up, or blame who is to blame and go on with the others."""
+    """Handle a failure that retries did not cure.
+
+    Returns:
+        The batches to try again, in place of this one: halves, or the inputs that were not bad.
+
+    Raises:
+        EmbedBridgeError: The job stops at this error, unless errors are collected.
+    """
     error = translated(failure, job.spec)
     places = planned.places.tolist()
     if isinstance(error, RequestTooLargeError):
@@ -48,11 +55,11 @@ def handle_failure(
             shorten(job, places[0])
             return [planned]
     if isinstance(error, InvalidInputError) and len(places) > 1:
-        culprit, error.index = error.index, None
-        if culprit is not None and 0 <= culprit < len(places):
-            blamed = [number == culprit for number in range(len(places))]
-            _fail_batch(job, planned.only(blamed), error, seconds)
-            return [planned.only([not bad for bad in blamed])]
+        bad, error.index = error.index, None
+        if bad is not None and 0 <= bad < len(places):
+            is_bad = [number == bad for number in range(len(places))]
+            _fail_batch(job, planned.only(is_bad), error, seconds)
+            return [planned.only([not one for one in is_bad])]
         if _may_search(job):
             return planned.halves(job.tokens)
         error.hint = f"It is one of the inputs {_listed(job, places)}. {error.hint or ''}".rstrip()
@@ -66,7 +73,7 @@ def _fail_batch(job: Job, planned: Planned, error: EmbedBridgeError, seconds: fl
 
 
 def _may_search(job: Job) -> bool:
-    """Whether to ask again in halves which input it was: a remote model charges for each try."""
+    """Whether to find the bad input by bisection: a remote model charges for each request."""
     return isinstance(job.spec.model, LocalEmbeddingModel) or (
         job.spec.settings.errors == "collect"
     )
@@ -79,7 +86,7 @@ def _listed(job: Job, places: list[int]) -> str:
 
 
 def _too_large_alone(error: RequestTooLargeError) -> InputTooLongError:
-    """A batch of one cannot be halved: it is the input that is too long."""
+    """A batch of one cannot be halved: its input is too long."""
     too_long = InputTooLongError(
         f"The server refuses it for its size: {error.message}", hint="Split the input."
     )
@@ -88,7 +95,7 @@ def _too_large_alone(error: RequestTooLargeError) -> InputTooLongError:
 
 
 def translated(failure: Exception, spec: JobSpec) -> EmbedBridgeError:
-    """Only our own errors leave the library; what a model raised is the cause."""
+    """A typed error of ours for whatever a model raised, which becomes its cause."""
     model = spec.model
     if isinstance(failure, EmbedBridgeError):
         return failure.locate(provider=model.provider, model=model.name)

@@ -1,4 +1,4 @@
-"""Tenth stage: the vectors get the width and the length that the user asked for."""
+"""Post-processing: truncation to fewer dimensions (Matryoshka), and L2 normalisation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def finish(vectors: Vectors, card: ModelCard, options: ModelOptions) -> Vectors:
-    """Shorten vectors that the model did not shorten itself, and normalise where due.
+    """Shorten vectors that the model did not shorten itself, and normalise them where asked.
 
     Shortened vectors have length 1 if the model's own have, or if `normalize` asks for it.
 

@@ -1,4 +1,4 @@
-"""Fourth stage: which texts are too long for the model, and what is done about it."""
+"""Truncation: texts that are too long for the model are found, then cut, marked or refused."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class TooLong:
     """One text that does not fit."""
 
     place: int
-    """Where it stands."""
+    """The place of its content."""
     count: int
-    """How much it has."""
+    """Its length."""
     limit: int
-    """How much it may have."""
+    """The longest that the model takes."""
     unit: Literal["tokens", "characters"]
-    """Of what."""
+    """The unit of both."""
 
     def error(self) -> InputTooLongError:
         """For `on_too_long="error"`."""
@@ -50,7 +50,7 @@ def fit(job: Job) -> None:
         if _is_a_guess(job, too_long):
             job.suspects.add(place)
             continue
-        # Which part of a mixed input could go is not for us to say.
+        # A mixed input is never cut: the engine cannot know which part matters less.
         uncuttable = not spec.card.truncates and not isinstance(content, str)
         if spec.settings.on_too_long == "error" or uncuttable:
             job.fail([place], too_long.error())
@@ -69,7 +69,7 @@ def shorten(job: Job, place: int) -> None:
 
 
 def _is_a_guess(job: Job, too_long: TooLong) -> bool:
-    """Whether a text may fit after all: an estimate is rather too high than too low.
+    """Whether a text may fit after all: estimates are rather too high than too low.
 
     Such a text is sent alone, so that it spoils no batch; only if it is refused is it cut.
     """

@@ -1,7 +1,7 @@
-"""What a vector is: the fingerprint says exactly how it was made, the space what it compares to.
+"""Fingerprint and space of a model: how its vectors are made, and what they compare with.
 
-The space decides: vectors of two spaces are never mixed. The fingerprint informs: it keys the
-cache, and a difference is a warning. Device and batch size are in neither.
+Vectors of two spaces are never compared. The fingerprint is part of every cache key; vectors of one
+space with two fingerprints give a warning. Device and batch size are in neither.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
 
 ENGINE_VERSION = 1
-"""Raised when the engine itself would make another vector from the same input."""
+"""To be increased when the engine itself makes another vector from the same input."""
 
 
 def fingerprint(model: EmbeddingModel) -> str:
-    """SHA-256 in 64 hexadecimal digits over all that decides how a vector comes out."""
+    """SHA-256, as 64 hexadecimal digits, of everything that decides the numbers of a vector."""
     identity = dict(model.identity())
     described = {
         "engine": ENGINE_VERSION,

@@ -45,19 +45,19 @@ class Job:
     aliases: dict[int, str] = field(default_factory=dict)
     """By place, a second key: that of the encoded bytes of an image."""
     hits: NDArray[np.bool_] = field(init=False)
-    """By place, which the cache answered."""
+    """By place, whether the cache had the vector."""
     done: NDArray[np.bool_] = field(init=False)
-    """By place, which have their vector."""
+    """By place, whether the vector is there."""
     vectors: Vectors | None = None
-    """Finished vectors by place; made when the first ones arrive and tell their width."""
+    """Finished vectors by place; allocated when the first ones arrive, since then the width is known."""
     truncated: NDArray[np.bool_] = field(init=False)
-    """By place, which were cut."""
+    """By place, whether the text was cut."""
     suspects: set[int] = field(default_factory=set)
-    """Places of texts that may be too long: nobody but the server can tell."""
+    """Places of texts that may be too long: only the server knows."""
     failed: dict[int, EmbedBridgeError] = field(default_factory=dict)
-    """By place, what could not be embedded."""
+    """By place, the error of a content that could not be embedded."""
     occurrences: NDArray[np.intp] = field(init=False)
-    """By place, how many of the caller's inputs it stands for."""
+    """By place, how many of the caller's inputs are this content."""
     tokens: TokenCounts = field(init=False)
     """Counts the tokens of `unique`, which is its list too."""
     cached: int = 0
@@ -76,7 +76,7 @@ class Job:
     # Errors: raised at once, or kept for their inputs.
 
     def fail(self, places: Sequence[int], error: EmbedBridgeError) -> None:
-        """Some contents cannot be embedded: give up, or go on without them."""
+        """Some contents cannot be embedded: raise the error, or keep it and go on without them."""
         spec = self.spec
         error.locate(provider=spec.model.provider, model=spec.model.name)
         if isinstance(error, InvalidInputError) and len(places) == 1:
@@ -86,14 +86,14 @@ class Job:
             raise error
 
     def positions(self, place: int) -> list[int]:
-        """Where a content stood in what the caller handed over: once, or more often."""
+        """The positions of a content in the caller's inputs: one, or several if it was repeated."""
         contents = [place] if self.inverse is None else np.flatnonzero(self.inverse == place)
         return [self.coerced.position(int(content)) for content in contents]
 
     # Batches: made from a plan, and accepted when their vectors are final.
 
     def batch(self, planned: Planned) -> Batch:
-        """What goes to the model."""
+        """The batch that the model gets."""
         spec = self.spec
         return Batch(
             inputs=self._inputs(planned),

@@ -1,6 +1,6 @@
 """The events of a job, for listeners: started, one per batch, finished.
 
-Nothing is computed for them where nobody listens.
+Without listeners nothing is computed for them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Calling a local model: no event loop, one lock, and whoever holds it serves those who wait.
+"""Dynamic batching for local models: calls that wait for the lock are computed together.
 
-Concurrent single queries are so computed together without any waiting window, and a lone query
-hops to no other thread.
+The thread that holds the lock also computes what others wait for (flat combining). So there is no
+batching window, no event loop and no extra thread: a single query runs in its caller's thread.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_WAITING_THREADS = 32
 
 
 class LocalDriver:
-    """Serialises the calls to one local model, and merges small ones that wait."""
+    """Serialises the calls to one local model, and merges those that wait."""
 
     def __init__(self, model: LocalEmbeddingModel) -> None:
         self._weak_model = weakref.ref(model)  # the table below must not keep it alive
@@ -47,7 +47,7 @@ class LocalDriver:
         return model
 
     def call(self, batch: Batch, *, batch_size: int | None = None) -> BatchResult:
-        """Compute one batch in this thread, or let the thread that is computing take it along.
+        """Compute one batch in this thread, or have it computed by the thread that holds the lock.
 
         Args:
             batch: What to compute.
@@ -68,7 +68,7 @@ class LocalDriver:
         with self._queue_lock:
             group = [self._waiting.popleft()]
             for request in list(self._waiting):
-                # First come, first served: nobody is overtaken.
+                # First come, first served: no request overtakes another.
                 if not _fit_together([*group, request], limits):
                     break
                 group.append(request)

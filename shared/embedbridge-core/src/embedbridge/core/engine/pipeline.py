@@ -1,4 +1,4 @@
-"""The whole way of a job, in order.
+"""The pipeline: the whole way of a job, in order.
 
     coerce ► render ► dedupe ► fit ► cache read ► plan
         ► load ► limit ► call, retry ► check ► finish ► cache write
@@ -44,7 +44,7 @@ from embedbridge.core.result import EmbeddingResult
 
 
 def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]]:
-    """Everything before the first call: the job, and the batches that it takes.
+    """Everything before the first call to the model: the job, and its planned batches.
 
     Raises:
         InvalidInputError: An input is bad, unless errors are collected.
@@ -70,12 +70,12 @@ def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]
 def embed_locally(
     spec: JobSpec, inputs: Iterable[object], cancelled: threading.Event | None = None
 ) -> EmbeddingResult:
-    """The driver for models of this process: in the caller's thread, batch by batch.
+    """The driver for local models: in the caller's thread, batch by batch.
 
     Args:
         spec: What was asked.
         inputs: What to embed.
-        cancelled: Set by an async caller that does not wait any more.
+        cancelled: Set when the async caller was cancelled.
     """
     job, planned = prepare(spec, inputs)
     model = spec.model

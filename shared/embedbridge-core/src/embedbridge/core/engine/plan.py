@@ -1,4 +1,4 @@
-"""Sixth stage: a job is cut into batches that the model takes, with little padding."""
+"""Batch planning: contents are sorted by length and cut into batches within the model's limits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ANSWER_BYTES = 2 * 1024 * 1024
 
 
 def plan_job(job: Job) -> list[Planned]:
-    """Cut what is left into batches, each modality by itself."""
+    """Plan what the cache did not have, each modality by itself."""
     spec = job.spec
     limits = with_learned(spec.model, spec.card.limits)
     left = ~job.hits
@@ -55,8 +55,8 @@ def plan_job(job: Job) -> list[Planned]:
 def _items_per_answer(spec: JobSpec) -> int | None:
     """Inputs per request, so that one answer is read while others are still on their way.
 
-    `None` where no answer travels, where nobody knows how wide its vectors are, and where requests
-    are rationed: few large ones are better then.
+    `None` for local models, where the width is not known, and where requests are limited per minute:
+    few large ones are better then.
     """
     width = spec.card.dimensions and spec.answered_dimensions
     if not width or spec.limiter is not None or isinstance(spec.model, LocalEmbeddingModel):
@@ -76,7 +76,7 @@ def plan(
     """Cut contents of one modality into batches.
 
     They are sorted by length over the whole job, longest first: neighbours need little padding,
-    and if memory is short, the first batch tells.
+    and if memory is short, the first batch shows it.
 
     Args:
         places: The contents to plan, shape (n,).
@@ -84,7 +84,7 @@ def plan(
         sizes: Bytes of each, shape (n,), where bytes are limited.
         modality: What they are.
         limits: What one request may hold.
-        batch_size: A further limit of items, from the user or for the answer's sake.
+        batch_size: A further limit of items, from the user or for the size of the answer.
         role: What they are for; a model may take fewer queries than documents.
     """
     order = np.argsort(-tokens, kind="stable")

@@ -1,4 +1,4 @@
-"""One batch of a plan, by the places of its contents."""
+"""A planned batch: the places of its contents, before the batch itself is built."""
 
 from __future__ import annotations
 

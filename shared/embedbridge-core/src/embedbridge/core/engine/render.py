@@ -1,4 +1,7 @@
-"""Second stage: the prompt of the role goes in front, so that the exact string is known early."""
+"""Prompt rendering: the prompt of the role is put in front of every text.
+
+It happens early, so that deduplication, token counts and cache keys see the exact string.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from embedbridge.contract.inputs import Content, Mixed
 
 
 def render(contents: Sequence[Content], prompt: str) -> list[Content]:
-    """Put the prompt in front of every text; an image alone has nothing to put it in front of."""
+    """Put the prompt in front of every text; an image alone stays as it is."""
     if not prompt:
         return list(contents)
     return [render_one(content, prompt) for content in contents]

@@ -1,4 +1,4 @@
-"""How many tokens a text has: counted by the model where it can, else a safe estimate."""
+"""Token counts: by the model where it can count, else a safe estimate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TokenCounts:
     """Tokens of the contents of one job, each counted when it is first asked for.
 
     Args:
-        model: Who counts.
+        model: The model, which counts if it can.
         contents: The rendered contents; the very list of the job, so that a text is kept once. An
             image has no tokens that could be counted.
     """
