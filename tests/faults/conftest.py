@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from embedbridge.core import DiskCache, Embedder, load_embedder
-from embedbridge.testing import FaultServer
+from embedbridge.testing import FaultServer, no_backoff
 
 from .matrix import Book, Found
 from .routes import ROUTES, Route
@@ -76,9 +75,10 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _shortest_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The dice for the pause before a retry fall on its lower end, which is none."""
-    monkeypatch.setattr(random, "uniform", lambda low, _: low)
+def _no_backoff() -> Iterator[None]:
+    """Retries follow at once."""
+    with no_backoff():
+        yield
 
 
 @pytest.fixture

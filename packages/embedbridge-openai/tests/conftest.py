@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.testing import FaultServer
+from embedbridge.testing import FaultServer, no_backoff
 
 KEY = "sk-canary-5f0c9e8b7a6d4c3b2a190817"
 MODEL = "text-embedding-3-small"
@@ -34,9 +33,10 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _shortest_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The dice for the pause before a retry fall on its lower end, which is none."""
-    monkeypatch.setattr(random, "uniform", lambda low, _: low)
+def _no_backoff() -> Iterator[None]:
+    """Retries follow at once."""
+    with no_backoff():
+        yield
 
 
 @pytest.fixture

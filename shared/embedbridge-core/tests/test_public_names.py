@@ -80,6 +80,7 @@ CORE = [
     "Registry",
     "Settings",
     "StoredVectors",
+    "Ticket",
     "Totals",
     "TqdmProgress",
     "UsageMeter",
@@ -109,7 +110,16 @@ ADAPTING = [
     "run_sync",
     "translate",
 ]
-TOOLING = ["BUNDLED", "DISTRIBUTIONS", "OBJECTS", "default_path", "detect", "resolve", "run_sync"]
+TOOLING = [
+    "BUNDLED",
+    "DISTRIBUTIONS",
+    "Endpoint",
+    "OBJECTS",
+    "default_path",
+    "detect",
+    "resolve",
+    "run_sync",
+]
 REMOTE = [
     "Address",
     "CONNECT_SECONDS",

@@ -29,7 +29,7 @@ from embedbridge.core import Embedder, MemoryCache
 from embedbridge.core.images import decode_pool
 from embedbridge.core.images.decode import OpenedImage, open_image
 from embedbridge.core.images.rules import ImageRules
-from embedbridge.core.remote import shared_requests as flights
+from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny_png
 
 BROKEN = Image.from_bytes(b"no image at all")
@@ -234,7 +234,8 @@ def test_callers_of_one_picture_share_a_request(tmp_path: Path) -> None:
             nonlocal requests
             requests += 1
             async with asyncio.timeout(10):
-                while max(flight.passengers for flight in flights.in_the_air()) < 2:  # noqa: ASYNC110
+                shared = endpoint_of(self).requests
+                while max(request.waiters for request in shared.all()) < 2:  # noqa: ASYNC110
                     await asyncio.sleep(0)
             return await super().embed_batch(batch)
 

@@ -23,7 +23,7 @@ from embedbridge.contract import (
     ProviderUnavailableError,
 )
 from embedbridge.core import Embedder, MemoryCache
-from embedbridge.core.remote import shared_requests as flights
+from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
@@ -406,7 +406,7 @@ def test_a_failure_cancels_what_is_in_flight() -> None:
     until(lambda: pending_tasks() == 0)
 
     assert (model.requests, model.cancelled) == (3, 3)
-    assert not flights._in_the_air
+    assert not endpoint_of(model).requests.all()
 
 
 async def test_cancelling_the_caller_cancels_its_requests() -> None:
@@ -474,7 +474,9 @@ async def test_a_shared_request_fills_every_callers_cache() -> None:
     first = asyncio.create_task(Embedder(model).aembed_documents(["a"]))
     await asyncio.to_thread(until, lambda: model.inside == 1)
     second = asyncio.create_task(Embedder(model, cache=cache).aembed_documents(["a"]))
-    await asyncio.to_thread(until, lambda: next(iter(flights._in_the_air.values())).passengers == 2)
+    await asyncio.to_thread(
+        until, lambda: max(r.waiters for r in endpoint_of(model).requests.all()) == 2
+    )
     await asyncio.to_thread(model.let_all_through)
     await asyncio.gather(first, second)
 
@@ -530,7 +532,7 @@ async def test_whatever_others_do_a_job_gets_its_own_vectors(seed: int) -> None:
     await asyncio.to_thread(until, lambda: pending_tasks() == 0)
 
     assert "answered" in outcomes
-    assert not flights._in_the_air
+    assert not endpoint_of(model).requests.all()
 
 
 def test_many_duplicates_do_not_take_forever() -> None:

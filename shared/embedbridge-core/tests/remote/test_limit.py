@@ -1,12 +1,18 @@
 """The rate limiter, on a virtual clock."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.core import RateLimiter
+from embedbridge.contract import RateLimitedError
+from embedbridge.core import Embedder, RateLimiter, Settings, Ticket
+from embedbridge.core.remote.retry import with_retries
+from embedbridge.core.remote.slots import Slots
+from embedbridge.testing import FakeModel, FlakyModel, RemoteFakeModel
+from embedbridge.testing.virtual_time import JumpingLoop
 
 
 class Clock:
@@ -67,8 +73,7 @@ def test_without_limits_nobody_waits() -> None:
 def test_reported_tokens_correct_the_plan() -> None:
     """When the vendor counted fewer tokens, the next request need not wait for the difference."""
     limiter = RateLimiter(tokens_per_minute=100, clock=Clock())
-    limiter.reserve(90)
-    limiter.correct(planned=90, used=20)
+    limiter.reserve(90).settle(20)
 
     assert limiter.reserve(80).at == 1000
 
@@ -84,3 +89,121 @@ async def test_a_cancelled_wait_gives_its_place_back() -> None:
         await waiting
 
     assert limiter.reserve(1).at == 1060
+
+
+def test_a_ticket_is_settled_for_its_own_request() -> None:
+    """Of two requests that were planned alike, the one that was cheaper is charged less."""
+    limiter = RateLimiter(tokens_per_minute=100, clock=(clock := Clock()))
+    early = limiter.reserve(40)
+    clock.now += 30
+    limiter.reserve(40)
+    early.settle(10)
+
+    assert limiter.reserve(40).at == 1030
+    assert limiter.reserve(20).at == 1060  # when the early one leaves with its 10
+    assert limiter.reserve(30).at == 1090
+
+
+def test_a_released_ticket_frees_its_place() -> None:
+    """A request that was never sent costs nothing."""
+    limiter = RateLimiter(requests_per_minute=1, clock=Clock())
+    limiter.acquire(5).release()
+
+    assert limiter.reserve(5).at == 1000
+
+
+def test_correct_still_works() -> None:
+    """The old way finds some request of as many tokens, and says what to do instead."""
+    limiter = RateLimiter(tokens_per_minute=100, clock=Clock())
+    limiter.reserve(90)
+    with pytest.warns(DeprecationWarning, match="settle the ticket"):
+        limiter.correct(planned=90, used=20)
+
+    assert limiter.reserve(80).at == 1000
+
+
+class OldLimiter:
+    """A user's own, as limiters were before they gave tickets."""
+
+    def __init__(self) -> None:
+        self.charged: list[int] = []
+        self.corrected: list[tuple[int, int]] = []
+
+    def acquire(self, tokens: int) -> None:
+        self.charged.append(tokens)
+
+    async def acquire_async(self, tokens: int) -> None:
+        self.charged.append(tokens)
+
+    def correct(self, planned: int, used: int) -> None:
+        self.corrected.append((planned, used))
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["local", "remote"])
+def test_a_limiter_without_tickets_is_adapted(remote: bool) -> None:
+    """It is asked and corrected as ever; a warning says what is new."""
+    limiter: Any = OldLimiter()
+    with pytest.warns(DeprecationWarning, match="OldLimiter has `correct`"):
+        embedder = Embedder(RemoteFakeModel() if remote else FakeModel("small"), limiter=limiter)
+    embedder.using(batch_size=2).embed_documents(["a", "b", "c"])
+
+    assert len(limiter.charged) == 2
+    if remote:
+        assert [planned for planned, _ in limiter.corrected] == limiter.charged
+
+
+class Ledger:
+    """A limiter that writes down what happens to its tickets."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def acquire(self, tokens: int) -> Ticket:
+        return self.Entry(self)
+
+    async def acquire_async(self, tokens: int) -> Ticket:
+        return self.Entry(self)
+
+    def pause(self, seconds: float) -> None:
+        self.events.append(f"pause {seconds:g}")
+
+    class Entry(Ticket):
+        def __init__(self, ledger: "Ledger") -> None:
+            self.ledger = ledger
+
+        def settle(self, used_tokens: int) -> None:
+            self.ledger.events.append("settle")
+
+        def release(self) -> None:
+            self.ledger.events.append("release")
+
+
+def test_the_engine_settles_what_was_answered() -> None:
+    """One ticket per request; that of a refused one stays charged, and the pause is told."""
+    ledger = Ledger()
+    model = FlakyModel(failures=[RateLimitedError("slow down", retry_after=0.001)])
+    Embedder(model, limiter=ledger).embed_query("a")
+
+    assert ledger.events == ["pause 0.001", "settle"]
+
+
+def test_the_engine_releases_what_was_never_sent() -> None:
+    """Cancelled while the endpoint pauses: the request never went out."""
+    ledger, slots = Ledger(), Slots()
+
+    async def never(ticket: Ticket) -> None:
+        raise AssertionError
+
+    async def give_up() -> None:
+        slots.pause(30)
+        task = asyncio.create_task(with_retries(never, Settings(), slots=slots, limiter=ledger))
+        await asyncio.sleep(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(give_up())
+
+    assert ledger.events == ["release"]
+    assert slots.in_flight == 0

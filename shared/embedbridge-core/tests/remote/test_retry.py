@@ -24,7 +24,7 @@ from embedbridge.contract import (
     RequestTimeoutError,
     RequestTooLargeError,
 )
-from embedbridge.core import Embedder, Settings
+from embedbridge.core import Embedder, Settings, Ticket
 from embedbridge.core.remote.retry import MAX_RETRY_AFTER, with_retries
 from embedbridge.testing import FlakyModel
 from embedbridge.testing.virtual_time import JumpingLoop
@@ -38,7 +38,7 @@ class Server:
         self.seconds = seconds
         self.asked_at: list[float] = []
 
-    async def __call__(self) -> str:
+    async def __call__(self, ticket: Ticket) -> str:
         self.asked_at.append(asyncio.get_running_loop().time())
         if self.seconds:
             await asyncio.sleep(self.seconds)
@@ -47,7 +47,7 @@ class Server:
         return "answer"
 
 
-def run(call: Callable[[], Awaitable[str]], **settings: Any) -> tuple[str, int]:
+def run(call: Callable[[Ticket], Awaitable[str]], **settings: Any) -> tuple[str, int]:
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(with_retries(call, Settings(**settings)))
 
@@ -157,13 +157,18 @@ def test_waiting_for_a_turn_is_not_on_the_clock() -> None:
     server = Server(ProviderUnavailableError("down"), ProviderUnavailableError("down"), seconds=1)
     turns: list[float] = []
 
-    async def wait_for_turn() -> None:
-        await asyncio.sleep(60)
-        turns.append(asyncio.get_running_loop().time())
+    class SlowLimiter:
+        def acquire(self, tokens: int) -> Ticket:
+            raise AssertionError
+
+        async def acquire_async(self, tokens: int) -> Ticket:
+            await asyncio.sleep(60)
+            turns.append(asyncio.get_running_loop().time())
+            return Ticket()
 
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         answer, attempts = runner.run(
-            with_retries(server, Settings(deadline=30), wait_for_turn=wait_for_turn)
+            with_retries(server, Settings(deadline=30), limiter=SlowLimiter())
         )
     assert (answer, attempts) == ("answer", 3)
     assert server.asked_at == turns
@@ -173,7 +178,7 @@ def test_waiting_for_a_turn_is_not_on_the_clock() -> None:
         asyncio.Runner(loop_factory=JumpingLoop) as runner,
         pytest.raises(RequestTimeoutError, match="within 30 s"),
     ):
-        runner.run(with_retries(silent, Settings(deadline=30), wait_for_turn=wait_for_turn))
+        runner.run(with_retries(silent, Settings(deadline=30), limiter=SlowLimiter()))
 
 
 def test_backoff_grows_is_random_and_has_an_end() -> None:
@@ -209,7 +214,7 @@ def test_an_answer_is_gone_as_soon_as_it_is_used() -> None:
     class Answer:
         """What a weak reference can be made to."""
 
-    async def call() -> Answer:
+    async def call(ticket: Ticket) -> Answer:
         return Answer()
 
     async def ask() -> weakref.ref[Answer]:

@@ -1,4 +1,4 @@
-"""Concurrent callers that ask for the same thing share one request."""
+"""Request coalescing: concurrent callers that ask for the same thing share one request."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from embedbridge.contract import Batch, BatchResult, ProviderUnavailableError
 from embedbridge.core import Embedder, Settings
 from embedbridge.core.engine.pipeline import embed_remotely, prepare
 from embedbridge.core.engine.scatter import scatter
-from embedbridge.core.remote import shared_requests as flights
+from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
@@ -81,12 +81,13 @@ async def test_callers_of_the_same_moment_share_a_request(
         assert np.array_equal(scatter(job).vectors, EXPECTED.embed_documents(["a"]))
 
 
-async def all_aboard(passengers: int) -> None:
-    """Wait until so many callers wait for the one request in the air."""
+async def all_wait(model: GatedModel, waiters: int) -> None:
+    """Wait until so many callers wait for the one request that there is."""
 
     async def look() -> None:
         # Nobody sets an event when a caller joins, hence the look at every turn of the loop.
-        while next(iter(flights._in_the_air.values())).passengers != passengers:  # noqa: ASYNC110
+        (request,) = endpoint_of(model).requests.all()
+        while request.waiters != waiters:  # noqa: ASYNC110
             await asyncio.sleep(0)  # one turn of the loop, not a pause
 
     await asyncio.wrap_future(background_loop().start(look()))
@@ -103,7 +104,7 @@ async def test_the_same_question_is_asked_once(model: GatedModel, embedder: Embe
     first = asyncio.create_task(embedder.aembed_query("why?"))
     await model.arrived()
     others = [asyncio.create_task(embedder.aembed_query("why?")) for _ in range(9)]
-    await all_aboard(10)
+    await all_wait(model, 10)
     await model.open()
     answers = await asyncio.gather(first, *others)
 

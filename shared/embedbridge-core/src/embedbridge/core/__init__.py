@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from embedbridge.core.listeners.telemetry import OpenTelemetryListener as OpenTelemetryListener
     from embedbridge.core.load import load_embedder as load_embedder
     from embedbridge.core.remote.limit import Limiter as Limiter
-    from embedbridge.core.remote.limit import RateLimiter as RateLimiter
+    from embedbridge.core.remote.limit import Ticket as Ticket
+    from embedbridge.core.remote.rate_limiter import RateLimiter as RateLimiter
     from embedbridge.core.result import EmbeddingResult as EmbeddingResult
     from embedbridge.core.settings import Settings as Settings
     from embedbridge.core.storage import StoredVectors as StoredVectors
@@ -39,7 +40,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "cache.disk": ["CacheInfo", "DiskCache"],
         "embedder": ["Embedder"],
         "engine.explain": ["Explanation"],
-        "remote.limit": ["Limiter", "RateLimiter"],
+        "remote.limit": ["Limiter", "Ticket"],
+        "remote.rate_limiter": ["RateLimiter"],
         "load": ["load_embedder"],
         "listeners.meter": ["Totals", "UsageMeter"],
         "listeners.progress": ["TqdmProgress"],

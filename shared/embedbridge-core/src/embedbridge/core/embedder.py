@@ -22,8 +22,9 @@ from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.listeners.announce import Announcer
 from embedbridge.core.listeners.progress import TqdmProgress
 from embedbridge.core.locks import ForkSafeLock
-from embedbridge.core.remote.limit import shared_limiter
+from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.loop import background_loop
+from embedbridge.core.remote.ticket_adapter import as_limiter
 from embedbridge.core.result import EmbeddingResult
 from embedbridge.core.settings import Settings, parse_settings
 
@@ -66,7 +67,7 @@ class Embedder(EmbeddingMethods):
         self.model = model
         self.settings = settings or parse_settings()
         self.cache = as_cache(cache)
-        self.limiter = limiter
+        self.limiter = as_limiter(limiter)
         self._announcer = Announcer(listeners)
         self._identity: tuple[str, str] | None = None
         self._pinned = Pinned()
@@ -237,6 +238,7 @@ class Embedder(EmbeddingMethods):
         if progress is None:
             progress = self.settings.show_progress
         fingerprint, space = self._identify()
+        endpoint = endpoint_of(self.model)
         return JobSpec(
             model=self.model,
             card=self.card,
@@ -248,12 +250,9 @@ class Embedder(EmbeddingMethods):
             space=space,
             pinned=self._pinned,
             cache=self.cache,
+            endpoint=endpoint,
             limiter=self.limiter
-            or shared_limiter(
-                self.model.endpoint,
-                self.settings.requests_per_minute,
-                self.settings.tokens_per_minute,
-            ),
+            or endpoint.limiter(self.settings.requests_per_minute, self.settings.tokens_per_minute),
         )
 
 

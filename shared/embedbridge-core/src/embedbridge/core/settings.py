@@ -24,8 +24,8 @@ class Settings(BaseSettings):
     batch_size: int | None = Field(default=None, gt=0)
     """Inputs per call to the model at most; `None` leaves it to the model's limits."""
     max_concurrency: int = Field(default=8, gt=0)
-    """Requests of this embedder in flight at once, for remote models; fewer while the endpoint
-    refuses some of them."""
+    """Requests in flight at once, for remote models; fewer while the endpoint refuses some of them.
+    Embedders with one endpoint share it: all together have no more than the highest of theirs."""
     requests_per_minute: int | None = Field(default=None, gt=0)
     """Requests per minute to the model's endpoint, over all embedders of the process."""
     tokens_per_minute: int | None = Field(default=None, gt=0)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.faults.exchange import Fault as Fault
     from embedbridge.testing.faults.exchange import Gate as Gate
     from embedbridge.testing.samples import tiny_png as tiny_png
+    from embedbridge.testing.virtual_time import no_backoff as no_backoff
     from embedbridge.testing.wire import Asked as Asked
     from embedbridge.testing.wire import OpenAIWire as OpenAIWire
     from embedbridge.testing.wire import Row as Row
@@ -41,6 +42,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "fault_server": ["FaultServer", "Recorded"],
         "faults.exchange": ["Exchange", "Fault", "Gate"],
         "samples": ["tiny_png"],
+        "virtual_time": ["no_backoff"],
         "wire": ["Asked", "OpenAIWire", "Row", "WireFormat"],
     },
 )

@@ -1,10 +1,29 @@
-"""Time that does not pass: an event loop that jumps to the next timer instead of waiting for it."""
+"""Virtual time: an event loop that jumps to the next timer, and retries without a pause."""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
+
+from embedbridge.core.tooling import Endpoint
+
+
+@contextmanager
+def no_backoff() -> Iterator[None]:
+    """Retry failed requests at once, in the whole process, instead of after a random pause.
+
+    Example:
+        @pytest.fixture(autouse=True)
+        def _no_backoff():
+            with no_backoff():
+                yield
+    """
+    with mock.patch.object(Endpoint, "backoff", return_value=0.0):
+        yield
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):

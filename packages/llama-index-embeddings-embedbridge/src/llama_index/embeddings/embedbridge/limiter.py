@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from typing import Any
 
+from embedbridge.core import Ticket
 from embedbridge.core.adapting import run_sync
 
 
@@ -23,22 +24,19 @@ class RateLimiterBridge:
     def __init__(self, rate_limiter: Any) -> None:
         self._limiter = rate_limiter
 
-    def acquire(self, tokens: int) -> None:
+    def acquire(self, tokens: int) -> Ticket:
         """Wait until one request of so many tokens may go out."""
-        if hasattr(self._limiter, "acquire"):
-            self._limiter.acquire(**self._charge(self._limiter.acquire, tokens))
-        else:
-            run_sync(self.acquire_async(tokens))
+        if not hasattr(self._limiter, "acquire"):
+            return run_sync(self.acquire_async(tokens))
+        self._limiter.acquire(**self._charge(self._limiter.acquire, tokens))
+        return Ticket()  # a LlamaIndex limiter takes no tokens back
 
-    async def acquire_async(self, tokens: int) -> None:
+    async def acquire_async(self, tokens: int) -> Ticket:
         """The same for an event loop, which is not blocked."""
-        if hasattr(self._limiter, "async_acquire"):
-            await self._limiter.async_acquire(**self._charge(self._limiter.async_acquire, tokens))
-        else:
-            await asyncio.to_thread(self.acquire, tokens)
-
-    def correct(self, planned: int, used: int) -> None:
-        """Nothing: a LlamaIndex limiter takes no tokens back."""
+        if not hasattr(self._limiter, "async_acquire"):
+            return await asyncio.to_thread(self.acquire, tokens)
+        await self._limiter.async_acquire(**self._charge(self._limiter.async_acquire, tokens))
+        return Ticket()
 
     def _charge(self, acquire: Any, tokens: int) -> dict[str, int]:
         if not _takes_tokens(acquire):

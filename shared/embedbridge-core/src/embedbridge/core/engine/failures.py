@@ -14,7 +14,6 @@ from embedbridge.contract.errors import (
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.engine.fit import shorten
 from embedbridge.core.engine.job_events import announce_batch
-from embedbridge.core.remote.size_limits import learn
 
 if TYPE_CHECKING:
     from embedbridge.core.engine.job import Job
@@ -39,12 +38,8 @@ def handle_failure(
     error = translated(failure, job.spec)
     places = planned.places.tolist()
     if isinstance(error, RequestTooLargeError):
-        learn(
-            job.spec.model,
-            error,
-            modality=planned.modality,
-            items=len(places),
-            tokens=planned.tokens,
+        job.spec.endpoint.size_limits.learn(
+            error, modality=planned.modality, items=len(places), tokens=planned.tokens
         )
         if len(places) > 1:
             return planned.halves(job.tokens)

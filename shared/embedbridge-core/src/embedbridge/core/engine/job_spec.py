@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Role
     from embedbridge.core.cache.base import VectorCache
     from embedbridge.core.listeners.announce import Announcer
+    from embedbridge.core.remote.endpoint import Endpoint
     from embedbridge.core.remote.limit import Limiter
     from embedbridge.core.settings import Settings
 
@@ -43,6 +44,7 @@ class JobSpec:
     task: Task | None
     fingerprint: str
     space: str
+    endpoint: Endpoint
     pinned: Pinned = field(default_factory=Pinned)
     cache: VectorCache | None = None
     limiter: Limiter | None = None
@@ -57,6 +59,12 @@ class JobSpec:
         wanted = self.model.options.dimensions
         if wanted is not None and not self.card.allows(wanted):
             raise _wrong_dimensions(wanted, self.card)
+
+    @property
+    def max_concurrency(self) -> int:
+        """Requests in flight at once: as many as the user wants, and the server's cap at most."""
+        wanted, server_cap = self.settings.max_concurrency, self.card.limits.max_concurrency
+        return wanted if server_cap is None else min(wanted, server_cap)
 
     @property
     def image_rules(self) -> ImageRules:

@@ -16,7 +16,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import replace
 
 from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.model import LocalEmbeddingModel
@@ -36,10 +35,9 @@ from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.read_ahead import ReadAhead, loading_threads
 from embedbridge.core.engine.render import render
 from embedbridge.core.engine.scatter import abort, scatter
-from embedbridge.core.remote import shared_requests as flights
-from embedbridge.core.remote.congestion import congestion_window
+from embedbridge.core.remote.limit import Ticket
 from embedbridge.core.remote.retry import with_retries
-from embedbridge.core.remote.slots import slot
+from embedbridge.core.remote.shared_requests import SharedRequest
 from embedbridge.core.result import EmbeddingResult
 
 
@@ -130,12 +128,13 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
 
     async def work() -> None:
         while pending:
-            await _call_remotely(job, pending)
+            batch = pending.popleft()
+            pending.extendleft(reversed(await _embed_remotely(job, batch)))
 
     announce_start(job, len(planned))
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(planned), spec.settings.max_concurrency)):
+            for _ in range(min(len(planned), spec.max_concurrency)):  # more would only wait
                 group.create_task(work())
     except BaseExceptionGroup as failures:
         error = _first_of(failures)  # callers know our errors, not groups of them
@@ -149,86 +148,82 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
         raise error
 
 
-async def _call_remotely(job: Job, pending: deque[Planned]) -> None:
-    """One batch: what is asked for already is waited for, the rest goes out as one request."""
-    model = job.spec.model
-    batch = pending.popleft()
+async def _embed_remotely(job: Job, batch: Planned) -> list[Planned]:
+    """Embed one batch; returns what is still to be done for it.
+
+    For inputs that another job's request asks for already, that request is joined; the others go
+    out as one request of our own.
+    """
     if batch.needs_loading:
         loop = asyncio.get_running_loop()
         loaded = await loop.run_in_executor(loading_threads(), load_images, job, batch)
-        pending.extendleft(reversed(admit(job, loaded)))
-        return
-    found = flights.find(model, job.keys_of(batch))
-    mine = batch.only([flight is None for flight in found])
+        return admit(job, loaded)
+    found = job.spec.endpoint.requests.find(job.keys_of(batch))
+    own = batch.only([request is None for request in found])
     # No task for our own request: whoever asks for the same at this very moment must find it.
     async with asyncio.TaskGroup() as group:
-        tasks = []
-        for flight in {flight for flight in found if flight is not None}:
-            shared = batch.only([other is flight for other in found])
-            tasks.append(group.create_task(_join_others(job, shared, flight)))
-        left = await _fly(job, mine) if len(mine) else []
-    for again in (left, *(task.result() for task in tasks)):
-        pending.extendleft(again)
+        joined = []
+        for request in {request for request in found if request is not None}:
+            shared = batch.only([other is request for other in found])
+            joined.append(group.create_task(_join(job, shared, request)))
+        left = await _request(job, own) if len(own) else []
+    return [*left, *(piece for task in joined for piece in task.result())]
 
 
-async def _fly(job: Job, batch: Planned) -> list[Planned]:
-    """Make a request of our own; returns what has to be asked again in other pieces."""
+async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> list[Planned]:
+    """Take vectors from another job's request; returns what must be asked for again."""
     begun = time.monotonic()
-    work = _request(job, batch)
-    flight = flights.launch(job.spec.model, job.keys_of(batch), work, job.spec.cache)
     try:
-        answered = await flight.join()
-        accept(job, batch, answered, seconds=time.monotonic() - begun)
+        result = (await request.answer()).result
+    except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
+        return [batch]
+    rows = [request.rows[key] for key in job.keys_of(batch)]
+    result = BatchResult(
+        vectors=result.vectors[rows],
+        truncated=[result.truncated[row] for row in rows] if len(result.truncated) else (),
+        usage=Usage(),  # the other job counts it
+    )
+    cache = job.spec.cache
+    if cache is not None and cache is not request.cache:
+        await asyncio.to_thread(write_cache, cache, job.cache_keys_of(batch), result.vectors)
+    accept(job, batch, Answered(result, attempts=0), seconds=time.monotonic() - begun)
+    return []
+
+
+async def _request(job: Job, batch: Planned) -> list[Planned]:
+    """Make a request that other jobs can join; returns what must be asked for in other pieces."""
+    begun = time.monotonic()
+    spec = job.spec
+    request = spec.endpoint.requests.start(job.keys_of(batch), _answer(job, batch), spec.cache)
+    try:
+        accept(job, batch, await request.answer(), seconds=time.monotonic() - begun)
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
         return handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
     return []
 
 
-async def _join_others(job: Job, batch: Planned, flight: flights.Flight) -> list[Planned]:
-    """Take vectors from a request that another job made; returns what must be asked again."""
-    begun = time.monotonic()
-    try:
-        result = (await flight.join()).result
-    except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
-        return [batch]
-    rows = [flight.rows[key] for key in job.keys_of(batch)]
-    result = replace(
-        result,
-        vectors=result.vectors[rows],
-        truncated=[result.truncated[row] for row in rows] if len(result.truncated) else (),
-        usage=Usage(),  # the other job counts it
-    )
-    if job.spec.cache is not None and job.spec.cache is not flight.cache:
-        await asyncio.to_thread(
-            write_cache, job.spec.cache, job.cache_keys_of(batch), result.vectors
-        )
-    accept(job, batch, Answered(result, attempts=0), seconds=time.monotonic() - begun)
-    return []
-
-
-async def _request(job: Job, batch: Planned) -> Answered:
+async def _answer(job: Job, batch: Planned) -> Answered:
     """One request with its retries: limit ► call ► check ► finish ► cache write."""
-    spec = job.spec
+    spec, endpoint = job.spec, job.spec.endpoint
     request = job.batch(batch)
 
-    async def wait_for_turn() -> None:
-        if spec.limiter is not None:
-            await spec.limiter.acquire_async(request.tokens)
-
-    async def call() -> BatchResult:
+    async def call(ticket: Ticket) -> BatchResult:
         job.requests += 1
         answer = await spec.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
-        return finalize(spec, answer, request)
+        result = finalize(spec, answer, request)
+        if result.usage is not None:
+            await ticket.settle_async(result.usage.tokens)
+        return result
 
-    async with slot(spec.model, spec.settings.max_concurrency):
-        result, attempts = await with_retries(
-            call,
-            spec.settings,
-            window=congestion_window(spec.model),
-            wait_for_turn=wait_for_turn,
-        )
-    if spec.limiter is not None and result.usage is not None:
-        spec.limiter.correct(request.tokens, result.usage.tokens)
+    result, attempts = await with_retries(
+        call,
+        spec.settings,
+        slots=endpoint.slots,
+        max_concurrency=spec.max_concurrency,
+        limiter=spec.limiter,
+        tokens=request.tokens,
+        backoff=endpoint.backoff,
+    )
     if spec.cache is not None:  # it may block, and nothing may block the loop
         await asyncio.to_thread(write_cache, spec.cache, job.cache_keys_of(batch), result.vectors)
     return Answered(result, attempts)

@@ -12,7 +12,6 @@ from embedbridge.contract.inputs import Content, Mixed
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.engine.coerce import modality_of
 from embedbridge.core.engine.planned import Planned
-from embedbridge.core.remote.size_limits import with_learned
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
@@ -27,7 +26,7 @@ ANSWER_BYTES = 2 * 1024 * 1024
 def plan_job(job: Job) -> list[Planned]:
     """Plan what the cache did not have, each modality by itself."""
     spec = job.spec
-    limits = with_learned(spec.model, spec.card.limits)
+    limits = spec.endpoint.size_limits.tighten(spec.card.limits)
     left = ~job.hits
     left[list(job.failed)] = False
     alone = np.array(sorted(place for place in job.suspects if left[place]), dtype=np.intp)

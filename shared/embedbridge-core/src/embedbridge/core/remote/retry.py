@@ -7,13 +7,15 @@ model is never called again: the same input would fail the same way.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from embedbridge.contract.errors import EmbedBridgeError, RateLimitedError, RequestTimeoutError
-from embedbridge.core.remote.congestion import CongestionWindow
+from embedbridge.core.remote.limit import Limiter, Pausable, Ticket, acquire
+from embedbridge.core.remote.slots import Slots
 
 if TYPE_CHECKING:
     from embedbridge.core.settings import Settings
@@ -30,61 +32,69 @@ MAX_BACKOFF = 8.0
 """Seconds before any attempt at most."""
 
 
+Backoff: TypeAlias = Callable[[int], float]
+"""Seconds to wait after so many failures."""
+
+
 def full_jitter(failures: int) -> float:
     """Seconds to wait after so many failures: random, so that not all clients come back at once."""
     return random.uniform(0, min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** (failures - 1)))
 
 
 async def with_retries(
-    call: Callable[[], Awaitable[T]],
+    call: Callable[[Ticket], Awaitable[T]],
     settings: Settings,
     *,
-    window: CongestionWindow | None = None,
-    wait_for_turn: Callable[[], Awaitable[None]] | None = None,
-    backoff: Callable[[int], float] = full_jitter,
+    slots: Slots | None = None,
+    max_concurrency: float = math.inf,
+    limiter: Limiter | None = None,
+    tokens: int = 0,
+    backoff: Backoff = full_jitter,
 ) -> tuple[T, int]:
     """The call's answer, and how many requests it took.
 
     A refusal costs no attempt while the endpoint answers others: then it was one of too many, and
-    asks again when the window has a place for it.
+    asks again when there is a slot for it.
 
     Args:
-        call: Makes one request.
+        call: Makes one request, with the ticket that the limiter gave for it.
         settings: How often, and for how long.
-        window: The endpoint's; one of our own if left out.
-        wait_for_turn: Awaited before each request. The deadline runs neither meanwhile nor while
-            the window is full: a limit of requests per minute may well take longer than any server.
+        slots: The endpoint's; of our own if left out.
+        max_concurrency: How many requests may be in flight.
+        limiter: Asked before each request. The deadline runs neither meanwhile nor while all slots
+            are taken: a limit of requests per minute may well take longer than any server.
+        tokens: What the limiter charges for one request.
         backoff: Seconds to wait after so many failures.
 
     Raises:
         EmbedBridgeError: The last one, with the number of requests.
         RequestTimeoutError: The deadline passed over all attempts.
     """
-    window = window or CongestionWindow()
-    answered = window.answered
+    slots = slots or Slots()
+    answered = slots.answered
     clock = asyncio.timeout(settings.deadline)
     requests = failures = 0
     try:
         async with clock:
             while True:
                 try:
-                    async with _turn(window, clock, wait_for_turn):
+                    async with _turn(slots, max_concurrency, limiter, tokens, clock) as ticket:
                         requests += 1
-                        return await call(), requests
+                        return await call(ticket), requests
                 except EmbedBridgeError as error:
                     if settings.max_attempts == 1 or not _may_succeed(error, _seconds_left(clock)):
                         raise
                     if isinstance(error, RateLimitedError):
                         with _stopped(clock):
-                            others_are_answered = await window.progress(since=answered)
-                        answered = window.answered
+                            others_are_answered = await slots.progress(since=answered)
+                        answered = slots.answered
                         if others_are_answered:
                             continue
                     failures += 1
                     if failures == settings.max_attempts:
                         raise
-                    # The window waits where the server said how long. Others who were refused hear
-                    # of it in this turn of the loop, so that even a pause of 0 s lets them go first.
+                    # Where the server said how long to wait, all slots do. Others who were refused
+                    # hear of it in this turn of the loop: even a pause of 0 s lets them go first.
                     told = getattr(error, "retry_after", None) is not None
                     await asyncio.sleep(0.0 if told else backoff(failures))
     except EmbedBridgeError as error:
@@ -102,23 +112,31 @@ async def with_retries(
 
 @asynccontextmanager
 async def _turn(
-    window: CongestionWindow,
+    slots: Slots,
+    max_concurrency: float,
+    limiter: Limiter | None,
+    tokens: int,
     clock: asyncio.Timeout,
-    wait_for_turn: Callable[[], Awaitable[None]] | None,
-) -> AsyncIterator[None]:
-    """Wait until one request may go out; how it ends moves the window."""
+) -> AsyncIterator[Ticket]:
+    """Wait until one request may go out, and note whether it was refused."""
     with _stopped(clock):
-        place = await window.place()
-    with place:
-        if wait_for_turn is not None:
-            with _stopped(clock):
-                await wait_for_turn()
-        await window.pause_over(latest=asyncio.get_running_loop().time() + _seconds_left(clock))
+        slot = await slots.take(max_concurrency)
+    with slot:
+        with _stopped(clock):
+            ticket = await acquire(limiter, tokens)
         try:
-            yield
+            latest = asyncio.get_running_loop().time() + _seconds_left(clock)
+            await slots.pause_over(latest)
+        except BaseException:
+            await ticket.release_async()
+            raise
+        try:
+            yield ticket
         except RateLimitedError as refusal:
             if refusal.retry_after is not None and refusal.retry_after <= MAX_RETRY_AFTER:
-                window.pause(refusal.retry_after)
+                slots.pause(refusal.retry_after)
+                if isinstance(limiter, Pausable):
+                    await asyncio.to_thread(limiter.pause, refusal.retry_after)
             raise
 
 

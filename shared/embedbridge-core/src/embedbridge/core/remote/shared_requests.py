@@ -1,43 +1,79 @@
-"""Requests in the air: who asks for what is being asked for already waits for the same answer.
+"""Request coalescing (single-flight): jobs that need the same input at once share one request.
 
-A request lives as long as anybody waits for it. Cancelling one waiter leaves the others' work alone;
-when the last one leaves, it is cancelled. Everything here runs on the background loop.
+A request lives as long as somebody waits for it. Cancelling one waiter leaves the others' work alone;
+when the last one leaves, the request is cancelled. Everything here runs on the background loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Coroutine, Hashable, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from embedbridge.contract.errors import EmbedBridgeError
 
 if TYPE_CHECKING:
-    from embedbridge.contract.model import EmbeddingModel
     from embedbridge.core.cache.base import VectorCache
-    from embedbridge.core.engine.answer import Answered
+
+T = TypeVar("T")
+
+
+class SharedRequests(Generic[T]):
+    """The requests to one endpoint that other jobs can join, by the keys of their inputs."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, SharedRequest[T]] = {}
+
+    def start(
+        self, keys: Sequence[str], work: Coroutine[Any, Any, T], cache: VectorCache | None = None
+    ) -> SharedRequest[T]:
+        """Start a request for the inputs of these keys.
+
+        Args:
+            keys: The key of each input, in the order of the rows of the answer.
+            work: Makes the request.
+            cache: Where `work` writes the answer.
+        """
+        rows = {key: row for row, key in enumerate(keys)}
+        request = SharedRequest(self, asyncio.create_task(work), rows, cache)
+        self._by_key.update(dict.fromkeys(keys, request))
+        request.task.add_done_callback(lambda _: self.stop_sharing(request))
+        request.task.add_done_callback(_look_at)
+        return request
+
+    def find(self, keys: Iterable[str]) -> list[SharedRequest[T] | None]:
+        """For each key, the request that will answer it, if there is one."""
+        return [self._by_key.get(key) for key in keys]
+
+    def stop_sharing(self, request: SharedRequest[T]) -> None:
+        """From now on no other job can join it."""
+        for key in request.rows:
+            if self._by_key.get(key) is request:
+                del self._by_key[key]
+
+    def all(self) -> set[SharedRequest[T]]:
+        """The requests that can be joined."""
+        return set(self._by_key.values())
 
 
 @dataclass(slots=True, eq=False)
-class Flight:
-    """One request, and the rows in which its keys will land."""
+class SharedRequest(Generic[T]):
+    """One request, and the rows of its answer in which the vectors of its keys will be."""
 
-    task: asyncio.Task[Answered]
-    names: list[Hashable]
+    shared: SharedRequests[T]
+    task: asyncio.Task[T]
     rows: dict[str, int]
     cache: VectorCache | None
-    """Where the answer is written before it lands."""
-    passengers: int = field(default=0)
+    waiters: int = field(default=0)
 
-    async def join(self) -> Answered:
-        """Wait for the answer together with everybody else who does.
+    async def answer(self) -> T:
+        """Wait for the answer, together with all others who do.
 
         Raises:
             EmbedBridgeError: The request failed, or was cancelled by somebody else than us.
         """
-        self.passengers += 1
+        self.waiters += 1
         try:
             return await asyncio.shield(self.task)
         except asyncio.CancelledError as error:
@@ -47,54 +83,13 @@ class Flight:
             # A bare CancelledError would end our task in silence, as if it had done its work.
             raise EmbedBridgeError("The request was cancelled on its way.") from error
         finally:
-            self.passengers -= 1
-            if not self.passengers and not self.task.done():
-                self.leave_the_air()  # closing a connection takes time: nobody may board now
+            self.waiters -= 1
+            if not self.waiters and not self.task.done():
+                # Closing a connection takes time: no other job may join meanwhile.
+                self.shared.stop_sharing(self)
                 self.task.cancel()
 
-    def leave_the_air(self, _: object = None) -> None:
-        """From now on nobody else can join."""
-        for name in self.names:
-            if _in_the_air.get(name) is self:
-                del _in_the_air[name]
 
-
-_in_the_air: dict[Hashable, Flight] = {}
-
-
-def launch(
-    model: EmbeddingModel,
-    keys: Sequence[str],
-    work: Coroutine[Any, Any, Answered],
-    cache: VectorCache | None,
-) -> Flight:
-    """Start a request for the inputs of these keys."""
-    flight = Flight(
-        asyncio.create_task(work),
-        names=[(model.endpoint, key) for key in keys],
-        rows={key: row for row, key in enumerate(keys)},
-        cache=cache,
-    )
-    _in_the_air.update(dict.fromkeys(flight.names, flight))
-    flight.task.add_done_callback(flight.leave_the_air)
-    flight.task.add_done_callback(_look_at)
-    return flight
-
-
-def _look_at(task: asyncio.Task[Answered]) -> None:
+def _look_at(task: asyncio.Task[T]) -> None:
     if not task.cancelled():
-        task.exception()  # seen: if all passengers left, nobody else will look at it
-
-
-def find(model: EmbeddingModel, keys: Iterable[str]) -> list[Flight | None]:
-    """For each key, the request that will answer it, if there is one in the air."""
-    return [_in_the_air.get((model.endpoint, key)) for key in keys]
-
-
-def in_the_air() -> set[Flight]:
-    """All requests that somebody waits for."""
-    return set(_in_the_air.values())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_the_air.clear)  # they belong to the parent's loop
+        task.exception()  # seen: if all waiters left, asyncio would report it as never retrieved

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from embedbridge.testing.contract.comparing import assert_same
 from embedbridge.testing.contract.material import PLANES, TEXTS
 from embedbridge.testing.fault_server import FaultServer
 from embedbridge.testing.faults.exchange import Exchange, Fault, Gate
+from embedbridge.testing.virtual_time import no_backoff
 from embedbridge.testing.wire import Asked, OpenAIWire, Row, WireFormat
 
 PASSING = {
@@ -263,11 +263,7 @@ class FaultChecks(ContractBase):
     ) -> Iterator[tuple[FaultServer, Embedder]]:
         """A fault server and the embedder that talks to it, with no pauses between retries."""
         width = embedder.card.dimensions or 64
-        with (
-            FaultServer(wire=self.wire, dimensions=width) as server,
-            pytest.MonkeyPatch.context() as patch,
-        ):
-            patch.setattr(random, "uniform", lambda low, _: low)
+        with FaultServer(wire=self.wire, dimensions=width) as server, no_backoff():
             remote = self.load_at(server, **settings)
             if remote is None:
                 pytest.skip("`load_at` names no way to a fault server")

@@ -1,0 +1,65 @@
+"""What this process knows of one endpoint: one server, and one account there.
+
+All embedders, jobs and threads with that endpoint share it. A job finds it once, see `JobSpec`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.core.remote.rate_limiter import RateLimiter
+from embedbridge.core.remote.retry import full_jitter
+from embedbridge.core.remote.shared_requests import SharedRequests
+from embedbridge.core.remote.size_limits import SizeLimits
+from embedbridge.core.remote.slots import Slots
+
+if TYPE_CHECKING:
+    from embedbridge.contract.model import EmbeddingModel
+
+
+class Endpoint:
+    """The limits of one server and account, and the requests that are on their way there."""
+
+    def __init__(self) -> None:
+        self.slots = Slots()
+        """Semaphore and congestion window: how many requests are in flight."""
+        self.requests: SharedRequests[Any] = SharedRequests()
+        """Requests that other jobs can join."""
+        self.size_limits = SizeLimits()
+        """How much one request may hold."""
+        self._limiters: dict[tuple[int | None, int | None], RateLimiter] = {}
+
+    def backoff(self, failures: int) -> float:
+        """Seconds to wait after so many failures; `embedbridge.testing.no_backoff` makes it none."""
+        return full_jitter(failures)
+
+    def limiter(
+        self, requests_per_minute: int | None, tokens_per_minute: int | None
+    ) -> RateLimiter | None:
+        """The one limiter with these settings; `None` if they limit nothing."""
+        if requests_per_minute is None and tokens_per_minute is None:
+            return None
+        rates = requests_per_minute, tokens_per_minute
+        known = self._limiters.get(rates)
+        return known or self._limiters.setdefault(
+            rates,
+            RateLimiter(
+                requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute
+            ),
+        )
+
+
+_endpoints: dict[Hashable, Endpoint] = {}
+
+
+def endpoint_of(model: EmbeddingModel) -> Endpoint:
+    """The endpoint that a model talks to; the same object for all models with that endpoint."""
+    name = model.endpoint
+    return _endpoints.get(name) or _endpoints.setdefault(name, Endpoint())
+
+
+if hasattr(os, "register_at_fork"):
+    # They belong to the parent's event loop; the child counts its own requests.
+    os.register_at_fork(after_in_child=_endpoints.clear)

@@ -1,0 +1,122 @@
+"""One object per server and account holds all that the process knows of it."""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from embedbridge.contract import Batch, BatchResult
+from embedbridge.core import Embedder
+from embedbridge.core.remote.endpoint import endpoint_of
+from embedbridge.core.remote.loop import background_loop
+from embedbridge.testing import FakeModel, RemoteFakeModel
+
+
+class OneServer(RemoteFakeModel):
+    """Counts who is in flight, by the first letter of the text, and holds until it is opened."""
+
+    def __init__(self, endpoint: Hashable, name: str = "small") -> None:
+        super().__init__(name)
+        self.asked = 0
+        self.inside: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        self.arrivals: asyncio.Queue[None] = asyncio.Queue()
+        self.opened = asyncio.Event()
+        self._where = endpoint
+
+    @property
+    def endpoint(self) -> Hashable:
+        self.asked += 1
+        return self._where
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        kinds = (batch.texts[0][0], "all")
+        for kind in kinds:
+            self.inside[kind] += 1
+            self.most[kind] = max(self.most[kind], self.inside[kind])
+        self.arrivals.put_nowait(None)
+        await self.opened.wait()
+        for _ in range(3):  # turns of the loop, in which others could be let in wrongly
+            await asyncio.sleep(0)
+        for kind in kinds:
+            self.inside[kind] -= 1
+        return self.make_up(batch)
+
+
+def test_embedders_with_different_limits_share_the_higher_one() -> None:
+    """8 and 4 on one endpoint: never more than 8 together, nor more than 4 of the one with 4."""
+    model = OneServer("here")
+    wide, narrow = (Embedder(model).using(batch_size=1, max_concurrency=n) for n in (8, 4))
+
+    async def both_have_some() -> None:
+        while model.inside["n"] < 4:  # noqa: ASYNC110  # turns of the loop, no pause
+            await asyncio.sleep(0)
+        while model.inside["all"] < 8:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        model.opened.set()
+
+    with ThreadPoolExecutor(4) as pool:
+        narrow_jobs = [
+            pool.submit(narrow.embed_documents, [f"n {job} {n}" for n in range(20)])
+            for job in range(2)
+        ]
+        background_loop().run(model.arrivals.get())
+        wide_jobs = [
+            pool.submit(wide.embed_documents, [f"w {job} {n}" for n in range(20)])
+            for job in range(2)
+        ]
+        background_loop().run(both_have_some())
+        for jobs, kind in ((narrow_jobs, "n"), (wide_jobs, "w")):
+            for number, job in enumerate(jobs):
+                expected = [f"{kind} {number} {n}" for n in range(20)]
+                vectors = Embedder(FakeModel("small")).embed_documents(expected)
+                assert (job.result() == vectors).all()
+
+    assert model.most["all"] == 8
+    assert model.most["n"] == 4
+
+
+def test_a_job_finds_its_endpoint_once() -> None:
+    """However many inputs and requests: computing an endpoint may cost a digest of credentials."""
+    model = OneServer("there")
+    background_loop().run(_call(model.opened.set))
+    embedder = Embedder(model).using(batch_size=1, requests_per_minute=1000)
+    embedder.embed_documents([str(number) for number in range(30)])
+
+    assert model.asked == 1
+
+
+async def _call(function: object) -> None:
+    function()  # type: ignore[operator]
+
+
+def test_one_endpoint_one_object() -> None:
+    """Models of one server and account share it, and no others do; so it is with limiters."""
+    first, second, other = OneServer("a"), OneServer("a"), OneServer("b")
+    endpoint = endpoint_of(first)
+
+    assert endpoint_of(second) is endpoint
+    assert endpoint_of(other) is not endpoint
+    assert endpoint.limiter(None, None) is None
+    assert endpoint.limiter(10, None) is endpoint.limiter(10, None)
+    assert endpoint.limiter(10, None) is not endpoint.limiter(20, None)
+    assert endpoint.limiter(10, None) is not endpoint_of(other).limiter(10, None)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_knows_no_endpoint() -> None:
+    """What is known belongs to the parent's loop: slots, requests, and minutes that it spent."""
+    model = OneServer("forked")
+    endpoint = endpoint_of(model)
+    limiter = endpoint.limiter(10, None)
+    child = os.fork()
+    if child == 0:
+        anew = endpoint_of(model)
+        os._exit(7 if anew is not endpoint and anew.limiter(10, None) is not limiter else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert endpoint_of(model) is endpoint
