@@ -35,7 +35,7 @@ def test_any_order_is_put_right(order: list[int], as_base64: bool) -> None:
         {"index": n, "embedding": packed(n, 1) if as_base64 else [float(n), 1.0]} for n in order
     ]
 
-    assert read_answer(body(data), 7).vectors[:, 0].tolist() == list(range(7))
+    assert read_answer(body(data), 7)[0].vectors[:, 0].tolist() == list(range(7))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_server_that_numbers_nothing_means_the_order() -> None:
     """Some leave `index` out altogether."""
     data = [{"embedding": [1.0]}, {"embedding": [2.0]}]
 
-    assert read_answer(body(data), 2).vectors.tolist() == [[1.0], [2.0]]
+    assert read_answer(body(data), 2)[0].vectors.tolist() == [[1.0], [2.0]]
 
 
 @pytest.mark.parametrize(
@@ -102,18 +102,18 @@ def test_an_error_with_status_200_is_told() -> None:
 def test_base64_is_little_endian_float32() -> None:
     """Bit for bit, without a detour through Python's floats."""
     vector = np.array([0.1, -2.5, 3e38, 1e-45], dtype=np.float32)
-    found = read_answer(body(rows(packed(*vector.tolist()))), 1)
+    found, has_base64 = read_answer(body(rows(packed(*vector.tolist()))), 1)
 
-    assert found.has_base64
+    assert has_base64
     assert found.vectors.dtype == np.float32
     assert np.array_equal(found.vectors[0], vector)
 
 
 def test_numbers_of_any_kind_are_floats() -> None:
     """JSON does not tell 1 from 1.0; what is too large for float32 becomes infinite."""
-    found = read_answer(body(rows([1, 0.5, 1e300, -3])), 1)
+    found, has_base64 = read_answer(body(rows([1, 0.5, 1e300, -3])), 1)
 
-    assert not found.has_base64
+    assert not has_base64
     assert found.vectors.tolist() == [[1.0, 0.5, np.inf, -3.0]]
 
 
@@ -131,7 +131,7 @@ def test_numbers_of_any_kind_are_floats() -> None:
 )
 def test_usage_is_what_the_server_reports(usage: object, expected: Usage | None) -> None:
     """Nothing, zero or nonsense leaves it to the engine's estimate."""
-    assert read_answer(body(rows([1.0]), usage=usage), 1).usage == expected
+    assert read_answer(body(rows([1.0]), usage=usage), 1)[0].usage == expected
 
 
 @pytest.mark.parametrize(

@@ -5,28 +5,15 @@ Nothing is guessed: a vector goes to the input that the server names, and every 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from embedbridge.contract.batch import Usage, Vectors
+from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.errors import InvalidResponseError, short_repr
 from embedbridge.contract.remote import matrix, parse_object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a server answered."""
-
-    vectors: Vectors
-    """Shape (inputs, dimensions), float32, in the order of the inputs."""
-    usage: Usage | None
-    """What the server says that it cost, if it says so."""
-    has_base64: bool
-    """Whether some vector came as base64, and not all as JSON numbers."""
-
-
-def read_answer(body: bytes | bytearray, count: int) -> Answer:
-    """The vectors in a body.
+def read_answer(body: bytes | bytearray, count: int) -> tuple[BatchResult, bool]:
+    """The vectors in a body, and whether some of them came as base64.
 
     Args:
         body: JSON as `POST /embeddings` answers.
@@ -38,11 +25,8 @@ def read_answer(body: bytes | bytearray, count: int) -> Answer:
     answer = parse_object(body)
     rows = _in_order(_rows(answer), count)
     embeddings = [row.get("embedding") for row in rows]
-    return Answer(
-        vectors=matrix(embeddings),
-        usage=_usage(answer.get("usage")),
-        has_base64=any(isinstance(embedding, str) for embedding in embeddings),
-    )
+    has_base64 = any(isinstance(embedding, str) for embedding in embeddings)
+    return BatchResult(vectors=matrix(embeddings), usage=_usage(answer.get("usage"))), has_base64
 
 
 def _rows(answer: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from embedbridge.contract.remote import (
     limit_for,
     read_body,
 )
-from embedbridge.providers.openai._answer import Answer, read_answer
+from embedbridge.providers.openai._answer import read_answer
 from embedbridge.providers.openai._client import OpenedSDK
 from embedbridge.providers.openai.options import SharedOptions
 
@@ -42,37 +42,32 @@ class SharedModel(RemoteModel[OpenedSDK]):
         return self.name
 
     async def _ask(self, opened: OpenedSDK, batch: Batch) -> BatchResult:
-        """Ask once (twice, where a server refuses base64 for the first time)."""
-        answer = await self._answer(opened, batch)
-        return BatchResult(vectors=answer.vectors, usage=answer.usage)
-
-    def _translated(self, error: Exception, opened: OpenedSDK) -> EmbedBridgeError | None:
-        from embedbridge.providers.openai._errors import translated  # it imports the SDK
-
-        return translated(error, opened.secrets, self.address.place)
-
-    async def _answer(self, opened: OpenedSDK, batch: Batch) -> Answer:
-        """Ask for base64, which is four times smaller and faster; for floats where it is not."""
+        """Ask for base64, which is smaller and faster; again for floats if a server refuses it."""
         import openai
 
         from embedbridge.providers.openai._errors import refuses_base64
 
         if opened.takes_base64:
             try:
-                answer = await self._exchange(opened, batch, "base64")
+                result, has_base64 = await self._exchange(opened, batch, "base64")
             except openai.APIStatusError as error:
                 if not refuses_base64(error):
                     raise
             else:
-                opened.takes_base64 = answer.has_base64
-                return answer
-        answer = await self._exchange(opened, batch, "float")
+                opened.takes_base64 = has_base64
+                return result
+        result, _ = await self._exchange(opened, batch, "float")
         opened.takes_base64 = False
-        return answer
+        return result
+
+    def _translated(self, error: Exception, opened: OpenedSDK) -> EmbedBridgeError | None:
+        from embedbridge.providers.openai._errors import translated  # it imports the SDK
+
+        return translated(error, opened.secrets, self.address.place)
 
     async def _exchange(
         self, opened: OpenedSDK, batch: Batch, encoding: Literal["base64", "float"]
-    ) -> Answer:
+    ) -> tuple[BatchResult, bool]:
         import openai
 
         options, count = self.options, len(batch)
