@@ -61,6 +61,15 @@ def test_the_installed_script_works() -> None:
     assert answer.stderr == ""
 
 
+def test_python_can_run_it_as_a_module() -> None:
+    """`python -m embedbridge.cli` is the command where its script is not on the path."""
+    command = [sys.executable, "-m", "embedbridge.cli", "--version"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert answer.stdout.startswith("embedbridge 0.")
+    assert answer.stderr == ""
+
+
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """`embedbridge embed … | head -1` ends quietly."""
     (tmp_path / "many.txt").write_text("a line\n" * 20_000, encoding="utf-8")

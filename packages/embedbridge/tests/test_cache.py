@@ -62,8 +62,31 @@ def test_clear_asks_first(run: Run, file: Path) -> None:
     assert "Vectors: 0" in run("cache", "info", "--file", file).stdout
 
 
+@pytest.mark.parametrize("command", ["info", "verify", "clear"])
+def test_a_fresh_machine_has_an_empty_cache(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """No error: it says that the cache is empty and where it would be, and makes no file."""
+    monkeypatch.setenv("EMBEDBRIDGE_CACHE_DIR", str(tmp_path / "mine"))
+    result = run("cache", command)
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("The cache is empty")
+    assert str(tmp_path / "mine") in result.stdout
+    assert not (tmp_path / "mine").exists()
+
+
+def test_an_empty_cache_as_json(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same keys as for one that holds something."""
+    monkeypatch.setenv("EMBEDBRIDGE_CACHE_DIR", str(tmp_path / "mine"))
+    facts = json.loads(run("cache", "info", "--json").stdout)
+
+    assert (facts["vectors"], facts["bytes"]) == (0, 0)
+    assert facts["path"].startswith(str(tmp_path / "mine"))
+
+
 def test_looking_makes_no_cache(run: Run, tmp_path: Path) -> None:
-    """A wrong path is an error, not an empty cache."""
+    """A path that was named and is wrong is an error, not an empty cache."""
     result = run("cache", "info", "--file", tmp_path / "nowhere.sqlite")
 
     assert result.exit_code == 1

@@ -11,7 +11,7 @@ from typer.testing import Result
 pytest.importorskip("langchain_embedbridge", reason="the demo takes both adapters")
 pytest.importorskip("llama_index.embeddings.embedbridge", reason="the demo takes both adapters")
 
-from embedbridge.cli import demo_images
+from embedbridge.cli.demo import pictures
 from embedbridge.cli.demo.contact_sheet import RIGHT, SIDE, WRONG, Row, contact_sheet
 from embedbridge.cli.demo.pictures import PICTURES_ASKED, ROWS, TOP, recall
 
@@ -37,7 +37,7 @@ RESTLESS = """
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fake needs no more to show that both frameworks agree."""
-    monkeypatch.setattr(demo_images, "PICTURES", PICTURES_ASKED)
+    monkeypatch.setattr(pictures, "PICTURES", PICTURES_ASKED)
 
 
 def test_both_frameworks_find_the_same(run: Run, tmp_path: Path) -> None:

@@ -354,8 +354,11 @@ def test_a_configuration_cannot_hold_an_object() -> None:
     config = from_object(Embeds(), batch_size=2).to_config()
 
     assert config["settings"]["batch_size"] == 2
-    with pytest.raises(UnknownProviderError, match="from_langchain"):
+    with pytest.raises(UnknownProviderError, match="from_langchain") as raised:
         Embedder.from_config(config)
+
+    assert raised.value.message.startswith("An embedder of 'langchain' was made from an object")
+    assert "No installed package" not in str(raised.value)
 
 
 # Secrets and pickles.
@@ -408,6 +411,14 @@ class APIConnectionError(Exception):
     """As OpenAI's SDK names it."""
 
 
+class OpenAIError(Exception):
+    """The most general one of OpenAI's SDK: it has no status, as nothing was sent."""
+
+
+class DefaultCredentialsError(Exception):
+    """As Google's libraries name it."""
+
+
 class ReadTimeout(Exception):  # noqa: N818  # as requests and httpx name it
     pass
 
@@ -435,7 +446,12 @@ class RetryError(Exception):
         (TimeoutError(), RequestTimeoutError),
         (ReadTimeout("slow"), RequestTimeoutError),
         (ModuleNotFoundError("No module named 'torch'"), MissingDependencyError),
+        (OpenAIError("Missing credentials. Please pass an `api_key`."), AuthenticationError),
+        (ValueError("set the OPENAI_API_KEY environment variable"), AuthenticationError),
+        (DefaultCredentialsError("File not found"), AuthenticationError),
         (ValueError("something else"), EmbedBridgeError),
+        (ValueError("the monkey_api_keyboard"), EmbedBridgeError),
+        (type("AuthorError", (Exception,), {})("Who wrote this?"), EmbedBridgeError),
     ],
     ids=repr,
 )
@@ -449,6 +465,23 @@ def test_errors_are_translated(
     assert type(raised.value) is ours
     assert raised.value.__cause__ is theirs
     assert (raised.value.provider, raised.value.model) == ("langchain", f"{kind.__name__}/m-1")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("Missing credentials. Please pass an `api_key`, `workload_identity` or `token`.",) * 2,
+        ("no end", "no end."),
+        ("two\n lines!", "two lines!"),
+        ("word " * 200, ("word " * 60).strip()[:-4] + "…"),
+    ],
+)
+def test_a_message_is_whole_sentences(theirs: str, ours: str) -> None:
+    """One line of what was said, with an end, so that the next sentence can follow; no word is cut."""
+    with pytest.raises(EmbedBridgeError) as raised:
+        from_object(Fails(ValueError(theirs))).embed_documents(["a"])
+
+    assert raised.value.message == f"Fails failed with ValueError: {ours}"
 
 
 def test_how_long_to_wait_is_kept() -> None:

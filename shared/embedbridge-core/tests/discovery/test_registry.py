@@ -177,6 +177,18 @@ def test_listing_imports_nobody(site: Path, install: Install) -> None:
     assert not {"good_plugin", "evil_plugin"} & set(sys.modules)
 
 
+def test_a_listing_says_what_each_package_is(site: Path, install: Install) -> None:
+    """Its own description, from metadata; after an import the plugin's line, if it has one."""
+    install("good")
+    install("silent", code=answering("ProviderSpec(name='silent', factory='m:C')"))
+    for metadata in site.glob("*/METADATA"):
+        metadata.write_text(f"{metadata.read_text('utf-8')}Summary: From metadata.\n", "utf-8")
+    providers = registry(site)
+
+    assert {info.summary for info in providers.providers()} == {"From metadata."}
+    assert [info.summary for info in providers.check()] == ["All good.", "From metadata."]
+
+
 def test_asking_for_one_provider_imports_no_other(site: Path, install: Install) -> None:
     """What is installed beside it does not matter."""
     install("good")

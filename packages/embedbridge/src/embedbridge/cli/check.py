@@ -9,31 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedbridge.cli.embed.command import parse_option
+from embedbridge.cli.options import AsJson, OptionList, parse_options
+from embedbridge.cli.tables import COLOURS, Column, new_table
 from embedbridge.contract.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rich.table import Table
-
+    from embedbridge.cli.tables import Table
     from embedbridge.core import Embedder
     from embedbridge.testing.examine import Outcome
 
-OUTCOMES = {"passed": "green", "failed": "red", "skipped": "dim"}
+OUTCOMES = ("passed", "failed", "skipped")
 
 
 def check(
     model: Annotated[str, typer.Argument(help="provider:model")],
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="NAME=VALUE",
-            help="An option of the model or the engine, several times if need be.",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    option: OptionList = None,
+    as_json: AsJson = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask, though requests may cost money.")
     ] = False,
@@ -44,7 +37,7 @@ def check(
     is sent some hundreds of small requests.
     """
     examine = require_suite()
-    options = dict(map(parse_option, option or []))
+    options = parse_options(option)
     from embedbridge.contract import LocalEmbeddingModel
     from embedbridge.core import load_embedder
 
@@ -114,10 +107,10 @@ def show(model: str, outcomes: Sequence[Outcome]) -> None:
     console.print(by_family(outcomes))
     reasons = Counter(outcome.said for outcome in outcomes if outcome.outcome == "skipped")
     for reason, count in reasons.most_common():
-        console.print(f"Not asked: {count} × {reason}", markup=False, style=OUTCOMES["skipped"])
+        console.print(f"Not asked: {count} × {reason}", markup=False, style=COLOURS["skipped"])
     failures = [outcome for outcome in outcomes if outcome.outcome == "failed"]
     for outcome in failures:
-        console.print(f"\n{outcome.check}", style=f"bold {OUTCOMES['failed']}", markup=False)
+        console.print(f"\n{outcome.check}", style=f"bold {COLOURS['failed']}", markup=False)
         for label, told in (
             ("Found", outcome.said),
             ("Rule", outcome.rule),
@@ -130,12 +123,9 @@ def show(model: str, outcomes: Sequence[Outcome]) -> None:
 
 def by_family(outcomes: Sequence[Outcome]) -> Table:
     """A row per family of rules, with the number of each outcome."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table("rules", box=box.SIMPLE_HEAD)
-    for outcome, colour in OUTCOMES.items():
-        table.add_column(outcome, style=colour, justify="right")
+    table = new_table(
+        "rules", *(Column(outcome, COLOURS[outcome], right=True) for outcome in OUTCOMES)
+    )
     for family in dict.fromkeys(outcome.family for outcome in outcomes):
         counts = Counter(each.outcome for each in outcomes if each.family == family)
         table.add_row(family, *(str(counts[kind] or "") for kind in OUTCOMES))  # type: ignore[index]

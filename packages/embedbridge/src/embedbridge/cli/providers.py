@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embedbridge.cli.options import AsJson
+from embedbridge.cli.tables import COLOURS, new_table
 from embedbridge.core.tooling import DISTRIBUTIONS
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from embedbridge.core import ProviderInfo
-
-COLOURS = {"installed": "green", "refused": "yellow", "broken": "red"}
 
 
 def providers(
@@ -23,7 +21,7 @@ def providers(
         bool,
         typer.Option("--check", help="Import each plugin; exit with code 1 if one is broken."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the providers: installed, broken and why, and what could be installed.
 
@@ -38,7 +36,7 @@ def providers(
         listing = {"providers": [asdict(info) for info in found], "available": available}
         typer.echo(json.dumps(listing, indent=2))
     else:
-        show(found, available)
+        show(found, available, checked=check)
     if any(info.status == "broken" for info in found):
         raise typer.Exit(1)
 
@@ -57,7 +55,7 @@ def not_installed(found: list[ProviderInfo]) -> list[dict[str, Any]]:
     ]
 
 
-def show(found: list[ProviderInfo], available: list[dict[str, Any]]) -> None:
+def show(found: list[ProviderInfo], available: list[dict[str, Any]], *, checked: bool) -> None:
     """Print both lists for a human."""
     from rich.console import Console
     from rich.text import Text
@@ -68,23 +66,15 @@ def show(found: list[ProviderInfo], available: list[dict[str, Any]]) -> None:
             info.name,
             f"{info.distribution} {info.version}",
             Text(info.status, style=COLOURS[info.status]),
-            Text(info.reason or info.summary or ""),  # a stranger's text: no markup in it
+            info.reason or info.summary or "",
         )
-    console = Console()
+    console = Console(highlight=False)
     console.print(table if found else "No provider is installed.")
+    if not checked:
+        console.print("\nNotes are the packages' own; --check imports each plugin, and asks it.")
     if available:
+        console.line()
         more = new_table("not installed", "how to get it")
         for entry in available:
             more.add_row(entry["name"], entry["install"])
         console.print(more)
-
-
-def new_table(*columns: str) -> Table:
-    """A table with these columns, in the manner of all subcommands."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table

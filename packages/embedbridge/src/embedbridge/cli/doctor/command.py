@@ -7,29 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedbridge.cli.embed.command import parse_option
-from embedbridge.cli.providers import COLOURS, new_table
+from embedbridge.cli.options import AsJson, OptionList, parse_options
+from embedbridge.cli.tables import COLOURS, new_table
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from embedbridge.cli.tables import Table
 
 
 def doctor(
     model: Annotated[
         str | None, typer.Argument(help="provider:model, to be tried with one text.")
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="NAME=VALUE",
-            help="An option of the model or the engine, as for `embed`.",
-        ),
-    ] = None,
+    option: OptionList = None,
     devices: Annotated[
         bool, typer.Option("--devices", help="Import torch and show what it can compute on.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the configuration and where it comes from; with MODEL, try it.
 
@@ -39,7 +34,7 @@ def doctor(
     from embedbridge.cli.doctor.examination import examine
     from embedbridge.cli.doctor.trial import try_model
 
-    options = dict(map(parse_option, option or []))
+    options = parse_options(option)
     facts = examine(options, devices=devices)
     if model is not None:
         facts["model"] = try_model(model, options)
@@ -56,7 +51,7 @@ def show(facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console()
+    console = Console(highlight=False)
     python = facts["python"]
     _line(
         console,
@@ -66,34 +61,60 @@ def show(facts: dict[str, Any]) -> None:
     _line(console, "Platform", python["platform"])
     _line(console, "Devices", _described(facts["devices"]))
     _line(console, "Cache", _described(facts["cache"]))
-    table = new_table("package", "version")
-    for name, version in facts["packages"].items():
-        table.add_row(name, version)
-    console.print(table)
-    table = new_table("setting", "value", "from")
-    for setting in facts["settings"]:
-        source = setting["source"]
-        where = setting["variable"] if source == "environment" else source
-        table.add_row(setting["name"], Text(str(setting["value"])), Text(where))
-    console.print(table)
-    table = new_table("provider", "package", "status", "variables", "note")
-    for info in facts["providers"]:
-        read = [one for one in facts["variables"] if one["provider"] == info["name"]]
-        told = "\n".join(f"{one['name']} {'set' if one['is_set'] else 'not set'}" for one in read)
-        table.add_row(
-            info["name"],
-            f"{info['distribution']} {info['version']}",
-            Text(info["status"], style=COLOURS[info["status"]]),
-            Text(told),
-            Text(info["reason"] or ""),  # a stranger's text: no markup in it
-        )
-    console.print(table)
+    for table in (packages(facts), settings(facts), variables(facts), providers(facts)):
+        console.line()
+        console.print(table)
+    console.line()
     if "model" in facts:
         _show_model(console, facts["model"])
     for problem in facts["problems"]:
         console.print(Text(f"Problem: {problem}", style="red"))
     if not facts["problems"]:
         console.print("No problem found." if facts.get("model", {}).get("works", True) else "")
+
+
+def packages(facts: dict[str, Any]) -> Table:
+    """Installed versions, of ours and of others that matter."""
+    table = new_table("package", "version")
+    for name, version in facts["packages"].items():
+        table.add_row(name, version)
+    return table
+
+
+def settings(facts: dict[str, Any]) -> Table:
+    """The engine's settings, and where each value comes from."""
+    table = new_table("setting", "value", "from")
+    for setting in facts["settings"]:
+        source = setting["source"]
+        where = setting["variable"] if source == "environment" else source
+        table.add_row(setting["name"], str(setting["value"]), where)
+    return table
+
+
+def variables(facts: dict[str, Any]) -> Table:
+    """Environment variables of the providers: set or not, never to what."""
+    readers: dict[tuple[str, bool], list[str]] = {}
+    for one in facts["variables"]:
+        readers.setdefault((one["name"], one["is_set"]), []).append(one["provider"])
+    table = new_table("variable", "is", "read by")
+    for (name, is_set), names in readers.items():
+        table.add_row(name, "set" if is_set else "not set", ", ".join(names))
+    return table
+
+
+def providers(facts: dict[str, Any]) -> Table:
+    """The providers that are announced, and why one is refused or broken."""
+    from rich.text import Text
+
+    table = new_table("provider", "package", "status", "note")
+    for info in facts["providers"]:
+        table.add_row(
+            info["name"],
+            f"{info['distribution']} {info['version']}",
+            Text(info["status"], style=COLOURS[info["status"]]),
+            info["reason"] or "",
+        )
+    return table
 
 
 def _show_model(console: Console, tried: dict[str, Any]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,14 +16,13 @@ from embedbridge.cli.embed.progress import StreamProgress
 from embedbridge.cli.embed.stream import embed_stream
 from embedbridge.cli.embed.texts import STDIN, Lines, text_entry
 from embedbridge.cli.embed.writers import FILES, writer_to
+from embedbridge.cli.options import OptionList, parse_options
 
 if TYPE_CHECKING:
     from embedbridge.cli.embed.stream import Totals
 
 MAX_LISTED = 10
 """Lines or files that a note lists at most."""
-NO_OPTIONS = frozenset({"limiter", "listeners", "model"})
-"""Arguments of `load_embedder` that no text can stand for."""
 
 
 class Role(StrEnum):
@@ -67,15 +65,7 @@ def embed(
             dir_okay=False,
         ),
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="NAME=VALUE",
-            help="An option of the model or the engine, several times if need be. The value is "
-            "JSON, or else plain text. Keys come from the environment.",
-        ),
-    ] = None,
+    option: OptionList = None,
     progress: Annotated[
         bool | None,
         typer.Option(
@@ -96,7 +86,7 @@ def embed(
         raise typer.BadParameter(f"--file {str(file)!r} does not exist")
     if output is not None and output.suffix not in FILES:
         raise typer.BadParameter(f"--output must end in one of {', '.join(FILES)}")
-    options = dict(map(parse_option, option or []))
+    options = parse_options(option)
     shown = sys.stderr.isatty() if progress is None else progress
     noun = "image" if images else "text"
     source: Lines | ImageFiles | None = None
@@ -117,23 +107,6 @@ def embed(
     skipped = source.skipped if source else []
     for note in notes(totals, skipped, output, noun):
         typer.echo(note, err=True)
-
-
-def parse_option(text: str) -> tuple[str, Any]:
-    """`name=value`, the value as JSON if it is JSON: `dimensions=64`, `device=cpu`.
-
-    Raises:
-        BadParameter: There is no `=`, or the name is none that a text can stand for.
-    """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"--option {text!r} is not NAME=VALUE")
-    if name in NO_OPTIONS:
-        raise typer.BadParameter(f"--option {name} cannot be given on a command line")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def notes(

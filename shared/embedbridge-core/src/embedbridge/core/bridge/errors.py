@@ -1,27 +1,35 @@
 """Error translation: what a framework's class raises becomes one of our typed errors.
 
 There are hundreds of SDKs beneath such classes. What they have in common is looked at: an HTTP
-status, a builtin that the exception is, and the name of its class.
+status, a builtin that the exception is, the name of its class, and words about a missing key.
 """
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from embedbridge.contract.errors import (
+    AuthenticationError,
     EmbedBridgeError,
     MissingDependencyError,
     ProviderUnavailableError,
     QuotaExhaustedError,
     RequestTimeoutError,
-    short_repr,
 )
 from embedbridge.contract.remote.status import MAX_MESSAGE, status_error
 from embedbridge.core.bridge.introspect import hide, secrets_of
 
 CONNECTION = ("ConnectError", "ConnectionError", "NetworkError", "RemoteProtocolError")
 """How classes of exceptions end that mean the way to the server; OpenAI's is `APIConnectionError`."""
+CREDENTIAL_KIND = re.compile(r"Auth(?!or)|Credential|PermissionDenied")
+"""In the names of classes: `AuthenticationError`, Google's `DefaultCredentialsError`."""
+CREDENTIAL_WORDS = re.compile(
+    r"(?:\b|_)(?:credentials?|api[ _-]?key|unauthori[sz]ed|unauthenticated)\b", re.IGNORECASE
+)
+"""In messages: SDKs miss a key before they send anything, and raise their most general class."""
 
 
 def translated(error: Exception, wrapped: object) -> EmbedBridgeError:
@@ -40,25 +48,28 @@ def translated(error: Exception, wrapped: object) -> EmbedBridgeError:
 
 
 def _translated(error: Exception, wrapped: object, secrets: set[str]) -> EmbedBridgeError:
-    said = hide(str(error), secrets)[:MAX_MESSAGE]
+    said = textwrap.shorten(hide(str(error), secrets), MAX_MESSAGE, placeholder=" …")
     kind, theirs = type(error).__name__, type(wrapped).__name__
     status, headers = _status_of(error)
     if status == 429 and "insufficient_quota" in said:  # OpenAI's word; waiting does not help
         return QuotaExhaustedError(f"The server answered 429: {said}")
     if status is not None:
         return status_error(status, said, headers=headers)
-    what = (
-        f"{theirs} failed with {kind}: {short_repr(said)}"
-        if said
-        else f"{theirs} failed with {kind}."
-    )
+    what = f"{theirs} failed with {kind}" + (f": {_as_sentence(said)}" if said else ".")
     if isinstance(error, ImportError):
         return MissingDependencyError(what)
     if isinstance(error, TimeoutError) or "Timeout" in kind:
         return RequestTimeoutError(what)
     if isinstance(error, ConnectionError) or kind.endswith(CONNECTION):
         return ProviderUnavailableError(what)
+    if CREDENTIAL_KIND.search(kind) or CREDENTIAL_WORDS.search(said):
+        return AuthenticationError(what)
     return EmbedBridgeError(what)
+
+
+def _as_sentence(said: str) -> str:
+    """A message with an end, so that the next sentence can follow."""
+    return said if said.endswith((".", "!", "?", "…")) else f"{said}."
 
 
 def _said_in(error: BaseException | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Our own providers: their names are reserved, and what is not installed can be named."""
+"""The providers that this project publishes: reserved names, and what to install for each."""
 
 from types import MappingProxyType
 
@@ -29,10 +29,5 @@ OBJECTS = MappingProxyType(
 
 def install_hint(provider: str) -> str | None:
     """What to type to get one of our providers; `None` for a name that is not ours."""
-    if provider in OBJECTS:
-        return (
-            "It was made from an object, which no configuration can hold. "
-            f"Make the embedder again with {OBJECTS[provider]}."
-        )
     distribution = DISTRIBUTIONS.get(provider)
     return None if distribution is None else f"pip install {distribution}"

@@ -19,7 +19,7 @@ import pluggy
 from embedbridge.contract import hooks
 from embedbridge.contract.errors import ConfigurationError, UnknownProviderError, short_repr
 from embedbridge.core.discovery.entry_points import installed_entry_points
-from embedbridge.core.discovery.own_providers import DISTRIBUTIONS, install_hint
+from embedbridge.core.discovery.own_providers import DISTRIBUTIONS, OBJECTS, install_hint
 
 if TYPE_CHECKING:
     from embedbridge.contract.hooks import ProviderSpec
@@ -46,7 +46,7 @@ class ProviderInfo:
     reason: str | None = None
     """Why it is refused or broken, and what to do."""
     summary: str | None = None
-    """The plugin's own line about itself, after an import."""
+    """What it is, in a line: the package's description, after an import the plugin's own."""
 
 
 class Registry:
@@ -65,7 +65,7 @@ class Registry:
         self._points: dict[str, list[EntryPoint]] = defaultdict(list)
         for point in points:
             self._points[point.name].append(point)
-        self._packages: dict[int, tuple[str, str]] = {}
+        self._packages: dict[int, tuple[str, str, str | None]] = {}
         self._allowed = _allow_list() if allowed is None else frozenset(allowed)
 
     def providers(self) -> list[ProviderInfo]:
@@ -103,14 +103,16 @@ class Registry:
         except BaseException as error:  # a stranger's import may do anything, even sys.exit()
             raise ConfigurationError(
                 f"Provider {name!r} of {info.distribution} {info.version} fails to import: "
-                f"{told(error)}",
+                f"{one_line(error)}",
                 hint=f"Reinstall or remove {info.distribution}.",
             ) from error
         return _read_spec(module, info)
 
     def _describe(self, point: EntryPoint) -> ProviderInfo:
-        distribution, version = self._package(point)
-        info = ProviderInfo(name=point.name, distribution=distribution, version=version)
+        distribution, version, summary = self._package(point)
+        info = ProviderInfo(
+            name=point.name, distribution=distribution, version=version, summary=summary
+        )
         reason = self._objection(point, info)
         return replace(info, status="refused", reason=reason) if reason else info
 
@@ -124,7 +126,7 @@ class Registry:
         rivals = self._points[point.name]
         if len(rivals) > 1:
             # A squatter on a reserved name is refused above and must not block its owner.
-            packages = [self._package(rival) for rival in rivals]
+            packages = [self._package(rival)[:2] for rival in rivals]
             if owner is None or [name for name, _ in packages].count(owner) > 1:
                 names = " and ".join(map(" ".join, packages))
                 return f"announced twice, by {names}; uninstall one of them"
@@ -132,26 +134,36 @@ class Registry:
             return f"not in the allow-list {ALLOW_LIST_VARIABLE}"
         return None
 
-    def _package(self, point: EntryPoint) -> tuple[str, str]:
-        """Name and version of the package that announces a provider; a torn one says nothing."""
+    def _package(self, point: EntryPoint) -> tuple[str, str, str | None]:
+        """Name, version and summary of the package that announces a provider, as far as it tells."""
         if point.dist is None:
-            return "unknown", "unknown"
+            return "unknown", "unknown", None
         known = self._packages.get(id(point.dist))
         if known is None:  # each look at `metadata` parses the whole file
             metadata = point.dist.metadata
-            known = (_told(metadata, "Name"), _told(metadata, "Version"))
+            known = (
+                metadata_field(metadata, "Name") or "unknown",
+                metadata_field(metadata, "Version") or "unknown",
+                metadata_field(metadata, "Summary"),
+            )
             self._packages[id(point.dist)] = known
         return known
 
     def _try(self, info: ProviderInfo) -> ProviderInfo:
         try:
-            return replace(info, summary=self.spec(info.name).summary)
+            return replace(info, summary=self.spec(info.name).summary or info.summary)
         except ConfigurationError as error:
             return replace(info, status="broken", reason=str(error))
 
     def _unknown(self, name: str) -> UnknownProviderError:
         import difflib
 
+        if name in OBJECTS:
+            return UnknownProviderError(
+                f"An embedder of {short_repr(name)} was made from an object of that framework, "
+                "which neither a name nor a configuration can hold.",
+                hint=f"Make the embedder again with {OBJECTS[name]}.",
+            )
         installed = sorted({info.name for info in self.providers() if info.status == "installed"})
         hint = install_hint(name)
         if hint is None:
@@ -164,8 +176,9 @@ class Registry:
         )
 
 
-def _told(metadata: PackageMetadata, key: str) -> str:
-    return metadata[key] if key in metadata else "unknown"  # noqa: SIM401  # it has no `get` in 3.11
+def metadata_field(metadata: PackageMetadata, key: str) -> str | None:
+    """A field of a package's metadata, `None` where a torn package has none."""
+    return metadata[key] if key in metadata else None  # noqa: SIM401  # it has no `get` in 3.11
 
 
 def list_providers() -> list[ProviderInfo]:
@@ -184,7 +197,7 @@ def _read_spec(module: object, info: ProviderInfo) -> ProviderSpec:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # as above: the hook is a stranger's code
-        raise ConfigurationError(f"{culprit} fails: {told(error)}") from error
+        raise ConfigurationError(f"{culprit} fails: {one_line(error)}") from error
     if len(specs) != 1 or not isinstance(specs[0], hooks.ProviderSpec):
         found = f"{len(specs)} hooks that return" if len(specs) > 1 else "no hook that returns"
         raise ConfigurationError(
@@ -205,7 +218,7 @@ def _read_spec(module: object, info: ProviderInfo) -> ProviderSpec:
     return spec
 
 
-def told(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """A stranger's exception in one line; even its `str` may fail."""
     try:
         return f"{type(error).__name__}: {short_repr(str(error))}"

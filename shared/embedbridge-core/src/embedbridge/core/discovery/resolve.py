@@ -13,7 +13,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.core.discovery.own_providers import install_hint
-from embedbridge.core.discovery.registry import Registry, told
+from embedbridge.core.discovery.registry import Registry, one_line
 
 BUNDLED = frozenset({"default", "local"})
 """Bare names of the model that ships with us: no key, no network, no cost."""
@@ -71,7 +71,9 @@ def _import_factory(factory: str, provider: str) -> type[EmbeddingModel]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's import may do anything, even sys.exit()
-        raise ConfigurationError(f"Provider {provider!r}: {name} fails: {told(error)}") from error
+        raise ConfigurationError(
+            f"Provider {provider!r}: {name} fails: {one_line(error)}"
+        ) from error
     found: Any = getattr(module, attribute, None)
     if found is None:
         raise ConfigurationError(f"Provider {provider!r}: {name} has no {attribute!r}.")

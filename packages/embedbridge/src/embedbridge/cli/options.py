@@ -1,0 +1,49 @@
+"""Command-line options that several commands share: `--option NAME=VALUE`, and `--json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+NOT_ON_A_COMMAND_LINE = frozenset({"limiter", "listeners", "model"})
+"""Arguments of `load_embedder` that are objects, or have an argument of their own."""
+
+OptionList = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="An option of the model or the engine, several times if need be. The value is "
+        "JSON, or else plain text. Keys come from the environment.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def parse_options(given: Iterable[str] | None) -> dict[str, Any]:
+    """All that was given as `--option`, by name; the last one counts.
+
+    Raises:
+        BadParameter: As `parse_option` does.
+    """
+    return dict(map(parse_option, given or []))
+
+
+def parse_option(text: str) -> tuple[str, Any]:
+    """Name and value of `name=value`, the value parsed where it is JSON: `dimensions=64`, `device=cpu`.
+
+    Raises:
+        BadParameter: There is no `=`, or no text can stand for an argument of this name.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"--option {text!r} is not NAME=VALUE")
+    if name in NOT_ON_A_COMMAND_LINE:
+        raise typer.BadParameter(f"--option {name} cannot be given on a command line")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
