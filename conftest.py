@@ -1,10 +1,13 @@
 """What holds for every test of the repository, set before anything heavy is imported."""
 
 import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Hugging Face reads these once, at import. A model that is not on disk fails at once, instead of
 # trying the network first. `HF_HUB_OFFLINE=0 pytest -m live --force-enable-socket` is the way out.
@@ -13,9 +16,32 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tests fork: after a fork the tokenizers' own threads may deadlock, and they say so in a warning.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+# How long an example takes says how busy the machine is, not whether the code is right. All else stays
+# as hypothesis has it: on a CI it derandomises.
+settings.register_profile(
+    "embedbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("embedbridge")
+
 # On a busy machine an example may take any time, and the rule that it shows is no other for it.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+@pytest.fixture
+def within(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[None]]:
+    """For a test that is marked `seconds(n)`: a block that takes this thread less of a processor."""
+    (most,) = request.node.get_closest_marker("seconds").args
+
+    @contextmanager
+    def measured() -> Iterator[None]:
+        begun = time.thread_time()
+        yield
+        took = time.thread_time() - begun
+        if took > most:
+            pytest.fail(f"It took {took:.1f} s of this thread's time, more than {most:g} s.")
+
+    return measured
 
 
 @pytest.hookimpl(optionalhook=True)  # where pytest-xdist is not installed, nobody asks

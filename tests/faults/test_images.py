@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -209,11 +208,9 @@ def test_a_bad_file_is_named(
     good.write_bytes(OTHER)
     path.write_bytes(data)
     values = [given(route, str(one), Image.from_path) for one in (good, path)]
-    began = time.monotonic()
     with audited() as book, pytest.raises(InvalidImageError, match=says) as caught:
         route.through(embedder).images(values)
 
-    assert time.monotonic() - began < 2
     assert caught.value.index == 1
     assert name in str(caught.value)
     assert len(caught.value.message) <= 200

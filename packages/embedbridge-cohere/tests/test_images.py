@@ -70,7 +70,8 @@ def urls_of(body: Any) -> list[str]:
 
 @given(st.lists(st.sampled_from(["text", "data", "image", "mixed"]), min_size=1, max_size=12))
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 def test_each_input_goes_as_what_it_is(server: FaultServer, load: Load, kinds: list[str]) -> None:
     """Texts, images and both in any order: every vector is that of its own input."""

@@ -30,7 +30,7 @@ def answer(model: Any, values: np.ndarray) -> np.ndarray:
     return np.array(compiled(values)[0])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     inputs=st.integers(1, 40),
     outputs=st.integers(1, 40),

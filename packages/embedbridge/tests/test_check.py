@@ -52,7 +52,6 @@ def check(*arguments: str, site: Path | None = None) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.timeout(120)
 def test_a_good_model_passes() -> None:
     """Exit code 0, every check told with its rule, and what was not asked with its reason."""
     answer = check("fake:text", "--json", "--option", "seed=7")
@@ -66,7 +65,6 @@ def test_a_good_model_passes() -> None:
     assert all(each["said"] for each in skipped)
 
 
-@pytest.mark.timeout(120)
 def test_a_faulty_model_fails(announce: Announce, tmp_path: Path) -> None:
     """Exit code 1, and a table that says what was found, the rule, and where to look."""
     announce("bad", SHUFFLES)

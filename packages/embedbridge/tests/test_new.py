@@ -80,7 +80,6 @@ def expect_all_is_well(package: Path, environment: Environment) -> None:
     assert "acme" in json.loads(run("-c", LISTED, cwd=package.parent))
 
 
-@pytest.mark.timeout(300)
 def test_a_local_package_passes_at_once(run: Run, tmp_path: Path) -> None:
     """It installs, is found, and passes the suite; both frameworks and the CLI know it."""
     package, environment = written(run, tmp_path, "local"), Environment(tmp_path / "venv")
@@ -93,7 +92,6 @@ def test_a_local_package_passes_at_once(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["http", "multimodal"])
 def test_other_packages_pass_at_once(run: Run, tmp_path: Path, kind: str) -> None:
     """The same for a model behind HTTP and for one of texts and images."""
@@ -103,7 +101,6 @@ def test_other_packages_pass_at_once(run: Run, tmp_path: Path, kind: str) -> Non
 
 
 @pytest.mark.slow  # NumPy, pydantic and pytest are read anew
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_types_are_strict(run: Run, tmp_path: Path, kind: str) -> None:
     """Mypy, strict, has nothing to say about model and tests."""

@@ -104,7 +104,7 @@ async def test_nothing_gives_no_vectors(embedder: Embedder) -> None:
 
 
 @given(st.lists(st.sampled_from(TEXTS), max_size=12), st.sampled_from(["query", "document"]))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_result_is_a_sequence_of_its_vectors(texts: list[str], role: Any) -> None:
     """Indexing, iterating, length and lists all tell the same."""
     result = EXPECTED.embed(texts, role=role)

@@ -159,11 +159,11 @@ async def test_sync_code_never_blocks_an_event_loop() -> None:
     class Waits(Embeds):
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             started.set_result(None)
-            opened.result(timeout=30)
+            opened.result()
             return super().embed_documents(texts)
 
     job = asyncio.create_task(from_object(Waits()).aembed_documents(TEXTS))
-    await asyncio.wait_for(asyncio.wrap_future(started), 30)
+    await asyncio.wrap_future(started)
     opened.set_result(None)  # never reached, were the loop blocked
 
     assert np.array_equal(await job, documents(TEXTS))
@@ -176,13 +176,13 @@ def test_what_is_sync_in_an_async_object_never_blocks_the_background_loop() -> N
     class Waits(EmbedsNatively):
         def embed_query(self, text: str) -> list[float]:
             started.set_result(None)
-            opened.result(timeout=30)
+            opened.result()
             return super().embed_query(text)
 
     embedder = from_object(Waits())
     with ThreadPoolExecutor(1) as pool:
         query = pool.submit(embedder.embed_query, "a")
-        started.result(timeout=30)
+        started.result()
         assert np.array_equal(embedder.embed_documents(TEXTS), documents(TEXTS))
         opened.set_result(None)
 

@@ -303,7 +303,6 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a matter of POSIX")
 def test_200_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """The same with 200 processes."""
@@ -321,9 +320,7 @@ for first in range(begin, begin + count, 50):
 """
 
 
-@pytest.mark.parametrize(
-    "count", [500, pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
-)
+@pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.slow)])
 def test_eight_processes_write_at_once(tmp_path: Path, count: int) -> None:
     """No vector is lost and nobody sees a locked database."""
     path = tmp_path / "v.sqlite"

@@ -48,7 +48,6 @@ def masked_tokens(draw: st.DrawFn) -> tuple[Floats, NDArray[np.int64]]:
 
 @pytest.mark.parametrize("pooling", list(Pooling))
 @given(case=masked_tokens())
-@settings(deadline=None)
 def test_pooling_equals_the_slow_explanation(
     pooling: Pooling, case: tuple[Floats, NDArray[np.int64]]
 ) -> None:
@@ -60,7 +59,7 @@ def test_pooling_equals_the_slow_explanation(
 
 @pytest.mark.parametrize("pooling", list(Pooling))
 @given(case=masked_tokens())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_torch_gives_the_same_numbers(
     pooling: Pooling, case: tuple[Floats, NDArray[np.int64]]
 ) -> None:

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from embedbridge.core.discovery.entry_points import installed_entry_points
@@ -140,7 +140,6 @@ def told(point: EntryPoint) -> tuple[str, str, str]:
     return point.name, point.value, str(vars(point.dist)["_path"])
 
 
-@settings(deadline=None)
 @given(PLACES)
 def test_it_is_the_standard_librarys_answer(places: list[Place]) -> None:
     """Whatever lies on the path: the same entry points, of the same distributions, in order."""

@@ -76,7 +76,7 @@ def run(work: Coroutine[Any, Any, None]) -> float:
 # The policy.
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     at_once=st.integers(1, 40),
     caps=st.lists(st.integers(1, 40), min_size=1, max_size=3),
@@ -168,7 +168,7 @@ def test_other_failures_move_nothing() -> None:
     assert (slots.window.size, slots.in_flight) == (math.inf, 0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(leaves=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=20))
 def test_who_is_cancelled_gives_its_place_back(leaves: list[tuple[int, int]]) -> None:
     """Waiting, just let in or in flight: those who stay all get their turn, and none is lost."""
