@@ -23,10 +23,6 @@ settings.register_profile(
 )
 settings.load_profile("embedbridge")
 
-# On a busy machine an example may take any time, and the rule that it shows is no other for it.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
-
 
 @pytest.fixture
 def within(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[None]]:

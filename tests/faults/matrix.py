@@ -49,9 +49,9 @@ GROUPS = {
     "C": "The cache on disk",
     "P": "Processes and concurrency",
 }
-DISK = "shared/embedbridge-core/tests/test_disk_cache.py"
-LOCAL = "shared/embedbridge-core/tests/test_local_driver.py"
-LOOP = "shared/embedbridge-core/tests/test_loop.py"
+DISK = "shared/embedbridge-core/tests/cache/test_disk_cache.py"
+LOCAL = "shared/embedbridge-core/tests/engine/test_local_driver.py"
+LOOP = "shared/embedbridge-core/tests/remote/test_loop.py"
 HUGGINGFACE = "packages/embedbridge-huggingface/tests"
 
 MANY = "22 requests in about 100 s"
@@ -59,7 +59,9 @@ RAW = "a bare JSON error, not retried"
 NONE = "has no images"
 AS_TEXT = "its name is embedded as a text"
 LATE = "`ValueError` after 8 s"
-BOMB = ("shared/embedbridge-core/tests/test_decode_hostile.py::test_a_bomb_costs_almost_no_memory",)
+BOMB = (
+    "shared/embedbridge-core/tests/images/test_decode_hostile.py::test_a_bomb_costs_almost_no_memory",
+)
 SHIFTED = "every vector one place too early"
 
 ROWS = [

@@ -197,10 +197,11 @@ def test_h08_a_key_that_the_server_repeats_goes_no_further(
 def test_h_no_answer_in_time(server: FaultServer, load: Load, route: Route, row: str) -> None:
     """`timeout` ends each attempt, also where a byte comes now and then, and the client hangs up."""
     server.always(faults.ROWS[row])
-    with pytest.raises(RequestTimeoutError):
+    with pytest.raises(RequestTimeoutError) as caught:
         route.through(load(timeout=0.15, max_attempts=2)).documents(TEXTS)
 
-    assert len(server.requests) == 2
+    assert caught.value.attempts == 2
+    assert len(server.requests) <= 2  # on a busy machine some are never sent
     server.wait_until_idle()
 
 

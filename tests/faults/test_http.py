@@ -180,10 +180,11 @@ def test_no_answer_in_time(
     server.always(faults.ROWS[row])
     options = {"deadline": 0.4} if limit == "deadline" else {"timeout": 0.2, "max_attempts": 2}
     door = route.through(load(**options))
-    with pytest.raises(RequestTimeoutError):
+    with pytest.raises(RequestTimeoutError) as caught:
         door.documents(TEXTS)
 
-    assert len(server.requests) == (1 if limit == "deadline" else 2)
+    assert caught.value.attempts == (1 if limit == "deadline" else 2)
+    assert len(server.requests) <= caught.value.attempts  # on a busy machine some are never sent
     server.wait_until_idle()
 
 

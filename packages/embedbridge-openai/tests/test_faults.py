@@ -184,10 +184,11 @@ def test_retry_after_as_a_date(server: FaultServer, load: Load, ask: Ask) -> Non
 def test_no_answer_in_time(server: FaultServer, load: Load, ask: Ask, row: str) -> None:
     """H15, H16: a server that is silent or drips is given up after `timeout`, and the client hangs up."""
     server.always(faults.ROWS[row])
-    with pytest.raises(RequestTimeoutError):
+    with pytest.raises(RequestTimeoutError) as caught:
         ask(load(timeout=0.2, max_attempts=2), TEXTS)
 
-    assert len(server.requests) == 2
+    assert caught.value.attempts == 2
+    assert len(server.requests) <= 2  # on a busy machine some are never sent
     server.wait_until_idle()
 
 
