@@ -187,7 +187,7 @@ async def test_cancelling_cancels_the_requests(
     await asyncio.to_thread(server.wait_until_idle)
 
     assert len(server.requests) == 2
-    await asyncio.to_thread(background_loop().run, all_others_have_ended())
+    await asyncio.to_thread(run_sync, all_others_have_ended())
 
 
 async def all_others_have_ended() -> None:
