@@ -18,6 +18,8 @@ BOUNDS = frozenset({"asyncio.timeout", "asyncio.timeout_at", "asyncio.wait_for"}
 WAITS = frozenset(
     {"acquire", "communicate", "join", "result", "wait", "wait_for", "wait_until_idle"}
 )
+TIMED_BY_POSITION = WAITS - {"acquire", "wait_for"}
+"""Those of which the first argument is a number of seconds, if it is a number."""
 SUBPROCESSES = frozenset(
     {f"subprocess.{name}" for name in ("call", "check_call", "check_output", "run")}
 )
@@ -117,11 +119,8 @@ def _clock(call: ast.Call, numbers: set[str]) -> str | None:
         return "hypothesis has no deadline here: the profile in conftest.py says so"
     if name in SUBPROCESSES and "timeout" in given:
         return f"{name} gives up: the guard against hangs ends it"
-    first = call.args[:1]
-    timed = [given["timeout"]] if "timeout" in given else first
-    if last in WAITS and last != "wait_for" and any(_is_seconds(each, numbers) for each in timed):
-        return f"{name} gives up: wait for the event itself"
-    if last in WAITS and "timeout" in given:
+    by_position = last in TIMED_BY_POSITION and any(_is_seconds(n, numbers) for n in call.args[:1])
+    if last in WAITS and ("timeout" in given or by_position):
         return f"{name} gives up: wait for the event itself"
     return None
 

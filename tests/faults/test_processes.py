@@ -143,7 +143,6 @@ print(statuses, answer(0))
 
 
 @pytest.mark.row("P02")
-@pytest.mark.timeout(240)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_forked_children_of_a_local_model_answer(provider: str, tmp_path: Path) -> None:
@@ -153,7 +152,6 @@ def test_forked_children_of_a_local_model_answer(provider: str, tmp_path: Path) 
         [sys.executable, "-c", FORKING_LOCALLY, *arguments],
         capture_output=True,
         text=True,
-        timeout=220,
         check=False,
     )
 

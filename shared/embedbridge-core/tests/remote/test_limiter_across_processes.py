@@ -145,7 +145,7 @@ def processes() -> Iterator[tuple[Process, Process]]:
     both = Process("first"), Process("second")
     yield both
     for process in both:
-        process.running.communicate(timeout=60)
+        process.running.communicate()
 
 
 def admitted(books: Path) -> list[tuple[int, str]]:
