@@ -78,8 +78,10 @@ def read_cache(job: Job) -> None:
     spec = job.spec
     if spec.cache is None or job.keys is None:
         return
-    keys = [key for key in job.keys if key is not None]
-    named = np.array([place for place, key in enumerate(job.keys) if key is not None], np.intp)
+    keys = list(filter(None, job.keys))
+    named = np.arange(len(keys))
+    if len(keys) < len(job.keys):  # some images have no key yet
+        named = np.flatnonzero([key is not None for key in job.keys])
     found, vectors = recall(spec.cache, keys, spec.final_dimensions)
     if len(found):
         hits = named[found]
