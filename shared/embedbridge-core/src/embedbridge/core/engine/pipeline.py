@@ -4,9 +4,9 @@
         ► load ► limit ► call, retry ► check ► finish ► cache write
     ► scatter
 
-The stages are functions in files of their own names. `prepare` walks the first line; a driver walks
-the second for each batch, one in the caller's thread for local models, one on the background loop
-for remote ones; `scatter` is the last.
+The stages are functions in files of their own names; `finalize` in answer.py is check ► finish.
+`prepare` walks the first line; a driver walks the second for each batch, one in the caller's thread
+for local models, one on the background loop for remote ones; `scatter` is the last.
 """
 
 from __future__ import annotations
