@@ -1,10 +1,10 @@
-"""A look at the bytes first finds what the standard library finds."""
+"""Plugin discovery finds what the standard library finds, and survives torn distributions."""
 
 import logging
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.metadata import (
     Distribution,
@@ -60,10 +60,14 @@ class Info:
     """The folder of metadata of one distribution."""
 
     name: str
-    points: str | None
+    version: str
+    kind: Literal["dist-info", "egg-info"] = "dist-info"
+    points: str | None = ANNOUNCING
     """What `entry_points.txt` holds, if it is there."""
-    metadata: bool = True
-    """Whether `METADATA` is there."""
+
+    @property
+    def folder(self) -> str:
+        return f"{self.name}-{self.version}.{self.kind}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,25 +78,20 @@ class Place:
     infos: list[Info]
 
 
-@st.composite
-def an_info(draw: st.DrawFn) -> Info:
-    """Names that are often the same, in several spellings; now and then one that is no name."""
-    points = draw(st.sampled_from(CONTENTS) | st.none())
-    if draw(st.integers(0, 9)) == 0:
-        odd = ["acme-1.DIST-INFO", ".dist-info", "..egg-info", "-1.dist-info", "EGG-INFO"]
-        # The standard library looks up the name in the metadata, and fails where there are none.
-        return Info(name=draw(st.sampled_from(odd)), points=points)
-    name = draw(st.sampled_from(["acme", "Ac-me", "ac_me", "AC.me", "ac._Me", ".acme", "zeta"]))
-    version = draw(st.sampled_from(["", "-1.0", "-2.0-py3.11"]))
-    kind = draw(st.sampled_from([".dist-info", ".dist-info", ".egg-info"]))
-    return Info(name=f"{name}{version}{kind}", points=points, metadata=draw(st.booleans()))
-
-
 PLACES = st.lists(
     st.builds(
         Place,
         kind=st.sampled_from(["folder", "folder", "folder", "zip", "egg", "missing"]),
-        infos=st.lists(an_info(), max_size=6),
+        infos=st.lists(
+            st.builds(
+                Info,
+                name=st.sampled_from(["acme", "ac_me", "AC.me", "ac._Me", "zeta"]),
+                version=st.sampled_from(["1.0", "2.0"]),
+                kind=st.sampled_from(["dist-info", "dist-info", "egg-info"]),
+                points=st.sampled_from(CONTENTS) | st.none(),
+            ),
+            max_size=6,
+        ),
     ),
     max_size=4,
 )
@@ -100,13 +99,11 @@ PLACES = st.lists(
 
 def install(folder: Path, info: Info) -> None:
     """Put a distribution into a folder."""
-    (folder / info.name).mkdir(parents=True, exist_ok=True)
-    if info.metadata:
-        text = "Metadata-Version: 2.1\nName: Ac.me\nVersion: 1.0\n"
-        (folder / info.name / "METADATA").write_text(text, encoding="utf-8")
+    (folder / info.folder).mkdir(parents=True, exist_ok=True)
+    text = f"Metadata-Version: 2.1\nName: {info.name}\nVersion: {info.version}\n"
+    (folder / info.folder / "METADATA").write_text(text, encoding="utf-8")
     if info.points is not None:
-        content = info.points.encode()
-        (folder / info.name / "entry_points.txt").write_bytes(content)
+        (folder / info.folder / "entry_points.txt").write_bytes(info.points.encode())
 
 
 def build(place: Place, path: Path) -> str:
@@ -116,8 +113,7 @@ def build(place: Place, path: Path) -> str:
     if place.kind != "missing":
         path.mkdir()
         for info in place.infos:
-            # In a zip the standard library looks up every name in the metadata.
-            install(path, replace(info, metadata=True) if place.kind == "zip" else info)
+            install(path, info)
     if place.kind == "zip":
         archive = path.with_suffix(".zip")
         with zipfile.ZipFile(archive, "w") as file:
@@ -127,17 +123,18 @@ def build(place: Place, path: Path) -> str:
     return str(path)
 
 
-def ours() -> list[tuple[str, str, str]]:
-    return [told(point) for point in installed_entry_points("embedbridge")]
+def ours() -> list[tuple[str, str, str, str]]:
+    return [facts(point) for point in installed_entry_points("embedbridge")]
 
 
-def theirs() -> list[tuple[str, str, str]]:
-    return [told(point) for point in entry_points(group="embedbridge")]
+def theirs() -> list[tuple[str, str, str, str]]:
+    return [facts(point) for point in entry_points(group="embedbridge")]
 
 
-def told(point: EntryPoint) -> tuple[str, str, str]:
-    """Name, value, and where it was found."""
-    return point.name, point.value, str(vars(point.dist)["_path"])
+def facts(point: EntryPoint) -> tuple[str, str, str, str]:
+    """Name and value, and the version and the place of the distribution."""
+    assert point.dist is not None
+    return point.name, point.value, point.dist.version, str(point.dist.locate_file(""))
 
 
 @given(PLACES)
@@ -150,23 +147,36 @@ def test_it_is_the_standard_librarys_answer(places: list[Place]) -> None:
         assert ours() == theirs()
 
 
+def test_the_first_of_a_name_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is spelled differently, and where the first one announces nothing."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    install(first, Info(name="ac_me", version="2.0"))
+    install(first, Info(name="zeta", version="2.0", points=None))
+    install(second, Info(name="Ac.Me", version="1.0"))
+    install(second, Info(name="zeta", version="1.0", points="[embedbridge]\nzeta = old\n"))
+    monkeypatch.setattr(sys, "path", [str(first), str(second), str(first)])
+
+    assert ours() == theirs() == [("acme", "acme_plugin", "2.0", str(first))]
+
+
 def test_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty entry of the path means it."""
-    install(tmp_path, Info(name="acme-1.0.dist-info", points=ANNOUNCING))
+    install(tmp_path, Info(name="acme", version="1.0"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [""])
 
-    assert ours() == theirs() == [("acme", "acme_plugin", "acme-1.0.dist-info")]
+    assert [point[:3] for point in ours()] == [("acme", "acme_plugin", "1.0")]
+    assert ours() == theirs()
 
 
 def test_what_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old distributions are one file, and someone made a folder of `entry_points.txt`."""
     (tmp_path / "old-1.0.egg-info").write_text("Name: old\n", encoding="utf-8")
     (tmp_path / "odd-1.0.dist-info/entry_points.txt").mkdir(parents=True)
-    install(tmp_path, Info(name="zzz-1.0.dist-info", points=ANNOUNCING))
+    install(tmp_path, Info(name="zzz", version="1.0"))
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
 
-    assert [name for name, _, _ in ours()] == ["acme"]
+    assert [point[0] for point in ours()] == ["acme"]
     assert ours() == theirs()
 
 
@@ -174,13 +184,14 @@ class Shelf(Distribution):
     """A distribution that lies in no file."""
 
     def __init__(self, name: str) -> None:
-        self._path = name
+        self._shelf_name = name
 
     def read_text(self, filename: str) -> str | None:
-        return {"METADATA": f"Name: {self._path}\n", "entry_points.txt": ANNOUNCING}.get(filename)
+        metadata = f"Name: {self._shelf_name}\nVersion: 3.0\n"
+        return {"METADATA": metadata, "entry_points.txt": ANNOUNCING}.get(filename)
 
     def locate_file(self, path: object) -> Path:
-        raise NotImplementedError
+        return Path("shelf", str(path))
 
 
 ANYWHERE = DistributionFinder.Context()
@@ -192,7 +203,7 @@ class Finder(DistributionFinder):
     def find_distributions(
         self, context: DistributionFinder.Context = ANYWHERE
     ) -> Iterable[Distribution]:
-        return [Shelf("ac.me"), Shelf("only-here")]
+        return [Shelf(name) for name in ("acme", "only") if context.name in (None, name)]
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before Python's own", "after it"])
@@ -200,25 +211,23 @@ def test_somebodys_own_finder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, first: bool
 ) -> None:
     """It is asked in its turn, and what it brings shadows and is shadowed."""
-    install(tmp_path, Info(name="Ac_Me-1.0.dist-info", points=ANNOUNCING))
+    install(tmp_path, Info(name="Acme", version="1.0"))
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     finders: list[object] = [Finder(), PathFinder]
     monkeypatch.setattr(sys, "meta_path", finders if first else finders[::-1])
-    places = [Path(place).name for _, _, place in ours()]
 
-    assert places == (["ac.me", "only-here"] if first else ["Ac_Me-1.0.dist-info", "only-here"])
-    assert ours() == theirs()
+    assert [point[2] for point in ours()] == (["3.0", "3.0"] if first else ["1.0", "3.0"])
 
 
 def test_a_finder_that_was_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The backport of `importlib.metadata` takes `find_distributions` away from Python's own."""
-    install(tmp_path, Info(name="acme-1.0.dist-info", points=ANNOUNCING))
+    install(tmp_path, Info(name="acme", version="1.0"))
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.setattr(sys, "meta_path", [Finder()])
     monkeypatch.delattr(PathFinder, "find_distributions")
     sys.meta_path.append(PathFinder)
 
-    assert [place for _, _, place in ours()] == ["ac.me", "only-here"]
+    assert [point[2] for point in ours()] == ["3.0", "3.0"]
 
 
 @pytest.mark.parametrize("content", TORN.values(), ids=TORN)
@@ -229,15 +238,16 @@ def test_a_torn_file_costs_itself_only(
     content: bytes,
 ) -> None:
     """The standard library finds nothing any more; here the others are found, and it is named."""
-    install(tmp_path, Info(name="good-1.0.dist-info", points=ANNOUNCING))
-    install(tmp_path, Info(name="torn-1.0.dist-info", points=""))
-    (tmp_path / "torn-1.0.dist-info/entry_points.txt").write_bytes(content)
+    install(tmp_path, Info(name="good", version="1.0"))
+    torn = Info(name="torn", version="1.0")
+    install(tmp_path, torn)
+    (tmp_path / torn.folder / "entry_points.txt").write_bytes(content)
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     with caplog.at_level(logging.WARNING):
         found = ours()
 
-    assert [name for name, _, _ in found] == ["acme"]
-    assert "torn-1.0.dist-info" in caplog.text
+    assert [point[0] for point in found] == ["acme"]
+    assert f"remove torn in {tmp_path}:" in caplog.text
     with pytest.raises((TypeError, UnicodeDecodeError)):
         theirs()
 
@@ -246,18 +256,25 @@ def test_a_strangers_file_is_not_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing of ours is in it, so it may be torn, and costs no time."""
-    install(tmp_path, Info(name="good-1.0.dist-info", points=ANNOUNCING))
-    install(tmp_path, Info(name="torn-1.0.dist-info", points="[other]\nno value"))
+    install(tmp_path, Info(name="good", version="1.0"))
+    install(tmp_path, Info(name="torn", version="1.0", points="[other]\nno value"))
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
 
-    assert [name for name, _, _ in ours()] == ["acme"]
+    assert [point[0] for point in ours()] == ["acme"]
     assert not caplog.records
 
 
-def test_one_without_a_name_shadows_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The standard library finds nothing any more beside a half-removed folder."""
-    install(tmp_path, Info(name="good-1.0.dist-info", points=ANNOUNCING))
-    install(tmp_path, Info(name="-1.0.dist-info", points="[embedbridge]\nx = m", metadata=False))
+def test_a_half_removed_distribution_costs_itself_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without METADATA it has no name, so nobody could say whose plugin it is."""
+    install(tmp_path, Info(name="good", version="1.0"))
+    half = Info(name="half", version="1.0", points="[embedbridge]\nx = m")
+    install(tmp_path, half)
+    (tmp_path / half.folder / "METADATA").unlink()
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with caplog.at_level(logging.WARNING):
+        found = ours()
 
-    assert {name for name, _, _ in ours()} == {"acme", "x"}
+    assert [point[0] for point in found] == ["acme"]
+    assert f"remove a package without a name in {tmp_path}:" in caplog.text

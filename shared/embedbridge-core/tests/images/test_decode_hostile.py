@@ -112,25 +112,18 @@ def test_an_unloaded_pillow_image_of_another_format_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("name", "part"), CUTS)
-@pytest.mark.parametrize("lenient", [False, True], ids=["", "lenient"])
-def test_a_truncated_file_is_an_error(
-    name: str, part: float, lenient: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No grey is made up for what is missing, though the program may have told Pillow so."""
-    monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
+def test_a_truncated_file_is_an_error(name: str, part: float) -> None:
+    """No grey is made up for what is missing."""
     data = FILES[name]
     cut = data[: int(len(data) * part)]
 
     error = refused(cut)
 
     assert error.source == f"{len(cut)} bytes"
-    assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES is lenient
 
 
-@pytest.mark.parametrize("lenient", [False, True], ids=["", "lenient"])
-def test_pixels_that_end_early_are_an_error(lenient: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the file's own structure is whole."""
-    monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
+def pixels_that_end_early() -> dict[str, bytes]:
+    """Files whose structure is complete, and whose pixels are not."""
     lines = zlib.compress(b"".join(b"\0" + line.tobytes() for line in the_picture()))
     header, end = FILES["png"][:33], png_chunk(b"IEND", b"")
     short_png = header + png_chunk(b"IDAT", lines[: len(lines) // 2]) + end
@@ -140,16 +133,27 @@ def test_pixels_that_end_early_are_an_error(lenient: bool, monkeypatch: pytest.M
     place = tiff.index(struct.pack("<HH", 257, 4))
     tiff[place + 8 : place + 12] = struct.pack("<I", 4000)  # the height
 
-    for data in (short_png, no_end, bmp, bytes(tiff)):
-        refused(data)
+    return {"png": short_png, "jpeg": no_end, "bmp": bmp, "tiff": bytes(tiff)}
 
 
-@pytest.mark.parametrize("lenient", [False, True], ids=["", "lenient"])
-def test_a_truncated_pillow_image_is_an_error(
-    lenient: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("name", ["png", "jpeg", "bmp", "tiff"])
+def test_pixels_that_end_early_are_an_error(name: str) -> None:
+    """Also where the file's own structure is whole."""
+    refused(pixels_that_end_early()[name])
+
+
+def test_a_program_may_want_truncated_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sets Pillow's own global gets what Pillow then does, and it stays set."""
+    monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    short = pixels_that_end_early()["bmp"]
+
+    assert decode(short).size == (60, 40)
+    assert open_image(Image.from_pil(PIL.Image.open(io.BytesIO(short))), RULES).size == (60, 40)
+    assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+
+def test_a_truncated_pillow_image_is_an_error() -> None:
     """Pillow decodes late; its `OSError` becomes ours."""
-    monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
     picture = PIL.Image.open(io.BytesIO(FILES["png"][:-60]))
 
     with pytest.raises(InvalidImageError, match="PIL image"):
@@ -196,6 +200,16 @@ def test_broken_metadata_does_not_matter(name: str) -> None:
 
     assert len(data) > len(plain)
     assert decode(data).tobytes() == decode(plain).tobytes()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_tag_that_points_outside_the_file_does_not_matter() -> None:
+    """Pillow alone would warn about each; only the tags that make pixels are left in a TIFF."""
+    data = bytearray(encoded(PICTURE, "TIFF", tiffinfo={65000: "a" * 99}))
+    entry = data.index(struct.pack("<HHI", 65000, 2, 100))
+    struct.pack_into("<I", data, entry + 4, 1_000_000)
+
+    assert decode(bytes(data)).tobytes() == decode(FILES["tiff"]).tobytes()
 
 
 def test_broken_exif_of_a_pillow_image_does_not_matter() -> None:
@@ -300,9 +314,10 @@ TRAPS = {
     "iCCP": png(the_picture(), chunks=png_chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(9_000_000)))),
     "tiff": tiff_with_many_large_tags(),
     "gif": FILES["gif"][:6] + b"\xff\xff\xff\xff" + FILES["gif"][10:],
+    "gif comments": FILES["gif"][:13 + 192] + b"!\xfe\1a\0" * 400_000 + FILES["gif"][13 + 192 :],
     "webp": b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff",
 }  # fmt: skip
-REFUSED_TRAPS = {"50k", "88M", "169M", "gif", "webp"}
+REFUSED_TRAPS = {"50k", "88M", "169M", "gif", "gif comments", "webp"}
 
 MEASURE = """
 import resource, sys, tracemalloc

@@ -12,7 +12,7 @@ from embedbridge.core.images.web_address import carried, check_host, check_numbe
 
 
 @pytest.mark.parametrize(
-    ("url", "scheme", "host", "port", "target", "place"),
+    ("url", "scheme", "host", "port", "target", "authority"),
     [
         ("http://a.org", "http", "a.org", 80, "/", "a.org"),
         ("HTTPS://A.Org/B?c=D#e", "https", "a.org", 443, "/B?c=D", "a.org"),
@@ -27,13 +27,13 @@ from embedbridge.core.images.web_address import carried, check_host, check_numbe
     ],
 )  # fmt: skip
 def test_a_plain_url_is_taken_apart(
-    url: str, scheme: str, host: str, port: int, target: str, place: str
+    url: str, scheme: str, host: str, port: int, target: str, authority: str
 ) -> None:
     """Host in lower case, port by scheme, the fragment stays here."""
     found = parse(url)
 
     assert (found.scheme, found.host, found.port, found.target) == (scheme, host, port, target)
-    assert found.place == place
+    assert found.authority == authority
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_redirect_is_relative_to_where_it_was_found(location: str, expected: s
     """As in RFC 9110, section 10.2.2."""
     found = parse("http://a.org:81/x/y?z").joined(location)
 
-    assert f"{found.scheme}://{found.place}{found.target}" == expected
+    assert f"{found.scheme}://{found.authority}{found.target}" == expected
 
 
 @pytest.mark.parametrize(

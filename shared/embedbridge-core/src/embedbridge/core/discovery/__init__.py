@@ -1,4 +1,4 @@
-"""Plugin discovery: which providers are installed, and which one a string names.
+"""Plugin discovery by entry points: which providers are installed, and which one a string names.
 
 entry_points.py    what installed distributions announce, read without importing them
 registry.py        the providers of this process; a provider that fails costs itself only

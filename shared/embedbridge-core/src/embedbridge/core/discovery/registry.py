@@ -1,4 +1,4 @@
-"""Which providers are installed. Listing reads metadata and imports nothing.
+"""Plugin registry: which providers are installed. Listing reads metadata and imports nothing.
 
 A plugin that fails costs itself only: each is imported in its own `try`, and its reason is kept.
 """
@@ -84,7 +84,7 @@ class Registry:
         """Import one provider's plugin, and no other.
 
         Raises:
-            UnknownProviderError: Nobody announces that name.
+            UnknownProviderError: No installed package announces that name.
             ConfigurationError: It is announced twice, not allowed, or its plugin is broken.
         """
         points = self._points.get(name, [])

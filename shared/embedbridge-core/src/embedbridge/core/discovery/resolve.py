@@ -1,4 +1,4 @@
-"""From what users type, `provider:model`, to the class that implements it."""
+"""Model resolution: from what users type, `provider:model`, to the class that implements it."""
 
 from __future__ import annotations
 

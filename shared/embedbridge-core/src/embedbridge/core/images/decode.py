@@ -1,4 +1,4 @@
-"""From an `Image` to the pixels that a model gets: checked first, decoded later.
+"""Image decoding, in two steps: checked by its header first, decoded to RGB later.
 
 open_image    reads the bytes and the header; costs no more memory than the file
 decode        upright, RGB, 8 bits, transparent on white, the first frame
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from embedbridge.contract.errors import InvalidImageError
 from embedbridge.contract.image import Image
 from embedbridge.contract.loaded import LoadedImage
-from embedbridge.core.images.formats import Still, read_still
-from embedbridge.core.images.formats.exif import ORIENTATION, orientation, valid_turn
-from embedbridge.core.images.pillow import check_pillow, decode_still, load_whole, pillow_errors
+from embedbridge.core.images.formats import StrippedImage, read_stripped
+from embedbridge.core.images.formats.exif import ORIENTATION, exif_orientation, valid_orientation
+from embedbridge.core.images.pillow import check_pillow, decode_stripped, pillow_errors
 from embedbridge.core.images.read_bytes import read_encoded
 from embedbridge.core.images.rules import ImageRules
 from embedbridge.core.images.to_rgb import array_to_picture, is_transparent, to_rgb
@@ -75,9 +75,9 @@ def open_image(image: Image, rules: ImageRules) -> OpenedImage:
             return _OpenedPixels(image.described, array_to_picture(image.source), 1)
         data = read_encoded(image, rules)
         with pillow_errors("The image"):
-            still = read_still(data)
-        _check_size(still.size, rules)
-        return _OpenedFile(image.described, still)
+            stripped = read_stripped(data)
+        _check_size(stripped.size, rules)
+        return _OpenedFile(image.described, stripped)
 
 
 @contextmanager
@@ -93,26 +93,27 @@ def naming_source(described: str) -> Iterator[None]:
 class _OpenedFile(OpenedImage):
     """A file, read but not decoded."""
 
-    def __init__(self, described: str, still: Still) -> None:
-        super().__init__(described, _turned_size(still.size, still.turn))
-        self._still = still
+    def __init__(self, described: str, stripped: StrippedImage) -> None:
+        super().__init__(described, _upright_size(stripped.size, stripped.orientation))
+        self._stripped = stripped
 
     def digest(self) -> bytes:
-        still = self._still
-        head = f"file:{PREPROCESSING}:{still.format}:{still.turn}\0"
-        return hashlib.sha256(head.encode() + still.file).digest()
+        stripped = self._stripped
+        head = f"file:{PREPROCESSING}:{stripped.format}:{stripped.orientation}\0"
+        return hashlib.sha256(head.encode() + stripped.file).digest()
 
     def decode(self) -> LoadedImage:
-        still = self._still
-        with naming_source(self.described), pillow_errors(f"The {still.format} file"):
-            picture = decode_still(still)
-            pixels = _turned(to_rgb(picture), still.turn)
-            exact = picture.mode in EXACT_MODES and not is_transparent(picture) and still.turn == 1
-        media_type = still.media_type if exact else None
+        stripped = self._stripped
+        with naming_source(self.described), pillow_errors(f"The {stripped.format} file"):
+            picture = decode_stripped(stripped)
+            pixels = _upright(to_rgb(picture), stripped.orientation)
+            plain = picture.mode in EXACT_MODES and not is_transparent(picture)
+            exact = plain and stripped.orientation == 1
+        media_type = stripped.media_type if exact else None
         return LoadedImage(
             pixels=pixels,
             described=self.described,
-            file=still.file if media_type else None,
+            file=stripped.file if media_type else None,
             media_type=media_type,
         )
 
@@ -120,10 +121,10 @@ class _OpenedFile(OpenedImage):
 class _OpenedPixels(OpenedImage):
     """Pixels in memory, in any mode."""
 
-    def __init__(self, described: str, picture: PIL.Image.Image, turn: int) -> None:
-        super().__init__(described, _turned_size(picture.size, turn))
+    def __init__(self, described: str, picture: PIL.Image.Image, orientation: int) -> None:
+        super().__init__(described, _upright_size(picture.size, orientation))
         self._picture = picture
-        self._turn = turn
+        self._orientation = orientation
         self._digest: bytes | None = None
 
     def digest(self) -> bytes:
@@ -132,7 +133,7 @@ class _OpenedPixels(OpenedImage):
 
     def decode(self) -> LoadedImage:
         with naming_source(self.described), pillow_errors("The image"):
-            pixels = _turned(to_rgb(self._picture), self._turn)
+            pixels = _upright(to_rgb(self._picture), self._orientation)
         loaded = LoadedImage(pixels=pixels, described=self.described)
         self._digest = loaded.digest()
         return loaded
@@ -153,20 +154,20 @@ def _open_picture(picture: PIL.Image.Image, described: str, rules: ImageRules) -
                 f"The image is {format_}, which is not supported.",
                 hint="Use PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF.",
             )
-        load_whole(picture)
-        turn = _turn_of(picture)
+        picture.load()
+        orientation = _orientation_of(picture)
     _check_size(picture.size, rules)
-    return _OpenedPixels(described, picture, turn)
+    return _OpenedPixels(described, picture, orientation)
 
 
-def _turn_of(picture: PIL.Image.Image) -> int:
+def _orientation_of(picture: PIL.Image.Image) -> int:
     """EXIF orientation of a Pillow image: that of its file, else what the program gave it."""
     exif = picture.info.get("exif")
     if isinstance(exif, bytes):
-        return orientation(exif)
+        return exif_orientation(exif)
     if any(key in picture.info for key in ("xmp", "XML:com.adobe.xmp", "Raw profile type exif")):
         return 1  # as for the same image by its file
-    return valid_turn(picture.getexif().get(ORIENTATION, 1))
+    return valid_orientation(picture.getexif().get(ORIENTATION, 1))
 
 
 # Size and orientation.
@@ -186,11 +187,11 @@ def _check_size(size: tuple[int, int], rules: ImageRules) -> None:
         )
 
 
-def _turned_size(size: tuple[int, int], turn: int) -> tuple[int, int]:
-    return size if turn < 5 else (size[1], size[0])
+def _upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    return size if orientation < 5 else (size[1], size[0])
 
 
-def _turned(picture: PIL.Image.Image, turn: int) -> PIL.Image.Image:
+def _upright(picture: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
     """The picture turned upright, see EXIF 3.0, section 4.6.5.1.6."""
     from PIL.Image import Transpose
 
@@ -202,5 +203,5 @@ def _turned(picture: PIL.Image.Image, turn: int) -> PIL.Image.Image:
         6: Transpose.ROTATE_270,
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
-    }.get(turn)
+    }.get(orientation)
     return picture if method is None else picture.transpose(method)

@@ -1,4 +1,8 @@
-"""One image from the web: asked of the very address that was checked, and not for ever."""
+"""Fetching one image over HTTP: connection pinning against SSRF, one overall deadline, a size limit.
+
+The name is resolved once, and the connection is made to the IP address that was checked: a second
+lookup could give another one (DNS rebinding).
+"""
 
 from __future__ import annotations
 
@@ -195,7 +199,7 @@ def _ask(
     """Send the request; the answer's header is read, its body is not."""
     lines = [
         f"GET {address.target} HTTP/1.1",
-        f"Host: {address.place}",
+        f"Host: {address.authority}",
         "User-Agent: embedbridge",
         "Accept: image/*",
         "Accept-Encoding: identity",

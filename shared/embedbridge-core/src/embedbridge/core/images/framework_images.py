@@ -1,8 +1,8 @@
-"""What users of a framework hand over as an image, as an `Image` whose source is named.
+"""Input conversion for the adapters: what a framework's users pass as an image, as an `Image`.
 
-The frameworks have a habit that the contract has not: a `str` stands for a file's path. Adapters
+In the frameworks a `str` is the path of a file; in the contract it is always a text. Adapters
 translate it here, without opening a file and without fetching anything: an `http(s)` URL becomes
-an `Image` that the engine refuses unless `allow_urls` was set. Nothing is ever taken for a text.
+an `Image` that the engine refuses unless `allow_urls` was set.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def as_image(value: ImageLike) -> Image:
         return Image.from_path(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return Image.from_bytes(value)
-    other: Any = value  # told by what it can do: Pillow need not be installed
+    other: Any = value  # duck typing: Pillow need not be installed
     if hasattr(other, "mode") and hasattr(other, "tobytes"):
         return Image.from_pil(other)
     if hasattr(other, "read"):

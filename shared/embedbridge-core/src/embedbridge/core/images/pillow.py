@@ -1,4 +1,9 @@
-"""Decoding with Pillow: only the format that was recognised, whole or not at all, no warnings."""
+"""Decoding with Pillow: one format each, no format guessing, no warnings, our own errors.
+
+A truncated file is an error. Only a program that sets `PIL.ImageFile.LOAD_TRUNCATED_IMAGES`, a
+global of Pillow, gets what it asked for: pixels that are missing are filled, where the file's own
+structure is complete.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +12,28 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import InvalidImageError, MissingDependencyError
-from embedbridge.core.images.formats import Still
+from embedbridge.core.images.formats import StrippedImage
 
 if TYPE_CHECKING:
     import PIL.Image
-    import PIL.ImageFile
 
 MAX_REASON = 60
 
 # `PIL.Image.open` would do, but warns or refuses by limits of its own (`MAX_IMAGE_PIXELS`), which
-# belong to the program, not to us. Each of these classes reads one format and nothing else.
-CLASSES = {
-    "PNG": "PngImageFile",
-    "JPEG": "JpegImageFile",
-    "WEBP": "WebPImageFile",
-    "GIF": "GifImageFile",
-    "BMP": "BmpImageFile",
-    "TIFF": "TiffImageFile",
-    "AVIF": "AvifImageFile",
+# belong to the program, not to us. A plugin's own class reads one format and nothing else.
+PLUGINS = {
+    "PNG": "Png",
+    "JPEG": "Jpeg",
+    "WEBP": "WebP",
+    "GIF": "Gif",
+    "BMP": "Bmp",
+    "TIFF": "Tiff",
+    "AVIF": "Avif",
 }
-MODULES = {"JPEG": "Jpeg", "PNG": "Png", "WEBP": "WebP", "GIF": "Gif", "BMP": "Bmp", "TIFF": "Tiff"}
-MODULES["AVIF"] = "Avif"
+"""By format, how the names of Pillow's plugin and of its class begin."""
 
 
 def check_pillow() -> None:
@@ -48,42 +50,25 @@ def check_pillow() -> None:
         ) from error
 
 
-def decode_still(still: Still) -> PIL.Image.Image:
+def decode_stripped(stripped: StrippedImage) -> PIL.Image.Image:
     """The pixels of a file, in its own mode.
 
     Raises:
         InvalidImageError: The file is truncated or broken, or is not what its header said.
     """
-    module = import_module(f"PIL.{MODULES[still.format]}ImagePlugin")
-    with pillow_errors(f"The {still.format} file"):
-        picture = getattr(module, CLASSES[still.format])(io.BytesIO(still.file))
-        if picture.size != still.size:
-            raise InvalidImageError(f"The {still.format} file has two sizes.")
-        load_whole(picture)
-        return picture  # type: ignore[no-any-return]  # one of the classes above
-
-
-def load_whole(picture: PIL.Image.Image) -> None:
-    """Decode a picture; an incomplete one is an error, whatever the program told Pillow.
-
-    `LOAD_TRUNCATED_IMAGES` makes Pillow fill what is missing with grey. Where somebody has set it,
-    Pillow's own function runs here with it unset.
-    """
-    from PIL import ImageFile
-
-    plain = type(picture).load is ImageFile.ImageFile.load
-    plain = plain or getattr(picture, "use_load_libtiff", None) is False  # a TIFF of raw pixels
-    if ImageFile.LOAD_TRUNCATED_IMAGES and plain:
-        theirs: Any = ImageFile.ImageFile.load
-        strict = {**vars(ImageFile), "LOAD_TRUNCATED_IMAGES": False}
-        FunctionType(theirs.__code__, strict, closure=theirs.__closure__)(picture)
-    else:
+    plugin = PLUGINS[stripped.format]
+    module = import_module(f"PIL.{plugin}ImagePlugin")
+    with pillow_errors(f"The {stripped.format} file"):
+        picture = getattr(module, f"{plugin}ImageFile")(io.BytesIO(stripped.file))
+        if picture.size != stripped.size:
+            raise InvalidImageError(f"The {stripped.format} file has two sizes.")
         picture.load()
+        return picture  # type: ignore[no-any-return]  # the plugin's class
 
 
 @contextmanager
 def pillow_errors(subject: str) -> Iterator[None]:
-    """Whatever Pillow raises, a warning turned into an error included, is about the image.
+    """Translate whatever Pillow raises, also a warning turned into an error, into our own error.
 
     Args:
         subject: What a message begins with.

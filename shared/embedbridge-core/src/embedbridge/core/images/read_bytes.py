@@ -1,4 +1,4 @@
-"""Reading the encoded bytes of an image: a regular file, or what is in memory, and not too much."""
+"""Reading an image's encoded bytes, with a size limit: from a regular file, memory or a URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which images are taken: how large, and from where."""
+"""Limits for images: bytes, pixels, shortest side, and whether URLs are fetched."""
 
 from __future__ import annotations
 

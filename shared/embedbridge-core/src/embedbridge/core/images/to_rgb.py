@@ -1,4 +1,4 @@
-"""Any picture as 8 bits of red, green and blue.
+"""Colour conversion: a picture of any mode as 8-bit RGB.
 
 transparent    on white: what cannot be seen is not embedded
 16 bits        0–65535 is 0–255

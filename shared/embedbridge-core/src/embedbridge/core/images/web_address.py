@@ -1,7 +1,7 @@
-"""Which web addresses may be asked for an image: read strictly, and by number where it counts.
+"""SSRF guard: which web addresses may be asked for an image.
 
-Refused are all spellings that two programs may read differently, and every network address that is
-not public, however it is wrapped.
+URLs are parsed strictly: a spelling that two programs may read differently is refused. So is every
+IP address that is not public, also inside an IPv6 address that carries it to a gateway.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Address: TypeAlias = IPv4Address | IPv6Address
 
 PORTS = {"http": 80, "https": 443}
 URL = re.compile(
-    r"(?P<scheme>https?)://(?P<place>[^/?#]*)(?P<path>[^?#]*)(?P<query>\?[^#]*)?", re.IGNORECASE
+    r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>\?[^#]*)?", re.IGNORECASE
 )
 ALLOWED_CHARACTERS = re.compile(r"[!-~]+")
 UNSAFE_CHARACTERS = re.compile(r'[\\<>"{}|^`]')
-PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{1,5}))?")
+AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{1,5}))?")
 LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 
@@ -65,7 +65,7 @@ class WebAddress:
     """Path and query, as the server gets it."""
 
     @property
-    def place(self) -> str:
+    def authority(self) -> str:
         """Host and port as the `Host` header has it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
@@ -78,7 +78,7 @@ class WebAddress:
         """
         _check_characters(location)
         try:
-            url = urljoin(f"{self.scheme}://{self.place}{self.target}", location)
+            url = urljoin(f"{self.scheme}://{self.authority}{self.target}", location)
         except ValueError as error:
             raise InvalidImageError("The server redirects to no valid URL.") from error
         found = parse(url)
@@ -97,19 +97,21 @@ def parse(url: str) -> WebAddress:
     parts = URL.match(url)
     if parts is None:
         raise InvalidImageError("This is not an http(s) URL.")
-    if "@" in parts["place"]:
+    if "@" in parts["authority"]:
         raise InvalidImageError(
             "The image URL has a user name.", hint="Credentials are never sent to image servers."
         )
-    place = PLACE.fullmatch(parts["place"])
-    if place is None:
+    authority = AUTHORITY.fullmatch(parts["authority"])
+    if authority is None:
         raise InvalidImageError("The image URL has no valid host.")
     scheme: Literal["http", "https"] = "https" if parts["scheme"].lower() == "https" else "http"
-    port = int(place["port"]) if place["port"] else PORTS[scheme]
+    port = int(authority["port"]) if authority["port"] else PORTS[scheme]
     if not 0 < port < 65536:
         raise InvalidImageError(f"The image URL has an impossible port: {port}.")
     target = (parts["path"] or "/") + (parts["query"] or "")
-    return WebAddress(scheme=scheme, host=_host(place["host"].lower()), port=port, target=target)
+    return WebAddress(
+        scheme=scheme, host=_host(authority["host"].lower()), port=port, target=target
+    )
 
 
 def number_of(host: str) -> Address | None:

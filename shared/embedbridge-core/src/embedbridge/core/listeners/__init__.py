@@ -1,1 +1,1 @@
-"""Who hears the events of a job: progress bars, usage meters, OpenTelemetry, a user's own."""
+"""Event listeners: progress bars, usage meters, OpenTelemetry, a user's own."""

@@ -1,4 +1,4 @@
-"""Events go to whoever listens; without listeners they are not even made."""
+"""Event dispatch: every event goes to every listener; without listeners none is made."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Announcer:
 
     def __init__(self, listeners: Iterable[object] = ()) -> None:
         self.listeners = tuple(listeners)
-        # A manager for each: pluggy stops at the first that fails, and the others want to hear too.
+        # A plugin manager for each listener: pluggy stops at the first hook that fails.
         self._hooks = [_hook(listener) for listener in self.listeners]
 
     def __bool__(self) -> bool:
         return bool(self.listeners)
 
     def announce(self, event: Event) -> None:
-        """Tell everybody. A listener that fails is logged and costs neither the job nor others."""
+        """Call every listener. One that fails is logged, and costs neither the job nor the others."""
         for hook in self._hooks:
             try:
                 hook(event=event)

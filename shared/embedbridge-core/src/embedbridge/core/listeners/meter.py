@@ -1,4 +1,4 @@
-"""What many jobs cost together."""
+"""Usage metering: requests, tokens and seconds, summed over many jobs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class UsageMeter:
 
     @hookimpl
     def embedbridge_event(self, event: Event) -> None:
-        """Add what the event tells."""
+        """Add the event to the sums."""
         with self._lock:
             self._totals = _add(self._totals, event)
 

@@ -1,4 +1,4 @@
-"""A tqdm bar that listens to a job's events."""
+"""Progress bars: a tqdm bar for each job, moved by its events."""
 
 from __future__ import annotations
 

@@ -14,15 +14,7 @@ from embedbridge.contract.errors import MissingDependencyError
 from embedbridge.contract.events import BatchFinished, Event, JobFinished, JobStarted
 from embedbridge.contract.hooks import hookimpl
 
-PROVIDER_NAMES = MappingProxyType(
-    {
-        "azure-openai": "azure.ai.openai",
-        "bedrock": "aws.bedrock",
-        "gemini": "gcp.gemini",
-        "mistral": "mistral_ai",
-        "vertex": "gcp.vertex_ai",
-    }
-)
+PROVIDER_NAMES = MappingProxyType({"azure-openai": "azure.ai.openai"})
 """Where the conventions spell a provider differently than we do."""
 NANOSECONDS = 1_000_000_000
 

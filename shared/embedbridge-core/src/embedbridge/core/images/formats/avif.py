@@ -9,15 +9,15 @@ import io
 from collections.abc import Iterator
 
 from embedbridge.contract.errors import InvalidImageError
-from embedbridge.core.images.formats.exif import orientation
-from embedbridge.core.images.formats.still import Still, broken
+from embedbridge.core.images.formats.exif import exif_orientation
+from embedbridge.core.images.formats.stripped import StrippedImage, broken
 
 MAX_BOXES = 10_000
 METADATA = {b"Exif", b"mime"}
 UNKNOWN = b"skip"
 
 
-def read_avif(data: bytes) -> Still:
+def read_avif(data: bytes) -> StrippedImage:
     """The primary picture of an AVIF file.
 
     Its own rotation counts (`irot`, `imir`), not that of its EXIF data: so the format wants it.
@@ -34,16 +34,16 @@ def read_avif(data: bytes) -> Still:
         )
     file = _without_metadata(data)
     with AvifImageFile(io.BytesIO(file)) as picture:
-        turn = orientation(picture.info.get("exif", b""))
-        return Still(format="AVIF", size=picture.size, file=file, turn=turn)
+        orientation = exif_orientation(picture.info.get("exif", b""))
+        return StrippedImage(format="AVIF", size=picture.size, file=file, orientation=orientation)
 
 
 def _without_metadata(data: bytes) -> bytes:
     """The same file with its EXIF and XMP items renamed, so that nobody reads them."""
     file = bytearray(data)
-    for place in _item_types(data):
-        if data[place : place + 4] in METADATA:
-            file[place : place + 4] = UNKNOWN
+    for offset in _item_types(data):
+        if data[offset : offset + 4] in METADATA:
+            file[offset : offset + 4] = UNKNOWN
     return bytes(file)
 
 
@@ -61,18 +61,18 @@ def _item_types(data: bytes) -> Iterator[int]:
                     yield begin + (10 if data[begin] == 3 else 8)  # and so has the item's number
 
 
-def _boxes(data: bytes, place: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def _boxes(data: bytes, offset: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Name, begin and end of what is in each box."""
     for _ in range(MAX_BOXES):
-        if place + 8 > end:
+        if offset + 8 > end:
             return
-        length, name = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
-        begin = place + 8
+        length, name = int.from_bytes(data[offset : offset + 4]), data[offset + 4 : offset + 8]
+        begin = offset + 8
         if length == 1:
             length, begin = int.from_bytes(data[begin : begin + 8]), begin + 8
-        stop = end if length == 0 else place + length
+        stop = end if length == 0 else offset + length
         if stop < begin or stop > end:
             raise broken("AVIF", "a box has a wrong length")
         yield name, begin, stop
-        place = stop
+        offset = stop
     raise broken("AVIF", f"it has more than {MAX_BOXES} boxes")

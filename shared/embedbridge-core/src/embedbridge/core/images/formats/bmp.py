@@ -8,14 +8,14 @@ from __future__ import annotations
 import struct
 
 from embedbridge.contract.errors import InvalidImageError
-from embedbridge.core.images.formats.still import Still
+from embedbridge.core.images.formats.stripped import StrippedImage
 
 CORE_HEADER = 12
 RUN_LENGTH = {1, 2}
 MAX_RUN_LENGTH_BYTES = 1_000_000  # Pillow decodes it in Python, run by run
 
 
-def read_bmp(data: bytes) -> Still:
+def read_bmp(data: bytes) -> StrippedImage:
     """The picture of a BMP file."""
     (header,) = struct.unpack_from("<I", data, 14)
     if header == CORE_HEADER:
@@ -26,4 +26,4 @@ def read_bmp(data: bytes) -> Still:
             raise InvalidImageError(
                 f"The BMP file has {len(data)} bytes of run lengths.", hint="Save it as PNG."
             )
-    return Still(format="BMP", size=(width, abs(height)), file=data)
+    return StrippedImage(format="BMP", size=(width, abs(height)), file=data)

@@ -1,4 +1,4 @@
-"""What a file is by its content; its name has no say."""
+"""Format detection by magic bytes; the name of a file does not count."""
 
 from __future__ import annotations
 
@@ -77,4 +77,4 @@ def _brands(data: bytes) -> set[bytes]:
     if data[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(data[:4]), 256)
-    return {data[8:12], *(data[place : place + 4] for place in range(16, end - 3, 4))}
+    return {data[8:12], *(data[offset : offset + 4] for offset in range(16, end - 3, 4))}

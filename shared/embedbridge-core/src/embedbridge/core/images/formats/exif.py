@@ -1,4 +1,4 @@
-"""How a photo was held: the one thing of its EXIF data that changes what is seen."""
+"""EXIF orientation: the one tag that changes how the pixels are seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BYTE, SHORT, LONG = 1, 3, 4
 MARK = b"Exif\0\0"
 
 
-def orientation(exif: bytes) -> int:
+def exif_orientation(exif: bytes) -> int:
     """EXIF orientation, 1–8; 1 where the data says nothing that can be read.
 
     Args:
@@ -24,16 +24,16 @@ def orientation(exif: bytes) -> int:
     try:
         (first,) = struct.unpack_from(f"{order}I", exif, 4)
         (count,) = struct.unpack_from(f"{order}H", exif, first)
-        for place in range(first + 2, first + 2 + 12 * count, 12):
-            tag, kind = struct.unpack_from(f"{order}HH", exif, place)
+        for offset in range(first + 2, first + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(f"{order}HH", exif, offset)
             if tag == ORIENTATION:
                 form = {BYTE: "B", SHORT: "H", LONG: "I"}[kind]
-                return valid_turn(struct.unpack_from(order + form, exif, place + 8)[0])
+                return valid_orientation(struct.unpack_from(order + form, exif, offset + 8)[0])
     except (struct.error, KeyError):
         pass
     return 1
 
 
-def valid_turn(value: object) -> int:
+def valid_orientation(value: object) -> int:
     """The value if it is an orientation, else 1: as it is."""
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

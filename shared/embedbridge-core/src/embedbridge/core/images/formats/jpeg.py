@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import struct
 
-from embedbridge.core.images.formats.exif import MARK, orientation
-from embedbridge.core.images.formats.still import Still, broken, truncated
+from embedbridge.core.images.formats.exif import MARK, exif_orientation
+from embedbridge.core.images.formats.stripped import StrippedImage, broken, truncated
 
 SIGNATURE = b"\xff\xd8\xff"
 START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -23,35 +23,35 @@ MAX_SCANS = 100  # each one goes over the whole picture, however few bytes it ha
 NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 
 
-def read_jpeg(data: bytes) -> Still:
+def read_jpeg(data: bytes) -> StrippedImage:
     """The first picture of a JPEG file."""
     parts: list[bytes | memoryview] = [b"\xff\xd8"]
     view = memoryview(data)
-    size, turn, scans, place = None, None, 0, 2
+    size, orientation, scans, offset = None, None, 0, 2
     for _ in range(MAX_SEGMENTS):
         if scans:  # entropy-coded data runs to the next marker
-            found = NEXT_MARKER.search(data, place)
+            found = NEXT_MARKER.search(data, offset)
             if found is None:
                 raise truncated("JPEG")
-            parts.append(view[place : found.start()])
-            place = found.start()
-        while data[place : place + 2] == b"\xff\xff":  # fill bytes
-            place += 1
-        mark, kind = struct.unpack_from("BB", data, place)
+            parts.append(view[offset : found.start()])
+            offset = found.start()
+        while data[offset : offset + 2] == b"\xff\xff":  # fill bytes
+            offset += 1
+        mark, kind = struct.unpack_from("BB", data, offset)
         if mark != 0xFF:
             raise broken("JPEG", "a marker is missing")
         if kind == END_OF_IMAGE:
             break
         if kind in ALONE:
-            place += 2
+            offset += 2
             continue
-        (length,) = struct.unpack_from(">H", data, place + 2)
-        end = place + 2 + length
+        (length,) = struct.unpack_from(">H", data, offset + 2)
+        end = offset + 2 + length
         if length < 2:
             raise broken("JPEG", "a segment has no length")
         if end > len(data):
             raise truncated("JPEG")
-        body = data[place + 4 : end]
+        body = data[offset + 4 : end]
         if kind in START_OF_FRAME:
             if size is not None:
                 raise broken("JPEG", "it has two headers")
@@ -61,20 +61,20 @@ def read_jpeg(data: bytes) -> Still:
             scans += 1
             if scans > MAX_SCANS:
                 raise broken("JPEG", f"it has more than {MAX_SCANS} scans")
-        elif kind == EXIF and turn is None and body.startswith(MARK):
-            turn = orientation(body)
+        elif kind == EXIF and orientation is None and body.startswith(MARK):
+            orientation = exif_orientation(body)
         if kind in START_OF_FRAME | TABLES | {START_OF_SCAN} or _tells_colours(kind, body):
-            parts.append(view[place:end])
-        place = end
+            parts.append(view[offset:end])
+        offset = end
     else:
         raise broken("JPEG", f"it has more than {MAX_SEGMENTS} segments")
     if size is None or not scans:
         raise broken("JPEG", "it has no picture")
-    return Still(
+    return StrippedImage(
         format="JPEG",
         size=size,
         file=b"".join([*parts, b"\xff\xd9"]),
-        turn=turn or 1,
+        orientation=orientation or 1,
         media_type="image/jpeg",
     )
 

@@ -9,8 +9,8 @@ import struct
 import zlib
 
 from embedbridge.contract.errors import InvalidImageError
-from embedbridge.core.images.formats.exif import orientation
-from embedbridge.core.images.formats.still import Still, broken, truncated
+from embedbridge.core.images.formats.exif import exif_orientation
+from embedbridge.core.images.formats.stripped import StrippedImage, broken, truncated
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
@@ -18,24 +18,24 @@ MAX_CHUNKS = 100_000
 GREY, COLOUR = 0, 2
 
 
-def read_png(data: bytes) -> Still:
+def read_png(data: bytes) -> StrippedImage:
     """The picture in a PNG file's IDAT chunks."""
     view = memoryview(data)
     parts = [SIGNATURE]
-    turn, place, name = 1, len(SIGNATURE), b""
+    orientation, offset, name = 1, len(SIGNATURE), b""
     for _ in range(MAX_CHUNKS):
-        (length,) = struct.unpack_from(">I", data, place)
-        name, end = data[place + 4 : place + 8], place + 12 + length
+        (length,) = struct.unpack_from(">I", data, offset)
+        name, end = data[offset + 4 : offset + 8], offset + 12 + length
         if end > len(data):
             raise truncated("PNG")
         if name in KEPT:
-            if zlib.crc32(view[place + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
+            if zlib.crc32(view[offset + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
                 raise broken("PNG", "a checksum is wrong")
-            chunk = data[place:end]
+            chunk = data[offset:end]
             parts.append(_transparent(chunk, *data[24:26]) if name == b"tRNS" else chunk)
         elif name == b"eXIf":
-            turn = orientation(data[place + 8 : end - 4])
-        place = end
+            orientation = exif_orientation(data[offset + 8 : end - 4])
+        offset = end
         if name == b"IEND":
             break
     else:
@@ -43,11 +43,11 @@ def read_png(data: bytes) -> Still:
     if data[12:16] != b"IHDR":
         raise broken("PNG", "it has no header")
     width, height, depth = struct.unpack_from(">IIB", data, 16)
-    return Still(
+    return StrippedImage(
         format="PNG",
         size=(width, height),
         file=b"".join(parts),
-        turn=turn,
+        orientation=orientation,
         media_type=None if depth == 16 else "image/png",
     )
 

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to the one picture that is decoded."""
+"""Format dispatch: a file's bytes to its one picture that is decoded, by the reader of its format."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from embedbridge.core.images.formats.detect import detect, named
 from embedbridge.core.images.formats.gif import read_gif
 from embedbridge.core.images.formats.jpeg import read_jpeg
 from embedbridge.core.images.formats.png import read_png
-from embedbridge.core.images.formats.still import Still, truncated
+from embedbridge.core.images.formats.stripped import StrippedImage, truncated
 from embedbridge.core.images.formats.tiff import read_tiff
 from embedbridge.core.images.formats.webp import read_webp
 
-READERS: dict[str, Callable[[bytes], Still]] = {
+READERS: dict[str, Callable[[bytes], StrippedImage]] = {
     "PNG": read_png,
     "JPEG": read_jpeg,
     "WEBP": read_webp,
@@ -27,7 +27,7 @@ READERS: dict[str, Callable[[bytes], Still]] = {
 }
 
 
-def read_still(data: bytes) -> Still:
+def read_stripped(data: bytes) -> StrippedImage:
     """Read the header of an image file; decode nothing.
 
     Raises:

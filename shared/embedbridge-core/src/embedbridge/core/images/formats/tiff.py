@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from embedbridge.core.images.formats.exif import ORIENTATION, valid_turn
-from embedbridge.core.images.formats.still import Still, broken, truncated
+from embedbridge.core.images.formats.exif import ORIENTATION, valid_orientation
+from embedbridge.core.images.formats.stripped import StrippedImage, broken, truncated
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 WIDTH, HEIGHT = 256, 257
@@ -41,23 +41,10 @@ LISTS = {
     529, 530, 532,  # YCbCr
 }  # fmt: skip
 SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-}
+    1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
+    16: 8, 17: 8, 18: 8,
+}  # fmt: skip
+"""Bytes of one value, by field type."""
 SHORT, LONG, LONG8 = 3, 4, 16
 MAX_SAMPLES = 6  # as Pillow has it
 MAX_VALUES = 100_000
@@ -84,7 +71,7 @@ class _Layout:
         return struct.Struct(self.order + ("Q" if self.big else "I"))
 
 
-def read_tiff(data: bytes) -> Still:
+def read_tiff(data: bytes) -> StrippedImage:
     """The first page of a TIFF file, its directory cut down to what makes pixels."""
     layout = _Layout("<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+"))
     (first,) = layout.offset.unpack_from(data, 8 if layout.big else 4)
@@ -95,8 +82,8 @@ def read_tiff(data: bytes) -> Still:
     kept: list[bytes] = []
     numbers: dict[int, int] = {}
     counts: dict[int, int] = {}
-    for place in range(begin, begin + count * step, step):
-        tag, kind, values, field = layout.entry.unpack_from(data, place)
+    for offset in range(begin, begin + count * step, step):
+        tag, kind, values, field = layout.entry.unpack_from(data, offset)
         if tag in SINGLE:
             numbers[tag] = _number(layout, kind, field)
         if tag in ALONE and values != 1:
@@ -104,18 +91,18 @@ def read_tiff(data: bytes) -> Still:
         if tag in ALONE or tag in LISTS:
             _check(data, layout, kind, values, field)
             counts[tag] = values
-            kept.append(data[place : place + step])
+            kept.append(data[offset : offset + step])
     _check_pieces(numbers, counts)
     file = bytearray(data)
     layout.count.pack_into(file, first, len(kept))
     end = begin + len(kept) * step
     file[begin:end] = b"".join(kept)
     file[end : end + layout.offset.size] = bytes(layout.offset.size)  # there is no second page
-    return Still(
+    return StrippedImage(
         format="TIFF",
         size=(numbers.get(WIDTH, 0), numbers.get(HEIGHT, 0)),
         file=bytes(file),
-        turn=valid_turn(numbers.get(ORIENTATION, 1)),
+        orientation=valid_orientation(numbers.get(ORIENTATION, 1)),
     )
 
 

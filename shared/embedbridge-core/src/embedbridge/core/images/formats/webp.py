@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from embedbridge.core.images.formats.exif import orientation
-from embedbridge.core.images.formats.still import Still, broken, truncated
+from embedbridge.core.images.formats.exif import exif_orientation
+from embedbridge.core.images.formats.stripped import StrippedImage, broken, truncated
 
 LOSSY, LOSSLESS, EXTENDED, FRAME = b"VP8 ", b"VP8L", b"VP8X", b"ANMF"
 KEPT = {LOSSY, LOSSLESS, b"ALPH", b"ANIM"}
@@ -17,12 +17,12 @@ PROFILE, EXIF, XMP = 0x20, 0x08, 0x04  # flags of the extended header
 MAX_CHUNKS = 10_000
 
 
-def read_webp(data: bytes) -> Still:
+def read_webp(data: bytes) -> StrippedImage:
     """The picture of a WebP file, or its first frame on the whole canvas."""
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
         raise truncated("WebP")
-    size, turn, frames = None, 1, 0
+    size, orientation, frames = None, 1, 0
     kept: list[bytes] = []
     for name, body in _chunks(data, 12, end):
         if size is None:
@@ -33,31 +33,31 @@ def read_webp(data: bytes) -> Still:
             frames += name == FRAME
             kept.append(_chunk(name, body))
         elif name == b"EXIF":
-            turn = orientation(body)
+            orientation = exif_orientation(body)
     if size is None:
         raise broken("WebP", "it has no picture")
     file = b"WEBP" + b"".join(kept)
-    return Still(
+    return StrippedImage(
         format="WEBP",
         size=size,
         file=b"RIFF" + struct.pack("<I", len(file)) + file,
-        turn=turn,
+        orientation=orientation,
         media_type=None if frames else "image/webp",
     )
 
 
-def _chunks(data: bytes, place: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(data: bytes, offset: int, end: int) -> Iterator[tuple[bytes, bytes]]:
     for _ in range(MAX_CHUNKS):
-        if place >= end:
+        if offset >= end:
             return
         name, length = (
-            data[place : place + 4],
-            int.from_bytes(data[place + 4 : place + 8], "little"),
+            data[offset : offset + 4],
+            int.from_bytes(data[offset + 4 : offset + 8], "little"),
         )
-        if place + 8 + length > end:
+        if offset + 8 + length > end:
             raise truncated("WebP")
-        yield name, data[place + 8 : place + 8 + length]
-        place += 8 + length + length % 2  # chunks begin at even places
+        yield name, data[offset + 8 : offset + 8 + length]
+        offset += 8 + length + length % 2  # chunks begin at even places
     raise broken("WebP", f"it has more than {MAX_CHUNKS} chunks")
 
 
