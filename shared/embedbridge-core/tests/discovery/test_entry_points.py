@@ -11,6 +11,7 @@ from importlib.metadata import (
     DistributionFinder,
     EntryPoint,
     MetadataPathFinder,
+    distributions,
     entry_points,
 )
 from pathlib import Path
@@ -21,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.core.discovery.entry_points import installed_entry_points
+from embedbridge.core.discovery.entry_points import installed_entry_points, package_of
 
 ANNOUNCING = "[embedbridge]\nacme = acme_plugin\n"
 CONTENTS = [
@@ -159,6 +160,17 @@ def test_the_first_of_a_name_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert ours() == theirs() == [("acme", "acme_plugin", "2.0", str(first))]
 
 
+def test_a_package_is_described_as_by_the_standard_library() -> None:
+    """For everything that is installed here."""
+    installed = list(distributions())
+
+    assert len(installed) > 20
+    for one in installed:
+        metadata = one.metadata
+        summary = metadata["Summary"] if "Summary" in metadata else None  # noqa: SIM401
+        assert package_of(one) == (one.name, one.version, (summary or "").strip() or None)
+
+
 def test_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty entry of the path means it."""
     install(tmp_path, Info(name="acme", version="1.0"))
@@ -247,7 +259,7 @@ def test_a_torn_file_costs_itself_only(
         found = ours()
 
     assert [point[0] for point in found] == ["acme"]
-    assert f"remove torn in {tmp_path}:" in caplog.text
+    assert f"(torn) in {tmp_path} is torn" in caplog.text
     with pytest.raises((TypeError, UnicodeDecodeError)):
         theirs()
 
@@ -277,4 +289,4 @@ def test_a_half_removed_distribution_costs_itself_only(
         found = ours()
 
     assert [point[0] for point in found] == ["acme"]
-    assert f"remove a package without a name in {tmp_path}:" in caplog.text
+    assert f"(unknown) in {tmp_path} is torn" in caplog.text

@@ -11,14 +11,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, PackageMetadata
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Literal
 
 import pluggy
 
 from embedbridge.contract import hooks
 from embedbridge.contract.errors import ConfigurationError, UnknownProviderError, short_repr
-from embedbridge.core.discovery.entry_points import installed_entry_points
+from embedbridge.core.discovery.entry_points import Package, installed_entry_points, package_of
 from embedbridge.core.discovery.own_providers import DISTRIBUTIONS, OBJECTS, install_hint
 
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ class Registry:
         self._points: dict[str, list[EntryPoint]] = defaultdict(list)
         for point in points:
             self._points[point.name].append(point)
-        self._packages: dict[int, tuple[str, str, str | None]] = {}
         self._allowed = _allow_list() if allowed is None else frozenset(allowed)
 
     def providers(self) -> list[ProviderInfo]:
@@ -134,20 +133,9 @@ class Registry:
             return f"not in the allow-list {ALLOW_LIST_VARIABLE}"
         return None
 
-    def _package(self, point: EntryPoint) -> tuple[str, str, str | None]:
-        """Name, version and summary of the package that announces a provider, as far as it tells."""
-        if point.dist is None:
-            return "unknown", "unknown", None
-        known = self._packages.get(id(point.dist))
-        if known is None:  # each look at `metadata` parses the whole file
-            metadata = point.dist.metadata
-            known = (
-                metadata_field(metadata, "Name") or "unknown",
-                metadata_field(metadata, "Version") or "unknown",
-                metadata_field(metadata, "Summary"),
-            )
-            self._packages[id(point.dist)] = known
-        return known
+    def _package(self, point: EntryPoint) -> Package:
+        """The package that announces a provider, as far as its metadata describes it."""
+        return Package() if point.dist is None else package_of(point.dist)
 
     def _try(self, info: ProviderInfo) -> ProviderInfo:
         try:
@@ -174,11 +162,6 @@ class Registry:
             f"Installed: {', '.join(installed) or 'none'}.",
             hint=hint,
         )
-
-
-def metadata_field(metadata: PackageMetadata, key: str) -> str | None:
-    """A field of a package's metadata, `None` where a torn package has none."""
-    return metadata[key] if key in metadata else None  # noqa: SIM401  # it has no `get` in 3.11
 
 
 def list_providers() -> list[ProviderInfo]:
