@@ -75,7 +75,7 @@ def test_a_full_disk_costs_one_warning(
         [f"text {n}" for n in range(1500)],
     )
     door.documents(TEXTS)
-    with cache._connected() as connection:
+    with cache._file.connected() as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.warns(RuntimeWarning, match="could not be written") as caught:

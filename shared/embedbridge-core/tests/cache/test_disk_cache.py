@@ -251,7 +251,7 @@ def test_an_unopenable_cache_costs_one_warning(tmp_path: Path) -> None:
 def test_a_full_disk_costs_one_warning(cache: DiskCache) -> None:
     """When SQLite cannot grow the file, the vectors are handed out and nothing is damaged."""
     cache.put_many(some(range(10)))
-    with cache._connected() as connection:
+    with cache._file.connected() as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages + 1}")
     with pytest.warns(RuntimeWarning, match="could not be written"):

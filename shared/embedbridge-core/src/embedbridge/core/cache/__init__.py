@@ -1,1 +1,7 @@
-"""The vector cache: the protocol, the in-memory cache, and the SQLite file."""
+"""Caching of vectors: the protocol, in memory, and on disk.
+
+base.py      the protocol, the in-memory cache, and how a cache key is made
+disk.py      the cache on disk: reads, writes, eviction
+sqlite.py    its connection: write-ahead log, fork safety, damaged files
+rows.py      its rows: digest, vector, checksum
+"""
