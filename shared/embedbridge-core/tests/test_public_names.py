@@ -29,6 +29,7 @@ CONTRACT = [
     "InputTooLongError",
     "InvalidImageError",
     "InvalidInputError",
+    "InvalidKeyError",
     "InvalidOptionError",
     "InvalidResponseError",
     "JobFinished",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import pickle
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -506,3 +507,36 @@ def test_a_key_that_is_repeated_goes_no_further(
         assert KEY not in str(told)
         assert KEY not in repr(told)
         told = told.__cause__ or told.__context__
+
+
+VOYAGE_KEY = "pa-Ab3dEf6hIj9lMnOpQr"
+
+
+@pytest.mark.parametrize("kind", [Fails, FailsNatively])
+@pytest.mark.parametrize(
+    "said",
+    [VOYAGE_KEY, f"Wrong key {KEY[:10]}…", f"Wrong key …{KEY[-14:]}"],
+    ids=["", "start", "end"],
+)
+def test_no_key_is_repeated_that_nobody_declared_and_no_piece_of_one(
+    kind: Callable[[Exception], Fails], said: str
+) -> None:
+    """As for a model behind HTTP: the same table of shapes, the same redaction."""
+    model = kind(HttpError(401, said))
+    vars(model)["api_key"] = KEY
+    with pytest.raises(AuthenticationError) as raised:
+        from_object(model).embed_documents(["a"])
+
+    assert "[hidden]" in str(raised.value)
+    assert not {VOYAGE_KEY, KEY[:10], KEY[-14:]} & set(re.split(r"[\s…]+", str(raised.value)))
+    assert raised.value.__cause__ is None
+
+
+def test_a_plain_header_is_no_secret() -> None:
+    """Its words stand in many messages, and the cause of an error is worth more."""
+    model = Fails(ValueError("application/json was expected"))
+    vars(model)["headers"] = {"Content-Type": "application/json"}
+    with pytest.raises(EmbedBridgeError, match="application/json") as raised:
+        from_object(model).embed_documents(["a"])
+
+    assert isinstance(raised.value.__cause__, ValueError)

@@ -7,15 +7,16 @@ import pytest
 from embedbridge.contract import (
     ConfigurationError,
     EmbedBridgeError,
+    InvalidKeyError,
     InvalidResponseError,
     ProviderUnavailableError,
     RequestTimeoutError,
 )
-from embedbridge.contract.errors import InvalidKeyError
 from embedbridge.contract.remote.address import Address
 from embedbridge.contract.remote.credentials import checked_key, digest
 from embedbridge.contract.remote.failures import network_error, redirect_error
-from embedbridge.contract.remote.redaction import HIDDEN, Secrets
+from embedbridge.contract.remote.key_shapes import VENDORS
+from embedbridge.contract.remote.redaction import HIDDEN, Secrets, hide
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,8 @@ from embedbridge.contract.remote.redaction import HIDDEN, Secrets
         ("sk-" + "x" * 30, "OpenAI", None),
         ("sk-" + "x" * 30, "Cohere", "looks like one of OpenAI"),
         ("sk-ant-" + "x" * 30, "OpenAI", "looks like one of Anthropic"),
+        ("pa-" + "x" * 40, "Voyage", None),
+        ("al-" + "x" * 40, "Cohere", "looks like one of Voyage"),
         ("sk-ant-" + "x" * 30, None, None),
         ("short", None, None),
         ("short", "Cohere", "has only 5 characters"),
@@ -139,6 +142,35 @@ def test_short_values_garble_no_message() -> None:
     assert secrets.hide("html") == "html"
 
 
-def test_keys_of_others_are_hidden_as_well() -> None:
+@pytest.mark.parametrize("beginning", VENDORS)
+@pytest.mark.parametrize(
+    "form", ["key {} is wrong", "{}", '{{"key":"{}"}}', "url?key={}&n=1", "_{}"]
+)
+def test_keys_of_others_are_hidden_as_well(beginning: str, form: str) -> None:
     """A gateway may repeat its own key, which we never saw."""
-    assert Secrets().hide("key sk-proj-abcdefghijkl is wrong") == f"key {HIDDEN} is wrong"
+    key = f"{beginning}Ab3dEf6hIj9lMnOp"
+
+    assert Secrets().hide(form.format(key)) == form.format(HIDDEN)
+    assert hide(form.format(key), ()) == form.format(HIDDEN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hf_hub_download() failed for jina-embeddings-v3 in pa-risk-study",
+        "the task-force of al-Khwarizmi asks for AKIA",
+        "nvapi-key is not set, sk-short neither",
+        "nvidia/nv-embedqa-e5-v5, xai-org/grok-1, voyage-3-large",
+    ],
+)
+def test_words_are_no_keys(text: str) -> None:
+    """Names of models and functions that begin like a key stay readable."""
+    assert hide(text, ()) == text
+
+
+def test_all_of_a_text_is_looked_at_where_it_is_asked_for() -> None:
+    """A bridged object's exception is printed as a whole, however long it is."""
+    text = "x" * 50_000 + " canary-5f0c9e8b7a6d"
+
+    assert hide(text, ["canary-5f0c9e8b7a6d"]) == "x" * 50_000 + f" {HIDDEN}"
+    assert hide("pass: secret!", ["secret"]) == f"pass: {HIDDEN}!"

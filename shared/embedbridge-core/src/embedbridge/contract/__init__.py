@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.errors import InputTooLongError as InputTooLongError
     from embedbridge.contract.errors import InvalidImageError as InvalidImageError
     from embedbridge.contract.errors import InvalidInputError as InvalidInputError
+    from embedbridge.contract.errors import InvalidKeyError as InvalidKeyError
     from embedbridge.contract.errors import InvalidOptionError as InvalidOptionError
     from embedbridge.contract.errors import InvalidResponseError as InvalidResponseError
     from embedbridge.contract.errors import MissingDependencyError as MissingDependencyError
@@ -74,6 +75,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "InputTooLongError",
             "InvalidImageError",
             "InvalidInputError",
+            "InvalidKeyError",
             "InvalidOptionError",
             "InvalidResponseError",
             "MissingDependencyError",

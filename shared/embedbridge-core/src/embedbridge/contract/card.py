@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -33,13 +34,21 @@ class Limits:
     max_pixels_per_image: int | None = None
     """Width times height per image."""
     max_pixels_per_request: int | None = None
-    """Pixels per request, all images together."""
-    mixes_modalities: bool = False
-    """Whether one request may hold texts and images side by side."""
+    """Pixels per batch, all images together; what is decoded at once costs memory."""
     pads: bool = False
     """Whether a batch costs its longest input times its items, as in a local transformer."""
     max_concurrency: int | None = None
     """Requests in flight at once that the server bears; `None` leaves it to the settings."""
+    mixes_modalities: InitVar[bool | None] = None
+    """Deprecated, and without an effect: a batch holds inputs of one modality."""
+
+    def __post_init__(self, mixes_modalities: bool | None) -> None:
+        if mixes_modalities is not None:
+            warnings.warn(
+                "Limits(mixes_modalities=…) has no effect and will be removed: leave it out.",
+                DeprecationWarning,
+                stacklevel=3,
+            )
 
     def items(self, modality: Modality, role: Role = "document") -> int | None:
         """Inputs of one modality and role per request."""
@@ -62,7 +71,10 @@ class ModelCard:
     modalities: tuple[Modality, ...] = ("text",)
     """What it embeds."""
     roles: Literal["field", "prefix", "none"] = "none"
-    """How the role reaches the model: a field of the request, a text in front, or not at all."""
+    """How the role reaches the model: a field of the request, a text in front, or not at all.
+
+    The contract suite checks it: with `"field"`, query and document must differ.
+    """
     prompts: Mapping[str, str] = field(default_factory=dict)
     """The text in front of every input, by task or role, where `roles` is `"prefix"`."""
     dimensions: int | None = None

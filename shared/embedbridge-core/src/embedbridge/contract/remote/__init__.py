@@ -3,7 +3,8 @@
     model.py         RemoteModel: one request, one answer, our own errors
     options.py       what its users may set
     client_slot.py   its client: opened lazily, one for each process and event loop
-    credentials.py   API keys: where they come from, and whether they can be ones
+    credentials.py   API keys: where they come from, and whether they can be right
+    key_shapes.py    how the keys of well-known vendors look
     redaction.py     secrets are hidden in every message
     address.py       the server's address, and whether it is the vendor's own
     environment.py   the vendor's own variables

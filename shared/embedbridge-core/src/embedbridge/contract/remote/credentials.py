@@ -1,4 +1,4 @@
-"""Keys and tokens: where they come from, and whether they can be ones at all.
+"""Credential validation: where keys and tokens come from, and whether they can be right.
 
 A key that cannot be right is refused before anything is sent, with what to do about it.
 """
@@ -16,22 +16,10 @@ from typing import Any, TypeAlias
 from pydantic import SecretStr
 
 from embedbridge.contract.errors import AuthenticationError, InvalidKeyError
+from embedbridge.contract.remote.key_shapes import vendor_of
 
 Credential: TypeAlias = "str | Callable[[], Awaitable[str]]"
 """A key or token: itself, or a function that is asked before each request."""
-
-VENDORS = {
-    "sk-ant-": "Anthropic",
-    "sk-or-": "OpenRouter",
-    "sk-": "OpenAI",
-    "hf_": "Hugging Face",
-    "gsk_": "Groq",
-    "pa-": "Voyage",
-    "AIza": "Google",
-    "jina_": "Jina",
-    "nvapi-": "NVIDIA",
-}
-"""Whose keys begin how; the first that fits counts. Those of other vendors look like anything."""
 
 PLACEHOLDER = re.compile(r"[$<{%]|(?:sk-)?your[-_ ]|.*\.\.\.", re.IGNORECASE)
 VISIBLE_ASCII = re.compile(r"[!-~]+")
@@ -79,10 +67,8 @@ def _problem(key: str) -> str | None:
 
 
 def _foreign(key: str, vendor: str) -> str | None:
-    owner = next(
-        (owner for beginning, owner in VENDORS.items() if key.startswith(beginning)), vendor
-    )
-    if owner != vendor:
+    owner = vendor_of(key)
+    if owner not in (None, vendor):
         return f"looks like one of {owner}, and {vendor}'s server would refuse it"
     return f"has only {len(key)} characters" if len(key) < SHORTEST_KEY else None
 

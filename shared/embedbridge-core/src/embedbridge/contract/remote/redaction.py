@@ -1,24 +1,30 @@
-"""What must not be read in a message: servers repeat keys in their errors."""
+"""Redaction of secrets in messages: servers and libraries repeat keys in their errors.
+
+Hidden are the secrets that are known, in several spellings and in pieces, and everything that looks
+like a key of a well-known vendor.
+"""
 
 from __future__ import annotations
 
 import base64
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
+from embedbridge.contract.remote.key_shapes import KEY_LIKE
+
 HIDDEN = "[hidden]"
-SHORTEST = 8
+SHORTEST = 6
 """Shorter values are no secrets, and hiding them would garble every message."""
-TELLING = 12
-"""Characters from the middle of a secret that do not come by chance."""
+BEGINNING = 8
+"""Characters from the beginning of a secret that do not come by chance."""
+MIDDLE = 12
+"""The same from anywhere in it."""
 MAX_QUOTED = 2000
 """Characters of a server's message that are looked at; fewer are shown in the end."""
 WORD = re.compile(r"[^\s\"'<>,;]*")
 """What a secret's piece belongs to, up to where the message goes on."""
-KEY_LIKE = re.compile(r"\b(?:sk|sess)-[\w-]{8,}")
-"""A key by its looks, also one that we never saw, such as a gateway's own."""
 
 
 class Secrets:
@@ -35,25 +41,42 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """The beginning of the text, without any of them."""
-        text = KEY_LIKE.sub(HIDDEN, text[:MAX_QUOTED])
-        spellings = [spelling for _, found in self._known for spelling in found]
-        beginnings = {spelling[:SHORTEST] for spelling in spellings}
-        everything = "\n".join(spellings)
-        kept, place = [], 0
-        while place <= len(text) - SHORTEST:
-            piece = text[place : place + TELLING]
-            if piece[:SHORTEST] in beginnings or (len(piece) == TELLING and piece in everything):
-                kept.append(HIDDEN)
-                place = _end_of_word(text, place)
-            else:
-                kept.append(text[place])
-                place += 1
-        return "".join([*kept, text[place:]])
+        return _redacted(text[:MAX_QUOTED], [one for _, found in self._known for one in found])
 
 
-def _end_of_word(text: str, place: int) -> int:
-    word = WORD.match(text, place)
-    return max(place + SHORTEST, word.end() if word else 0)
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """The whole text without any of these secrets, and without what looks like a key."""
+    known = [secret for secret in secrets if len(secret) >= SHORTEST]
+    return _redacted(text, [one for secret in known for one in _spellings(secret)])
+
+
+def _redacted(text: str, spellings: list[str]) -> str:
+    text = KEY_LIKE.sub(HIDDEN, text)
+    if not spellings:
+        return text
+    for short in (spelling for spelling in spellings if len(spelling) < BEGINNING):
+        text = text.replace(short, HIDDEN)
+    beginnings = {spelling[:BEGINNING] for spelling in spellings if len(spelling) >= BEGINNING}
+    middles = {
+        spelling[start : start + MIDDLE]
+        for spelling in spellings
+        for start in range(len(spelling) - MIDDLE + 1)
+    }
+    kept, offset = [], 0
+    while offset <= len(text) - BEGINNING:
+        piece = text[offset : offset + MIDDLE]
+        if piece[:BEGINNING] in beginnings or piece in middles:
+            kept.append(HIDDEN)
+            offset = _end_of_word(text, offset)
+        else:
+            kept.append(text[offset])
+            offset += 1
+    return "".join([*kept, text[offset:]])
+
+
+def _end_of_word(text: str, offset: int) -> int:
+    word = WORD.match(text, offset)
+    return max(offset + BEGINNING, word.end() if word else 0)
 
 
 def _spellings(secret: str) -> Iterator[str]:

@@ -19,8 +19,9 @@ from embedbridge.contract.errors import (
     QuotaExhaustedError,
     RequestTimeoutError,
 )
+from embedbridge.contract.remote.redaction import hide
 from embedbridge.contract.remote.status import MAX_MESSAGE, status_error
-from embedbridge.core.bridge.introspect import hide, secrets_of
+from embedbridge.core.bridge.introspect import secrets_of
 
 CONNECTION = ("ConnectError", "ConnectionError", "NetworkError", "RemoteProtocolError")
 """How classes of exceptions end that mean the way to the server; OpenAI's is `APIConnectionError`."""

@@ -12,6 +12,8 @@ from typing import Any
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
+from embedbridge.contract.remote.redaction import SHORTEST
+
 SECRET_WORDS = frozenset(
     [
         "apikey",
@@ -71,13 +73,8 @@ NAMES = ("model_name", "model", "model_id", "repo_id", "deployment_name", "deplo
 NO_NAME = frozenset({"", "unknown"})
 """Default values of such fields; the second is LlamaIndex's."""
 
-SHORTEST_SECRET = 6
-"""Shorter values are no secrets, and hiding them would garble every message."""
-
-KEY_LIKE = re.compile(r"\b(?:sk|sess|hf|gsk|pa|nvapi|jina)[-_][\w-]{8,}")
-"""Keys of well-known vendors, also ones that no field of the object holds."""
-
-HIDDEN = "[hidden]"
+PLAIN_HEADERS = frozenset({"accept", "accept-encoding", "connection", "content-type", "user-agent"})
+"""Headers that hold no secret: their words stand in many messages."""
 
 
 def model_name(wrapped: object) -> str | None:
@@ -116,14 +113,7 @@ def digest_of(config: Mapping[str, Any]) -> str:
 def secrets_of(wrapped: object) -> set[str]:
     """The secret values of an object, as far as the names of its fields show them."""
     found = {*_secrets_in(_fields(wrapped)), *_secrets_in(_private(wrapped))}
-    return {secret for secret in found if len(secret) >= SHORTEST_SECRET}
-
-
-def hide(text: str, secrets: set[str]) -> str:
-    """The text without any of these secrets, and without what looks like one."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return KEY_LIKE.sub(HIDDEN, text)
+    return {secret for secret in found if len(secret) >= SHORTEST}
 
 
 def is_secret_name(name: str) -> bool:
@@ -191,4 +181,6 @@ def _secrets_in(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _texts_in(values: Mapping[str, Any]) -> Iterator[str]:
-    return (value for value in values.values() if isinstance(value, str))
+    for name, value in values.items():
+        if isinstance(value, str) and name.lower() not in PLAIN_HEADERS:
+            yield value

@@ -1,0 +1,53 @@
+"""Key shapes: how the API keys of well-known vendors look.
+
+One table for two uses: a key of another vendor is refused before it is sent (credentials.py), and a
+key that a server repeats is hidden, also one that this process never saw (redaction.py).
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+
+VENDORS = MappingProxyType(
+    {
+        "sk-ant-": "Anthropic",
+        "sk-or-": "OpenRouter",
+        "sk-": "OpenAI",
+        "sess-": "OpenAI",
+        "AIza": "Google",
+        "AKIA": "Amazon Web Services",
+        "ASIA": "Amazon Web Services",
+        "al-": "Voyage",
+        "fw_": "Fireworks",
+        "ghp_": "GitHub",
+        "github_pat_": "GitHub",
+        "gsk_": "Groq",
+        "hf_": "Hugging Face",
+        "jina_": "Jina",
+        "nk-": "Nomic",
+        "nvapi-": "NVIDIA",
+        "pa-": "Voyage",
+        "r8_": "Replicate",
+        "tgp_v1_": "Together",
+        "xai-": "xAI",
+    }
+)
+"""The vendor by the beginning of a key; the first that fits counts. Other vendors' keys have none."""
+
+SELF_MADE = ("sk-", "sess-")
+"""Gateways make such keys of their own, and short ones too."""
+
+KEY_LIKE = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    rf"(?:{'|'.join(SELF_MADE)})[\w-]{{8,}}"
+    # The vendors' own have 16 characters and more behind it; `hf_hub_download` is no key.
+    rf"|(?:{'|'.join(VENDORS)})[\w-]{{16,}})",
+    re.ASCII,
+)
+"""A key in a text, by its looks."""
+
+
+def vendor_of(key: str) -> str | None:
+    """Whose key this is by its beginning; `None` where that does not tell."""
+    return next((name for start, name in VENDORS.items() if key.startswith(start)), None)
