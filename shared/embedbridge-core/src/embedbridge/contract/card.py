@@ -38,7 +38,7 @@ class Limits:
     pads: bool = False
     """Whether a batch costs its longest input times its items, as in a local transformer."""
     max_concurrency: int | None = None
-    """Requests in flight at once that the server bears; `None` leaves it to the settings."""
+    """Requests in flight at once that the server accepts; `None` leaves it to the settings."""
     mixes_modalities: InitVar[bool | None] = None
     """Deprecated, and without an effect: a batch holds inputs of one modality."""
 
@@ -78,7 +78,7 @@ class ModelCard:
     prompts: Mapping[str, str] = field(default_factory=dict)
     """The text in front of every input, by task or role, where `roles` is `"prefix"`."""
     dimensions: int | None = None
-    """Width of a vector as the model makes it; `None` where only the first answer tells."""
+    """Width of a vector as the model makes it; `None` where it is known only after the first answer."""
     allowed_dimensions: tuple[int, ...] | None = ()
     """Other widths that may be asked for: a list, `()` for none, `None` for any smaller one."""
     requests_dimensions: bool = False

@@ -42,7 +42,7 @@ def short_repr(value: object) -> str:
 
 
 def short_path(path: object) -> str:
-    """A path, short enough for a message: its end tells most."""
+    """A path, short enough for a message: its end, which says most."""
     text = str(path)
     return repr(text if len(text) <= MAX_SHOWN else f"…{text[1 - MAX_SHOWN :]}")
 

@@ -24,7 +24,7 @@ Credential: TypeAlias = "str | Callable[[], Awaitable[str]]"
 PLACEHOLDER = re.compile(r"[$<{%]|(?:sk-)?your[-_ ]|.*\.\.\.", re.IGNORECASE)
 VISIBLE_ASCII = re.compile(r"[!-~]+")
 SALT = os.urandom(16)
-"""Of this process, so that a digest tells nothing to anybody who does not know it."""
+"""Random for each process: without it, a digest cannot be compared with guessed keys."""
 SHORTEST_KEY = 20
 """Characters; the vendors' own keys have 32 and more."""
 
@@ -35,7 +35,7 @@ def checked_key(key: object, *, hint: str, vendor: str | None = None) -> str:
     Args:
         key: What was set, or fetched.
         hint: What to do about it.
-        vendor: To whose own server it goes, where it goes to one.
+        vendor: The vendor, if the key goes to that vendor's own server.
 
     Raises:
         InvalidKeyError: It cannot; the message does not repeat it.
@@ -77,7 +77,7 @@ def fetched(fetch: Callable[[], Any], check: Callable[[object], str]) -> Credent
     """The function of a user as a client takes it: async, never blocking, and checked.
 
     Args:
-        fetch: Sync or async; a sync one may ask a vault, so it runs beside the event loop.
+        fetch: Sync or async; a sync one may block, for example on a vault, so it runs in a thread.
         check: Looks at what it returned.
     """
 

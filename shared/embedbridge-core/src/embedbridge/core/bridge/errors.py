@@ -34,7 +34,7 @@ CREDENTIAL_WORDS = re.compile(
 
 
 def translated(error: Exception, wrapped: object) -> EmbedBridgeError:
-    """Our error for one of theirs, of the kind that its status or its class tells.
+    """Our error for one of theirs, of the kind that its HTTP status or its class stands for.
 
     Theirs is the cause, unless it repeats a secret of the object: it would be in every traceback.
     """

@@ -78,7 +78,7 @@ PLAIN_HEADERS = frozenset({"accept", "accept-encoding", "connection", "content-t
 
 
 def model_name(wrapped: object) -> str | None:
-    """The name of the model that an object works with, if it tells."""
+    """The name of the model that an object works with, if one of its fields has it."""
     for name in NAMES:
         value = getattr(wrapped, name, None)
         if isinstance(value, str) and value not in NO_NAME:

@@ -33,7 +33,7 @@ FACTORY = re.compile(r"[^:]+:[^:]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderInfo:
-    """One announced provider, as its package's metadata tells."""
+    """One announced provider, as its package's metadata describes it."""
 
     name: str
     """What users type before the colon."""

@@ -36,7 +36,7 @@ EXACT_MODES = {"1", "L", "P", "RGB"}
 
 
 class OpenedImage(ABC):
-    """An image that is known to be good as far as its header tells."""
+    """An image that was read and checked by its header, and is not decoded yet."""
 
     def __init__(self, described: str, size: tuple[int, int]) -> None:
         self.described = described
@@ -128,7 +128,7 @@ class _OpenedPixels(OpenedImage):
         self._digest: bytes | None = None
 
     def digest(self) -> bytes:
-        # The pixels themselves: modes, palettes and transparent colours have said their word.
+        # By the pixels: modes, palettes and transparent colours are applied by then.
         return self._digest or self.decode().digest()
 
     def decode(self) -> LoadedImage:

@@ -112,7 +112,7 @@ class _Deadline:
 def _connected(
     address: WebAddress, rules: ImageRules, network: Network, deadline: _Deadline
 ) -> socket.socket:
-    """A connection to a host whose every network address may be asked."""
+    """A connection to a host, once each of its network addresses has passed the SSRF guard."""
     private = check_host(address, rules)
     found = _resolved(address, network, deadline)
     numbers = [str(check_number(number, private=private)) for number in found]
@@ -184,7 +184,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedSocket:
-    """As much of a socket as `HTTPResponse` uses."""
+    """The part of a socket that `HTTPResponse` uses."""
 
     def __init__(self, connection: socket.socket, deadline: _Deadline) -> None:
         self._reader = _TimedReader(connection, deadline)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ImageLike: TypeAlias = Union[str, PathLike[str], bytes, IO[bytes], "PIL.Image.Image", Image]
-"""A path, a URL or data URL, an encoded image, a binary file object, a Pillow image, an `Image`."""
+"""A path, a URL or data URL, encoded bytes, a binary file object, a Pillow image, or an `Image`."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://|data:", re.IGNORECASE)
 """Two letters at least: `C:\\cat.png` is a path, and so is `photo:1.png`."""
@@ -37,7 +37,7 @@ class _File(Protocol):
 
 
 def as_images(values: Iterable[ImageLike]) -> list[Image]:
-    """The images of a job. File objects are read: call it beside an event loop, not on it.
+    """The images of a job. File objects are read here, so do not call it on an event loop.
 
     Raises:
         InvalidImageError: One of them is no image; it names the position.

@@ -25,7 +25,7 @@ DEEP = 65535
 
 
 def to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """A new picture of mode RGB that knows nothing but its pixels.
+    """A new picture of mode RGB, without any metadata.
 
     Args:
         picture: Of any of Pillow's modes, decoded.
@@ -52,7 +52,7 @@ def is_transparent(picture: PIL.Image.Image) -> bool:
     """Whether a picture has an alpha channel or a transparent colour.
 
     Raises:
-        InvalidImageError: The colour has 16 bits, so it cannot be told from others any more.
+        InvalidImageError: The colour has 16 bits, and equals others once the pixels have 8.
     """
     if picture.mode in ("1", "L", "P", "RGB"):
         clear = picture.info.get("transparency")

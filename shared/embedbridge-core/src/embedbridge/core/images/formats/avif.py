@@ -39,7 +39,7 @@ def read_avif(data: bytes) -> StrippedImage:
 
 
 def _without_metadata(data: bytes) -> bytes:
-    """The same file with its EXIF and XMP items renamed, so that nobody reads them."""
+    """The same file with its EXIF and XMP items renamed, so that no decoder reads them."""
     file = bytearray(data)
     for offset in _item_types(data):
         if data[offset : offset + 4] in METADATA:
@@ -48,7 +48,7 @@ def _without_metadata(data: bytes) -> bytes:
 
 
 def _item_types(data: bytes) -> Iterator[int]:
-    """Where the types of the file's items stand."""
+    """The offsets of the item types in the file."""
     for name, meta, end in _boxes(data, 0, len(data)):
         if name != b"meta":
             continue
