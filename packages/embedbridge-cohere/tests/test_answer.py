@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.contract import Batch, InvalidResponseError, Usage
-from embedbridge.providers.cohere._answer import read_answer
+from embedbridge.contract import Batch, BatchResult, InvalidResponseError, Usage
+from embedbridge.contract.remote import parse_object
+from embedbridge.providers.cohere import CohereModel
 from embedbridge.providers.cohere.options import OutputType
 
 TEXTS = Batch(inputs=["first", "second"], modality="text", role="document")
@@ -20,6 +21,10 @@ TEXTS = Batch(inputs=["first", "second"], modality="text", role="document")
 
 def body(rows: object, *, kind: str = "float", **fields: object) -> bytes:
     return json.dumps({"id": "1", "embeddings": {kind: rows}, **fields}).encode()
+
+
+def read_answer(data: bytes, batch: Batch, kind: OutputType) -> BatchResult:
+    return CohereModel("embed-v4.0", output_type=kind).read(parse_object(data), batch)
 
 
 def batch_of(count: int) -> Batch:
@@ -66,7 +71,9 @@ def test_vectors_have_one_width() -> None:
 
 
 @pytest.mark.parametrize(
-    "vector", [None, [], 7, ["0.1"], [None], [[1.0]], [True], {"float": [1.0]}, "!!!!"], ids=repr
+    "vector",
+    [None, [], 7, ["0.1"], [None], [[1.0], [2.0]], [True], {"float": [1.0]}, "!!!!"],
+    ids=repr,
 )
 def test_what_is_no_vector(vector: object) -> None:
     """Only a flat list of numbers is one."""

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 import pytest
 
 from embedbridge.core import Registry, load_embedder
-from embedbridge.providers.cohere.catalog import CARDS, CURRENT, cohere_card, takes_inputs
+from embedbridge.providers.cohere.catalog import CARDS, CURRENT, takes_inputs
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,8 @@ def test_another_address_is_another_space() -> None:
 @pytest.mark.parametrize("name", ["embed-v6.0-mini", "embed-v10.0", "my-tune-ft"])
 def test_a_new_model_works_on_the_day_it_appears(name: str) -> None:
     """As one like v4: others refuse every name that they do not know."""
-    card = cohere_card(name)
+    with pytest.warns(UserWarning, match=f"{name}' is not known here. Assumed: 96 inputs"):
+        card = load_embedder(f"cohere:{name}").card
 
     assert card.dimensions is None
     assert card.modalities == ("text", "image", "mixed")
@@ -69,7 +70,8 @@ def test_a_new_model_works_on_the_day_it_appears(name: str) -> None:
 
 def test_an_old_name_that_is_not_known() -> None:
     """A fine-tuned v3 has the limits of v3."""
-    card = cohere_card("acme-embed-english-v3.0")
+    with pytest.warns(UserWarning, match="512 tokens per input, text and image"):
+        card = load_embedder("cohere:acme-embed-english-v3.0").card
 
     assert card.limits.items("image") == 1
     assert "mixed" not in card.modalities

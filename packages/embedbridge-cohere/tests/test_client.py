@@ -34,11 +34,11 @@ def test_one_client_for_many_calls(load: Load) -> None:
     embedder = load()
     embedder.embed_query("one")
     model: Any = embedder.model
-    first = model._client._opened
+    first = model._slot._opened
     asyncio.run(embedder.aembed_query("two"))
     asyncio.run(embedder.aembed_query("three"))
 
-    assert model._client._opened is first
+    assert model._slot._opened is first
 
 
 def test_a_closed_embedder_opens_again(server: FaultServer, load: Load) -> None:

@@ -29,7 +29,7 @@ from embedbridge.contract import (
 )
 from embedbridge.contract.loaded import Loaded
 from embedbridge.core import Embedder
-from embedbridge.providers.cohere._request import request_body
+from embedbridge.providers.cohere._request import contents
 from embedbridge.testing import CohereWire, FaultServer, tiny_png
 
 Load: TypeAlias = Callable[..., Embedder]
@@ -230,7 +230,7 @@ def test_v3_takes_five_megabytes() -> None:
     image = LoadedImage(pixels=noise(1350), described="noise")
     batch = Batch(inputs=[image], modality="image", role="document")
     with pytest.raises(InvalidImageError, match="Cohere takes 5000000") as caught:
-        request_body(V3, batch, {})
+        contents(V3, batch)
 
     assert caught.value.source == "noise"
 
@@ -240,7 +240,7 @@ def test_a_batch_over_the_limit_is_for_the_engine_to_cut() -> None:
     images = [LoadedImage(pixels=noise(1200, n), described="noise") for n in range(4)]
     batch = Batch(inputs=images, modality="image", role="document")
     with pytest.raises(RequestTooLargeError) as caught:
-        request_body(MODEL, batch, {})
+        contents(MODEL, batch)
 
     assert caught.value.limit == "bytes"
 
@@ -249,16 +249,15 @@ def test_encoding_images_leaves_the_event_loop_free(server: FaultServer, load: L
     """Base64 and PNG of megabytes take a while; other requests go on meanwhile."""
     model: Any = load(dimensions=256).model
     threads: list[str] = []
-    original = model._body
+    original = model.request
 
-    def spy(batch: Batch) -> bytes:
+    def spy(batch: Batch) -> Any:
         import threading
 
         threads.append(threading.current_thread().name)
-        sent: bytes = original(batch)
-        return sent
+        return original(batch)
 
-    model._body = spy
+    model.request = spy
     batch = Batch(inputs=[loaded(1)], modality="image", role="document", dimensions=256)
 
     async def ask() -> None:

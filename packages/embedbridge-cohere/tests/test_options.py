@@ -204,6 +204,7 @@ def test_vectors_of_other_types_are_not_compared(load: Load) -> None:
     assert len(spaces) == 5
 
 
+@pytest.mark.filterwarnings("ignore:Cohere model .* is not known here")
 def test_a_new_models_binary_vectors(key: str) -> None:
     """Where no catalogue knows the width, the first answer does."""
     with (

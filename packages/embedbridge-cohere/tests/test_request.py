@@ -82,6 +82,7 @@ def test_the_cache_tells_roles_and_tasks_apart(server: FaultServer, load: Load) 
     assert len(server.requests) == 4
 
 
+@pytest.mark.filterwarnings("ignore:Cohere model .* is not known here")
 @pytest.mark.parametrize(
     ("model", "asked", "allowed"),
     [

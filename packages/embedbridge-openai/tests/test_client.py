@@ -44,7 +44,7 @@ def test_one_client_for_many_calls(load: Load) -> None:
     embedder = load()
     embedder.embed_query("one")
     slot: Any = embedder.model
-    first = slot._client._opened
+    first = slot._slot._opened
     threads = [threading.Thread(target=embedder.embed_query, args=[str(n)]) for n in range(4)]
     for thread in threads:
         thread.start()
@@ -53,7 +53,7 @@ def test_one_client_for_many_calls(load: Load) -> None:
     asyncio.run(embedder.aembed_query("two"))
     asyncio.run(embedder.aembed_query("three"))
 
-    assert slot._client._opened is first
+    assert slot._slot._opened is first
     assert first.client.max_retries == 0
 
 

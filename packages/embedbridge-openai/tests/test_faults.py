@@ -87,7 +87,7 @@ def row(
 
 SOON = faults.rate_limited(retry_after="0.01")
 NO_VECTORS = "vectors came back"
-NOT_NUMBERED = "whose they are cannot be told"
+NOT_NUMBERED = "which input each belongs to"
 NO_VECTOR = "neither numbers nor base64"
 MATRIX = [
     row("H01", RateLimitedError, "Rate limit reached", fault=SOON),

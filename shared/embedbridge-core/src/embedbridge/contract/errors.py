@@ -27,7 +27,7 @@ worker processes. None of them ever holds a key, a header or a whole input.
 """
 
 import time
-from typing import Any, ClassVar, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 MAX_SHOWN = 80
 """Characters of a caller's value that a message shows at most."""
@@ -67,7 +67,7 @@ class EmbedBridgeError(Exception):
         attempts: How many times the call was tried.
     """
 
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     """Whether the same call may succeed when it is made again."""
 
     def __init__(
@@ -186,6 +186,11 @@ class RequestTooLargeError(EmbedBridgeError):
         where: As for `EmbedBridgeError`.
     """
 
+    most: int | None = None
+    """How much one request may hold, where the server says so."""
+    size: int | None = None
+    """How much the server counted."""
+
     def __init__(
         self,
         message: str = "",
@@ -227,6 +232,11 @@ class InvalidInputError(EmbedBridgeError, ValueError):
 
 class InputTooLongError(InvalidInputError):
     """The input has more tokens than the model takes, and `on_too_long="error"` was asked for."""
+
+    most: int | None = None
+    """Tokens that the server takes, where it says so."""
+    size: int | None = None
+    """Tokens that it counted."""
 
 
 class UnsupportedModalityError(InvalidInputError):

@@ -1,9 +1,7 @@
-"""From a batch to the JSON of `POST /v2/embed`."""
+"""The inputs of a batch in the JSON of `POST /v2/embed`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from embedbridge.contract.batch import Batch
@@ -19,27 +17,6 @@ TASKS = frozenset({"classification", "clustering"})
 """Tasks that Cohere knows; they take the place of the role."""
 
 
-def request_body(name: str, batch: Batch, fields: Mapping[str, object]) -> bytes:
-    """The JSON for one batch, of one kind of input.
-
-    Args:
-        name: The model's name.
-        batch: What to embed.
-        fields: Further fields; those that are `None` are left out.
-
-    Raises:
-        RequestTooLargeError: The images are too large together; fewer of them may do.
-        InvalidInputError: One input alone is too large.
-    """
-    body = {
-        "model": name,
-        "input_type": input_type(name, batch),
-        **{field: value for field, value in fields.items() if value is not None},
-        **_contents(name, batch),
-    }
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 def input_type(name: str, batch: Batch) -> str:
     """What Cohere calls role, task and, for v3, modality."""
     if batch.modality == "image" and not takes_inputs(name):
@@ -47,7 +24,7 @@ def input_type(name: str, batch: Batch) -> str:
     return batch.task if batch.task in TASKS else INPUT_TYPES[batch.role]
 
 
-def _contents(name: str, batch: Batch) -> dict[str, Any]:
+def contents(name: str, batch: Batch) -> dict[str, Any]:
     """The inputs under the name of their kind. It is the batch's, never guessed from a value."""
     if batch.modality == "text":
         return {"texts": batch.texts}

@@ -10,6 +10,16 @@ from __future__ import annotations
 import re
 
 from embedbridge.contract.card import Limits, ModelCard
+from embedbridge.contract.remote import Vendor
+
+VENDOR = Vendor(
+    name="Cohere",
+    url="https://api.cohere.com",
+    hosts=("api.cohere.ai",),
+    keys=("CO_API_KEY", "COHERE_API_KEY"),
+    url_variable="CO_API_URL",
+    endings=("/embed", "/v2", "/v1"),  # ours is v2, in the path
+)
 
 MEGABYTE = 1_000_000
 """Not a mebibyte: where Cohere does not say which it means, the smaller one is right in any case."""
@@ -90,25 +100,19 @@ CARDS = (*CURRENT, *RETIRED)
 """All models known by name; any other name is allowed."""
 
 
-def cohere_card(name: str) -> ModelCard:
-    """The card of one of Cohere's models.
-
-    One that is newer than this file is taken for one like v4; its width is seen in the first answer.
-    """
-    for card in CARDS:
-        if card.name == name:
-            return card
-    if not takes_inputs(name):
-        return ModelCard(name=name, modalities=("text", "image"), roles="field", limits=V3_LIMITS)
-    return ModelCard(
-        name=name,
-        modalities=("text", "image", "mixed"),
-        roles="field",
-        allowed_dimensions=None,
-        requests_dimensions=True,
-        limits=LIMITS,
-        truncates=False,
-    )
+UNKNOWN_V3 = ModelCard(
+    name="unknown", modalities=("text", "image"), roles="field", limits=V3_LIMITS
+)
+UNKNOWN = ModelCard(
+    name="unknown",
+    modalities=("text", "image", "mixed"),
+    roles="field",
+    allowed_dimensions=None,
+    requests_dimensions=True,
+    limits=LIMITS,
+    truncates=False,
+)
+"""Of names that are in no card: like v3 where the name says so, else like v4."""
 
 
 def takes_inputs(name: str) -> bool:

@@ -1,37 +1,80 @@
-"""Cohere's models."""
+"""Cohere's models: one request, one answer, and what its options change."""
 
 from __future__ import annotations
 
-import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
-from embedbridge.contract.batch import Batch, BatchResult
+import numpy as np
+
+from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
 from embedbridge.contract.card import ModelCard
+from embedbridge.contract.errors import (
+    AuthenticationError,
+    InputTooLongError,
+    InvalidImageError,
+    InvalidInputError,
+    InvalidOptionError,
+    InvalidResponseError,
+    ProviderUnavailableError,
+    UnknownModelError,
+)
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
-    Address,
-    RemoteModel,
-    Secrets,
-    check_content_type,
-    limit_for,
-    read_body,
-    url_variable,
-    variable,
+    HttpModel,
+    Refusals,
+    Vendor,
+    counted,
+    matrix,
+    rows_at,
+    too_many_bytes,
+    too_many_items,
+    too_many_tokens,
+    usage_at,
+    value_at,
 )
-from embedbridge.providers.cohere._answer import read_answer
-from embedbridge.providers.cohere._client import OpenedHttp, open_client
-from embedbridge.providers.cohere._request import request_body
-from embedbridge.providers.cohere.catalog import CARDS, cohere_card
+from embedbridge.providers.cohere._request import contents, input_type
+from embedbridge.providers.cohere.catalog import CARDS, UNKNOWN, UNKNOWN_V3, VENDOR, takes_inputs
 from embedbridge.providers.cohere.options import CohereOptions
 
-COHERE_URL = "https://api.cohere.com"
 PACKED = 8
 """Dimensions in one value of the binary output types."""
+RANGES = {"int8": (-128, 127), "uint8": (0, 255), "binary": (-128, 127), "ubinary": (0, 255)}
+"""Of the values of an output type that are whole numbers."""
+
+REFUSALS = Refusals(
+    sentences=(
+        # Cohere says "invalid request: total number of texts must be at most 96 - received 97"
+        (r"number of (texts|images|inputs) must be at most", too_many_items),
+        (r"invalid api token|no api key", AuthenticationError),
+        (r"model .*(not found|not supported|retired|removed)", UnknownModelError),
+        # Cohere says "too many tokens: size limit exceeded by 11326 tokens. Try using shorter or fewer inputs"
+        (r"fewer inputs", too_many_tokens),
+        (r"(too many|maximum|exceed\S*|limit) .*tokens|too long", InputTooLongError),
+        # Of all images of a request together, so that fewer of them may do
+        (r"(combined|total) .*\d+ ?MB", too_many_bytes),
+        (r"image", InvalidImageError),
+        (
+            r"output_dimension|embedding_types|input_type|truncate|priority|max_tokens",
+            InvalidOptionError,
+        ),
+    ),
+    statuses={
+        498: partial(
+            InvalidInputError, hint="Cohere blocks a word or a token in one of the inputs."
+        ),
+        499: ProviderUnavailableError,  # Cohere saw us go, and we are still there: a proxy gave up
+    },
+    exhausted=r"calls\s*/\s*month|per month|monthly",  # a trial key's
+)
+"""Sources: https://docs.cohere.com/reference/errors for statuses and sentences; where it has no
+example of `embed`, sentences are read broadly."""
 
 
-class CohereModel(RemoteModel[OpenedHttp]):
+class CohereModel(HttpModel):
     """A model of Cohere's, for texts, images and both together.
 
     Example:
@@ -46,43 +89,32 @@ class CohereModel(RemoteModel[OpenedHttp]):
     """
 
     provider: ClassVar[str] = "cohere"
-    Options: ClassVar[type[ModelOptions]] = CohereOptions
+    vendor: ClassVar[Vendor] = VENDOR
     cards: ClassVar[Sequence[ModelCard]] = CARDS
+    refusals: ClassVar[Refusals] = REFUSALS
+    Options: ClassVar[type[ModelOptions]] = CohereOptions
     options: CohereOptions
-    key_hint: ClassVar[str] = "Set CO_API_KEY in the environment, or pass api_key."
-    library: ClassVar[str] = "httpx2"
-    home: ClassVar[tuple[str, ...]] = ("api.cohere.com", "api.cohere.ai")
+
+    @property
+    def unknown(self) -> ModelCard:  # type: ignore[override]  # it depends on the name
+        """One that is newer than the catalogue is taken for one like v4."""
+        return UNKNOWN if takes_inputs(self.name) else UNKNOWN_V3
 
     @property
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
-        card, options = cohere_card(self.name), self.options
-        changes: dict[str, Any] = {"truncates": self._truncate(card) != "NONE"}
-        if not self.at_home:
-            changes["space"] = f"{self.name}@{self.address.place}"
+        card, options = super().card, self.options
+        changes: dict[str, Any] = {"truncates": self._truncate != "NONE"}
         if options.max_tokens is not None:
             most = min(options.max_tokens, card.limits.max_tokens_per_input or options.max_tokens)
             changes["limits"] = replace(card.limits, max_tokens_per_input=most)
         if self._kind != "float":
-            space = changes.get("space") or card.space or f"cohere:{self.name}"
-            changes["space"] = f"{space}:{self._kind}"
+            changes["space"] = f"{card.space or f'cohere:{self.name}'}:{self._kind}"
         if self._packing > 1:
             widths = card.allowed_dimensions
             changes["dimensions"] = card.dimensions and card.dimensions // self._packing
             changes["allowed_dimensions"] = widths and tuple(w // self._packing for w in widths)
         return replace(card, **changes)
-
-    @property
-    def address(self) -> Address:
-        """The option `base_url`, else `CO_API_URL`, else Cohere's own."""
-        url = (self.options.base_url or url_variable("CO_API_URL") or COHERE_URL).rstrip("/")
-        # What other libraries call the base may end in a version; ours is v2.
-        return Address(url.removesuffix("/v1").removesuffix("/v2"))
-
-    @property
-    def account(self) -> Sequence[object]:
-        """The key."""
-        return (self._key,)
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector; `base64` changes only how it travels."""
@@ -90,46 +122,31 @@ class CohereModel(RemoteModel[OpenedHttp]):
         cut = {"truncate": "START"} if self.options.truncate == "START" else {}
         return {**super().identity(), **values, **cut}
 
-    def _open(self) -> OpenedHttp:
-        secrets, key = Secrets(), self._key
-        credential = None
-        if key is not None or not self.options.sets_authorization:
-            vendor = "Cohere" if self.at_home else None
-            credential = self._credential(key, secrets, vendor=vendor)
-        return open_client(self.options, secrets, f"{self.address.url}/v2/embed", credential)
+    def headers(self) -> Mapping[str, str]:
+        """As Cohere asks of those who build on its API."""
+        return {"X-Client-Name": "embedbridge"}
 
-    async def _ask(self, opened: OpenedHttp, batch: Batch) -> BatchResult:
-        """Ask for one batch, which is of one modality."""
-        output_type = self.options.output_type
-        if batch.modality == "text":
-            sent = self._body(batch)
-        else:  # images are encoded, which takes a while
-            sent = await asyncio.to_thread(self._body, batch)
-        async with opened.post(sent) as reply:
-            check_content_type(reply.headers.get("content-type"))
-            # The answer repeats the texts, and may escape each byte of them.
-            limit = limit_for(len(batch), batch.dimensions or self.card.dimensions) + 6 * len(sent)
-            body = await read_body(reply.aiter_bytes(), limit)
-        return await self._parsed(opened, body, lambda: read_answer(body, batch, output_type))
-
-    def _body(self, batch: Batch) -> bytes:
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        """One batch, of one kind of input."""
         options = self.options
-        return request_body(
-            self.name,
-            batch,
-            {
-                "embedding_types": [options.output_type],
-                "output_dimension": batch.dimensions and batch.dimensions * self._packing,
-                "truncate": self._truncate(cohere_card(self.name)),
-                "max_tokens": options.max_tokens,
-                "priority": options.priority,
-            },
-        )
+        return "/v2/embed", {
+            "model": self.name,
+            "input_type": input_type(self.name, batch),
+            "embedding_types": [options.output_type],
+            "output_dimension": batch.dimensions and batch.dimensions * self._packing,
+            "truncate": self._truncate,
+            "max_tokens": options.max_tokens,
+            "priority": options.priority,
+            **contents(self.name, batch),
+        }
 
-    @property
-    def _key(self) -> object:
-        given = self.options.api_key
-        return variable("CO_API_KEY") or variable("COHERE_API_KEY") if given is None else given
+    def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
+        """Cohere numbers nothing: a vector belongs to the input at the same place."""
+        kind = self.options.output_type
+        vectors = matrix(counted(rows_at(answer, f"embeddings.{kind}"), len(batch)))
+        _check_range(vectors, kind)
+        _check_order(answer.get("texts"), batch.texts)
+        return BatchResult(vectors=vectors, usage=_usage(answer, batch))
 
     @property
     def _kind(self) -> str:
@@ -141,5 +158,41 @@ class CohereModel(RemoteModel[OpenedHttp]):
         """Dimensions in one value of a vector."""
         return PACKED if self._kind in ("binary", "ubinary") else 1
 
-    def _truncate(self, card: ModelCard) -> str:
-        return self.options.truncate or ("END" if card.truncates else "NONE")
+    @property
+    def _truncate(self) -> str:
+        known = self.known_card or self.unknown
+        return self.options.truncate or ("END" if known.truncates else "NONE")
+
+
+def _check_range(vectors: Vectors, kind: str) -> None:
+    if kind not in RANGES:
+        return
+    least, most = RANGES[kind]
+    if not bool(np.all((vectors >= least) & (vectors <= most) & (vectors == np.rint(vectors)))):
+        raise InvalidResponseError(
+            f"The vectors are to be {kind}, and not all values are whole numbers "
+            f"from {least} to {most}."
+        )
+
+
+def _check_order(repeated: object, sent: Sequence[str]) -> None:
+    """Refuse the same texts in another order; texts that Cohere has touched up say nothing."""
+    if (
+        isinstance(repeated, list)
+        and repeated != sent
+        and all(isinstance(text, str) for text in repeated)
+        and Counter(repeated) == Counter(sent)
+    ):
+        raise InvalidResponseError("The answer repeats the texts in another order than they went.")
+
+
+def _usage(answer: dict[str, Any], batch: Batch) -> Usage | None:
+    billed = "meta.billed_units"
+    counts = [usage_at(answer, f"{billed}.{name}") for name in ("input_tokens", "image_tokens")]
+    images = value_at(answer, f"{billed}.images")
+    if counts == [None, None] and images is None:
+        return None
+    return Usage(
+        tokens=sum(count.tokens for count in counts if count),
+        images=int(images) if type(images) in (int, float) else len(batch.images),
+    )

@@ -6,23 +6,21 @@ from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from embedbridge.contract.remote import RemoteOptions, Url
+from embedbridge.contract.remote import HttpOptions
 
 OutputType: TypeAlias = Literal["float", "base64", "int8", "uint8", "binary", "ubinary"]
 """How Cohere makes the values of a vector, in its own words."""
 
 
-class CohereOptions(RemoteOptions):
+class CohereOptions(HttpOptions):
     """Options of Cohere's models."""
 
-    not_in_identity: ClassVar[frozenset[str]] = RemoteOptions.not_in_identity | {
+    not_in_identity: ClassVar[frozenset[str]] = HttpOptions.not_in_identity | {
         "output_type",  # by what it means, see `CohereModel.identity`
         "priority",
         "truncate",  # likewise
     }
 
-    base_url: Url | None = None
-    """Another address of the API; else `CO_API_URL`, else Cohere's."""
     output_type: OutputType = "float"
     """What the values are. `base64` are the same floats, packed for the way. Integers come as
     float32 of the same value: `int8` from -128 to 127, `uint8` from 0 to 255. `binary` (-128 to 127)

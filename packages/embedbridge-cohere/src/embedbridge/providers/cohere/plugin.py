@@ -1,7 +1,7 @@
 """Announces the provider `cohere`; imports no HTTP library."""
 
 from embedbridge.contract.hooks import ProviderSpec, hookimpl
-from embedbridge.providers.cohere.catalog import CARDS
+from embedbridge.providers.cohere.catalog import CARDS, VENDOR
 
 
 @hookimpl
@@ -12,5 +12,5 @@ def embedbridge_provider() -> ProviderSpec:
         factory="embedbridge.providers.cohere.model:CohereModel",
         cards=CARDS,
         summary="Cohere's embedding models of texts, images, and both together.",
-        variables=("CO_API_KEY", "COHERE_API_KEY", "CO_API_URL"),
+        variables=VENDOR.variables,
     )

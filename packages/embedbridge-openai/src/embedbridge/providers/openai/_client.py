@@ -7,11 +7,12 @@ elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.remote import ClientHandle, Secrets
+from embedbridge.providers.openai._optional import OptionalFields
 
 if TYPE_CHECKING:
     import openai
@@ -29,14 +30,15 @@ class OpenedSDK(ClientHandle):
     client: openai.AsyncOpenAI
     extra_headers: Mapping[str, Any]
     """Of each request, beside the client's; `openai.omit` leaves one of those out."""
-    takes_base64: bool = True
-    """Whether the server answers base64 when it is asked to; found out once."""
+    optional: OptionalFields = field(default_factory=OptionalFields)
+    """Which optional fields of a request the server takes."""
 
 
 def open_client(
     kind: type[openai.AsyncOpenAI],
     options: SharedOptions,
     secrets: Secrets,
+    url: str,
     *,
     headers: Mapping[str, Any] | None = None,
     extra_headers: Mapping[str, Any] | None = None,
@@ -48,12 +50,14 @@ def open_client(
         kind: Its class.
         options: The user's.
         secrets: Gets to know what the client sends.
+        url: The base of the API.
         headers: Of the client; the user's own win.
         extra_headers: Of each request.
         own: Arguments of that class, the credential among them.
 
     Raises:
         InvalidOptionError: The SDK does not take them.
+        ConfigurationError: The environment names a proxy or certificates that cannot be used.
     """
     import openai
 
@@ -64,7 +68,7 @@ def open_client(
             timeout=timeout_of(options.timeout),
             max_retries=0,
             default_headers={**(headers or {}), **options.headers},
-            http_client=_http_client(options),
+            http_client=_http_client(options, url),
             **own,
         )
     except (TypeError, ValueError, openai.OpenAIError) as error:
@@ -84,9 +88,9 @@ def open_client(
     raise InvalidOptionError(f"OpenAI's SDK refuses its options: {problem}")
 
 
-def _http_client(options: SharedOptions) -> Any:
+def _http_client(options: SharedOptions, url: str) -> Any:
     from embedbridge.providers.openai._http import http_client
 
     if options.http_client is None:
-        return http_client(options.timeout)
+        return http_client(url, options.timeout)
     return options.http_client() if callable(options.http_client) else options.http_client

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import openai
 
-from embedbridge.contract.remote import CONNECT_SECONDS
+from embedbridge.contract.remote import CONNECT_SECONDS, new_client
 
 MAX_ERROR_BYTES = 16 * 1024
 """Of an answer that is no success: the SDK reads all of it, and a message needs no more."""
@@ -18,13 +18,15 @@ def timeout_of(seconds: float) -> httpx2.Timeout:
     return httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
 
 
-def http_client(seconds: float) -> httpx2.AsyncClient:
+def http_client(url: str, seconds: float) -> httpx2.AsyncClient:
     """The SDK's own kind of client, which would otherwise follow redirects, key and all."""
-    return openai.DefaultAsyncHttpxClient(
+    client: httpx2.AsyncClient = new_client(
+        url,
+        openai.DefaultAsyncHttpxClient,
         timeout=timeout_of(seconds),
-        follow_redirects=False,
         event_hooks={"response": [cut_errors]},
     )
+    return client
 
 
 async def cut_errors(response: httpx2.Response) -> None:

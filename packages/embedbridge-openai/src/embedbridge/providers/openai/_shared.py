@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.errors import EmbedBridgeError
@@ -12,11 +12,16 @@ from embedbridge.contract.remote import (
     RemoteModel,
     Secrets,
     check_content_type,
+    in_order,
     limit_for,
+    matrix,
+    parse_object,
     read_body,
+    rows_at,
+    usage_at,
 )
-from embedbridge.providers.openai._answer import read_answer
 from embedbridge.providers.openai._client import OpenedSDK
+from embedbridge.providers.openai._optional import OptionalFields
 from embedbridge.providers.openai.options import SharedOptions
 
 UNUSED = "unused"
@@ -34,62 +39,73 @@ class SharedModel(RemoteModel[OpenedSDK]):
     Options: ClassVar[type[ModelOptions]] = SharedOptions
     options: SharedOptions
     library: ClassVar[str] = "openai"
-    home: ClassVar[tuple[str, ...]] = ("api.openai.com",)
 
     @property
     def sent_name(self) -> str:
         """What stands in the request as the model."""
         return self.name
 
-    async def _ask(self, opened: OpenedSDK, batch: Batch) -> BatchResult:
-        """Ask for base64, which is smaller and faster; again for floats if a server refuses it."""
-        import openai
-
-        from embedbridge.providers.openai._errors import refuses_base64
-
-        if opened.takes_base64:
-            try:
-                result, has_base64 = await self._exchange(opened, batch, "base64")
-            except openai.APIStatusError as error:
-                if not refuses_base64(error):
-                    raise
-            else:
-                opened.takes_base64 = has_base64
-                return result
-        result, _ = await self._exchange(opened, batch, "float")
-        opened.takes_base64 = False
-        return result
-
-    def _translated(self, error: Exception, opened: OpenedSDK) -> EmbedBridgeError | None:
+    def _translated(self, error: Exception, client: OpenedSDK) -> EmbedBridgeError | None:
         from embedbridge.providers.openai._errors import translated  # it imports the SDK
 
-        return translated(error, opened.secrets, self.address.place)
+        return translated(error, client.secrets, self.address.place)
 
-    async def _exchange(
-        self, opened: OpenedSDK, batch: Batch, encoding: Literal["base64", "float"]
-    ) -> tuple[BatchResult, bool]:
+    async def _send(self, client: OpenedSDK, batch: Batch) -> BatchResult:
+        """Ask once; again where the server does not know a field that can be left out."""
         import openai
 
-        options, count = self.options, len(batch)
-        async with opened.client.embeddings.with_streaming_response.create(
+        while True:
+            fields = client.optional.fields(batch, self.options.user)
+            try:
+                return await self._post(client, batch, fields)
+            except openai.APIStatusError as error:
+                if not client.optional.give_up(error.status_code, error.body, fields):
+                    raise
+
+    async def _post(self, client: OpenedSDK, batch: Batch, fields: dict[str, Any]) -> BatchResult:
+        import openai
+
+        count, options = len(batch), self.options
+        async with client.client.embeddings.with_streaming_response.create(
             input="",
             model=self.sent_name,
-            encoding_format=encoding,
-            dimensions=batch.dimensions or openai.omit,
-            user=options.user or openai.omit,
-            extra_headers=opened.extra_headers,
+            encoding_format=fields.get("encoding_format", openai.omit),
+            dimensions=fields.get("dimensions", openai.omit),
+            user=fields.get("user", openai.omit),
+            extra_headers=client.extra_headers,
             # Here and not above, where the SDK would look at each text for 15 µs.
-            extra_body={**options.extra_body, "input": batch.texts},
+            extra_body={**options.body(batch.role), "input": batch.texts},
         ) as reply:
             check_content_type(reply.headers.get("content-type"))
             limit = limit_for(count, batch.dimensions or self.card.dimensions)
             body = await read_body(reply.iter_bytes(), limit)
-        return await self._parsed(opened, body, lambda: read_answer(body, count))
+        return await self._parsed(client, body, lambda: read_answer(body, count, client.optional))
 
     def _credential(
         self, source: object, secrets: Secrets, *, vendor: str | None = None
     ) -> Credential:
         """A key or token as the SDK takes it."""
-        if source is None and self.options.sets_authorization:
+        if source is None and self.options.sets("Authorization"):
             return UNUSED
         return super()._credential(source, secrets, vendor=vendor)
+
+
+def read_answer(
+    body: bytes | bytearray, count: int, optional: OptionalFields | None = None
+) -> BatchResult:
+    """The vectors in a body.
+
+    Args:
+        body: JSON as `POST /embeddings` answers.
+        count: How many inputs were sent.
+        optional: Learns whether base64 came where it was asked for.
+
+    Raises:
+        InvalidResponseError: It is not one vector of equal width for each of them.
+    """
+    answer = parse_object(body)
+    rows = in_order(rows_at(answer, "data"), count)
+    if optional is not None:
+        optional.answered(base64=any(isinstance(row, str) for row in rows))
+    usage = usage_at(answer, "usage.prompt_tokens", "usage.total_tokens")
+    return BatchResult(vectors=matrix(rows), usage=usage)

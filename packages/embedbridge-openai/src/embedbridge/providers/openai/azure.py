@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote import Address, Secrets, url_variable, variable
+from embedbridge.contract.remote import Address, Secrets, Vendor, url_variable, variable
 from embedbridge.providers.openai import _tokens
 from embedbridge.providers.openai._client import OpenedSDK, open_client
 from embedbridge.providers.openai._shared import SharedModel
-from embedbridge.providers.openai.catalog import CARDS, is_current, openai_card
+from embedbridge.providers.openai.catalog import AZURE, CARDS, is_current, openai_card
 from embedbridge.providers.openai.options import AzureOpenAIOptions
 
 
@@ -41,10 +41,7 @@ class AzureOpenAIModel(SharedModel):
     Options: ClassVar[type[ModelOptions]] = AzureOpenAIOptions
     cards: ClassVar[Sequence[ModelCard]] = CARDS
     options: AzureOpenAIOptions
-    key_hint: ClassVar[str] = (
-        "Set AZURE_OPENAI_API_KEY (or AZURE_OPENAI_AD_TOKEN) in the environment, "
-        "or pass api_key, azure_ad_token or azure_ad_token_provider."
-    )
+    vendor: ClassVar[Vendor] = AZURE
 
     @property
     def card(self) -> ModelCard:
@@ -65,6 +62,14 @@ class AzureOpenAIModel(SharedModel):
             )
         # Azure's portal shows the address with a path behind it, which depends on the API.
         return Address(url.rstrip("/").removesuffix("/v1").removesuffix("/openai"))
+
+    @property
+    def key_hint(self) -> str:
+        """What to do about a key or token that is missing or wrong."""
+        return (
+            "Set AZURE_OPENAI_API_KEY (or AZURE_OPENAI_AD_TOKEN) in the environment, "
+            "or pass api_key, azure_ad_token or azure_ad_token_provider."
+        )
 
     @property
     def sent_name(self) -> str:
@@ -88,14 +93,14 @@ class AzureOpenAIModel(SharedModel):
         version = self.options.api_version or variable("OPENAI_API_VERSION")
         if version is None:  # the v1 API: keys and tokens alike are bearers there
             own: dict[str, Any] = {"api_key": credential, "base_url": f"{url}/openai/v1"}
-            return open_client(openai.AsyncOpenAI, self.options, secrets, **own)
+            return open_client(openai.AsyncOpenAI, self.options, secrets, url, **own)
         own = {
             argument: credential,
             "azure_endpoint": url,
             "azure_deployment": self.sent_name,
             "api_version": version,
         }
-        return open_client(openai.AsyncAzureOpenAI, self.options, secrets, **own)
+        return open_client(openai.AsyncAzureOpenAI, self.options, secrets, url, **own)
 
     @property
     def account(self) -> Sequence[object]:

@@ -7,6 +7,21 @@ Sources: https://platform.openai.com/docs/guides/embeddings for widths, the API 
 from __future__ import annotations
 
 from embedbridge.contract.card import Limits, ModelCard
+from embedbridge.contract.remote import Vendor
+
+OPENAI = Vendor(
+    name="OpenAI",
+    url="https://api.openai.com/v1",
+    keys=("OPENAI_API_KEY",),
+    url_variable="OPENAI_BASE_URL",
+)
+AZURE = Vendor(
+    name="Azure OpenAI",
+    keys=("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"),
+    url_variable="AZURE_OPENAI_ENDPOINT",
+)
+# Not OPENAI_API_KEY: a key of OpenAI's is nothing to send to anybody else's server.
+COMPATIBLE = Vendor(name="the server", keys=("OPENAI_COMPATIBLE_API_KEY",), needs_key=False)
 
 LIMITS = Limits(max_items=2048, max_tokens_per_request=300_000, max_tokens_per_input=8192)
 """Of the API, whatever the model."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote import Address, Credential, Secrets, variable
+from embedbridge.contract.remote import Credential, Secrets, Vendor, variable
 from embedbridge.providers.openai._client import OpenedSDK, open_client
 from embedbridge.providers.openai._shared import UNUSED, SharedModel
-from embedbridge.providers.openai.catalog import compatible_card
+from embedbridge.providers.openai.catalog import COMPATIBLE, compatible_card
 from embedbridge.providers.openai.options import OpenAICompatibleOptions
-
-KEY_VARIABLE = "OPENAI_COMPATIBLE_API_KEY"
-"""Not OPENAI_API_KEY: a key of OpenAI's is nothing to send to anybody else's server."""
 
 
 class OpenAICompatibleModel(SharedModel):
@@ -37,28 +33,13 @@ class OpenAICompatibleModel(SharedModel):
     provider: ClassVar[str] = "openai-compatible"
     Options: ClassVar[type[ModelOptions]] = OpenAICompatibleOptions
     options: OpenAICompatibleOptions
-    key_hint: ClassVar[str] = f"Set {KEY_VARIABLE} in the environment, or pass api_key."
+    vendor: ClassVar[Vendor] = COMPATIBLE
 
     @property
     def card(self) -> ModelCard:
         """Conservative limits; what the server really takes is found out by asking."""
         card = compatible_card(self.name, max_items=self.options.max_items)
         return replace(card, space=f"{self.name}@{self.address.place}")
-
-    @property
-    def address(self) -> Address:
-        """The option `base_url`."""
-        return Address(self.options.base_url)
-
-    @property
-    def account(self) -> Sequence[object]:
-        """The key, where there is one."""
-        return (self._key,)
-
-    @property
-    def _key(self) -> object:
-        given = self.options.api_key
-        return variable(KEY_VARIABLE) if given is None else given
 
     def _open(self) -> OpenedSDK:
         import openai
@@ -72,12 +53,13 @@ class OpenAICompatibleModel(SharedModel):
             credential = self._credential(key, secrets)
             if isinstance(credential, str):
                 headers["Authorization"] = f"Bearer {credential}"
-        elif not self.options.sets_authorization:
+        elif not self.options.sets("Authorization"):
             unwanted["Authorization"] = openai.omit
         return open_client(
             openai.AsyncOpenAI,
             self.options,
             secrets,
+            self.address.url,
             headers=headers,
             extra_headers=unwanted,
             api_key=credential,

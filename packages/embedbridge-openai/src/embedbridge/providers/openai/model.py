@@ -8,14 +8,12 @@ from typing import ClassVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote import Address, Secrets, url_variable, variable
+from embedbridge.contract.remote import Secrets, Vendor, variable
 from embedbridge.providers.openai import _tokens
 from embedbridge.providers.openai._client import OpenedSDK, open_client
 from embedbridge.providers.openai._shared import SharedModel
-from embedbridge.providers.openai.catalog import CARDS, is_current, openai_card
+from embedbridge.providers.openai.catalog import CARDS, OPENAI, is_current, openai_card
 from embedbridge.providers.openai.options import OpenAIOptions
-
-OPENAI_URL = "https://api.openai.com/v1"
 
 
 class OpenAIModel(SharedModel):
@@ -35,18 +33,13 @@ class OpenAIModel(SharedModel):
     Options: ClassVar[type[ModelOptions]] = OpenAIOptions
     cards: ClassVar[Sequence[ModelCard]] = CARDS
     options: OpenAIOptions
-    key_hint: ClassVar[str] = "Set OPENAI_API_KEY in the environment, or pass api_key."
+    vendor: ClassVar[Vendor] = OPENAI
 
     @property
     def card(self) -> ModelCard:
         """What the model can do; behind another address it need not be OpenAI's of that name."""
         card, address = openai_card(self.name), self.address
         return card if self.at_home else replace(card, space=f"{self.name}@{address.place}")
-
-    @property
-    def address(self) -> Address:
-        """The option `base_url`, else `OPENAI_BASE_URL`, else OpenAI's own."""
-        return Address(self.options.base_url or url_variable("OPENAI_BASE_URL") or OPENAI_URL)
 
     @property
     def account(self) -> Sequence[object]:
@@ -56,11 +49,6 @@ class OpenAIModel(SharedModel):
             self.options.organization or variable("OPENAI_ORG_ID"),
             self.options.project or variable("OPENAI_PROJECT_ID"),
         )
-
-    @property
-    def _key(self) -> object:
-        given = self.options.api_key
-        return variable("OPENAI_API_KEY") if given is None else given
 
     def count_tokens(self, texts: Sequence[str]) -> Sequence[int] | None:
         """Exact where tiktoken and its encoding file are on this disk, else `None`."""
@@ -74,6 +62,7 @@ class OpenAIModel(SharedModel):
             openai.AsyncOpenAI,
             self.options,
             secrets,
+            address.url,
             api_key=self._credential(self._key, secrets, vendor="OpenAI" if self.at_home else None),
             base_url=address.url,
             organization=self.options.organization,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeAlias
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from embedbridge.contract.remote import RemoteOptions, Secret, Url
+from embedbridge.contract.vocabulary import Role
 
 OUR_FIELDS = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
 """Fields of a request that are not for `extra_body`."""
@@ -38,8 +39,16 @@ class SharedOptions(RemoteOptions):
 
     extra_body: ExtraBody = Field(default_factory=dict)
     """Further fields of every request, for servers that know more. They enter the fingerprint."""
+    query_body: ExtraBody = Field(default_factory=dict)
+    """Further fields of requests for queries, over those of `extra_body`: `{"input_type": "query"}`."""
+    document_body: ExtraBody = Field(default_factory=dict)
+    """Further fields of requests for documents, likewise."""
     user: str | None = Field(default=None, min_length=1)
     """Your own name for the person on whose behalf you embed, for the vendor's abuse checks."""
+
+    def body(self, role: Role) -> dict[str, JsonValue]:
+        """Further fields of a request for this role."""
+        return {**self.extra_body, **(self.query_body if role == "query" else self.document_body)}
 
 
 class OpenAIOptions(SharedOptions):

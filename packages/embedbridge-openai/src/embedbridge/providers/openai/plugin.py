@@ -1,7 +1,7 @@
 """Announces the providers `openai`, `azure-openai` and `openai-compatible`; imports no SDK."""
 
 from embedbridge.contract.hooks import ProviderSpec, hookimpl
-from embedbridge.providers.openai.catalog import CARDS
+from embedbridge.providers.openai.catalog import AZURE, CARDS, COMPATIBLE, OPENAI
 
 
 class _Plugin:
@@ -22,7 +22,7 @@ openai = _Plugin(
         factory="embedbridge.providers.openai.model:OpenAIModel",
         cards=CARDS,
         summary="OpenAI's text embedding models.",
-        variables=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"),
+        variables=(*OPENAI.variables, "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"),
     )
 )
 azure_openai = _Plugin(
@@ -31,12 +31,7 @@ azure_openai = _Plugin(
         factory="embedbridge.providers.openai.azure:AzureOpenAIModel",
         cards=CARDS,
         summary="OpenAI's text embedding models, deployed in Azure.",
-        variables=(
-            "AZURE_OPENAI_API_KEY",
-            "AZURE_OPENAI_AD_TOKEN",
-            "AZURE_OPENAI_ENDPOINT",
-            "OPENAI_API_VERSION",
-        ),
+        variables=(*AZURE.variables, "OPENAI_API_VERSION"),
     )
 )
 openai_compatible = _Plugin(
@@ -44,6 +39,6 @@ openai_compatible = _Plugin(
         name="openai-compatible",
         factory="embedbridge.providers.openai.compatible:OpenAICompatibleModel",
         summary="Any server that speaks OpenAI's API: vLLM, TEI, LM Studio, llama.cpp, Ollama …",
-        variables=("OPENAI_COMPATIBLE_API_KEY",),
+        variables=COMPATIBLE.variables,
     )
 )

@@ -1,6 +1,13 @@
 """The toolkit for providers behind HTTP: what they have in common, so that none writes it again.
 
-    model.py         RemoteModel: one request, one answer, our own errors
+    http_model.py    HttpModel: a hosted model on one page, one request and one answer
+    vendor.py        Vendor: address, environment variables and key, written once
+    refusals.py      Refusals: a server's sentences and codes as our errors
+    said.py          the body of a refusal, in any format
+    rows.py          the vectors of an answer in order, as one float32 matrix
+    model.py         RemoteModel: the base of all models behind HTTP, whatever their client
+    http_client.py   the HTTP client: no redirects, error bodies cut
+    network.py       proxy and certificates from the environment
     options.py       what its users may set
     client_slot.py   its client: opened lazily, one for each process and event loop
     credentials.py   API keys: where they come from, and whether they can be right
@@ -11,9 +18,8 @@
     status.py        HTTP statuses as our errors, and Retry-After
     failures.py      network errors of HTTP libraries as our errors
     body.py          answers are read within bounds, and parsed as JSON
-    rows.py          vectors in an answer, as one float32 matrix
 
-Nothing here imports an HTTP library: that is the provider's choice.
+The HTTP library is httpx2, imported with the first request of an `HttpModel`.
 """
 
 from typing import TYPE_CHECKING
@@ -34,13 +40,28 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.failures import network_error as network_error
     from embedbridge.contract.remote.failures import redirect_error as redirect_error
     from embedbridge.contract.remote.failures import unreachable as unreachable
+    from embedbridge.contract.remote.http_client import new_client as new_client
+    from embedbridge.contract.remote.http_model import HttpModel as HttpModel
     from embedbridge.contract.remote.model import RemoteModel as RemoteModel
+    from embedbridge.contract.remote.options import HttpOptions as HttpOptions
     from embedbridge.contract.remote.options import RemoteOptions as RemoteOptions
     from embedbridge.contract.remote.options import Secret as Secret
     from embedbridge.contract.remote.options import Url as Url
     from embedbridge.contract.remote.redaction import Secrets as Secrets
+    from embedbridge.contract.remote.refusals import Refusals as Refusals
+    from embedbridge.contract.remote.refusals import too_many_bytes as too_many_bytes
+    from embedbridge.contract.remote.refusals import too_many_items as too_many_items
+    from embedbridge.contract.remote.refusals import too_many_tokens as too_many_tokens
+    from embedbridge.contract.remote.rows import counted as counted
+    from embedbridge.contract.remote.rows import in_order as in_order
     from embedbridge.contract.remote.rows import matrix as matrix
+    from embedbridge.contract.remote.rows import rows_at as rows_at
+    from embedbridge.contract.remote.rows import usage_at as usage_at
+    from embedbridge.contract.remote.rows import value_at as value_at
+    from embedbridge.contract.remote.said import Said as Said
+    from embedbridge.contract.remote.said import what_is_said as what_is_said
     from embedbridge.contract.remote.status import MAX_MESSAGE as MAX_MESSAGE
+    from embedbridge.contract.remote.vendor import Vendor as Vendor
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -51,10 +72,15 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "credentials": ["Credential"],
         "environment": ["url_variable", "variable"],
         "failures": ["CONNECT_SECONDS", "network_error", "redirect_error", "unreachable"],
+        "http_client": ["new_client"],
+        "http_model": ["HttpModel"],
         "model": ["RemoteModel"],
-        "options": ["RemoteOptions", "Secret", "Url"],
+        "options": ["HttpOptions", "RemoteOptions", "Secret", "Url"],
         "redaction": ["Secrets"],
-        "rows": ["matrix"],
+        "refusals": ["Refusals", "too_many_bytes", "too_many_items", "too_many_tokens"],
+        "rows": ["counted", "in_order", "matrix", "rows_at", "usage_at", "value_at"],
+        "said": ["Said", "what_is_said"],
         "status": ["MAX_MESSAGE"],
+        "vendor": ["Vendor"],
     },
 )

@@ -1,4 +1,4 @@
-"""A client is opened when it is first needed, and never shared where it must not be."""
+"""Lazy opening of a client: one for each process and event loop, never shared between them."""
 
 from __future__ import annotations
 
@@ -69,21 +69,21 @@ class ClientSlot(Generic[ClientT]):
 
     async def close(self) -> None:
         """Close the client, if it was opened here; the next `get` opens another."""
-        opened, self._opened = self._opened, None
+        client, self._opened = self._opened, None
         here = (os.getpid(), asyncio.get_running_loop())
-        if opened is not None and opened.owns_http and self._owner == here:
+        if client is not None and client.owns_http and self._owner == here:
             self._forgotten.detach()
-            await opened.close()
+            await client.close()
 
-    def _leave_to_its_owner(self, opened: ClientT) -> None:
+    def _leave_to_its_owner(self, client: ClientT) -> None:
         """Use no connection of another process: two would read each other's answers."""
-        if not opened.owns_http:
+        if not client.owns_http:
             raise ConfigurationError(
                 "The http_client is in use in another process or event loop.",
                 hint="Set http_client to a function that makes one.",
             )
         # Kept, because closing it here would say goodbye on the other's connections.
-        self._inherited.append(opened)
+        self._inherited.append(client)
         self._opened = None
 
 

@@ -1,4 +1,4 @@
-"""What HTTP libraries raise, and where servers send us, as our own errors.
+"""Network errors of HTTP libraries, and redirects, as our own errors.
 
 The libraries are known by the names of their classes: httpx and httpx2 have the same, and neither
 need be installed.
@@ -43,8 +43,13 @@ def network_error(error: Exception, secrets: Secrets, place: str) -> EmbedBridge
 
 
 def unreachable(error: Exception, secrets: Secrets, place: str) -> EmbedBridgeError:
-    """The connection could not be made, or broke."""
+    """The connection could not be made, or broke; a certificate that is not trusted stays so."""
     reason = secrets.hide(_reason(error))
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return ConfigurationError(
+            f"The certificate of {place} is not trusted: {reason[:MAX_MESSAGE]}",
+            hint="If a company's proxy signs it, set SSL_CERT_FILE to the company's certificates.",
+        )
     return ProviderUnavailableError(
         f"The connection to {place} failed: {reason[:MAX_MESSAGE]}",
         hint="Check the network, the proxy and the address.",

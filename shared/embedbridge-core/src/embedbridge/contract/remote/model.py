@@ -1,4 +1,4 @@
-"""A model behind HTTP: one request, one answer, our own errors."""
+"""The base of models behind HTTP: lazy client, credentials, redaction, and our own errors."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from embedbridge.contract.batch import Batch, BatchResult
-from embedbridge.contract.errors import AuthenticationError, EmbedBridgeError, UnknownModelError
+from embedbridge.contract.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    EmbedBridgeError,
+    UnknownModelError,
+)
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote.address import Address
 from embedbridge.contract.remote.client_slot import ClientSlot, ClientT
 from embedbridge.contract.remote.credentials import Credential, checked_key, digest, fetched
+from embedbridge.contract.remote.environment import url_variable, variable
 from embedbridge.contract.remote.failures import network_error
 from embedbridge.contract.remote.options import RemoteOptions
 from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote.vendor import Vendor
 
 PARSED_IN_PLACE = 4 << 20
 """Bytes of an answer that the event loop parses itself; more would hold up other requests."""
@@ -27,9 +34,9 @@ T = TypeVar("T")
 class RemoteModel(EmbeddingModel, Generic[ClientT]):
     """A model behind HTTP: what providers of such models have in common.
 
-    A provider says whose server it is (`address`), who asks (`account`), how a client is opened
-    (`_open`), and how one batch is asked for (`_ask`). It calls the server once per batch: the
-    engine retries.
+    A provider whose API takes one JSON `POST` subclasses `HttpModel`. This class is for those that
+    bring a client of their own: they say how it is opened (`_open`) and how one batch is sent
+    (`_send`). The server is called once per batch: the engine retries.
 
     Args:
         name: The model's name.
@@ -38,16 +45,14 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
 
     Options: ClassVar[type[ModelOptions]] = RemoteOptions
     options: RemoteOptions
-    key_hint: ClassVar[str]
-    """What to do about a key that is missing or wrong."""
+    vendor: ClassVar[Vendor]
+    """Address, environment variables and key."""
     library: ClassVar[str]
     """What the client is made with, imported when it is first needed."""
-    home: ClassVar[tuple[str, ...]] = ()
-    """Hosts of the vendor's own server."""
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
-        self._client: ClientSlot[ClientT] = ClientSlot(self._open, self.library)
+        self._slot: ClientSlot[ClientT] = ClientSlot(self._open, self.library)
         self._endpoint: Hashable = None
 
     @property
@@ -60,31 +65,60 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         return self._endpoint
 
     @property
-    @abstractmethod
     def account(self) -> Sequence[object]:
         """Everything that says who asks, the credential among it; only a digest of it is kept."""
+        return (self._key,)
 
     @property
-    @abstractmethod
     def address(self) -> Address:
-        """Whose server answers; the environment is read each time and never kept."""
+        """The option `base_url`, else the vendor's variable, else its own server.
+
+        The environment is read each time and never kept.
+
+        Raises:
+            ConfigurationError: No address is known.
+        """
+        vendor = self.vendor
+        named = url_variable(vendor.url_variable) if vendor.url_variable else None
+        url = getattr(self.options, "base_url", None) or named or vendor.url
+        if url is None:
+            where = f"Set {vendor.url_variable}, or pass base_url." if vendor.url_variable else None
+            raise ConfigurationError(
+                f"The address of {vendor.name} is not known.", hint=where or "Pass base_url."
+            )
+        url = url.rstrip("/")
+        for ending in vendor.endings:
+            url = url.removesuffix(ending).rstrip("/")
+        return Address(url)
 
     @property
     def at_home(self) -> bool:
         """Whether the server is the vendor's own."""
-        return self.address.is_of(*self.home)
+        return self.address.is_of(*self.vendor.own_hosts)
+
+    @property
+    def key_hint(self) -> str:
+        """What to do about a key that is missing or wrong."""
+        return self.vendor.key_hint
+
+    @property
+    def _key(self) -> object:
+        """The key or what fetches it, from the options, else from the vendor's variables."""
+        if self.options.api_key is not None:
+            return self.options.api_key
+        return next(filter(None, map(variable, self.vendor.keys)), None)
 
     @abstractmethod
     def _open(self) -> ClientT:
         """Make a client."""
 
     @abstractmethod
-    async def _ask(self, opened: ClientT, batch: Batch) -> BatchResult:
-        """Ask for one batch. It may raise what its HTTP library raises."""
+    async def _send(self, client: ClientT, batch: Batch) -> BatchResult:
+        """Send one batch. It may raise what its HTTP library raises."""
 
-    def _translated(self, error: Exception, opened: ClientT) -> EmbedBridgeError | None:
+    def _translated(self, error: Exception, client: ClientT) -> EmbedBridgeError | None:
         """Our error for one of the library's; `None` for what is a fault of somebody's code."""
-        return network_error(error, opened.secrets, self.address.place)
+        return network_error(error, client.secrets, self.address.place)
 
     async def embed_batch(self, batch: Batch) -> BatchResult:
         """Embed one batch.
@@ -93,19 +127,19 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
             EmbedBridgeError: The request failed, or the answer is not what was asked for. It is
                 chained to nothing, because a library's errors hold the request and its key.
         """
-        opened = await self._client.get()
+        client = await self._slot.get()
         try:
             async with asyncio.timeout(self.options.timeout):
-                return await self._ask(opened, batch)
+                return await self._send(client, batch)
         except EmbedBridgeError as error:
             failure = error
         except Exception as error:
-            ours = self._translated(error, opened)
+            ours = self._translated(error, client)
             if ours is None:
                 raise  # a fault of a user's function or of our own: the engine says so
             failure = ours
         try:
-            raise self._advised(failure, opened.secrets)
+            raise self._advised(failure, client.secrets)
         finally:
             del failure  # it knows this frame, which would keep the inputs alive
 
@@ -117,15 +151,22 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
     async def aclose(self) -> None:
         """Close the connections; the next request opens new ones, with the environment of then."""
         self._endpoint = None
-        await self._client.close()
+        await self._slot.close()
 
     # For providers.
 
-    async def _parsed(self, opened: ClientT, body: bytes | bytearray, read: Callable[[], T]) -> T:
-        """What `read` makes of a body; a large one is read beside the event loop."""
+    def _own_credential(self, secrets: Secrets) -> Credential | None:
+        """The key; `None` where a header of the user's stands for it, or none is needed."""
+        key = self._key
+        if key is None and (self.options.sets(self.vendor.header) or not self.vendor.needs_key):
+            return None
+        return self._credential(key, secrets, vendor=self.vendor.name if self.at_home else None)
+
+    async def _parsed(self, client: ClientT, body: bytes | bytearray, read: Callable[[], T]) -> T:
+        """What `read` makes of a body; a large one is parsed beside the event loop."""
         if len(body) <= PARSED_IN_PLACE:
             return read()
-        async with opened.parsing:
+        async with client.parsing:
             return await asyncio.to_thread(read)
 
     def _credential(

@@ -64,7 +64,13 @@ class RemoteOptions(ModelOptions):
         """The user's headers in plain text; for the wire only."""
         return {k: v.get_secret_value() for k, v in (self.default_headers or {}).items()}
 
-    @property
-    def sets_authorization(self) -> bool:
-        """Whether the user's own headers say who asks, so that no key is needed."""
-        return any(name.lower() == "authorization" for name in self.default_headers or {})
+    def sets(self, header: str) -> bool:
+        """Whether the user's own headers hold this one, so that no key is needed."""
+        return any(name.lower() == header.lower() for name in self.default_headers or {})
+
+
+class HttpOptions(RemoteOptions):
+    """What every hosted model takes."""
+
+    base_url: Url | None = None
+    """Another address of the API; else the vendor's variable, else its own server."""

@@ -1,4 +1,4 @@
-"""Vectors as an answer spells them, to one float32 matrix."""
+"""The rows of an answer: found, in the order of the inputs, and as one float32 matrix."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.batch import Vectors
-from embedbridge.contract.errors import InvalidResponseError
+from embedbridge.contract.batch import Usage, Vectors
+from embedbridge.contract.errors import InvalidResponseError, short_repr
 
 try:
     from pybase64 import b64decode
@@ -19,52 +19,152 @@ except ImportError:  # a C extension, which need not exist for this machine
 else:
     decode_base64 = partial(b64decode, validate=True)  # twenty times as fast
 
-FLOAT32 = np.dtype("<f4")
-"""What base64 holds: little-endian, whatever this machine is."""
+
+def value_at(answer: object, path: str) -> Any:
+    """The value below these names, `"usage.total_tokens"`; `None` where there is none."""
+    for name in path.split("."):
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    return answer
 
 
-def matrix(embeddings: list[Any]) -> Vectors:
-    """One row for each; lists of numbers and base64 of floats may stand side by side.
+def rows_at(answer: dict[str, Any], path: str) -> list[Any]:
+    """The list of rows below these names.
+
+    Raises:
+        InvalidResponseError: There is none; the answer may hold an error in spite of its status.
+    """
+    rows = value_at(answer, path)
+    if isinstance(rows, list):
+        return rows
+    error = answer.get("error") or answer.get("message")
+    if error:
+        said = error.get("message", error) if isinstance(error, dict) else error
+        raise InvalidResponseError(f"The server answered 200 with an error: {short_repr(said)}")
+    raise InvalidResponseError(f"The answer has no list of vectors in `{path}`.")
+
+
+def counted(rows: list[Any], count: int) -> list[Any]:
+    """The rows, if there is one for each input; for servers that do not number them.
+
+    Raises:
+        InvalidResponseError: There are more, or fewer.
+    """
+    if len(rows) == count:
+        return rows
+    error = InvalidResponseError(f"{count} inputs were sent and {len(rows)} vectors came back.")
+    if len(rows) == 1:  # some servers embed the first input of a list, in silence
+        error.hint = "The server seems to embed one input per request: set batch_size=1."
+    raise error
+
+
+def in_order(
+    rows: list[Any], count: int, key: str = "embedding", index: str = "index"
+) -> list[Any]:
+    """The vectors of the rows, by the number that the server gave them.
+
+    It need not keep the order itself. Rows without any number can only mean their order.
+
+    Args:
+        rows: One object for each input.
+        count: How many inputs were sent.
+        key: The field that holds the vector.
+        index: The field that holds the number.
+
+    Raises:
+        InvalidResponseError: They are not numbered 0 to `count - 1`, each once.
+    """
+    if not all(isinstance(row, dict) for row in rows):
+        raise InvalidResponseError("The rows of the answer are not JSON objects.")
+    counted(rows, count)
+    numbers = [_whole(row.get(index)) for row in rows]
+    if all(row.get(index) is None for row in rows):
+        return [row.get(key) for row in rows]
+    if set(numbers) != set(range(count)):
+        raise InvalidResponseError(
+            f"The vectors are not numbered 0 to {count - 1}, each once: "
+            "which input each belongs to is not known."
+        )
+    places = dict(zip(numbers, rows, strict=True))
+    return [places[number].get(key) for number in range(count)]
+
+
+def usage_at(answer: dict[str, Any], *paths: str) -> Usage | None:
+    """Tokens that the server counted: the first of these names with a number above 0."""
+    for path in paths:
+        tokens = value_at(answer, path)
+        if not isinstance(tokens, str) and (whole := _whole(tokens)):
+            return Usage(tokens=whole)
+    return None
+
+
+def _whole(value: object) -> int | None:
+    """A whole number of at least 0, also as text or as `3.0`, as JSON of some languages has it."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, int | float) and 0 <= value < 2**53 and value == int(value):
+        return int(value)
+    return None
+
+
+def matrix(embeddings: list[Any], dtype: str = "<f4") -> Vectors:
+    """One row for each; lists of numbers and base64 may stand side by side.
 
     Args:
         embeddings: At least one.
+        dtype: What base64 holds: little-endian floats, or `"i1"` or `"u1"` for bytes.
 
     Raises:
         InvalidResponseError: One is no vector, or they differ in width.
     """
-    first = _vector(embeddings[0], 0)
+    packed = np.dtype(dtype)
+    first = _vector(embeddings[0], 0, packed)
     rows = np.empty((len(embeddings), len(first)), dtype=np.float32)
     rows[0] = first
-    for place, embedding in enumerate(embeddings[1:], start=1):
-        vector = _vector(embedding, place)
+    for row, embedding in enumerate(embeddings[1:], start=1):
+        vector = _vector(embedding, row, packed)
         if len(vector) != len(first):
             raise InvalidResponseError(
                 f"The vectors differ in width: {len(first)} dimensions, then {len(vector)}."
             )
-        rows[place] = vector
+        rows[row] = vector
     return rows
 
 
-def _vector(embedding: object, place: int) -> NDArray[Any]:
+def _vector(embedding: object, row: int, packed: np.dtype[Any]) -> NDArray[Any]:
+    if isinstance(embedding, list) and embedding and isinstance(embedding[0], list):
+        if len(embedding) > 1:
+            raise _vectors_per_token(row, len(embedding))
+        embedding = embedding[0]  # wrapped once more, as llama.cpp does
     if isinstance(embedding, str):
-        vector = _from_base64(embedding)
+        vector = _from_base64(embedding, packed)
     elif isinstance(embedding, list):
         vector = _from_numbers(embedding)
     else:
         vector = None
     if vector is None or not len(vector):
         raise InvalidResponseError(
-            f"The vector of input {place} of the batch is neither numbers nor base64 of floats."
+            f"The vector of input {row} of the batch is neither numbers nor base64 of floats."
         )
     return vector
 
 
-def _from_base64(text: str) -> NDArray[Any] | None:
+def _vectors_per_token(row: int, count: int) -> InvalidResponseError:
+    error = InvalidResponseError(
+        f"The server answered {count} vectors for input {row} of the batch, one per token.",
+        hint="Start the server with pooling (llama.cpp: --pooling mean, cls or last).",
+    )
+    error.retryable = False  # it would answer the same again
+    return error
+
+
+def _from_base64(text: str, packed: np.dtype[Any]) -> NDArray[Any] | None:
     try:
         data = decode_base64(text)
     except ValueError:
         return None
-    return np.frombuffer(data, dtype=FLOAT32) if len(data) % FLOAT32.itemsize == 0 else None
+    return np.frombuffer(data, dtype=packed) if len(data) % packed.itemsize == 0 else None
 
 
 def _from_numbers(numbers: list[Any]) -> NDArray[Any] | None:

@@ -1,0 +1,135 @@
+"""A hosted model on one page: a vendor, cards, refusals, one request and one answer.
+
+Everything else is here or below: HTTP within bounds, keys, redaction, addresses, encoding off the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.remote.body import check_content_type, limit_for, parse_object
+from embedbridge.contract.remote.http_client import HttpHandle, open_http, read_error, read_reply
+from embedbridge.contract.remote.model import RemoteModel
+from embedbridge.contract.remote.options import HttpOptions
+from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote.refusals import Refusals
+
+ESCAPED = 6
+"""Bytes that JSON may need for one byte, where an answer repeats what was sent."""
+
+
+class HttpModel(RemoteModel[HttpHandle]):
+    """A model behind one `POST` with JSON in and JSON out.
+
+    Example:
+        class AcmeModel(HttpModel):
+            provider, vendor, cards = "acme", VENDOR, CARDS
+
+            def request(self, batch):
+                return "/embeddings", {"model": self.name, "input": batch.texts}
+
+            def read(self, answer, batch):
+                rows = in_order(rows_at(answer, "data"), len(batch))
+                return BatchResult(vectors=matrix(rows), usage=usage_at(answer, "usage.total_tokens"))
+
+    Args:
+        name: The model's name; one that is in no card is tried, with the card `unknown`.
+        options: Fields of the class's `Options`.
+    """
+
+    Options: ClassVar[type[ModelOptions]] = HttpOptions
+    library: ClassVar[str] = "httpx2"
+    unknown: ClassVar[ModelCard] = ModelCard(name="unknown")
+    """The card of a name that is not in `cards`."""
+    refusals: ClassVar[Refusals] = Refusals()
+    """The vendor's own words for refusals."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        if self.known_card is None and self.cards:
+            limits = self.unknown.limits
+            warnings.warn(
+                f"{self.vendor.name} model {name!r} is not known here. Assumed: "
+                f"{limits.max_items or 'any number of'} inputs per request, "
+                f"{limits.max_tokens_per_input or 'any number of'} tokens per input, "
+                f"{' and '.join(self.unknown.modalities)}.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    @property
+    def known_card(self) -> ModelCard | None:
+        """The card of this name, if it is known."""
+        return next((card for card in self.cards if card.name == self.name), None)
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model can do; behind another address it need not be the vendor's of that name."""
+        card = self.known_card or replace(self.unknown, name=self.name)
+        return card if self.at_home else replace(card, space=f"{self.name}@{self.address.place}")
+
+    # What a provider writes.
+
+    @abstractmethod
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        """The path below the base, and the JSON to send; fields that are `None` are left out.
+
+        Images are encoded here: for a batch that holds any, it is called beside the event loop.
+
+        Raises:
+            InvalidInputError: An input cannot be sent; its index is the one in the batch.
+            RequestTooLargeError: The batch cannot be sent as a whole; halves may do.
+        """
+
+    @abstractmethod
+    def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
+        """The vectors of an answer, one row for each input of the batch, in its order.
+
+        Raises:
+            InvalidResponseError: It is not one vector of equal width for each of them.
+        """
+
+    def headers(self) -> Mapping[str, str]:
+        """Headers of each request beside the key; a provider may add its own."""
+        return {}
+
+    # What stands between the two.
+
+    def _open(self) -> HttpHandle:
+        secrets = Secrets()
+        return open_http(
+            self.options,
+            secrets,
+            self.address.url,
+            credential=self._own_credential(secrets),
+            authorize=self.vendor.authorization,
+            headers=self.headers(),
+        )
+
+    async def _send(self, client: HttpHandle, batch: Batch) -> BatchResult:
+        if batch.modality == "text":
+            path, body = self._encoded(batch)
+        else:
+            path, body = await asyncio.to_thread(self._encoded, batch)
+        async with client.post(f"{self.address.url}{path}", body) as reply:
+            if not 200 <= reply.status_code < 300:
+                said = await read_error(reply)
+                raise self.refusals.error(reply.status_code, said, reply.headers, client.secrets)
+            check_content_type(reply.headers.get("content-type"))
+            width = batch.dimensions or self.card.dimensions
+            answer = await read_reply(reply, limit_for(len(batch), width) + ESCAPED * len(body))
+        return await self._parsed(client, answer, lambda: self.read(parse_object(answer), batch))
+
+    def _encoded(self, batch: Batch) -> tuple[str, bytes]:
+        path, fields = self.request(batch)
+        sent = {name: value for name, value in fields.items() if value is not None}
+        return path, json.dumps(sent, ensure_ascii=False, separators=(",", ":")).encode()

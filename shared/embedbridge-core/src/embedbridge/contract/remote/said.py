@@ -1,0 +1,105 @@
+"""The body of a refusal: message, codes, and the field or input that is named, in any format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+MESSAGES = ("message", "error", "detail", "msg", "data", "errors", "title", "description")
+"""Where a message may stand, the most telling first; a value may hold another object."""
+CODES = ("code", "type", "status", "error_type", "__type")
+"""Where a code may stand."""
+MAX_DEPTH = 8
+"""Of objects and lists within one another that are read."""
+MAX_PARTS = 8
+"""Entries of a list of errors that are read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a server says about a request that it refuses."""
+
+    message: str
+    """For people; may be empty."""
+    codes: tuple[str, ...] = ()
+    """For programs."""
+    field: str | None = None
+    """The field of the request that is named."""
+    index: int | None = None
+    """The position in the request of the input that is named."""
+    most: int | None = None
+    """The size that the server takes."""
+    size: int | None = None
+    """The size that it counted."""
+
+
+def what_is_said(body: bytes | bytearray | object) -> Said:
+    """Read the body of a refusal: JSON of any shape, or text."""
+    if isinstance(body, bytes | bytearray):
+        try:
+            parsed: object = from_json(body)
+        except ValueError:
+            return Said(message=body.decode("utf-8", "replace").strip())
+    else:
+        parsed = body
+    objects = list(_objects(parsed))
+    field, index = _place(objects)
+    return Said(
+        message=_message(parsed).strip(),
+        codes=tuple(
+            str(value)
+            for each in objects
+            for name in CODES
+            if isinstance(value := each.get(name), str | int) and not isinstance(value, bool)
+        ),
+        field=field,
+        index=index,
+        most=_first_number(objects, "n_ctx"),
+        size=_first_number(objects, "n_prompt_tokens"),
+    )
+
+
+def _objects(value: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """The JSON objects within a value, outer ones first."""
+    if depth > MAX_DEPTH:
+        return
+    if isinstance(value, Mapping):
+        yield value
+        for inner in value.values():
+            yield from _objects(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value[:MAX_PARTS]:
+            yield from _objects(inner, depth + 1)
+
+
+def _message(value: object) -> str:
+    if isinstance(value, Mapping):
+        found = next((value[name] for name in MESSAGES if value.get(name)), None)
+        return _message(found) if found is not None else str(dict(value)) if value else ""
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_message, value[:MAX_PARTS])))
+    return "" if value is None else str(value)
+
+
+def _place(objects: list[Mapping[str, Any]]) -> tuple[str | None, int | None]:
+    """Field and position: OpenAI's `param`, pydantic's `loc`, Google's `fieldViolations`."""
+    for each in objects:
+        location = each.get("loc")
+        if isinstance(location, list):  # FastAPI: ["body", "input", 3]
+            names = [part for part in location if isinstance(part, str) and part != "body"]
+            numbers = [part for part in location if type(part) is int]
+            return (names[0] if names else None), (numbers[0] if numbers else None)
+        named = each.get("param") or each.get("field")
+        if isinstance(named, str):  # "input[3]", "requests[3].content"
+            name, bracket, rest = named.partition("[")
+            digits = rest.partition("]")[0]
+            return name, int(digits) if bracket and digits.isdigit() else None
+    return None, None
+
+
+def _first_number(objects: list[Mapping[str, Any]], *names: str) -> int | None:
+    values = (each.get(name) for name in names for each in objects)
+    return next((value for value in values if type(value) is int and value > 0), None)

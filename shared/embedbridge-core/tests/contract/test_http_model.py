@@ -1,0 +1,181 @@
+"""A hosted model on one page: what the kit does around one request and one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from embedbridge.contract import (
+    AuthenticationError,
+    Batch,
+    BatchResult,
+    ConfigurationError,
+    InvalidKeyError,
+    Limits,
+    ModelCard,
+)
+from embedbridge.contract.remote import HttpModel, Vendor, in_order, matrix, rows_at, usage_at
+from embedbridge.core import Embedder
+from embedbridge.testing import FaultServer, faults
+
+KEY = "canary-acme-0123456789abcdef"
+VENDOR = Vendor(
+    name="Acme",
+    url="https://api.acme.example/v1",
+    keys=("ACME_API_KEY", "ACME_KEY"),
+    url_variable="ACME_URL",
+)
+
+
+class AcmeModel(HttpModel):
+    provider: ClassVar[str] = "acme"
+    vendor: ClassVar[Vendor] = VENDOR
+    cards = (ModelCard(name="acme-1", dimensions=8, space="acme", limits=Limits(max_items=4)),)
+    unknown = ModelCard(name="unknown", limits=Limits(max_items=2))
+
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        return "/embeddings", {"model": self.name, "input": batch.texts, "user": None}
+
+    def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
+        rows = in_order(rows_at(answer, "data"), len(batch))
+        return BatchResult(vectors=matrix(rows), usage=usage_at(answer, "usage.total_tokens"))
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VENDOR.variables:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(dimensions=8) as server:
+        yield server
+
+
+def ask(model: AcmeModel, *texts: str) -> BatchResult:
+    batch = Batch(inputs=list(texts), modality="text", role="document")
+
+    async def once() -> BatchResult:
+        try:
+            return await model.embed_batch(batch)
+        finally:
+            await model.aclose()
+
+    return asyncio.run(once())
+
+
+def test_a_request_and_its_answer(server: FaultServer) -> None:
+    """The fields that have a value go out, with the key; the rows come back as one matrix."""
+    result = ask(AcmeModel("acme-1", base_url=server.url, api_key=KEY), "one", "two")
+    (sent,) = server.requests
+
+    assert sent.json == {"model": "acme-1", "input": ["one", "two"]}
+    assert sent.request.headers["authorization"] == f"Bearer {KEY}"
+    assert np.array_equal(
+        result.vectors, [server.vector(text, "acme-1") for text in ("one", "two")]
+    )
+    assert result.usage is not None
+
+
+@pytest.mark.parametrize("tail", ["", "/", "/embeddings", "/embeddings/"])
+def test_an_address_that_says_too_much(server: FaultServer, tail: str) -> None:
+    """The whole address of a vendor's page, or a slash too many, give the right request."""
+    model = AcmeModel("acme-1", base_url=f"{server.url}{tail}", api_key=KEY)
+
+    assert ask(model, "one").vectors.shape == (1, 8)
+    assert model.address.url == server.url
+
+
+@pytest.mark.parametrize(
+    "address", ["api.acme.example/v1", "ftp://api.acme.example", "https://", ""]
+)
+def test_an_address_that_is_none(address: str) -> None:
+    """The error says how one is written."""
+    with pytest.raises(ConfigurationError, match="begin with http"):
+        AcmeModel("acme-1", base_url=address)
+
+
+def test_key_and_address_from_the_environment(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the vendor's own variables; the first one that is set counts."""
+    monkeypatch.setenv("ACME_URL", server.url)
+    monkeypatch.setenv("ACME_KEY", KEY)
+    ask(AcmeModel("acme-1"), "one")
+
+    assert server.requests[0].request.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_no_key_is_said_before_anything_is_sent(server: FaultServer) -> None:
+    """With the variable to set; a header of the user's may stand for it."""
+    with pytest.raises(InvalidKeyError, match="Set ACME_API_KEY"):
+        ask(AcmeModel("acme-1", base_url=server.url), "one")
+    assert not server.requests
+
+    ask(
+        AcmeModel("acme-1", base_url=server.url, default_headers={"authorization": "Token x"}),
+        "one",
+    )
+    assert server.requests[0].request.headers["authorization"] == "Token x"
+
+
+class OwnHeader(AcmeModel):
+    vendor = Vendor(
+        name="Acme", keys=("ACME_API_KEY",), header="x-api-key", scheme="", needs_key=False
+    )
+
+
+def test_another_header_and_no_need_of_a_key(server: FaultServer) -> None:
+    """A vendor says how a key travels, and whether there must be one."""
+    ask(OwnHeader("acme-1", base_url=server.url), "one")
+    ask(OwnHeader("acme-1", base_url=server.url, api_key=KEY), "one")
+    without, with_key = (each.request.headers for each in server.requests)
+
+    assert "authorization" not in without
+    assert "x-api-key" not in without
+    assert with_key["x-api-key"] == KEY
+
+
+def test_a_vendor_without_an_address_wants_one() -> None:
+    """Every user has a server of their own."""
+    with pytest.raises(ConfigurationError, match=r"address of Acme is not known.*base_url"):
+        _ = OwnHeader("acme-1").address
+
+
+def test_another_address_is_another_space(server: FaultServer) -> None:
+    """What answers there need not be the vendor's model of that name."""
+    own, regional = (
+        AcmeModel("acme-1"),
+        AcmeModel("acme-1", base_url="https://eu.api.acme.example/v1"),
+    )
+
+    assert own.card.space == regional.card.space == "acme"
+    assert AcmeModel("acme-1", base_url=server.url).card.space != "acme"
+
+
+def test_a_name_that_is_not_known_is_tried(server: FaultServer) -> None:
+    """With the card `unknown`, and a warning that says what is assumed."""
+    with pytest.warns(
+        UserWarning, match="Acme model 'acme-2' is not known here. Assumed: 2 inputs"
+    ):
+        model = AcmeModel("acme-2", base_url=server.url, api_key=KEY)
+    with Embedder(model) as embedder:
+        vectors = embedder.embed_documents(["a", "b", "c"])
+
+    assert vectors.shape == (3, 8)
+    assert sorted(len(each.json["input"]) for each in server.requests) == [1, 2]
+
+
+def test_refusals_and_redirects_are_typed_and_show_no_key(server: FaultServer) -> None:
+    """A server that repeats the key does not make us repeat it; a redirect is not followed."""
+    server.play(faults.status(401, f"key {KEY} is wrong"))
+    with pytest.raises(AuthenticationError, match="Set ACME_API_KEY") as caught:
+        ask(AcmeModel("acme-1", base_url=server.url, api_key=KEY), "one")
+
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None

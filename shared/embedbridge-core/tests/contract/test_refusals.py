@@ -1,0 +1,234 @@
+"""Refusals in the words of many servers, as our errors; what no row knows blames no input."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedbridge.contract import (
+    AuthenticationError,
+    ConfigurationError,
+    EmbedBridgeError,
+    InputTooLongError,
+    InvalidInputError,
+    InvalidOptionError,
+    ProviderUnavailableError,
+    QuotaExhaustedError,
+    RateLimitedError,
+    RequestTooLargeError,
+)
+from embedbridge.contract.remote import Refusals, Secrets, too_many_items, what_is_said
+
+
+def error(
+    status: int, body: Any, refusals: Refusals | None = None, **headers: str
+) -> EmbedBridgeError:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return (refusals or Refusals()).error(status, data, headers, Secrets())
+
+
+def openai(message: str, **fields: object) -> dict[str, object]:
+    return {
+        "error": {
+            "message": message,
+            "type": "invalid_request_error",
+            "param": None,
+            "code": None,
+            **fields,
+        }
+    }
+
+
+# Each row: who says it, status, body, the most that it takes.
+TOO_MANY_INPUTS = [
+    ("DashScope", 400, openai("<400> InternalError.Algo.InvalidParameter: Value error, batch size is invalid, it should not be larger than 10.: input.contents"), 10),
+    ("Azure", 400, openai("Too many inputs. The max number of inputs is 16.  We hope to increase the number of inputs per request soon."), 16),
+    ("Google", 400, {"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch"}}, 100),
+    ("pydantic", 422, {"detail": [{"loc": ["body", "input"], "msg": "List should have at most 10 items after validation, not 25", "type": "too_long"}]}, 10),
+    ("SiliconFlow", 400, {"code": 20042, "message": "input batch size 33 > maximum allowed batch size 32", "data": None}, 32),
+    ("TEI", 413, {"error": "batch size 33 > maximum allowed batch size 32", "error_type": "Validation"}, 32),
+    ("OpenAI", 400, openai("Invalid 'input': array too long. Expected an array with maximum length 2048, but got an array with length 3000 instead.", param="input", code="array_above_max_length"), 2048),
+    ("Cohere", 400, {"message": "invalid request: total number of texts must be at most 96 - received 97"}, 96),
+    ("Voyage", 400, {"detail": "The batch size limit is 1000. Your batch size is 1200."}, 1000),
+    ("Bedrock", 400, {"message": "Malformed input request: #/texts: expected maximum item count: 96, found: 97, please reformat your input and try again."}, 96),
+    ("Jina", 422, {"detail": "Number of inputs exceeds the limit of 512"}, 512),
+    ("Vertex", 400, {"error": {"code": 400, "message": "251 instance(s) is not within the allowed range of 1 to 250. Number of instances exceeds the maximum 250", "status": "INVALID_ARGUMENT"}}, 250),
+]  # fmt: skip
+TOO_LONG = [
+    ("Ollama", 400, openai("the input length exceeds the context length"), None, None),
+    ("Ollama, as 500", 500, openai("the input length exceeds the context length"), None, None),
+    ("vLLM", 400, {"object": "error", "message": "This model's maximum context length is 512 tokens. However, you requested 1084 tokens in the input for embedding generation.", "type": "BadRequestError", "param": None, "code": 400}, 512, 1084),
+    ("llama.cpp", 400, {"error": {"code": 400, "message": "the request exceeds the available context size, try increasing it", "type": "exceed_context_size_error", "n_prompt_tokens": 1407, "n_ctx": 256}}, 256, 1407),
+    ("llama.cpp, as 500", 500, {"error": {"code": 500, "message": "the request exceeds the available context size. try increasing the context size or enable context shift", "type": "exceed_context_size_error", "n_prompt_tokens": 1407, "n_ctx": 256}}, 256, 1407),
+    ("llama.cpp, its batch", 500, {"error": {"code": 500, "message": "input is too large to process. increase the physical batch size", "type": "server_error"}}, None, None),
+    ("llama-box", 400, openai("Illegal param: prefill 744 tokens exceed n_ctx_per_seq, try increasing total context size"), None, None),
+    ("SGLang", 400, {"object": "error", "message": "Input length (1084 tokens) exceeds the maximum allowed length (512 tokens).", "type": "BadRequestError", "param": None, "code": 400}, 512, 1084),
+    ("DashScope", 400, openai("<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 8192]", code="InvalidParameter"), 8192, None),
+    ("TEI", 413, {"error": "`inputs` must have less than 512 tokens. Given: 600", "error_type": "Validation"}, 512, 600),
+    ("OpenAI", 400, openai("This model's maximum context length is 8192 tokens, however you requested 9000 tokens (9000 in your prompt; 0 for the completion).", code="context_length_exceeded"), 8192, 9000),
+    ("Mistral", 400, {"object": "error", "message": "Input id 0 has 9000 tokens, exceeding max 8192 tokens.", "type": "invalid_request_error"}, 8192, 9000),
+    ("Bedrock", 400, {"message": "400 Bad Request: Too many input tokens. Max input tokens: 8192, request input token count: 9000"}, 8192, 9000),
+    ("Jina", 400, {"detail": "Input text exceeds maximum length of 8194 tokens"}, 8194, None),
+    ("FastAPI", 422, {"detail": [{"loc": ["body", "input", 0], "msg": "String should have at most 5000 characters", "type": "string_too_long"}]}, 5000, None),
+]  # fmt: skip
+TOO_MANY_TOKENS = [
+    ("OpenAI", 400, openai("Requested 300500 tokens, max 300000 tokens per request", code="max_tokens_per_request"), 300000),
+    ("Voyage", 400, {"detail": "Request to model failed. The max allowed tokens per submitted batch is 120000. Your batch has 130001 tokens after truncation."}, 120000),
+    ("Mistral", 400, {"object": "error", "message": "Too many tokens overall, split into more batches.", "code": "3210"}, None),
+    ("Cohere", 400, {"message": "too many tokens: size limit exceeded by 11326 tokens. Try using shorter or fewer inputs"}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("who", "status", "body", "most"),
+    TOO_MANY_INPUTS,
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_too_many_inputs_in_any_words(who: str, status: int, body: object, most: int) -> None:
+    """The engine halves the batch, and learns the number where the server says it."""
+    found = error(status, body)
+
+    assert isinstance(found, RequestTooLargeError)
+    assert (found.limit, found.most) == ("items", most)
+
+
+@pytest.mark.parametrize(
+    ("who", "status", "body", "most", "size"),
+    TOO_LONG,
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_one_input_too_long_in_any_words(
+    who: str, status: int, body: object, most: int | None, size: int | None
+) -> None:
+    """As any status; with what the server takes and what it counted, where it says so."""
+    found = error(status, body)
+
+    assert isinstance(found, InputTooLongError)
+    assert (found.most, found.size) == (most, size)
+
+
+@pytest.mark.parametrize(
+    ("who", "status", "body", "most"),
+    TOO_MANY_TOKENS,
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_too_many_tokens_together(who: str, status: int, body: object, most: int | None) -> None:
+    """Fewer inputs may do: it is not one of them that is too long."""
+    found = error(status, body)
+
+    assert isinstance(found, RequestTooLargeError)
+    assert (found.limit, found.most) == ("tokens", most)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, openai("Too many inputs for this key"), AuthenticationError),
+        (403, openai("the input length exceeds what this key may send"), AuthenticationError),
+        (429, openai("Too many tokens per minute, limit 40000"), RateLimitedError),
+        (
+            429,
+            openai("You exceeded your current quota", code="insufficient_quota"),
+            QuotaExhaustedError,
+        ),
+        (402, openai("maximum of 100 tokens for free accounts"), QuotaExhaustedError),
+        (503, openai("too many requests in the batch queue"), ProviderUnavailableError),
+        (500, openai("something broke"), ProviderUnavailableError),
+        (307, openai(""), ConfigurationError),
+    ],
+    ids=str,
+)
+def test_a_status_that_means_what_it_says(
+    status: int, body: object, kind: type[EmbedBridgeError]
+) -> None:
+    """Keys, quotas and rates are never taken for a size, whatever words are used."""
+    assert type(error(status, body)) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "option"),
+    [
+        (400, openai("not supported", param="dimensions"), "dimensions"),
+        (422, {"detail": [{"loc": ["body", "user"], "msg": "Extra inputs are not permitted", "type": "extra_forbidden"}]}, "user"),
+        (400, {"error": {"message": "bad", "details": [{"fieldViolations": [{"field": "output_dimension"}]}]}}, "dimensions"),
+    ],
+)  # fmt: skip
+def test_a_field_that_is_named_is_an_options(status: int, body: object, option: str) -> None:
+    """The texts are not to blame; the option that set the field is named."""
+    found = error(status, body, Refusals(options={"output_dimension": "dimensions"}))
+
+    assert isinstance(found, InvalidOptionError)
+    assert f"{option!r}" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("body", "index"),
+    [
+        (openai("Invalid 'input[3]': must not be empty"), 3),
+        ({"detail": [{"loc": ["body", "inputs", 2], "msg": "none is not allowed"}]}, 2),
+        ({"error": {"message": "bad", "details": [{"fieldViolations": [{"field": "requests[4].content"}]}]}}, 4),
+        ({"message": "image at index 1 cannot be decoded"}, 1),
+        ({"message": "input id 7 is empty"}, 7),
+        ({"message": "inputs.5.content must not be empty"}, 5),
+        ({"message": "Something is wrong with one of them"}, None),
+        ({"message": "I have 3 inputs"}, None),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_input_that_is_named(body: object, index: int | None) -> None:
+    """By its position in the batch, in whichever form; no number is taken for one by chance."""
+    found = error(400, body)
+
+    assert isinstance(found, InvalidInputError)
+    assert found.index == index
+
+
+def test_a_vendor_has_words_of_its_own() -> None:
+    """They decide before those that all servers share; codes decide before sentences."""
+    own = Refusals(codes={"E77": too_many_items}, sentences=[(r"basket is full", too_many_items)])
+
+    assert isinstance(error(400, {"message": "The basket is full."}, own), RequestTooLargeError)
+    assert isinstance(error(400, {"code": "E77", "message": "No."}, own), RequestTooLargeError)
+    assert isinstance(error(400, {"message": "The basket is full."}), InvalidInputError)
+
+
+def test_no_secret_is_quoted() -> None:
+    """A server that repeats the key in its refusal does not make us repeat it."""
+    secrets = Secrets()
+    secrets.add("canary-0123456789")
+    found = Refusals().error(400, b'{"message": "key canary-0123456789 is odd"}', {}, secrets)
+
+    assert "canary" not in str(found)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["error", "message", "detail", "loc", "param", "code", "msg", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from([400, 404, 413, 422, 429, 500, 503]), JSON)
+def test_any_body_gives_a_typed_error(status: int, body: object) -> None:
+    """Whatever a gateway sends: never a traceback, and the message is bounded."""
+    found = error(status, body)
+
+    assert isinstance(found, EmbedBridgeError)
+    assert len(found.message) < 400
+
+
+@given(st.binary(max_size=60))
+def test_what_is_no_json_is_its_own_message(body: bytes) -> None:
+    """A gateway's page, or bytes of any kind."""
+    assert isinstance(what_is_said(body).message, str)
