@@ -14,10 +14,10 @@ from embedbridge.contract import (
     Batch,
     BatchResult,
     ConfigurationError,
-    InvalidKeyError,
     Limits,
     ModelCard,
 )
+from embedbridge.contract.errors import InvalidKeyError
 from embedbridge.contract.remote import HttpModel, Vendor, in_order, matrix, rows_at, usage_at
 from embedbridge.core import Embedder
 from embedbridge.testing import FaultServer, faults
