@@ -181,6 +181,25 @@ def test_waiting_for_a_turn_is_not_on_the_clock() -> None:
         runner.run(with_retries(silent, Settings(deadline=30), limiter=SlowLimiter()))
 
 
+def test_a_limiter_may_fail_for_a_while() -> None:
+    """A limiter on a server of its own may be unreachable: it is asked again, like the vendor."""
+    failures = [ProviderUnavailableError("the limiter is down") for _ in range(2)]
+    server = Server(seconds=1)
+
+    class FlakyLimiter:
+        def acquire(self, tokens: int) -> Ticket:
+            raise AssertionError
+
+        async def acquire_async(self, tokens: int) -> Ticket:
+            if failures:
+                raise failures.pop()
+            return Ticket()
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        call = with_retries(server, Settings(), limiter=FlakyLimiter())
+        assert runner.run(call) == ("answer", 1)
+
+
 def test_backoff_grows_is_random_and_has_an_end() -> None:
     """Full jitter: anything from nothing to twice the last bound, at most 8 seconds."""
     gaps: list[list[float]] = []

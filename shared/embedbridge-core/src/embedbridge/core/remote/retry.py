@@ -146,9 +146,11 @@ def _stopped(clock: asyncio.Timeout) -> Iterator[None]:
     left = _seconds_left(clock)
     if not clock.expired():  # else the task hears of it as soon as it waits for anything
         clock.reschedule(None)
-    yield
-    if not clock.expired():
-        clock.reschedule(asyncio.get_running_loop().time() + left)
+    try:
+        yield
+    finally:
+        if not clock.expired():
+            clock.reschedule(asyncio.get_running_loop().time() + left)
 
 
 def _seconds_left(clock: asyncio.Timeout) -> float:
