@@ -54,7 +54,7 @@ def install(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Show one model giving the same vectors everywhere. `-- --model provider:name` picks another.
 
-    `-- --images` searches pictures, and draws what was found as contact-sheet.png.
+    It draws map.png; `-- --images` searches pictures instead, and draws contact-sheet.png.
     """
     # The default model is in our own package. Another one may need torch.
     further = ["huggingface"] if any("huggingface:" in arg for arg in session.posargs) else []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from embedbridge.cli.demo.passages import MARKDOWN, TEXT_FILES, read_passages
+from embedbridge.cli.demo.passages import TEXT_FILES, read_passages
 from embedbridge.cli.files import find_files
 
 
@@ -35,11 +35,11 @@ def test_text_files_are_found(folder: Path) -> None:
     assert found == ["a.md", "b.TXT", "c.rst", "sub/e.md"]
 
 
-def test_only_markdown_if_asked(folder: Path) -> None:
-    """The default reads a repository's Markdown, not every text file that lies about."""
-    found = [path.relative_to(folder).as_posix() for path in find_files(folder, MARKDOWN)]
+def test_only_the_endings_that_are_asked_for(folder: Path) -> None:
+    """In lower case, whatever the file's own is."""
+    found = [path.relative_to(folder).as_posix() for path in find_files(folder, {".txt"})]
 
-    assert found == ["a.md", "sub/e.md"]
+    assert found == ["b.TXT"]
 
 
 def test_an_environment_is_read_if_it_is_named(folder: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_long_file_becomes_several_passages(tmp_path: Path) -> None:
     passages = read_passages(tmp_path, [path])
 
     assert len(passages) > 5
-    assert {passage.file for passage in passages} == {"long.md"}
+    assert {passage.source for passage in passages} == {"long.md"}
 
 
 def test_equal_passages_are_one(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_equal_passages_are_one(tmp_path: Path) -> None:
         (tmp_path / name).write_text("The same text.", encoding="utf-8")
     passages = read_passages(tmp_path, [tmp_path / "a.md", tmp_path / "b.md"])
 
-    assert [(passage.file, passage.text) for passage in passages] == [("a.md", "The same text.")]
+    assert [(passage.source, passage.text) for passage in passages] == [("a.md", "The same text.")]
 
 
 def test_a_file_that_is_no_text_is_skipped_with_a_note(

@@ -46,7 +46,7 @@ class Table:
     columns: list[Column]
     rows: list[list[Text]] = field(default_factory=list)
     spacious: bool = False
-    """Whether there is an empty line below each row."""
+    """Whether there is an empty line between rows."""
 
     def add_row(self, *cells: str | Text) -> None:
         """Add a row. A string is shown as it is, whatever markup a stranger put into it."""
@@ -70,11 +70,18 @@ class Table:
         from rich import box
         from rich.table import Table as Grid
 
-        below = 1 if self.spacious else 0
-        grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, below, 0), pad_edge=False, show_edge=False)
+        grid = Grid(
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+            show_edge=False,
+            leading=1 if self.spacious else 0,
+        )
         for column, width in zip(self.columns, widths, strict=True):
             justify: Literal["left", "right"] = "right" if column.right else "left"
-            grid.add_column(column.name, style=column.colour, justify=justify, width=width)
+            grid.add_column(
+                column.name, style=column.colour, justify=justify, width=width, overflow="fold"
+            )
         for row in self.rows:
             grid.add_row(*row)
         return grid

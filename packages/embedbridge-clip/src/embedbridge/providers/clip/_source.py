@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import UnknownModelError, short_repr
 from embedbridge.contract.local.folder import find_folder
+from embedbridge.contract.local.hub import without_hub
 from embedbridge.providers.clip.names import SAFE_REVISIONS, hub_id_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _download(hub_id: str, options: CLIPOptions) -> Path:
             hub_id,
             revision=options.revision or SAFE_REVISIONS.get(hub_id.lower()),
             cache_dir=options.cache_folder,
-            local_files_only=options.offline,
+            local_files_only=without_hub(offline=options.offline),
             allow_patterns=[*SETTINGS, *weights, *below],
         )
     )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError, short_repr
+from embedbridge.contract.local.hub import without_hub
 from embedbridge.contract.local.loading import Loading, loading_errors, no_loading_bars
 from embedbridge.contract.local.onednn import use_onednn
 from embedbridge.providers.huggingface._remote_code import check_remote_code
@@ -66,7 +67,9 @@ def load_transformer(
                 device=None if "device_map" in options.model_kwargs else device,
                 revision=options.revision,
                 cache_folder=cache_folder(options),
-                local_files_only=options.offline,
+                local_files_only=options.offline
+                if source.folder
+                else without_hub(offline=options.offline),
                 trust_remote_code=options.trust_remote_code,
                 model_kwargs=_model_kwargs(options),
             ).eval()

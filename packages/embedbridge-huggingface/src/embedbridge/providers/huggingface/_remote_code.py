@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.local.hub import without_hub
 from embedbridge.providers.huggingface._source import Source, cache_folder
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ def check_remote_code(source: Source, options: HuggingFaceOptions) -> None:
 
 
 def _download_configurations(source: Source, options: HuggingFaceOptions) -> Path:
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import snapshot_download
 
     return Path(
         snapshot_download(
             source.address,
             revision=options.revision,
             cache_dir=cache_folder(options),
-            local_files_only=options.offline or constants.HF_HUB_OFFLINE,
+            local_files_only=without_hub(offline=options.offline),
             allow_patterns=list(CONFIGURATIONS),
         )
     )

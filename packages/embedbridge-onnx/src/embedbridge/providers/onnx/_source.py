@@ -13,7 +13,7 @@ from embedbridge.contract.errors import (
     short_repr,
 )
 from embedbridge.contract.local.folder import find_folder
-from embedbridge.contract.local.hub import not_found, refusal
+from embedbridge.contract.local.hub import not_found, refusal, without_hub
 from embedbridge.providers.onnx import bundled
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _fetch(hub_id: str, options: OnnxOptions) -> Path:
             hub_id,
             revision=options.revision,
             cache_dir=options.cache_folder,
-            local_files_only=options.offline,
+            local_files_only=without_hub(offline=options.offline),
             allow_patterns=[
                 "*.json",
                 "*_Dense/*.safetensors",

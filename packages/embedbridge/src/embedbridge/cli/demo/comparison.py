@@ -1,21 +1,13 @@
-"""One question asked in both frameworks, and whether they agree."""
+"""Comparison of two searches among the same things: whether both frameworks agree."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from embedbridge.cli.demo.frameworks import search_langchain, search_llama_index
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from embedbridge.cli.demo.frameworks import Search
-    from embedbridge.core import Embedder
-
-TOP = 5
-"""Passages that each framework is asked for."""
 
 
 class Searched(Protocol):
@@ -54,17 +46,3 @@ class Comparison(Generic[SearchedT]):
     def agrees(self) -> bool:
         """Whether both have the same answers from the same vectors."""
         return self.same_answers and self.difference == 0
-
-
-def compare(embedder: Embedder, texts: list[str], question: str) -> Comparison[Search]:
-    """Index the texts in each framework and ask the question."""
-    from rich.console import Console
-
-    with Console(stderr=True).status("Loading the model …") as status:
-        # The engine loads a model when it is first needed: not on the clock of a framework.
-        embedder.embed_query(question)
-        status.update(f"Indexing {len(texts)} passages in LlamaIndex …")
-        left = search_llama_index(embedder, texts, question, TOP)
-        status.update(f"Indexing {len(texts)} passages in LangChain …")
-        right = search_langchain(embedder, texts, question, TOP)
-    return Comparison(left, right)

@@ -6,6 +6,7 @@ the framework's own store.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -35,17 +36,17 @@ class Search:
 
     framework: str
     """Its name."""
-    hits: list[Hit]
-    """The best passages, the best one first."""
+    hits: list[list[Hit]]
+    """For each question the passages found, the best one first."""
     vectors: NDArray[np.float64]
     """Shape (passages, dimensions): what lies in the framework's store."""
     seconds: float
     """Time to index the passages."""
 
     @property
-    def answers(self) -> list[int]:
-        """The positions of the passages found, the best one first."""
-        return [hit.passage for hit in self.hits]
+    def answers(self) -> list[list[int]]:
+        """For each question the positions of the passages found, the best one first."""
+        return [[hit.passage for hit in hits] for hits in self.hits]
 
 
 def require_frameworks() -> None:
@@ -64,7 +65,9 @@ def require_frameworks() -> None:
         ) from error
 
 
-def search_llama_index(embedder: Embedder, texts: list[str], question: str, top: int) -> Search:
+def search_llama_index(
+    embedder: Embedder, texts: list[str], questions: Sequence[str], top: int
+) -> Search:
     """Index texts in a `VectorStoreIndex` with its default store, and ask."""
     import numpy as np
     from llama_index.core import VectorStoreIndex
@@ -77,17 +80,23 @@ def search_llama_index(embedder: Embedder, texts: list[str], question: str, top:
     begun = perf_counter()
     index = VectorStoreIndex(nodes, embed_model=EmbedBridgeEmbedding(embedder=embedder))
     seconds = perf_counter() - begun
-    found = index.as_retriever(similarity_top_k=top).retrieve(question)
+    retriever = index.as_retriever(similarity_top_k=top)
+    found = [retriever.retrieve(question) for question in questions]
     store: Any = index.vector_store  # the default one, which gives vectors back
     return Search(
         framework="LlamaIndex",
-        hits=[Hit(passage=int(node.node_id), score=node.get_score()) for node in found],
+        hits=[
+            [Hit(passage=int(node.node_id), score=node.get_score()) for node in nodes_found]
+            for nodes_found in found
+        ],
         vectors=np.array([store.get(node.node_id) for node in nodes]),
         seconds=seconds,
     )
 
 
-def search_langchain(embedder: Embedder, texts: list[str], question: str, top: int) -> Search:
+def search_langchain(
+    embedder: Embedder, texts: list[str], questions: Sequence[str], top: int
+) -> Search:
     """Index texts in an `InMemoryVectorStore`, and ask."""
     import numpy as np
     from langchain_core.vectorstores import InMemoryVectorStore
@@ -99,10 +108,13 @@ def search_langchain(embedder: Embedder, texts: list[str], question: str, top: i
     begun = perf_counter()
     store.add_texts(texts, ids=names)
     seconds = perf_counter() - begun
-    found = store.similarity_search_with_score(question, k=top)
+    found = [store.similarity_search_with_score(question, k=top) for question in questions]
     return Search(
         framework="LangChain",
-        hits=[Hit(passage=int(document.id or 0), score=score) for document, score in found],
+        hits=[
+            [Hit(passage=int(document.id or 0), score=score) for document, score in documents]
+            for documents in found
+        ],
         vectors=np.array([store.store[name]["vector"] for name in names]),
         seconds=seconds,
     )

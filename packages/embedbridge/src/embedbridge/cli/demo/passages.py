@@ -1,15 +1,15 @@
-"""What the demo searches: the text files of a folder, cut into passages."""
+"""What the demo searches: ten included texts, or the text files of a folder, cut into passages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import typer
 
 TEXT_FILES = frozenset({".md", ".rst", ".txt"})
-MARKDOWN = frozenset({".md"})
 PASSAGE_TOKENS = 160
 """Small sentence models read 256 tokens of their own, which are shorter than the splitter's."""
 OVERLAP_TOKENS = 20
@@ -17,17 +17,24 @@ OVERLAP_TOKENS = 20
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a file."""
+    """A piece of text."""
 
-    file: str
-    """The file, relative to the folder."""
+    source: str
+    """The file, relative to the folder; or the title of an included text."""
     text: str
 
 
-def read_passages(folder: Path, files: Iterable[Path]) -> list[Passage]:
+def included_texts() -> list[Passage]:
+    """The ten texts that come with the demo: a heading and a paragraph each."""
+    whole = (files("embedbridge.cli.demo") / "ten_texts.md").read_text("utf-8")
+    sections = [section.partition("\n") for section in whole.split("\n## ")[1:]]
+    return [Passage(title, " ".join(text.split())) for title, _, text in sections]
+
+
+def read_passages(folder: Path, paths: Iterable[Path]) -> list[Passage]:
     """All files cut into passages, each different text once: equal ones would tie in a search."""
     passages: dict[str, Passage] = {}
-    for path in files:
+    for path in paths:
         name = str(path.relative_to(folder))
         for text in _split(path, name):
             passages.setdefault(text, Passage(name, text))

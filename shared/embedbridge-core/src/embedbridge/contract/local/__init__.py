@@ -3,7 +3,7 @@
     model.py     LazyModel: loaded when it is first used, and safe to fork
     options.py   the options that all of them take
     folder.py    a name: a folder on this disk, or an id on the Hub
-    hub.py       what the Hub's client raises, as our errors
+    hub.py       whether the Hub can be reached; what its client raises, as our errors
     loading.py   what transformers raises while it loads, as our errors; no progress bars
     weights.py   content hashes of weights: a model's identity, and the space of its vectors
     prompts.py   the text in front of queries and documents

@@ -1,11 +1,40 @@
-"""What the Hub's client raises, as our own errors.
+"""The Hugging Face Hub: whether it can be reached, and what its client raises, as our own errors.
 
 Its classes are known by their names, so that it need not be installed.
 """
 
 from __future__ import annotations
 
+import logging
+
 from embedbridge.contract.errors import AuthenticationError, UnknownModelError, short_repr
+
+logger = logging.getLogger(__name__)
+
+SECONDS_TO_ANSWER = 5
+"""How long the Hub may take for its first answer, in which it sends nothing."""
+
+
+def without_hub(*, offline: bool) -> bool:
+    """Whether to use only files on this disk: as was asked for, or because the Hub is not reachable.
+
+    One short request decides. The Hub's client would try six times for each file of a model, and
+    wait and print a warning each time: minutes, until a missing network shows.
+
+    Args:
+        offline: The user's own choice.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    if offline or constants.HF_HUB_OFFLINE:
+        return True
+    try:  # through the client's own session, which knows proxies and certificates
+        get_session().head(constants.ENDPOINT, timeout=SECONDS_TO_ANSWER)
+    except Exception as error:  # noqa: BLE001  # of httpx or requests, by the client's version
+        logger.info("Only files on this disk are used: %s: %s", type(error).__name__, error)
+        return True
+    return False
 
 
 def classes_of(error: BaseException) -> set[str]:
