@@ -112,6 +112,68 @@ def test_quantizing_nothing_gives_nothing(precision: Literal["int8", "ubinary"])
     assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
 
 
+@pytest.mark.parametrize("precision", ["int8", "ubinary"])
+@pytest.mark.parametrize("with_ranges", [False, True], ids=["own ranges", "given ranges"])
+@given(
+    count=st.integers(1, 6),
+    row=st.integers(0, 5),
+    column=st.integers(0, 12),
+    value=st.sampled_from([np.nan, np.inf, -np.inf]),
+)
+def test_a_vector_that_is_not_finite_is_named(
+    precision: Literal["int8", "ubinary"],
+    with_ranges: bool,
+    count: int,
+    row: int,
+    column: int,
+    value: float,
+) -> None:
+    """One failed row would make every row of int8 zero, and is a valid code of bits: it is refused."""
+    vectors = VECTORS[:count].copy()
+    vectors[row % count, column] = value
+    ranges = np.array([[-1.0] * 13, [1.0] * 13]) if with_ranges else None
+    with pytest.raises(InvalidInputError, match=f"Input {row % count}: .*result.ok"):
+        quantize(vectors, precision, ranges=ranges)
+
+
+@pytest.mark.parametrize("precision", ["int8", "ubinary"])
+def test_one_vector_alone_is_looked_at_too(precision: Literal["int8", "ubinary"]) -> None:
+    """A single vector of shape (d,) has no position, but is no less refused."""
+    with pytest.raises(InvalidInputError, match="not finite"):
+        quantize([1.0, np.nan], precision, ranges=[[-1, -1], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        pytest.param([[1.0, 2.0], None], id="null of a line of JSON"),
+        pytest.param([[1.0, 2.0], [1.0]], id="two widths"),
+        pytest.param([["1", "2"]], id="texts"),
+        pytest.param([[1.0, None]], id="null in a vector"),
+    ],
+)
+@pytest.mark.parametrize("precision", ["int8", "ubinary"])
+def test_what_is_no_table_of_numbers_is_refused(
+    precision: Literal["int8", "ubinary"], vectors: Any
+) -> None:
+    """Vectors that were read from a file with failed lines are a typed error, not numpy's."""
+    with pytest.raises(InvalidInputError, match="Leave out the inputs that have errors"):
+        quantize(vectors, precision)
+
+
+def test_ranges_that_are_not_finite_are_refused() -> None:
+    """Ranges of a sample with a failed row would make all later vectors zero."""
+    with pytest.raises(InvalidOptionError, match="ranges"):
+        quantize(VECTORS, "int8", ranges=[[np.nan] * 13, [1.0] * 13])
+
+
+def test_bits_are_packed_most_significant_first() -> None:
+    """Dimension 0 is bit 7 of the first byte, and only what is greater than 0 is a 1."""
+    first_and_last = [[1.0, *[-1.0] * 14, 1.0], [0.0, 1e-30, *[0.0] * 14]]
+
+    assert quantize(first_and_last, "ubinary").tolist() == [[0x80, 0x01], [0x40, 0x00]]
+
+
 def test_values_outside_given_ranges_are_clipped() -> None:
     """A new vector beyond the sample's ranges goes to the end of the scale, not around it."""
     ranges = [[-1.0, -1.0], [1.0, 1.0]]

@@ -57,8 +57,13 @@ def quantize(
 ) -> NDArray[np.int8] | NDArray[np.uint8]:
     """Compress vectors, bit for bit as sentence-transformers' `quantize_embeddings` does.
 
+    The bits of `"ubinary"` are packed most significant bit first: bit 7 of the first byte is
+    dimension 0. It is 1 where the value is greater than 0; a last byte that is not full is filled
+    up with zeros. pgvector and DuckDB read bytes in this order; sqlite-vec and faiss pack their own
+    least significant bit first.
+
     Args:
-        vectors: Shape (n, d), floats.
+        vectors: Shape (n, d), floats, all of them finite.
         precision: `"int8"` (a byte per dimension) or `"ubinary"` (a bit per dimension, packed).
         ranges: For int8, the lowest and the highest value per dimension, shape (2, d). Taken
             from the vectors if left out, which takes at least two of them.
@@ -67,29 +72,65 @@ def quantize(
         Shape (n, d) int8, or (n, ceil(d / 8)) uint8.
 
     Raises:
-        InvalidInputError: Ranges cannot be taken from fewer than two vectors.
-        InvalidOptionError: The precision is unknown.
+        InvalidInputError: A vector is not finite: `index` says which; or ranges cannot be taken
+            from fewer than two vectors.
+        InvalidOptionError: The precision is unknown, or ranges are not finite.
     """
-    array = np.asarray(vectors)
+    if precision not in ("int8", "ubinary"):
+        raise InvalidOptionError(f"Unknown precision {precision!r}.", hint="int8 or ubinary.")
+    array = _finite(vectors)
     if precision == "ubinary":
         return np.packbits(array > 0, axis=-1)
-    if precision != "int8":
-        raise InvalidOptionError(f"Unknown precision {precision!r}.", hint="int8 or ubinary.")
     if array.ndim == 2 and len(array) == 0:
         return np.zeros(array.shape, dtype=np.int8)
     if ranges is None:
-        if len(array) < 2:
+        if array.ndim < 2 or len(array) < 2:
             raise InvalidInputError(
                 "int8 ranges cannot be taken from a single vector.",
                 hint="Pass ranges= computed from a sample of your vectors.",
             )
         ranges = np.vstack([array.min(axis=0), array.max(axis=0)])
-    lowest, highest = np.asarray(ranges, dtype=np.float32)
+    lowest, highest = _finite_ranges(ranges)
     steps = (highest - lowest) / BUCKETS
     steps = np.where(steps == 0, 1, steps)
     bucket = np.clip(np.floor((array - lowest) / steps), 0, BUCKETS)
     shifted: NDArray[np.int8] = (bucket - 128).astype(np.int8)
     return shifted
+
+
+def _finite(vectors: ArrayLike) -> NDArray[Any]:
+    """Vectors as numbers that are all finite: one NaN would be in the ranges of every other row."""
+    try:
+        array = np.asarray(vectors)
+    except ValueError as error:  # rows of several widths, or a row that is missing
+        raise InvalidInputError(
+            "The vectors are not of one width.", hint="Leave out the inputs that have errors."
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise InvalidInputError(
+            f"The vectors hold {array.dtype}, not numbers.",
+            hint="Leave out the inputs that have errors.",
+        )
+    if not np.isfinite(array).all():
+        bad = None
+        if array.ndim == 2:
+            bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise InvalidInputError(
+            "The vector is not finite.",
+            index=bad,
+            hint="Leave out the inputs that have errors: result.vectors[result.ok].",
+        )
+    return array
+
+
+def _finite_ranges(ranges: ArrayLike) -> NDArray[np.float32]:
+    array = np.asarray(ranges, dtype=np.float32)
+    if not np.isfinite(array).all():
+        raise InvalidOptionError(
+            "Option 'ranges': a value is not finite.",
+            hint="Take the ranges from vectors without errors: result.vectors[result.ok].",
+        )
+    return array
 
 
 def similarity(
