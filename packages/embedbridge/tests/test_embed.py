@@ -131,14 +131,57 @@ def test_safetensors_of_a_file_have_line_numbers_as_ids(
 
 
 def test_empty_lines_can_be_zeros(run: Run, lines: Path, tmp_path: Path) -> None:
-    """With on_empty=zero, row n is line n."""
+    """With on_empty=zero, row n is line n; and whoever asks for it is warned."""
     path = tmp_path / "vectors.npy"
-    run("embed", "--file", lines, *MODEL, "--output", path, "--option", "on_empty=zero")
+    with pytest.warns(UserWarning, match="made 1 of 4 vectors zeros"):
+        run("embed", "--file", lines, *MODEL, "--output", path, "--option", "on_empty=zero")
     loaded = np.load(path)
 
     assert loaded.shape == (4, 8)
     assert not loaded[1].any()
     assert loaded[[0, 2, 3]].tolist() == vectors_of(*TEXTS)
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_empty_lines_can_be_embedded(
+    run: Run, lines: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """With on_empty=embed every line has its vector, wherever the setting comes from."""
+    if by == "environment":
+        monkeypatch.setenv("EMBEDBRIDGE_ON_EMPTY", "embed")
+    arguments = ["--option", "on_empty=embed"] if by == "option" else []
+    result = run("embed", "--file", lines, *MODEL, *arguments)
+
+    written = [(line["line"], line["vector"]) for line in parse(result.stdout)]
+    expected = vectors_of(TEXTS[0], "", TEXTS[1], TEXTS[2], on_empty="embed")
+    assert written == list(enumerate(expected, start=1))
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("ending", ["stdout", "npy", "safetensors"])
+def test_empty_arguments_can_be_skipped(run: Run, tmp_path: Path, ending: str) -> None:
+    """With on_empty=skip an empty argument has no row, and a note says so; no file holds a NaN."""
+    path = tmp_path / f"vectors.{ending}"
+    output = [] if ending == "stdout" else ["--output", path]
+    result = run("embed", "", "a", " ", "b", *MODEL, "--option", "on_empty=skip", *output)
+
+    assert result.stderr.splitlines()[0] == "Skipped 2 empty texts: 0, 2"
+    if ending == "stdout":
+        assert [line["text"] for line in parse(result.stdout)] == ["a", "b"]
+    elif ending == "npy":
+        assert np.load(path).tolist() == vectors_of("a", "b")
+    else:
+        assert load_vectors(path).vectors.tolist() == vectors_of("a", "b")
+
+
+def test_lines_of_json_have_their_errors_in_a_column(run: Run) -> None:
+    """Under errors=collect each line has `error`, null or not: readers guess columns from the first ones."""
+    collected = parse(run("embed", "a", "", *MODEL, "--option", "errors=collect").stdout)
+
+    assert [list(line) for line in collected] == [["index", "text", "vector", "error"]] * 2
+    assert collected[0]["error"] is None
+    assert "empty" in collected[1]["error"]
+    assert "error" not in parse(run("embed", "a", *MODEL).stdout)[0]
 
 
 def test_stdin_is_a_file_too(run: Run, lines: Path) -> None:

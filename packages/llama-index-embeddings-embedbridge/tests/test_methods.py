@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from llama_index.core import VectorStoreIndex
 from llama_index.core.base.embeddings.base import SimilarityMode
+from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.schema import TextNode
 
 from embedbridge.contract import Image, InvalidInputError, Mixed, UnsupportedModalityError
@@ -134,6 +136,49 @@ async def test_nodes(embedding: EmbedBridgeEmbedding, engine: Embedder) -> None:
 
     assert [node.embedding for node in embedding(nodes)] == expected
     assert [node.embedding for node in await embedding.acall(nodes)] == expected
+
+
+async def test_a_pipeline_can_skip_empty_nodes(model: RecordingModel) -> None:
+    """With `on_empty="skip"` a transformation hands nodes without text on to nobody."""
+    embedding = EmbedBridgeEmbedding(embedder=model, on_empty="skip")
+    nodes = [TextNode(text=text, id_=text) for text in ("a", "", "b", " \n\t", "c")]
+    pipeline = IngestionPipeline(transformations=[embedding])
+
+    assert [node.node_id for node in pipeline.run(nodes=nodes)] == ["a", "b", "c"]
+    assert [node.node_id for node in await pipeline.arun(nodes=nodes)] == ["a", "b", "c"]
+    assert [node.node_id for node in await embedding.acall(nodes)] == ["a", "b", "c"]
+    assert set(model.seen) == {"a", "b", "c"}
+    (described,) = embedding([TextNode(text="", metadata={"page": 1})])
+    assert described.embedding == embedding.get_text_embedding("page: 1")
+
+
+@pytest.mark.parametrize("on_empty", ["error", "skip"])
+async def test_lists_have_no_place_for_what_is_skipped(
+    model: RecordingModel, on_empty: str
+) -> None:
+    """Whoever is owed a vector for each text hears which one is empty, before anything is sent."""
+    embedding = EmbedBridgeEmbedding(embedder=model, on_empty=on_empty)
+    nodes = [TextNode(text=text) for text in ("a", " ")]
+    for call in (
+        lambda: embedding.get_text_embedding_batch(["a", " "]),
+        lambda: VectorStoreIndex(nodes, embed_model=embedding),
+    ):
+        with pytest.raises(InvalidInputError, match=r"Input 1: .*on_empty=\"embed\""):
+            call()
+    with pytest.raises(InvalidInputError, match="Input 0: "):
+        await embedding.aget_text_embedding("")
+
+    assert model.seen == []
+
+
+async def test_empty_texts_can_be_embedded(either: EmbedBridgeEmbedding, engine: Embedder) -> None:
+    """With `on_empty="embed"`, an index of nodes with blanks is a full index."""
+    embedding = EmbedBridgeEmbedding(embedder=either.embedder, on_empty="embed")
+    expected = engine.using(on_empty="embed").embed_documents(["a", " ", ""]).tolist()
+
+    assert embedding.get_text_embedding_batch(["a", " ", ""]) == expected
+    assert await embedding.aget_text_embedding_batch(["a", " ", ""]) == expected
+    assert [node.embedding for node in embedding([TextNode(text=" ")])] == [expected[1]]
 
 
 @pytest.mark.parametrize("mode", list(SimilarityMode))

@@ -9,7 +9,7 @@ from typing import Any, Self
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
 
-from embedbridge.contract import ConfigurationError, EmbeddingModel, Role
+from embedbridge.contract import ConfigurationError, EmbeddingModel, InvalidOptionError, Role
 from embedbridge.contract.inputs import Input
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.core.adapting import ImageLike, as_images
@@ -35,7 +35,8 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
 
     Raises:
         UnknownProviderError: No installed package announces the provider.
-        InvalidOptionError: Neither the model nor the engine takes an option of that name.
+        InvalidOptionError: Neither the model nor the engine takes an option of that name; or
+            `on_empty` is `"skip"`, for which LangChain's lists have no place.
         ConfigurationError: Neither `model` nor a usable `embedder` is given, or both are.
     """
 
@@ -178,4 +179,10 @@ def _load(
             "EmbedBridgeEmbeddings takes a model's name, or an embedder, and not both.",
             hint="Write model='provider:model' or embedder=load_embedder(…).",
         )
-    return load_embedder(given[0], **options)
+    held = load_embedder(given[0], **options)
+    if held.settings.on_empty == "skip":
+        raise InvalidOptionError(
+            'on_empty="skip" cannot be: LangChain wants a vector for each text.',
+            hint='Leave empty documents out before they are added, or set on_empty="embed".',
+        )
+    return held

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from langchain_core.vectorstores import InMemoryVectorStore
 
-from embedbridge.contract import EmbedBridgeError, InvalidInputError
+from embedbridge.contract import EmbedBridgeError, InvalidInputError, InvalidOptionError
+from embedbridge.core import load_embedder
 from embedbridge.testing import RecordingModel
 from langchain_embedbridge import EmbedBridgeEmbeddings
 
@@ -46,6 +48,27 @@ def test_what_is_no_list_is_refused(
         embeddings.embed_documents(texts)
 
     assert not model.batches
+
+
+async def test_empty_texts_can_be_embedded(model: RecordingModel) -> None:
+    """With `on_empty="embed"` an empty text has the vector that the model gives it."""
+    embeddings = EmbedBridgeEmbeddings(embedder=model, on_empty="embed")
+    vectors = embeddings.embed_documents(["a", "", " "])
+
+    assert vectors == await embeddings.aembed_documents(["a", "", " "])
+    assert embeddings.embed_query("") == await embeddings.aembed_query("")
+    assert {"passage: ", "passage:  ", "query: "} <= set(model.seen)
+    store = InMemoryVectorStore(embeddings)
+    store.add_texts(["a", "", " "])
+    assert store.similarity_search("", k=3)
+
+
+def test_nothing_can_be_skipped() -> None:
+    """LangChain zips texts and vectors: a text without one would move all that come after."""
+    with pytest.raises(InvalidOptionError, match="LangChain wants a vector for each text"):
+        EmbedBridgeEmbeddings(model="fake:text", on_empty="skip")
+    with pytest.raises(InvalidOptionError, match='on_empty="embed"'):
+        EmbedBridgeEmbeddings(embedder=load_embedder("fake:text", on_empty="skip"))
 
 
 @pytest.mark.parametrize("text", NOT_A_TEXT.values(), ids=NOT_A_TEXT)

@@ -59,7 +59,8 @@ def test_the_engines_settings_are_options_too() -> None:
     """One list of options: the model takes its own, the engine the rest."""
     embeddings = EmbedBridgeEmbeddings(model="fake:small", on_empty="zero")
 
-    assert embeddings.embed_documents([""]) == [[0.0] * 8]
+    with pytest.warns(UserWarning, match="made 1 of 1 vectors zeros"):
+        assert embeddings.embed_documents([""]) == [[0.0] * 8]
 
 
 def test_settings_beside_an_embedder_leave_it_as_it_is() -> None:

@@ -33,7 +33,8 @@ def test_options_reach_the_model_and_the_engine() -> None:
     """Whatever else is given is an option."""
     embeddings = init_embeddings("fake:small", dimensions=4, on_empty="zero")
 
-    assert embeddings.embed_documents([""]) == [[0.0] * 4]
+    with pytest.warns(UserWarning, match="made 1 of 1 vectors zeros"):
+        assert embeddings.embed_documents([""]) == [[0.0] * 4]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Bad input is named before anything is sent, and nothing good is lost."""
 
+import asyncio
+import warnings
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -18,8 +20,8 @@ from embedbridge.contract import (
     Text,
     UnsupportedModalityError,
 )
-from embedbridge.core import Embedder, Settings
-from embedbridge.testing import FakeModel, RecordingModel, tiny_png
+from embedbridge.core import Embedder, MemoryCache, Settings
+from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny_png
 
 IMAGE = Image.from_bytes(tiny_png())
 
@@ -36,12 +38,12 @@ BAD = {
     "Pillow's image": (Pillow.new("RGB", (2, 2)), "Image", "from_pil"),
     "Pillow's file": (Pillow.open(BytesIO(tiny_png())), "PngImageFile", "from_pil"),
     "raw text of None": (Text(None), "NoneType", "Remove it"),  # type: ignore[arg-type]
-    "empty": ("", "empty", "on_empty"),
-    "white space": (" \t\n\u2003\u00a0", "white space", "on_empty"),
-    "empty Text": (Text(""), "empty", "on_empty"),
+    "empty": ("", "empty", 'on_empty="embed"'),
+    "white space": (" \t\n\u2003\u00a0", "white space", 'on_empty="embed"'),
+    "empty Text": (Text(""), "empty", 'on_empty="embed"'),
     "lone surrogate": ("half \ud83d of it", "surrogate", "errors='ignore'"),
     "lone surrogate in a mixed input": (Mixed("\udc00", IMAGE), "surrogate", "errors='ignore'"),
-    "empty mixed input": (Mixed("", " "), "empty", "on_empty"),
+    "empty mixed input": (Mixed("", " "), "empty", 'on_empty="embed"'),
 }
 
 
@@ -189,7 +191,9 @@ def test_collecting_keeps_every_good_input_at_its_place(cases: list[tuple[bool, 
 def test_empty_texts_can_be_zeros(inputs: list[Any]) -> None:
     """With `on_empty="zero"`, empty inputs are vectors of zeros at their places."""
     embedder = Embedder(FakeModel("small"), settings=Settings(on_empty="zero"))
-    result = embedder.embed(inputs, role="document")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they say is another test's
+        result = embedder.embed(inputs, role="document")
     empty = [not str(getattr(v, "text", v)).strip() or isinstance(v, Mixed) for v in inputs]
 
     assert (~result.vectors.any(axis=1)).tolist() == empty
@@ -202,7 +206,102 @@ def test_a_zero_needs_a_width() -> None:
     with pytest.raises(InvalidInputError, match=r"Input 0: .*not known before the first"):
         embedder.embed_documents([""])
 
-    assert embedder.embed_documents(["", "a"]).shape == (2, 8)
+    with pytest.warns(UserWarning, match="made 1 of 2 vectors zeros"):
+        assert embedder.embed_documents(["", "a"]).shape == (2, 8)
+
+
+@pytest.mark.parametrize(
+    "model", [FakeModel("small"), RemoteFakeModel("small")], ids=["local", "remote"]
+)
+def test_made_zeros_are_warned_of(model: Any) -> None:
+    """Whoever asks for zeros hears what they do to stores, and what to set instead."""
+    embedder = Embedder(model, settings=Settings(on_empty="zero"))
+    said = r"made 2 of 3 vectors zeros.*LlamaIndex.*Chroma.*LanceDB.*on_empty=\"embed\""
+    with pytest.warns(UserWarning, match=said):
+        embedder.embed_documents(["", "a", " "])
+    with pytest.warns(UserWarning, match=said):
+        asyncio.run(embedder.aembed_documents(["", "a", " "]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        embedder.embed_documents(["a", "b"])
+
+
+EMPTY = st.sampled_from(["", " ", "\n\t", "\u2003"])
+
+
+@pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel], ids=["local", "remote"])
+@given(
+    st.lists(EMPTY | st.sampled_from(["a", "b", Text(""), Text("c"), Mixed(""), Mixed("", " ")]))
+)
+def test_empty_texts_can_be_embedded(kind: Any, inputs: list[Any]) -> None:
+    """With `on_empty="embed"`, an empty text is a text like any other, whitespace and all."""
+    embedder = Embedder(kind("small"), settings=Settings(on_empty="embed"))
+    result = embedder.embed(inputs, role="document")
+
+    assert result.ok.all()
+    for place, value in enumerate(inputs):
+        assert np.array_equal(result[place], embedder.embed([value], role="document")[0])
+    texts = {value for value in inputs if isinstance(value, str)}
+    rows = {result[place].tobytes() for place, value in enumerate(inputs) if value in texts}
+    assert len(rows) == len(texts)  # "" and " " are two texts
+
+
+def test_an_embedded_empty_text_is_cached_and_made_once() -> None:
+    """Its vector is paid for once, in the job and over jobs; and has the model's prompt in front."""
+    model = RecordingModel("text")
+    embedder = Embedder(model, settings=Settings(on_empty="embed"), cache=MemoryCache())
+    first = embedder.embed(["", "a", "", " "], role="document")
+    again = embedder.embed([" ", "", "a"], role="document")
+
+    assert sorted(model.seen) == ["passage: ", "passage:  ", "passage: a"]
+    assert (again.requests, again.cached) == (0, 3)
+    assert np.array_equal(again.vectors[1], first.vectors[0])
+    assert embedder.explain("", "document").sent == "passage: "
+
+
+@given(st.lists(EMPTY | st.sampled_from(["a", "b", None])))
+@pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel], ids=["local", "remote"])
+def test_empty_texts_can_be_skipped(kind: Any, inputs: list[Any]) -> None:
+    """With `on_empty="skip"`, row n is input n all the same; a skipped one has no vector, and no error."""
+    settings = Settings(on_empty="skip", errors="collect", window=2)
+    embedder = Embedder(kind("small"), settings=settings)
+    result = embedder.embed(inputs, role="document")
+    skipped = [place for place, text in enumerate(inputs) if text is not None and not text.strip()]
+
+    assert result.skipped == tuple(skipped)
+    assert sorted(result.errors) == [place for place, text in enumerate(inputs) if text is None]
+    assert result.ok.tolist() == [text in ("a", "b") for text in inputs]
+    assert np.isnan(result.vectors).all(axis=1).tolist() == (~result.ok).tolist()
+    streamed = list(embedder.embed_iter(inputs))
+    assert np.array_equal(
+        np.array(streamed).reshape(-1, 8), result.vectors.reshape(-1, 8), equal_nan=True
+    )
+    for place in skipped:
+        with pytest.raises(InvalidInputError, match=f"Input {place}: .*skipped.*on_empty"):
+            result[place]
+
+
+def test_a_skipped_input_costs_nothing_and_is_no_failure() -> None:
+    """The model never sees it, and `errors="raise"` has nothing to raise."""
+    model = RecordingModel()
+    embedder = Embedder(model, settings=Settings(on_empty="skip"))
+
+    assert embedder.embed(["", " "], role="document").skipped == (0, 1)
+    assert model.seen == []
+    assert embedder.embed_documents(["a", ""]).shape == (2, 8)
+
+
+def test_a_list_has_no_place_for_a_skipped_input() -> None:
+    """`complete` names the first input without a vector, skipped or failed, and counts the others."""
+    settings = Settings(on_empty="skip", errors="collect")
+    result = Embedder(FakeModel("small"), settings=settings).embed(
+        ["a", "", None, ""], role="document"
+    )  # type: ignore[list-item]
+    with pytest.raises(InvalidInputError, match=r"Input 1: .*skipped") as caught:
+        result.complete()
+
+    assert caught.value.__notes__ == ["Further inputs with errors: 2, 3."]
+    assert caught.value.partial is result
 
 
 def test_the_first_bad_input_is_the_one_that_is_named() -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from embedbridge.contract.errors import InvalidInputError
+
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Usage, Vectors
     from embedbridge.contract.errors import EmbedBridgeError
@@ -29,11 +31,13 @@ class EmbeddingResult:
     """
 
     vectors: Vectors
-    """Shape (n, dimensions), float32. Rows of inputs that have an error are NaN."""
+    """Shape (n, dimensions), float32. Rows of inputs that have an error or are skipped are NaN."""
     truncated: NDArray[np.bool_]
     """Shape (n,): which inputs were cut because they are too long."""
     errors: Mapping[int, EmbedBridgeError] = field(default_factory=dict)
     """By row, what could not be embedded; empty unless `errors="collect"`."""
+    skipped: tuple[int, ...] = ()
+    """Rows of empty texts that were left out; none unless `on_empty="skip"`."""
     usage: Usage
     """What the job cost, in tokens and images."""
     cached: int = 0
@@ -54,7 +58,7 @@ class EmbeddingResult:
     def ok(self) -> NDArray[np.bool_]:
         """Shape (n,): which inputs have a vector."""
         good = np.ones(len(self.vectors), dtype=np.bool_)
-        good[list(self.errors)] = False
+        good[[*self.errors, *self.skipped]] = False
         return good
 
     def __len__(self) -> int:
@@ -65,6 +69,8 @@ class EmbeddingResult:
         row = range(len(self))[index]
         if row in self.errors:
             raise self.errors[row]
+        if row in self.skipped:
+            raise _skipped(self.start + row)
         return vector
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
@@ -74,13 +80,15 @@ class EmbeddingResult:
         """Itself, if every input has a vector; for frameworks, where lists have no place for errors.
 
         Raises:
-            EmbedBridgeError: The first error. Its `partial` is this result, with the vectors of all
-                other inputs, and its notes name the positions of further errors.
+            EmbedBridgeError: The first error, or that an input was skipped. Its `partial` is this
+                result, with the vectors of all other inputs, and its notes name the positions of
+                further errors.
         """
-        if not self.errors:
+        if not self.errors and not self.skipped:
             return self
-        positions = sorted(self.errors)
-        first = self.errors[positions[0]]
+        errors = {**dict(self.errors), **{row: _skipped(self.start + row) for row in self.skipped}}
+        positions = sorted(errors)
+        first = errors[positions[0]]
         if first.partial is None:
             first.partial = self
             if further := positions[1:]:
@@ -101,6 +109,14 @@ class EmbeddingResult:
                 await asyncio.sleep(0)
             lists += self.vectors[start : start + rows].tolist()
         return lists
+
+
+def _skipped(position: int) -> InvalidInputError:
+    return InvalidInputError(
+        "The text is empty and was skipped: it has no vector.",
+        index=position,
+        hint='Remove it, or set on_empty="embed".',
+    )
 
 
 def _listed(positions: list[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.options import parse_options
 from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
+
+OnEmpty: TypeAlias = Literal["error", "embed", "skip", "zero"]
+"""What becomes of an empty text; recommended is `"embed"`, for static models `"error"`."""
 
 
 class Settings(BaseSettings):
@@ -40,8 +43,10 @@ class Settings(BaseSettings):
     """Give up the job at the first error, or embed the rest and report per input."""
     on_too_long: Literal["truncate", "error"] = "truncate"
     """What to do with a text of too many tokens; truncation is reported per input."""
-    on_empty: Literal["error", "zero"] = "error"
-    """What an empty or white-space text is: an error, or a vector of zeros."""
+    on_empty: OnEmpty = "error"
+    """What becomes of an empty or white-space text: an error; `"embed"` embeds it as the raw
+    library does; `"skip"` leaves its row without a vector; `"zero"` makes a vector of zeros, which
+    several stores rank wrongly."""
     on_zero_vector: Literal["warn", "error", "allow"] = "warn"
     """What to do when a model answers zeros, which have no direction to compare."""
     max_image_bytes: int = Field(default=MAX_IMAGE_BYTES, gt=0)

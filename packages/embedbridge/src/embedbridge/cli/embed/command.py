@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -77,7 +77,7 @@ def embed(
     """Embed texts, each line of a file, or the images of a folder.
 
     Empty lines of a file are skipped, and a note on stderr names them. With
-    --option on_empty=zero they are vectors of zeros instead, so that each line has its row.
+    --option on_empty=embed they are embedded too, so that each line has its row.
     Files of a folder that are no images are skipped, too, and named.
     """
     if [bool(texts), file is not None, images is not None].count(True) != 1:
@@ -91,7 +91,7 @@ def embed(
     noun = "image" if images else "text"
     source: Lines | ImageFiles | None = None
     if file:
-        source = Lines(file, keep_empty=options.get("on_empty") == "zero")
+        source = Lines(file, keep_empty=_keeps_empty(options))
     elif images:
         source = ImageFiles(images)
     entries = source or map(text_entry, texts or [])
@@ -104,26 +104,35 @@ def embed(
         writer_to(output, embedder) as writer,
     ):
         totals = embed_stream(embedder, entries, role.value, writer)
-    skipped = source.skipped if source else []
-    for note in notes(totals, skipped, output, noun):
+    what = "other file" if images else "empty line" if file else "empty text"
+    skipped = source.skipped if source else totals.skipped
+    for note in notes(totals, skipped, what, output, noun):
         typer.echo(note, err=True)
 
 
+def _keeps_empty(options: Mapping[str, Any]) -> bool:
+    """Whether lines without a text have a vector, by the options or by the environment."""
+    from embedbridge.contract.options import parse_options as validated
+    from embedbridge.core import Settings
+
+    given = {name: value for name, value in options.items() if name == "on_empty"}
+    return validated(Settings, given, owner="embedbridge").on_empty in ("embed", "zero")
+
+
 def notes(
-    totals: Totals, skipped: Sequence[int | str], output: Path | None, noun: str
+    totals: Totals, skipped: Sequence[int | str], what: str, output: Path | None, noun: str
 ) -> Iterator[str]:
     """What a user should know afterwards, a line each."""
     if skipped:
         listed = ", ".join(map(str, skipped[:MAX_LISTED]))
         more = ", …" if len(skipped) > MAX_LISTED else ""
-        what = "empty line" if noun == "text" else "other file"
         yield f"Skipped {_counted(len(skipped), what)}: {listed}{more}"
     if totals.truncated:
         yield f"Cut {_counted(totals.truncated, noun)}, longer than the model reads"
     if totals.failed:
         yield f"Failed to embed {_counted(totals.failed, noun)}"
     if output is not None:
-        written = _counted(totals.inputs - totals.failed, "vector")
+        written = _counted(totals.inputs - totals.failed - len(totals.skipped), "vector")
         yield f"Wrote {written} of {totals.dimensions} dimensions to {output}"
 
 

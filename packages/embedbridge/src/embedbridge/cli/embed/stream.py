@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
@@ -27,6 +27,8 @@ class Totals:
     """How many of them are longer than the model reads."""
     failed: int = 0
     """How many have an error instead of a vector."""
+    skipped: list[int] = field(default_factory=list)
+    """Positions of empty texts that were left out."""
     dimensions: int = 0
     """Width of the vectors."""
 
@@ -53,8 +55,12 @@ def embed_stream(
         for result in one_bar.embed_windows(contents(), role=role):
             for error in result.errors.values():
                 _name_source(error, unwritten, result.start)
+            skipped = set(result.skipped)
             for row, vector in enumerate(result.vectors):
-                writer.write(unwritten.popleft(), vector, result.errors.get(row))
+                entry = unwritten.popleft()
+                if row not in skipped:
+                    writer.write(entry, vector, result.errors.get(row))
+            totals.skipped += (result.start + row for row in result.skipped)
             totals.inputs += len(result)
             totals.truncated += int(result.truncated.sum())
             totals.failed += len(result.errors)

@@ -42,11 +42,14 @@ class Writer(Protocol):
 class JsonLines:
     """One object per line: `{"index": 0, "line": 1, "text": "…", "vector": […]}`.
 
-    An image has its path: `{"index": 0, "image": "cat.png", "vector": […]}`. Where there is an error, `vector` is null and `error` says why.
+    An image has its path: `{"index": 0, "image": "cat.png", "vector": […]}`. With
+    `errors="collect"` every line has `error`: null, or why `vector` is null. Readers that take the
+    columns from the first lines would lose one that comes later.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], embedder: Embedder) -> None:
         self._file = file
+        self._collects = embedder.settings.errors == "collect"
         self.rows = 0
 
     def write(
@@ -55,9 +58,12 @@ class JsonLines:
         """Write one line."""
         line: dict[str, Any] = {"index": self.rows, **entry.facts}
         line["vector"] = vector.tolist() if error is None else None
-        if error is not None:
-            line["error"] = str(error)
-        self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        if self._collects:
+            line["error"] = None if error is None else str(error)
+        # A file's name may be no UTF-8. Python holds such bytes as lone surrogates, which JSON can
+        # carry only escaped: whoever reads the line has the name that opens the file.
+        text = json.dumps(line, ensure_ascii=False)
+        self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
         self.rows += 1
 
     def close(self) -> None:
@@ -68,8 +74,8 @@ class JsonLines:
 class JsonLinesFile(JsonLines):
     """JSON lines in a file of their own."""
 
-    def __init__(self, path: Path, _: Embedder) -> None:
-        super().__init__(path.open("wb"))
+    def __init__(self, path: Path, embedder: Embedder) -> None:
+        super().__init__(path.open("wb"), embedder)
 
     def close(self) -> None:
         """Close the file."""
@@ -153,7 +159,7 @@ def writer_to(output: Path | None, embedder: Embedder) -> Iterator[Writer]:
         OSError: The file cannot be written. This shows before anything is embedded.
     """
     if output is None:
-        writer: Writer = JsonLines(typer.get_binary_stream("stdout"))
+        writer: Writer = JsonLines(typer.get_binary_stream("stdout"), embedder)
         yield writer
         writer.close()
         return

@@ -8,6 +8,7 @@ from typing import Any
 
 from llama_index.core.base.embeddings.base import Embedding, dispatcher, mean_agg
 from llama_index.core.embeddings import MultiModalEmbedding
+from llama_index.core.schema import BaseNode, MetadataMode
 
 from embedbridge.contract import Role
 from embedbridge.contract.inputs import Input
@@ -180,6 +181,22 @@ class EngineMethods(MultiModalEmbedding):
         inputs = await asyncio.to_thread(to_mixed, mixed)
         return await self._arun(inputs, role, MIXED if show_progress else None)
 
+    # Nodes, as a transformation of a pipeline, which may hand fewer on.
+
+    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """The nodes with their vectors; with `on_empty="skip"`, without those that have no text."""
+        return super().__call__(self._worth_embedding(nodes), **kwargs)
+
+    async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """The async twin of `__call__`."""
+        return await super().acall(self._worth_embedding(nodes), **kwargs)
+
+    def _worth_embedding(self, nodes: Sequence[BaseNode]) -> Sequence[BaseNode]:
+        if self._engine().settings.on_empty != "skip":
+            return nodes
+        texts = (node.get_content(metadata_mode=MetadataMode.EMBED) for node in nodes)
+        return [node for node, text in zip(nodes, texts, strict=True) if text.strip()]
+
     # One job.
 
     def _run(
@@ -201,14 +218,20 @@ class EngineMethods(MultiModalEmbedding):
     def _embed(
         self, inputs: Iterable[Input], role: Role, progress: str | None = None
     ) -> list[Embedding]:
-        result = self._engine().embed(inputs, role=role, show_progress=progress)
+        result = self._engine_for_lists().embed(inputs, role=role, show_progress=progress)
         return result.complete().tolist()
 
     async def _aembed(
         self, inputs: Iterable[Input], role: Role, progress: str | None = None
     ) -> list[Embedding]:
-        result = await self._engine().aembed(inputs, role=role, show_progress=progress)
+        result = await self._engine_for_lists().aembed(inputs, role=role, show_progress=progress)
         return await result.complete().atolist()
+
+    def _engine_for_lists(self) -> Embedder:
+        """The engine of methods that owe a vector for each input: there, nothing can be skipped."""
+        engine = self._engine()
+        # Refused with its position before anything is sent, instead of after the rest was paid for.
+        return engine.using(on_empty="error") if engine.settings.on_empty == "skip" else engine
 
     # What LlamaIndex's other models implement, for code that calls it: the same without events.
 

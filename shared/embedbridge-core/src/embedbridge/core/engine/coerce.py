@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import InvalidInputError, UnsupportedModalityError
 from embedbridge.contract.image import Image
@@ -14,11 +14,12 @@ from embedbridge.core.images.rules import urls_are_off
 if TYPE_CHECKING:
     from embedbridge.contract.card import ModelCard
     from embedbridge.contract.vocabulary import Modality
+    from embedbridge.core.settings import OnEmpty
 
 
 @dataclass(slots=True)
 class Coerced:
-    """The inputs of a job: what to embed, what becomes zeros, and what is wrong."""
+    """The inputs of a job: what to embed, what gets no vector of the model, and what is wrong."""
 
     total: int
     """How many inputs the caller handed over."""
@@ -28,6 +29,8 @@ class Coerced:
     """Where each content stood; `None` if nothing was left out."""
     zeros: list[int] = field(default_factory=list)
     """Empty texts that become zero vectors."""
+    skipped: list[int] = field(default_factory=list)
+    """Empty texts that get no vector."""
     errors: dict[int, InvalidInputError] = field(default_factory=dict)
     """What cannot be embedded."""
 
@@ -39,7 +42,7 @@ class Coerced:
 def coerce(
     inputs: Iterable[object],
     card: ModelCard,
-    on_empty: Literal["error", "zero"],
+    on_empty: OnEmpty,
     *,
     allow_urls: bool = False,
 ) -> Coerced:
@@ -50,7 +53,7 @@ def coerce(
     """
     refuse_single(inputs)
     values: list[object] = list(inputs)
-    if "text" in card.modalities and _are_plain_texts(values):
+    if "text" in card.modalities and _are_plain_texts(values, on_empty):
         return Coerced(len(values), values)  # type: ignore[arg-type]  # every value is a str
     coerced = Coerced(len(values), [], [])
     positions: list[int] = []
@@ -60,9 +63,11 @@ def coerce(
         except InvalidInputError as error:
             coerced.errors[index] = error
             continue
-        if _is_empty(content):
+        if on_empty != "embed" and is_empty(content):
             if on_empty == "zero":
                 coerced.zeros.append(index)
+            elif on_empty == "skip":
+                coerced.skipped.append(index)
             else:
                 coerced.errors[index] = _empty(index)
             continue
@@ -79,14 +84,13 @@ def modality_of(content: Content) -> Modality:
     return "image" if isinstance(content, Image) else "mixed"
 
 
-def _are_plain_texts(values: list[object]) -> bool:
-    """Whether all values are valid texts; runs at C speed, for jobs of millions."""
-    return (
-        set(map(type, values)) <= {str}
-        and "" not in values
-        and not any(map(str.isspace, values))  # type: ignore[arg-type]  # every value is a str
-        and all(map(_is_encodable, values))  # type: ignore[arg-type]
-    )
+def _are_plain_texts(values: list[object], on_empty: OnEmpty) -> bool:
+    """Whether all values are texts to embed as they are; runs at C speed, for jobs of millions."""
+    if not set(map(type, values)) <= {str}:
+        return False
+    if on_empty != "embed" and ("" in values or any(map(str.isspace, values))):  # type: ignore[arg-type]  # every value is a str
+        return False
+    return all(map(_is_encodable, values))  # type: ignore[arg-type]
 
 
 def _is_encodable(text: str) -> bool:
@@ -145,7 +149,7 @@ def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool)
     return content
 
 
-def _is_empty(content: Content) -> bool:
+def is_empty(content: Content) -> bool:
     """Whether there is nothing to embed: no image, and no character but white space."""
     parts = content.parts if isinstance(content, Mixed) else (content,)
     return all(isinstance(part, str) and (not part or part.isspace()) for part in parts)
@@ -155,5 +159,5 @@ def _empty(index: int) -> InvalidInputError:
     return InvalidInputError(
         "The text is empty or only white space.",
         index=index,
-        hint='Remove it, or set on_empty="zero" for a vector of zeros.',
+        hint='Remove it, or set on_empty="embed" to embed it all the same.',
     )

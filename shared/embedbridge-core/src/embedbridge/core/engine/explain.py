@@ -44,7 +44,8 @@ def explain(spec: JobSpec, text: object) -> Explanation:
     Raises:
         InvalidInputError: It cannot be embedded at all.
     """
-    coerced = coerce([text], spec.card, "error")
+    empty = "embed" if spec.settings.on_empty == "embed" else "error"
+    coerced = coerce([text], spec.card, empty)
     if coerced.errors:
         raise coerced.errors[0]
     prompt = spec.model.prompt(spec.role, spec.task)

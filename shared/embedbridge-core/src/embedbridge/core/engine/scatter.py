@@ -6,6 +6,7 @@ The result of a job is made here, also the partial one that an aborted job leave
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from embedbridge.core.result import EmbeddingResult
 
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Vectors
+    from embedbridge.core.engine.coerce import Coerced
     from embedbridge.core.engine.job import Job
 
 
@@ -38,7 +40,9 @@ def scatter(job: Job) -> EmbeddingResult:
     if coerced.positions is not None and len(coerced.positions) < coerced.total:
         spread = np.full((coerced.total, vectors.shape[1]), np.nan, dtype=np.float32)
         spread[coerced.positions] = vectors
-        spread[coerced.zeros] = 0
+        if coerced.zeros:
+            spread[coerced.zeros] = 0
+            _warn_of_zeros(coerced)
         flags = np.zeros(coerced.total, dtype=np.bool_)
         flags[coerced.positions] = truncated
         vectors, truncated = spread, flags
@@ -46,6 +50,7 @@ def scatter(job: Job) -> EmbeddingResult:
         vectors=vectors,
         truncated=truncated,
         errors=dict(sorted(errors.items())),
+        skipped=tuple(coerced.skipped),
         usage=job.usage,
         cached=job.cached,
         requests=job.requests,
@@ -65,6 +70,18 @@ def abort(job: Job, error: BaseException) -> None:
         for place in np.flatnonzero(~job.done).tolist():
             job.failed.setdefault(place, reason)
         error.partial = scatter(job)
+
+
+def _warn_of_zeros(coerced: Coerced) -> None:
+    """Say that `on_empty="zero"` made vectors of zeros, and what they do to a store."""
+    warnings.warn(
+        f'on_empty="zero" made {len(coerced.zeros)} of {coerced.total} vectors zeros. '
+        "A zero vector has no direction: LlamaIndex's default store then answers wrongly for the "
+        "other documents too, Chroma's default space ranks it first, LanceDB never returns it. "
+        'on_empty="embed" avoids that.',
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _check_complete(job: Job) -> None:
@@ -96,7 +113,7 @@ def _vectors_or_nothing(job: Job) -> Vectors:
         raise InvalidInputError(
             "How wide a vector of zeros must be is not known before the first real one.",
             index=job.coerced.zeros[0],
-            hint="Embed a text first, set `dimensions`, or use on_empty='error'.",
+            hint="Embed a text first, set `dimensions`, or use on_empty='embed'.",
         )
     return np.full((len(job.unique), width or 0), np.nan, dtype=np.float32)
 
