@@ -229,6 +229,33 @@ def test_a_bad_line_is_named(run: Run, bad: bytes, message: str) -> None:
     assert "line 5 of stdin" in result.stderr
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_a_file_of_windows_is_named_and_not_embedded_as_noise(
+    run: Run, tmp_path: Path, encoding: str
+) -> None:
+    """PowerShell's `>` writes UTF-16; without a mark it is valid UTF-8 full of zeros."""
+    path = tmp_path / "lines.txt"
+    path.write_bytes("The host is here.\r\nAnd there.\r\n".encode(encoding))
+    result = run("embed", "--file", path, *MODEL)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (
+        f"The text is {encoding.upper().replace('-LE', 'LE').replace('-BE', 'BE')}" in result.stderr
+    )
+    assert "iconv" in result.stderr
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(run: Run, tmp_path: Path) -> None:
+    """Notepad writes one in front of UTF-8."""
+    path = tmp_path / "lines.txt"
+    path.write_bytes("eins: ü\r\nzwei\r\n".encode("utf-8-sig"))
+
+    assert [line["text"] for line in parse(run("embed", "-f", path, *MODEL).stdout)] == [
+        "eins: ü",
+        "zwei",
+    ]
+
+
 def test_what_was_paid_for_is_kept(run: Run, tmp_path: Path) -> None:
     """After an error, the vectors so far lie in a valid file beside the one that was asked for."""
     path = tmp_path / "vectors.npy"

@@ -168,3 +168,58 @@ def test_a_folder_that_is_missing(run: Run, tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "does not exist" in result.stderr
+
+
+NO_UTF8 = b"caf\xe9.png"
+"""A name that an old archive or a camera's card left behind."""
+
+
+@pytest.fixture
+def odd_names(tmp_path: Path) -> Path:
+    """A folder with names that are no UTF-8: a picture, what is none, and a broken picture."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    root = os.fsencode(folder)
+    try:
+        for name in (b"a.png", NO_UTF8, "ü.png".encode()):
+            with open(os.path.join(root, name), "wb") as file:  # noqa: PTH118, PTH123  # bytes
+                file.write(tiny_png(len(name)))
+        with open(os.path.join(root, b"n\xf6tes.txt"), "wb") as file:  # noqa: PTH118, PTH123
+            file.write(b"a text")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    return folder
+
+
+@pytest.mark.parametrize("ending", ["stdout", "jsonl", "npy", "safetensors"])
+def test_a_file_name_may_be_no_utf8(run: Run, odd_names: Path, tmp_path: Path, ending: str) -> None:
+    """Its picture is embedded as any other, and its name in the file opens it again."""
+    path = tmp_path / f"vectors.{ending}"
+    output = [] if ending == "stdout" else ["--output", path]
+    result = run("embed", "--images", odd_names, *MODEL, *output, "--progress")
+
+    assert result.exit_code == 0, result.output
+    assert "n\\udcf6tes.txt" in result.stderr
+    if ending == "npy":
+        assert np.load(path).shape == (3, 8)
+        return
+    if ending == "safetensors":
+        names = load_vectors(path).ids
+    else:
+        lines = result.stdout_bytes if ending == "stdout" else path.read_bytes()
+        assert b"\xc3\xbc.png" in lines  # what is UTF-8 stays readable
+        names = [json.loads(line)["image"] for line in lines.splitlines()]
+    assert names is not None
+    assert sorted(map(os.fsencode, names)) == sorted([b"a.png", NO_UTF8, "ü.png".encode()])
+
+
+@pytest.mark.parametrize("errors", ["raise", "collect"])
+def test_a_broken_picture_may_have_such_a_name(run: Run, odd_names: Path, errors: str) -> None:
+    """The message that names it is a line, not a traceback."""
+    (odd_names / os.fsdecode(NO_UTF8)).write_bytes(b"no picture")
+    result = run("embed", "-i", odd_names, *MODEL, "--option", f"errors={errors}")
+
+    said = result.stderr if errors == "raise" else parse(result.stdout)[1]["error"]
+    assert "caf" in said
+    assert "not supported" in said
+    assert result.exit_code == (1 if errors == "raise" else 0)

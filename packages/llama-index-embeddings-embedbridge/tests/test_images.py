@@ -20,6 +20,7 @@ from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 
 PNG = tiny_png()
 BASE64 = base64.b64encode(PNG).decode()
+LINES = base64.encodebytes(PNG).decode()
 
 
 @pytest.fixture
@@ -50,6 +51,11 @@ KINDS: dict[str, Any] = {
     "ImageNode resolved": lambda path: ImageNode(image=BASE64).resolve_image(),
     "ImageDocument with a path": lambda path: ImageDocument(image_path=str(path)),
     "ImageDocument with base64": lambda path: ImageDocument(image=BASE64),
+    "ImageNode with base64 in lines": lambda path: ImageNode(image=LINES),
+    "ImageNode with a data URL": lambda path: ImageNode(image=f"data:image/png;base64,{LINES}"),
+    "ImageNode with a data URL as its URL": lambda path: ImageNode(
+        image_url=f"data:image/png;base64,{BASE64}"
+    ),
     "ImageDocument with bytes": lambda path: ImageDocument(image=PNG),
     "ImageDocument resolved": lambda path: ImageDocument(image_path=str(path)).resolve_image(),
 }

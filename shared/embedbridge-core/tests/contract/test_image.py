@@ -56,8 +56,6 @@ def test_the_same_file_is_the_same_image_however_it_arrives(image: Image) -> Non
         ),
         pytest.param(lambda: Image.from_file(io.BytesIO()), "0 bytes", id="empty file object"),
         pytest.param(lambda: Image.from_base64("not base64!"), "base64", id="foreign characters"),
-        pytest.param(lambda: Image.from_base64("abc"), "base64", id="wrong length"),
-        pytest.param(lambda: Image.from_base64("YWJj\nYWJj"), "base64", id="base64 in lines"),
         pytest.param(lambda: Image.from_base64(""), "0 bytes", id="empty base64"),
         pytest.param(lambda: Image.from_base64("ä" * 4), "base64", id="not ASCII"),
         pytest.param(lambda: Image.from_base64(ANYTHING["int"]), "base64", id="number for base64"),
@@ -73,12 +71,6 @@ def test_the_same_file_is_the_same_image_however_it_arrives(image: Image) -> Non
         pytest.param(
             lambda: Image.from_pil(ANYTHING["bytes"]), "bytes", id="bytes for a PIL image"
         ),
-        pytest.param(lambda: Image.from_array(pixels(shape=(3, 4, 4, 3))), "(3, 4, 4, 3)", id="4d"),
-        pytest.param(lambda: Image.from_array(pixels(shape=(3, 20, 20))), "(3, 20, 20)", id="CHW"),
-        pytest.param(lambda: Image.from_array(pixels(shape=(0, 3))), "(0, 3)", id="empty array"),
-        pytest.param(lambda: Image.from_array(pixels().astype(int)), "int64", id="integers"),
-        pytest.param(lambda: Image.from_array(pixels() / 2), "0–1", id="floats above 1"),
-        pytest.param(lambda: Image.from_array(pixels() * np.nan), "0–1", id="NaN"),
     ],
 )
 def test_a_wrong_source_is_refused_when_the_image_is_made(make: Any, piece: str) -> None:

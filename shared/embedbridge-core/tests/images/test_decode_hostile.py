@@ -127,13 +127,13 @@ def pixels_that_end_early() -> dict[str, bytes]:
     lines = zlib.compress(b"".join(b"\0" + line.tobytes() for line in the_picture()))
     header, end = FILES["png"][:33], png_chunk(b"IEND", b"")
     short_png = header + png_chunk(b"IDAT", lines[: len(lines) // 2]) + end
-    no_end = FILES["jpeg"][:-2]
+    short_jpeg = FILES["jpeg"][:-40]
     bmp = FILES["bmp"][:-200]
     tiff = bytearray(FILES["tiff"])
     place = tiff.index(struct.pack("<HH", 257, 4))
     tiff[place + 8 : place + 12] = struct.pack("<I", 4000)  # the height
 
-    return {"png": short_png, "jpeg": no_end, "bmp": bmp, "tiff": bytes(tiff)}
+    return {"png": short_png, "jpeg": short_jpeg, "bmp": bmp, "tiff": bytes(tiff)}
 
 
 @pytest.mark.parametrize("name", ["png", "jpeg", "bmp", "tiff"])
@@ -150,6 +150,51 @@ def test_a_program_may_want_truncated_images(monkeypatch: pytest.MonkeyPatch) ->
     assert decode(short).size == (60, 40)
     assert open_image(Image.from_pil(PIL.Image.open(io.BytesIO(short))), RULES).size == (60, 40)
     assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+
+JPEGS = {
+    "three colours": (PICTURE, {"quality": 90}),
+    "half the colours": (PICTURE, {"subsampling": 2}),
+    "restart markers": (PICTURE, {"restart_marker_blocks": 1}),
+    "grey": (PICTURE.convert("L"), {}),
+    "four colours": (PICTURE.convert("CMYK"), {}),
+    "optimised": (PICTURE, {"optimize": True}),
+    "progressive": (PICTURE, {"progressive": True}),
+}
+
+
+@pytest.mark.parametrize("name", JPEGS)
+def test_a_cut_jpeg_is_the_whole_picture_or_an_error(name: str) -> None:
+    """Wherever it ends, also between its last pixel and its end marker: never another picture."""
+    picture, options = JPEGS[name]
+    data = encoded(picture, "JPEG", **options)
+    whole = np.asarray(decode(data))
+    for end in [*range(2, len(data) - 60, 37), *range(len(data) - 60, len(data))]:
+        try:
+            pixels = decode(data[:end])
+        except InvalidImageError:
+            continue
+        assert np.array_equal(np.asarray(pixels), whole)
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        pytest.param(bytes(64), id="zeros"),
+        pytest.param(b"dhav\x59\x19\x01\x00", id="a maker's trailer"),
+        pytest.param(b"\xff\x00\xff\xd0", id="what is no marker of an end"),
+    ],
+)
+@pytest.mark.parametrize("name", ["three colours", "restart markers", "grey"])
+def test_a_jpeg_without_its_end_marker_is_taken(name: str, behind: bytes) -> None:
+    """Cameras write zeros or their own bytes there: the decoder finds all pixels, so it is the picture."""
+    picture, options = JPEGS[name]
+    data = encoded(picture, "JPEG", **options)
+    opened = open_image(Image.from_bytes(data[:-2] + behind), RULES)
+    loaded = opened.decode()
+
+    assert np.array_equal(loaded.to_array(), np.asarray(decode(data)))
+    assert loaded.encoded(("image/jpeg",))[1] == "image/png"  # a server gets a whole file
 
 
 def test_a_truncated_pillow_image_is_an_error() -> None:

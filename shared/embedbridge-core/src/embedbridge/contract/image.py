@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import unquote
 
 from embedbridge.contract.errors import InvalidImageError, short_path, short_repr
 
 if TYPE_CHECKING:
-    import numpy as np
     import PIL.Image
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
 
 ImageKind: TypeAlias = Literal["path", "bytes", "pil", "array", "url"]
 
+DATA_URLS = ("data:image/", "data:application/octet-stream;", "data:;")
+"""How a data URL begins that may hold an image: what it really is, its bytes tell."""
 MAX_STREAM_BYTES = 100_000_000
 """What is read of a file object at most, which might never end; the engine's own limit is lower."""
 
@@ -98,52 +98,37 @@ class Image:
         return cls("pil", image)
 
     @classmethod
-    def from_array(cls, array: NDArray[np.uint8] | NDArray[np.floating[Any]]) -> Image:
-        """Pixels: shape (height, width) or (height, width, 1 | 3 | 4), uint8 or float 0–1."""
-        import numpy as np
+    def from_array(cls, array: ArrayLike) -> Image:
+        """Pixels: shape (height, width) or (height, width, 1 | 3 | 4), uint8 or float 0–1.
 
-        pixels = np.array(array)  # a copy: a value does not change under our hands
-        if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
-            raise InvalidImageError(
-                f"An image array has shape (height, width[, 1 | 3 | 4]), not {pixels.shape}.",
-                hint="Transpose it to height, width, channels.",
-            )
-        if 0 in pixels.shape:
-            raise InvalidImageError(f"The image array is empty: shape {pixels.shape}.")
-        if pixels.dtype != np.uint8:
-            if pixels.dtype.kind != "f":
-                raise InvalidImageError(
-                    f"An image array is uint8 (0–255) or float (0–1), not {pixels.dtype}.",
-                    hint="Convert it with .astype('uint8') if its values are 0–255.",
-                )
-            if not bool(np.all((pixels >= 0) & (pixels <= 1))):  # also refuses NaN
-                raise InvalidImageError("A float image array has values outside 0–1.")
-        pixels.flags.writeable = False
-        return cls("array", pixels)
+        Also with the channels first, integers of 0–255, booleans, and tensors, which may have a
+        gradient or lie on another device.
+        """
+        from embedbridge.contract.pixels import as_pixels
+
+        return cls("array", as_pixels(array))
 
     @classmethod
-    def from_base64(cls, text: str) -> Image:
-        """An encoded image in strict base64, as JSON interfaces carry it."""
-        try:
-            return cls.from_bytes(base64.b64decode(text, validate=True))
-        except (binascii.Error, ValueError, TypeError) as error:
-            if isinstance(error, InvalidImageError):
-                raise
-            raise InvalidImageError(
-                f"Not valid base64: {short_repr(text)}.", hint="Check that the text is complete."
-            ) from None
+    def from_base64(cls, text: str | bytes) -> Image:
+        """An encoded image in base64, as JSON interfaces carry it.
+
+        Line breaks, the URL-safe alphabet and missing padding are taken; nothing else is skipped.
+        """
+        from embedbridge.contract.base64_text import decode_base64
+
+        return cls.from_bytes(decode_base64(text))
 
     @classmethod
     def from_data_url(cls, url: str) -> Image:
         """An image in a `data:image/…;base64,…` URL (RFC 2397)."""
         head, comma, data = _text(url).partition(",")
-        kind = head.lower()
-        if not (comma and kind.startswith("data:image/") and kind.endswith(";base64")):
+        kind = head.lower().replace(" ", "")
+        if not (comma and kind.startswith(DATA_URLS) and kind.endswith(";base64")):
             raise InvalidImageError(
                 f"Not a data URL of an image: {short_repr(url)}.",
                 hint="It starts with data:image/<type>;base64,",
             )
-        return cls.from_base64(data)
+        return cls.from_base64(unquote(data) if "%" in data else data)
 
     @classmethod
     def from_url(cls, url: str) -> Image:

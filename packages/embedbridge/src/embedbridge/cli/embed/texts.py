@@ -61,9 +61,36 @@ class Lines:
 
 
 def _decode(raw: bytes, source: str) -> str:
+    if encoding := _wide_encoding(raw):
+        raise InvalidInputError(
+            f"The text is {encoding}, not UTF-8.",
+            source=source,
+            hint=f"Convert the file: iconv -f {encoding} -t UTF-8 OLD > NEW; in PowerShell, "
+            "Set-Content -Encoding utf8.",
+        )
     try:
         return raw.rstrip(b"\r\n").decode()
     except UnicodeDecodeError:
         raise InvalidInputError(
-            "The text is not UTF-8.", source=source, hint="Convert the file first."
+            "The text is not UTF-8.",
+            source=source,
+            hint="Convert the file first, as with iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW.",
         ) from None
+
+
+def _wide_encoding(raw: bytes) -> str | None:
+    """Which encoding of two or four bytes a line is in, by its mark or by its zeros.
+
+    Without a mark, English in UTF-16 is valid UTF-8 with a zero behind each letter: it must not be
+    embedded as that.
+    """
+    if raw.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    zeros = raw.count(0)
+    if zeros * 3 >= len(raw) > 1:
+        wide = zeros * 3 >= len(raw) * 2
+        first_is_zero = raw[0] == 0
+        return f"UTF-{32 if wide else 16}{'BE' if first_is_zero else 'LE'}"
+    return None

@@ -46,11 +46,12 @@ def _to_image(value: ImageLike) -> Image:
 def _from_node(node: ImageNode | ImageDocument) -> Image:
     # LlamaIndex's own order. `node.resolve_image()` would fetch a URL.
     if node.image is not None:
-        return Image.from_base64(node.image)
+        is_url = isinstance(node.image, str) and node.image.startswith("data:")
+        return Image.from_data_url(node.image) if is_url else Image.from_base64(node.image)
     if node.image_path is not None:
         return Image.from_path(node.image_path)
     if node.image_url is not None:
-        return Image.from_url(node.image_url)
+        return as_image(node.image_url)
     raise InvalidImageError(
         f"The {type(node).__name__} holds no image.", hint="Set image, image_path or image_url."
     )

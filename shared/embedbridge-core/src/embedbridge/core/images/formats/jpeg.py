@@ -28,11 +28,15 @@ def read_jpeg(data: bytes) -> StrippedImage:
     parts: list[bytes | memoryview] = [b"\xff\xd8"]
     view = memoryview(data)
     size, orientation, scans, offset = None, None, 0, 2
+    ending = b""
     for _ in range(MAX_SEGMENTS):
         if scans:  # entropy-coded data runs to the next marker
             found = NEXT_MARKER.search(data, offset)
             if found is None:
-                raise truncated("JPEG")
+                # Some cameras write no end marker. Whether all pixels are there is known only when
+                # they are decoded: no marker is added, so that the decoder misses what is missing.
+                parts.append(view[offset:])
+                break
             parts.append(view[offset : found.start()])
             offset = found.start()
         while data[offset : offset + 2] == b"\xff\xff":  # fill bytes
@@ -41,6 +45,7 @@ def read_jpeg(data: bytes) -> StrippedImage:
         if mark != 0xFF:
             raise broken("JPEG", "a marker is missing")
         if kind == END_OF_IMAGE:
+            ending = b"\xff\xd9"
             break
         if kind in ALONE:
             offset += 2
@@ -73,9 +78,9 @@ def read_jpeg(data: bytes) -> StrippedImage:
     return StrippedImage(
         format="JPEG",
         size=size,
-        file=b"".join([*parts, b"\xff\xd9"]),
+        file=b"".join([*parts, ending]),
         orientation=orientation or 1,
-        media_type="image/jpeg",
+        media_type="image/jpeg" if ending else None,  # other decoders may want the marker
     )
 
 
