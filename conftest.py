@@ -2,8 +2,10 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,27 @@ settings.register_profile(
 settings.load_profile("embedbridge")
 
 
+ROOT = Path(__file__).parent
+HEAVY = (
+    "packages/embedbridge/",  # starts a process for each command
+    "packages/embedbridge-clip/",
+    "packages/embedbridge-huggingface/",
+    "packages/embedbridge-onnx/",
+    "shared/embedbridge-testing/tests/test_tiny_clip.py",
+    "tests/docs/",
+    "tests/faults/",
+    "tests/integration/",
+)
+"""Where real models are loaded, pages are run, or each row of a matrix goes over HTTP."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the slower half by its folder, so that `-m "not heavy"` is the faster one."""
+    place = item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else ""
+    if place.startswith(HEAVY) or any(item.iter_markers("slow")) or any(item.iter_markers("live")):
+        item.add_marker("heavy")
+
+
 @pytest.fixture
 def within(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[None]]:
     """For a test that is marked `seconds(n)`: a block that takes this thread less of a processor."""
@@ -38,6 +61,22 @@ def within(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManage
             pytest.fail(f"It took {took:.1f} s of this thread's time, more than {most:g} s.")
 
     return measured
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What this machine could not check, by reason: it is not the same as what passed."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(_reason(report) for report in reports)
+    if reasons:
+        terminalreporter.section("not checked here")
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count} × {reason}")
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why a test, or all tests of a file, were skipped."""
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return said.removeprefix("Skipped: ")
 
 
 @pytest.hookimpl(optionalhook=True)  # where pytest-xdist is not installed, nobody asks

@@ -95,6 +95,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def fast(session: nox.Session) -> None:
+    """Run the faster half of the tests: no real model, no page of the guide, no fault matrix."""
+    install(session, "-r", "requirements-dev.txt")
+    session.run("pytest", *PARALLEL, "-m", "not heavy", *session.posargs, env=OFFLINE)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the guide into site/; a warning is an error. `-- serve` shows it while you write."""
     install_here(session, "-r", "requirements-docs.txt")

@@ -1,7 +1,10 @@
 """The contract that every provider keeps."""
 
+from typing import ClassVar
+
 import pytest
 
+from embedbridge.contract import Limits, ModelCard
 from embedbridge.core import Embedder
 from embedbridge.testing import EmbeddingModelContract
 
@@ -9,6 +12,13 @@ from embedbridge.testing import EmbeddingModelContract
 @pytest.mark.filterwarnings("ignore:dtype=:DeprecationWarning")  # it tries every option
 class TestContract(EmbeddingModelContract):
     """A CLIP, for its texts and its images."""
+
+    card: ClassVar[ModelCard | None] = ModelCard(
+        name="tiny",
+        modalities=("text", "image"),
+        normalized=True,
+        limits=Limits(max_tokens_per_input=77),
+    )
 
     @pytest.fixture
     def embedder(self, clip: Embedder) -> Embedder:

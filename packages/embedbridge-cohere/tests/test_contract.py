@@ -7,13 +7,16 @@ from typing import Any, ClassVar, TypeAlias
 
 import pytest
 
+from embedbridge.contract import ModelCard
 from embedbridge.core import Embedder, load_embedder
+from embedbridge.providers.cohere.catalog import cohere_card
 from embedbridge.testing import CohereWire, EmbeddingModelContract, FaultServer, WireFormat
 
 Load: TypeAlias = Callable[..., Embedder]
 
 
 class TestCohere(EmbeddingModelContract):
+    card: ClassVar[ModelCard | None] = cohere_card("embed-v4.0")
     wire: ClassVar[WireFormat | None] = CohereWire()
 
     @pytest.fixture
@@ -26,6 +29,7 @@ class TestCohere(EmbeddingModelContract):
 
 
 class TestCohereV3(EmbeddingModelContract):
+    card: ClassVar[ModelCard | None] = cohere_card("embed-multilingual-v3.0")
     wire: ClassVar[WireFormat | None] = CohereWire()
 
     @pytest.fixture

@@ -1,7 +1,10 @@
 """The contract that every provider keeps."""
 
+from typing import ClassVar
+
 import pytest
 
+from embedbridge.contract import Limits, ModelCard
 from embedbridge.core import Embedder
 from embedbridge.testing import EmbeddingModelContract
 
@@ -17,6 +20,10 @@ class TestBundled(EmbeddingModelContract):
 
 class TestFolder(EmbeddingModelContract):
     """A folder whose model does not normalise."""
+
+    card: ClassVar[ModelCard | None] = ModelCard(
+        name="tiny", limits=Limits(max_tokens_per_input=256)
+    )
 
     @pytest.fixture
     def embedder(self, tiny: Embedder) -> Embedder:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import pytest
 
+from embedbridge.contract import ModelCard
 from embedbridge.core import Embedder, load_embedder
+from embedbridge.providers.openai.catalog import compatible_card, openai_card
 from embedbridge.testing import EmbeddingModelContract, FaultServer
 
 Load: TypeAlias = Callable[..., Embedder]
 
 
 class TestOpenAI(EmbeddingModelContract):
+    card: ClassVar[ModelCard | None] = openai_card("text-embedding-3-small")
+
     @pytest.fixture
     def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
         monkeypatch.setenv("OPENAI_API_KEY", key)  # where a pickle finds it again
@@ -24,6 +28,8 @@ class TestOpenAI(EmbeddingModelContract):
 
 
 class TestAzureOpenAI(EmbeddingModelContract):
+    card: ClassVar[ModelCard | None] = openai_card("text-embedding-3-small")
+
     @pytest.fixture
     def embedder(
         self, load: Load, key: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
@@ -45,6 +51,8 @@ class TestAzureOpenAI(EmbeddingModelContract):
 
 
 class TestOpenAICompatible(EmbeddingModelContract):
+    card: ClassVar[ModelCard | None] = compatible_card("BAAI/bge-m3", max_items=32)
+
     @pytest.fixture
     def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
         monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", key)

@@ -157,6 +157,9 @@ def _with_inputs(batch: Batch, texts: list[str]) -> Batch:
 
 def suite_of(model: type[OpenAIModel], key: str) -> type[EmbeddingModelContract]:
     class Suite(EmbeddingModelContract):
+        # Faults are waited for: a short patience can only find more of them.
+        patience = 60.0 if model is OpenAIModel else 0.5
+
         def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
             made = model(NAME, base_url=server.url, api_key=key)
             return Embedder(made, settings=Settings(**settings))

@@ -20,6 +20,8 @@ from embedbridge.testing import EmbeddingModelContract, FakeModel, xfail
 
 {decorator}
 class TestFake(EmbeddingModelContract):
+    card = {card}
+
     @pytest.fixture
     def embedder(self):
         return Embedder(FakeModel("small"))
@@ -29,14 +31,21 @@ class TestFake(EmbeddingModelContract):
 SETTINGS = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
 
 
-def run(folder: Path, *, decorator: str = "", after: str = "") -> str:
+def run(
+    folder: Path,
+    *,
+    decorator: str = "",
+    card: str = "None",
+    after: str = "",
+    checks: str = "test_count_width_and_type or test_usage_is_told",
+) -> str:
     """What pytest says about a suite, in a process of its own; two checks are asked."""
     file = folder / "test_fake.py"
-    file.write_text(SUITE.format(decorator=decorator, after=after), encoding="utf-8")
+    file.write_text(SUITE.format(decorator=decorator, card=card, after=after), encoding="utf-8")
     (folder / "pytest.ini").write_text(SETTINGS, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", str(file)]
     command += ["-p", "embedbridge.testing.pytest_plugin", "-p", "pytest_asyncio.plugin"]
-    command += ["-k", "test_count_width_and_type or test_usage_is_told"]
+    command += ["-k", checks]
     quick = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
         command, cwd=folder, env=quick, capture_output=True, text=True, check=False
@@ -102,6 +111,36 @@ def test_a_failure_shows_its_rule(tmp_path: Path) -> None:
 
     assert "the rule" in said
     assert "If this fails, look at `BatchResult.usage`" in said
+
+
+NOT_OF_THE_FAKE = "test_images_are_refused or test_mixed_inputs"
+"""It has images, and they may be mixed with texts: only the second applies."""
+
+
+def test_what_does_not_apply_is_no_skip(tmp_path: Path) -> None:
+    """The model's own card decides, and the run counts it apart."""
+    said = run(tmp_path, checks=NOT_OF_THE_FAKE)
+
+    assert "1 passed" in said
+    assert "1 does not apply" in said
+    assert "skipped" not in said
+
+
+def test_what_the_suite_knows_to_be_out_is_not_collected(tmp_path: Path) -> None:
+    """Where the suite declares the model's card."""
+    said = run(tmp_path, card='FakeModel("small").card', checks=NOT_OF_THE_FAKE)
+
+    assert "1 passed" in said
+    assert "does not apply" not in said
+    assert "skipped" not in said
+
+
+def test_a_card_that_is_not_the_models_cannot_hide_a_check(tmp_path: Path) -> None:
+    """Declaring less than the model claims is a failure of the checks that are left."""
+    said = run(tmp_path, card='FakeModel("text").card')
+
+    assert "2 failed" in said
+    assert "The suite's `card` is not the model's. One says: the card has images" in said
 
 
 def test_an_excuse_needs_a_check_and_a_reason() -> None:

@@ -1,13 +1,18 @@
 """The contract suite passes on good models, local and remote."""
 
+from typing import ClassVar
+
 import pytest
 
+from embedbridge.contract import ModelCard
 from embedbridge.core import Embedder
 from embedbridge.testing import EmbeddingModelContract, FakeModel, RemoteFakeModel, xfail
 
 
 class TestLocalFake(EmbeddingModelContract):
     """Text and images, the role as a field of the request."""
+
+    card: ClassVar[ModelCard | None] = FakeModel("small").card
 
     @pytest.fixture
     def embedder(self) -> Embedder:
@@ -18,6 +23,8 @@ class TestLocalFake(EmbeddingModelContract):
 class TestRemoteFake(EmbeddingModelContract):
     """The same through the background loop."""
 
+    card: ClassVar[ModelCard | None] = RemoteFakeModel("small").card
+
     @pytest.fixture
     def embedder(self) -> Embedder:
         return Embedder(RemoteFakeModel("small"))
@@ -25,6 +32,8 @@ class TestRemoteFake(EmbeddingModelContract):
 
 class TestFakeWithPrompts(EmbeddingModelContract):
     """Text only, the role as a prompt."""
+
+    card: ClassVar[ModelCard | None] = FakeModel("text").card
 
     @pytest.fixture
     def embedder(self) -> Embedder:

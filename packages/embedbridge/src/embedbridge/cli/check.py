@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from embedbridge.core import Embedder
     from embedbridge.testing.examine import Outcome
 
-OUTCOMES = ("passed", "failed", "skipped")
+OUTCOMES = ("passed", "failed", "skipped", "does not apply")
+NOT_CHECKED = {"does not apply": "Does not apply", "skipped": "Not checked here"}
 
 
 def check(
@@ -100,14 +101,15 @@ def report(model: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def show(model: str, outcomes: Sequence[Outcome]) -> None:
-    """Print the outcomes for a human: the families, what was not asked, and each failure."""
+    """Print the outcomes for a human: the families, what was not checked, and each failure."""
     from rich.console import Console
 
     console = Console(highlight=False)
     console.print(by_family(outcomes))
-    reasons = Counter(outcome.said for outcome in outcomes if outcome.outcome == "skipped")
-    for reason, count in reasons.most_common():
-        console.print(f"Not asked: {count} × {reason}", markup=False, style=COLOURS["skipped"])
+    for kind, words in NOT_CHECKED.items():
+        reasons = Counter(outcome.said for outcome in outcomes if outcome.outcome == kind)
+        for reason, count in reasons.most_common():
+            console.print(f"{words}: {count} × {reason}", markup=False, style=COLOURS[kind])
     failures = [outcome for outcome in outcomes if outcome.outcome == "failed"]
     for outcome in failures:
         console.print(f"\n{outcome.check}", style=f"bold {COLOURS['failed']}", markup=False)

@@ -20,7 +20,8 @@ COLOURS = {
     "refused": "yellow",
     "broken": "red",
     "failed": "red",
-    "skipped": "dim",
+    "skipped": "yellow",
+    "does not apply": "dim",
 }
 """By the status of a provider, and by the outcome of a check."""
 GAP = 2

@@ -8,7 +8,7 @@ import inspect
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,8 +43,9 @@ class Outcome:
     """Its name, with the case in brackets if it has several."""
     family: str
     """The family of rules that it belongs to."""
-    outcome: Literal["passed", "failed", "skipped"]
-    """`skipped` where the card does not claim what the check is about."""
+    outcome: Literal["passed", "failed", "skipped", "does not apply"]
+    """`does not apply` where the card does not claim what the check is about; `skipped` where
+    something that the check takes is not installed here."""
     rule: str
     """What must hold."""
     look_at: str
@@ -104,26 +105,37 @@ class _Listener:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or not report.passed:
-            outcome = _outcome(report)
-            self.outcomes.append(outcome)
-            self._on_outcome(outcome)
+            self._tell(_outcome(report))
+
+    def pytest_deselected(self, items: Sequence[pytest.Function]) -> None:
+        from embedbridge.testing.contract import CHECKS, why_not
+
+        for item in items:
+            said = why_not(CHECKS[item.originalname], item.cls) or ""
+            self._tell(_about(item.name, outcome="does not apply", said=said, seconds=0.0))
+
+    def _tell(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self._on_outcome(outcome)
 
 
 def _outcome(report: pytest.TestReport) -> Outcome:
-    from embedbridge.testing.contract import CHECKS, FAMILIES
-
-    case = report.nodeid.partition("::")[2].partition("::")[2]
-    name = case.partition("[")[0]
-    rule, _, look_at = (inspect.getdoc(CHECKS[name]) or "").partition("\n\n")
-    return Outcome(
-        check=case,
-        family=FAMILIES[name],
-        outcome=report.outcome,
-        rule=rule,
-        look_at=" ".join(look_at.split()),
+    return _about(
+        report.nodeid.partition("::")[2].partition("::")[2],
+        outcome="does not apply" if getattr(report, "does_not_apply", False) else report.outcome,
         said="" if report.passed else _said(report.longrepr),
         seconds=report.duration,
     )
+
+
+def _about(case: str, **found: Any) -> Outcome:
+    """The outcome of a check, with what its docstring says."""
+    from embedbridge.testing.contract import CHECKS, FAMILIES
+
+    name = case.partition("[")[0]
+    rule, _, look_at = (inspect.getdoc(CHECKS[name]) or "").partition("\n\n")
+    look_at = " ".join(look_at.split())
+    return Outcome(check=case, family=FAMILIES[name], rule=rule, look_at=look_at, **found)
 
 
 def _said(failure: Any) -> str:

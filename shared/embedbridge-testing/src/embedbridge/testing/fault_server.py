@@ -119,8 +119,8 @@ class FaultServer:
             return native
         return truncate_dimensions(native, dimensions)
 
-    def wait_for(self, requests: int, *, timeout: float = 10.0) -> None:
-        """Wait until so many requests have come.
+    def wait_for(self, requests: int, *, timeout: float | None = None) -> None:
+        """Wait until so many requests have come; for ever, unless a timeout is given.
 
         Raises:
             TimeoutError: They did not come within so many seconds.
@@ -130,8 +130,11 @@ class FaultServer:
         if not came:
             raise TimeoutError(f"{len(self.requests)} of {requests} requests came.")
 
-    def wait_until_idle(self, *, timeout: float = 10.0) -> None:
+    def wait_until_idle(self, *, timeout: float | None = None) -> None:
         """Wait until no request is in flight: a client that gave up has hung up by then.
+
+        Without a timeout that is for ever: a runner's guard against hangs ends a test better than a
+        number of seconds that is too small for a busy machine.
 
         Raises:
             TimeoutError: Some are still in flight after so many seconds.

@@ -1,7 +1,7 @@
 """The pytest plugin: loaded by pytest wherever this package is installed.
 
 It makes the contract suite show values and rules when a check fails, marks the checks that are
-declared to fail, and refuses suites from which checks have vanished.
+declared to fail, leaves out those that do not apply, and refuses suites from which checks have vanished.
 """
 
 from __future__ import annotations
@@ -38,16 +38,61 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the checks of which the suite itself says that they do not apply."""
+    left_out = [item for item in items if _why_not(item) is not None]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Ask a check only of a model that claims what it is about."""
+    contract = _contract_of(getattr(item, "cls", None))
+    embedder = getattr(item, "funcargs", {}).get("embedder")
+    if contract is not None and embedder is not None:
+        if wrong := contract.contradictions(contract.CHECKS.values(), item.cls, embedder):
+            pytest.fail(f"The suite's `card` is not the model's. One says: {', '.join(wrong)}.")
+        if reason := _why_not(item, embedder):
+            raise contract.DoesNotApply(reason)
+    return (yield)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A check that fails shows its rule, and what to look at."""
+    """A check that fails shows its rule, and what to look at; one that does not apply is no skip."""
     report = yield
-    if report.failed and _contract_of(getattr(item, "cls", None)) is not None:
+    contract = _contract_of(getattr(item, "cls", None))
+    if contract is None:
+        return report
+    if report.failed:
         rule = inspect.getdoc(getattr(item, "function", None)) or ""
         report.sections.append(("the rule", rule))
+    if call.excinfo is not None and call.excinfo.errisinstance(contract.DoesNotApply):
+        report.does_not_apply = True  # also where xdist takes the report to another process
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count what does not apply apart from what was skipped."""
+    if getattr(report, "does_not_apply", False):
+        return "does not apply", "", "DOES NOT APPLY"
+    return None
+
+
+def _why_not(item: pytest.Item, embedder: Any = None) -> str | None:
+    """Why a check is not asked; `None` for another test, or if it is."""
+    suite: Any = getattr(item, "cls", None)
+    contract = _contract_of(suite)
+    if contract is None:
+        return None
+    check = contract.CHECKS.get(getattr(item, "originalname", item.name))
+    reason: str | None = contract.why_not(check, suite, embedder)
+    return reason
 
 
 def _contract_of(suite: object) -> ModuleType | None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from embedbridge.contract import ModelCard
 from embedbridge.core import Embedder
 from embedbridge.testing.fault_server import FaultServer
 from embedbridge.testing.wire import WireFormat
@@ -17,10 +18,15 @@ class ContractBase:
 
     tolerance: ClassVar[float] = 1e-5
     """Largest difference between two vectors that count as the same."""
+    patience: ClassVar[float] = 60.0
+    """Seconds after which what has not happened counts as never. Only a check that fails waits so long."""
     wire: ClassVar[WireFormat | None] = None
     """How the vendor's requests and answers are spelled; `None` means like OpenAI's."""
     option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {}
     """Values to try for options of the model's own whose type does not tell any."""
+    card: ClassVar[ModelCard | None] = None
+    """The model's card, where it is known without the model: then what it does not claim is not
+    even collected. It must say of the checks what the model's own card says."""
     expected_failures: ClassVar[Mapping[str, str]] = {}
     """Checks that cannot hold, and why; written by the decorator `xfail`."""
 

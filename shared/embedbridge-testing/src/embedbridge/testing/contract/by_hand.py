@@ -12,6 +12,7 @@ import pytest
 
 from embedbridge.contract import EmbedBridgeError
 from embedbridge.core import Embedder
+from embedbridge.testing.contract.applies import why_not
 from embedbridge.testing.contract.suite import CHECKS, EmbeddingModelContract
 
 
@@ -31,9 +32,11 @@ def failure_of(
         fixtures: Values for the fixtures that the check asks for, such as `tmp_path`.
 
     Raises:
-        ValueError: The check skips: it has not looked at all.
+        ValueError: The check does not apply, or skips: it has not looked at all.
     """
     check = CHECKS[name]
+    if reason := why_not(check, suite, embedder):
+        raise ValueError(f"{name} does not apply: {reason}")
     wanted = inspect.signature(check).parameters
     for case in _cases(check):
         offered = {"embedder": embedder, **fixtures, **case}

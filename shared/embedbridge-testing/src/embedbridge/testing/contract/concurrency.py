@@ -121,7 +121,7 @@ class ConcurrencyChecks(ContractBase):
         begun = threading.Event()
         with watched(embedder.model, begun):
             hasty = asyncio.create_task(embedder.aembed_documents(TEXTS))
-            await asyncio.to_thread(begun.wait, 10)
+            await asyncio.to_thread(begun.wait, self.patience)
             patient = asyncio.create_task(embedder.aembed_documents(TEXTS))
             await asyncio.sleep(0)  # it has started
             hasty.cancel()

@@ -22,6 +22,7 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder
 from embedbridge.testing import faults
+from embedbridge.testing.contract.applies import DoesNotApply, Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same
 from embedbridge.testing.contract.material import PLANES, TEXTS
@@ -54,9 +55,22 @@ WRONG = {
 SOME = TEXTS[:4]
 
 
+AT_A_SERVER = Need(
+    "`load_at` names no way to a fault server",
+    "suite",
+    lambda suite: suite.load_at is not ContractBase.load_at,
+)
+NUMBERED = Need(
+    "answers of this vendor do not say whose a vector is",
+    "suite",
+    lambda suite: _numbers_its_rows(suite.wire or OpenAIWire()),
+)
+
+
 class FaultChecks(ContractBase):
     """Over real HTTP on loopback, against a server that fails on demand."""
 
+    @asked_where(AT_A_SERVER)
     @pytest.mark.parametrize("kind", PASSING)
     def test_a_fault_that_passes_costs_one_more_request(
         self, embedder: Embedder, kind: str
@@ -74,6 +88,7 @@ class FaultChecks(ContractBase):
             count = len(server.requests) - 1
             assert count == 2, f"{kind!r} took {count} requests, not 2: does the SDK retry too?"
 
+    @asked_where(AT_A_SERVER)
     @pytest.mark.parametrize("kind", WRONG)
     def test_wrong_answers_are_never_taken(self, embedder: Embedder, kind: str) -> None:
         """An answer that is not one finite vector per input is an InvalidResponseError.
@@ -89,13 +104,12 @@ class FaultChecks(ContractBase):
                 f"{kind!r} is a {type(caught.value).__name__}, not an InvalidResponseError"
             )
 
+    @asked_where(AT_A_SERVER, NUMBERED)
     def test_a_shuffled_answer_is_put_right(self, embedder: Embedder) -> None:
         """Where an answer says whose each vector is, its own order does not matter.
 
         If this fails, pair vectors by the vendor's index, not by their place.
         """
-        if not _numbers_its_rows(self.wire or OpenAIWire()):
-            pytest.skip("answers of this vendor do not say whose a vector is")
         with self._served(embedder) as (server, remote):
             expected = remote.embed_documents(SOME)
             server.always(faults.shuffled())
@@ -103,6 +117,7 @@ class FaultChecks(ContractBase):
 
             assert_same(found, expected, self.tolerance, "A shuffled answer is not put in order")
 
+    @asked_where(AT_A_SERVER)
     def test_a_refused_key_is_named_and_not_shown(
         self, embedder: Embedder, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -122,6 +137,7 @@ class FaultChecks(ContractBase):
             assert len(server.requests) == 1, "A refused key is tried again"
             assert not key or key not in shown, "The error or a log shows the key"
 
+    @asked_where(AT_A_SERVER)
     def test_a_server_that_stays_down(self, embedder: Embedder) -> None:
         """500 for ever is a ProviderUnavailableError after exactly `max_attempts` requests.
 
@@ -136,6 +152,7 @@ class FaultChecks(ContractBase):
             assert isinstance(caught.value, ProviderUnavailableError), f"500 is a {kind}"
             assert count == 2, f"{count} requests for max_attempts=2: does the SDK retry too?"
 
+    @asked_where(AT_A_SERVER)
     def test_the_server_says_how_long_to_wait(self, embedder: Embedder) -> None:
         """`Retry-After` reaches the engine, which does not wait for an hour.
 
@@ -150,6 +167,7 @@ class FaultChecks(ContractBase):
             assert isinstance(error, RateLimitedError), f"429 is a {type(error).__name__}"
             assert error.retry_after == 3600, f"Retry-After: 3600 arrives as {error.retry_after}"
 
+    @asked_where(AT_A_SERVER)
     def test_a_bad_request_is_not_repeated(self, embedder: Embedder) -> None:
         """400 means that the same request cannot succeed, and is not made again.
 
@@ -164,6 +182,7 @@ class FaultChecks(ContractBase):
             assert not caught.value.retryable, f"400 is a {kind}, which is retryable"
             assert len(server.requests) == 1, "A bad request is repeated"
 
+    @asked_where(AT_A_SERVER)
     def test_a_batch_that_is_too_large_is_halved(self, embedder: Embedder) -> None:
         """413 makes the engine ask in halves, and all get their vectors.
 
@@ -176,6 +195,7 @@ class FaultChecks(ContractBase):
 
             assert_same(found, expected, self.tolerance, "Halves of a batch have wrong vectors")
 
+    @asked_where(AT_A_SERVER)
     def test_a_silent_server_costs_the_deadline(self, embedder: Embedder) -> None:
         """A server that never answers is a RequestTimeoutError, and the connection is given up.
 
@@ -188,8 +208,9 @@ class FaultChecks(ContractBase):
 
             kind = type(caught.value).__name__
             assert isinstance(caught.value, RequestTimeoutError), f"No answer in time is a {kind}"
-            _expect_idle(server, "After the deadline the request goes on")
+            self._expect_idle(server, "After the deadline the request goes on")
 
+    @asked_where(AT_A_SERVER)
     def test_a_cancelled_job_hangs_up(self, embedder: Embedder) -> None:
         """When the last waiter is cancelled, the request ends.
 
@@ -206,8 +227,9 @@ class FaultChecks(ContractBase):
             server.always(faults.silent())
             asyncio.run(give_up(server, remote))
 
-            _expect_idle(server, "After cancelling, the request goes on")
+            self._expect_idle(server, "After cancelling, the request goes on")
 
+    @asked_where(AT_A_SERVER)
     def test_requests_run_side_by_side(self, embedder: Embedder) -> None:
         """While one request waits for its answer, the next one is sent.
 
@@ -222,7 +244,7 @@ class FaultChecks(ContractBase):
             server.always(gate.fault)
             job = thread.submit(remote.embed_documents, SOME[:2])
             try:
-                server.wait_for(4, timeout=3.0)
+                server.wait_for(4, timeout=self.patience)
             except TimeoutError:
                 pytest.fail("A second request is not sent while the first waits: a loop is blocked")
             finally:
@@ -230,6 +252,7 @@ class FaultChecks(ContractBase):
 
             assert_same(job.result(), expected, self.tolerance, "Side by side, answers are mixed")
 
+    @asked_where(AT_A_SERVER)
     def test_a_redirect_is_not_followed(self, embedder: Embedder) -> None:
         """A redirect is an error: the key must not travel to another host.
 
@@ -243,6 +266,7 @@ class FaultChecks(ContractBase):
 
             assert not other.requests, "A redirect is followed, and takes the key along"
 
+    @asked_where(AT_A_SERVER)
     def test_texts_arrive_as_they_are(self, embedder: Embedder) -> None:
         """What the server gets is the text with its prompt, to the last character.
 
@@ -257,6 +281,12 @@ class FaultChecks(ContractBase):
             lost = [text for text in texts if prompt + text not in arrived]
             assert not lost, f"Texts arrive changed: {lost[:2]!r}"
 
+    def _expect_idle(self, server: FaultServer, matter: str) -> None:
+        try:
+            server.wait_until_idle(timeout=self.patience)
+        except TimeoutError:
+            pytest.fail(matter)
+
     @contextmanager
     def _served(
         self, embedder: Embedder, **settings: object
@@ -266,7 +296,7 @@ class FaultChecks(ContractBase):
         with FaultServer(wire=self.wire, dimensions=width) as server, no_backoff():
             remote = self.load_at(server, **settings)
             if remote is None:
-                pytest.skip("`load_at` names no way to a fault server")
+                raise DoesNotApply(AT_A_SERVER.without)
             with remote:
                 yield server, remote
 
@@ -287,10 +317,3 @@ def _numbers_its_rows(wire: WireFormat) -> bool:
     vector = np.ones(1, np.float32)
     answers = [wire.answer([Row(index=n, vector=vector, encoding="float")], asked) for n in (0, 7)]
     return answers[0] != answers[1]
-
-
-def _expect_idle(server: FaultServer, matter: str) -> None:
-    try:
-        server.wait_until_idle(timeout=3.0)
-    except TimeoutError:
-        pytest.fail(matter)

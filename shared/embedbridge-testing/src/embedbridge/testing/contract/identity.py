@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-import pytest
 from pydantic import SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from embedbridge.contract import EmbedBridgeError
 from embedbridge.core import Embedder, MemoryCache, load_embedder
+from embedbridge.testing.contract.applies import asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same, gap_between, twin
 from embedbridge.testing.contract.material import TEXTS
+from embedbridge.testing.contract.plugin import ANNOUNCED
 from embedbridge.testing.contract.vectors import other_widths
 
 OF_EVERY_MODEL = {
@@ -43,6 +44,7 @@ class IdentityChecks(ContractBase):
         expected = embedder.embed_query(TEXTS[0])
         assert_same(found, expected, self.tolerance, "A pickled embedder gives other vectors")
 
+    @asked_where(ANNOUNCED)
     def test_configuration_round_trip(self, embedder: Embedder) -> None:
         """`to_config` holds what `from_config` needs, as JSON, where the provider is installed.
 
@@ -51,10 +53,7 @@ class IdentityChecks(ContractBase):
         config = embedder.to_config()
         written = json.loads(json.dumps(config))
         assert written == config, "The configuration is not made of JSON values"
-        try:
-            load_embedder(config["model"], **config["options"]).close()
-        except LookupError:
-            pytest.skip("the provider is not announced by an entry point")
+        load_embedder(config["model"], **config["options"]).close()
 
         with Embedder.from_config(written) as other:
             assert other.fingerprint == embedder.fingerprint, (

@@ -12,6 +12,7 @@ import pytest
 
 from embedbridge.contract import Image, InvalidImageError, InvalidInputError, Mixed
 from embedbridge.core import Embedder
+from embedbridge.testing.contract.applies import IMAGES, MIXED, NO_IMAGES, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_different, assert_same
 from embedbridge.testing.contract.material import TEXTS, picture, png
@@ -34,12 +35,13 @@ ODD = {
 class ImageChecks(ContractBase):
     """Asked where the card has images; a card without them is asked to refuse them."""
 
+    @asked_where(IMAGES)
     def test_each_image_gets_its_own_vector(self, embedder: Embedder) -> None:
         """Images keep their order and are as wide as texts, with which they share a space.
 
         If this fails, look at the order of the batch, and at both towers' projections.
         """
-        _needs_images(embedder)
+        _needs_pillow()
         images = [_image(seed) for seed in range(5)]
         together = embedder.embed_images(images)
         alone = np.stack([embedder.embed_images([image])[0] for image in images])
@@ -50,6 +52,7 @@ class ImageChecks(ContractBase):
         gaps = np.abs(together[:, None] - together[None]).max(axis=-1) + np.eye(5)
         assert gaps.min() > self.tolerance, "Two different images have one vector"
 
+    @asked_where(IMAGES)
     @pytest.mark.parametrize("route", ["path", "file", "pil", "array", "base64", "data URL"])
     def test_the_same_picture_by_every_route(
         self, embedder: Embedder, route: str, tmp_path: Path
@@ -58,20 +61,21 @@ class ImageChecks(ContractBase):
 
         If this fails, the model decodes by itself; use the pixels of `LoadedImage`.
         """
-        _needs_images(embedder)
+        _needs_pillow()
         image = picture(3)
         expected = embedder.embed_images([Image.from_bytes(png(image))])
         found = embedder.embed_images([_by_route(route, image, tmp_path)])
 
         assert_same(found, expected, self.tolerance, f"The same picture by {route} differs")
 
+    @asked_where(IMAGES)
     @pytest.mark.parametrize("kind", ODD)
     def test_odd_pictures(self, embedder: Embedder, kind: str) -> None:
         """Pictures of any size, shape and mode have a vector, the same alone and among others.
 
         If this fails, look at resizing and cropping, and at channels.
         """
-        _needs_images(embedder)
+        _needs_pillow()
         size, mode = ODD[kind]
         odd = Image.from_bytes(png(picture(1, size=size, mode=mode)))
         among = embedder.embed_images([_image(0), odd, _image(2)])
@@ -80,12 +84,13 @@ class ImageChecks(ContractBase):
         alone = embedder.embed_images([odd])[0]
         assert_same(among[1], alone, self.tolerance, f"A picture ({kind}) differs among others")
 
+    @asked_where(IMAGES)
     def test_a_bad_image_is_named(self, embedder: Embedder) -> None:
         """A file that is no image is an error with its position, and costs the others nothing.
 
         If this fails, the model opens images itself, or an embedder skips them silently.
         """
-        _needs_images(embedder)
+        _needs_pillow()
         mixture = [_image(0), Image.from_bytes(b"this is no image at all"), _image(1)]
         with pytest.raises(InvalidImageError) as caught:
             embedder.embed_images(mixture)
@@ -96,12 +101,13 @@ class ImageChecks(ContractBase):
         good = embedder.embed_images([mixture[0], mixture[2]])
         assert_same(result.vectors[[0, 2]], good, self.tolerance, "A bad image costs the others")
 
+    @asked_where(IMAGES)
     def test_texts_and_images_in_one_job(self, embedder: Embedder) -> None:
         """Texts and images in one list keep their places.
 
         If this fails, the model answers by modality instead of by `batch.inputs`.
         """
-        _needs_images(embedder)
+        _needs_pillow()
         found = embedder.embed([TEXTS[0], _image(0), TEXTS[1], _image(1)], role="document").vectors
         texts = embedder.embed_documents(TEXTS[:2])
         images = embedder.embed_images([_image(0), _image(1)])
@@ -109,13 +115,13 @@ class ImageChecks(ContractBase):
         assert_same(found[::2], texts, self.tolerance, "Texts among images are out of order")
         assert_same(found[1::2], images, self.tolerance, "Images among texts are out of order")
 
+    @asked_where(MIXED)
     def test_mixed_inputs_are_one_vector_each(self, embedder: Embedder) -> None:
         """A mixed input becomes one vector that all of its parts have a say in.
 
         If this fails, look whether texts and images of `batch.mixed` are all read.
         """
-        if "mixed" not in embedder.card.modalities:
-            pytest.skip("the card has no mixed inputs")
+        _needs_pillow()
         inputs = [
             Mixed("A cat:", _image(0)),
             Mixed("A cat:", _image(1)),
@@ -132,21 +138,18 @@ class ImageChecks(ContractBase):
             together[0], together[2], self.tolerance, "Another text of a mixed input: one vector"
         )
 
+    @asked_where(NO_IMAGES)
     def test_images_are_refused_where_the_card_has_none(self, embedder: Embedder) -> None:
         """A model without images says so, by the position, instead of embedding something else.
 
         If this fails, look at `modalities` on the card.
         """
-        if "image" in embedder.card.modalities:
-            pytest.skip("the card has images")
         with pytest.raises(InvalidInputError) as caught:
             embedder.embed_images([Image.from_bytes(tiny_png())])
         assert caught.value.index == 0, "The error does not name the image"
 
 
-def _needs_images(embedder: Embedder) -> None:
-    if "image" not in embedder.card.modalities:
-        pytest.skip("the card has no images")
+def _needs_pillow() -> None:
     pytest.importorskip("PIL", reason="images take Pillow")
 
 

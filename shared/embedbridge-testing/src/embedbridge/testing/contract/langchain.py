@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from embedbridge.core import Embedder
+from embedbridge.testing.contract.applies import IMAGES, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same
 from embedbridge.testing.contract.material import TEXTS, picture, png
@@ -68,13 +69,12 @@ class LangChainChecks(ContractBase):
 
         assert len(theirs) == len(ours), f"{len(theirs)} calls through LangChain, {len(ours)} ours"
 
+    @asked_where(IMAGES)
     def test_langchain_gets_the_same_images(self, embedder: Embedder) -> None:
         """Images have the vectors of the core.
 
         If this fails, look at the sources of images that the adapter hands over.
         """
-        if "image" not in embedder.card.modalities:
-            pytest.skip("the card has no images")
         pytest.importorskip("PIL", reason="images take Pillow")
         from embedbridge.contract import Image
 

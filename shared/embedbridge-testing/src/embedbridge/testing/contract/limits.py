@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from embedbridge.contract import Image, Modality
 from embedbridge.core import Embedder
+from embedbridge.testing.contract.applies import IMAGES, Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same
 from embedbridge.testing.contract.material import numbered
@@ -17,18 +16,29 @@ from embedbridge.testing.samples import tiny_png
 MOST_TEXTS = 2100
 MOST_IMAGES = 40
 
+A_LIMIT = Need(
+    "the card has no limit of items, or a very high one",
+    "card",
+    lambda card: (card.limits.items("text") or MOST_TEXTS + 1) <= MOST_TEXTS,
+)
+A_LIMIT_OF_IMAGES = Need(
+    "the card has no limit of images, or a very high one",
+    "card",
+    lambda card: (card.limits.items("image") or MOST_IMAGES + 1) <= MOST_IMAGES,
+)
+
 
 class LimitChecks(ContractBase):
     """The figures on the card are true, to the last item."""
 
+    @asked_where(A_LIMIT)
     def test_a_full_batch_and_one_more(self, embedder: Embedder) -> None:
         """As many texts as the card allows per request are taken at once, and one more as well.
 
         If this fails, `limits.max_items` on the card is off by one, or the model drops an end.
         """
         limit = embedder.card.limits.items("text")
-        if limit is None or limit > MOST_TEXTS:
-            pytest.skip("the card has no limit of items, or a very high one")
+        assert limit is not None
         texts = numbered(limit + 1)
         spots = sorted({0, limit - 1, limit})
         whole = embedder.using(batch_size=None)
@@ -41,16 +51,14 @@ class LimitChecks(ContractBase):
             matter = f"Input {spot} of {limit + 1} has a wrong vector"
             assert_same(vectors[spot], alone, self.tolerance, matter)
 
+    @asked_where(IMAGES, A_LIMIT_OF_IMAGES)
     def test_a_full_batch_of_images_and_one_more(self, embedder: Embedder) -> None:
         """As many images as the card allows per request are taken at once, and one more as well.
 
         If this fails, look at `max_items_by_modality` on the card.
         """
-        if "image" not in embedder.card.modalities:
-            pytest.skip("the card has no images")
         limit = embedder.card.limits.items("image")
-        if limit is None or limit > MOST_IMAGES:
-            pytest.skip("the card has no limit of images, or a very high one")
+        assert limit is not None
         shades = [
             (7 * number % 256, 13 * number % 256, number % 256) for number in range(limit + 1)
         ]

@@ -6,11 +6,10 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from embedbridge.contract import ENTRY_POINT_GROUP
 from embedbridge.core import Embedder, Registry
 from embedbridge.core.tooling import resolve
+from embedbridge.testing.contract.applies import Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 
 LIGHT = """
@@ -49,15 +48,24 @@ HEAVY = frozenset(
 """What no plugin may import: every process that lists providers would pay for it."""
 
 
+def is_announced(embedder: Embedder) -> bool:
+    """Whether an installed package announces the model's provider."""
+    return any(info.name == embedder.model.provider for info in Registry().providers())
+
+
+ANNOUNCED = Need("the provider is not announced by an entry point", "embedder", is_announced)
+
+
 class PluginChecks(ContractBase):
     """Asked where an installed package announces the provider."""
 
+    @asked_where(ANNOUNCED)
     def test_the_plugin_is_light(self, embedder: Embedder) -> None:
         """Importing the plugin loads no array library, no SDK and no framework.
 
         If this fails, move imports out of `plugin.py` and out of the package's `__init__.py`.
         """
-        name = _announced(embedder)
+        name = embedder.model.provider
         command = [sys.executable, "-I", "-c", LIGHT, json.dumps(sys.path), ENTRY_POINT_GROUP, name]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own code
         assert answer.returncode == 0, f"The plugin fails to import: {answer.stderr[-500:]}"
@@ -65,12 +73,13 @@ class PluginChecks(ContractBase):
 
         assert not heavy, f"The plugin of {name!r} imports {', '.join(heavy)}: it is not light"
 
+    @asked_where(ANNOUNCED)
     def test_the_plugin_leads_to_this_model(self, embedder: Embedder) -> None:
         """`provider:model` finds this class under this name, and the plugin's cards are the model's.
 
         If this fails, look at the entry point's name, `provider` on the class, and the factory.
         """
-        name, model = _announced(embedder), embedder.model
+        name, model = embedder.model.provider, embedder.model
         spec = Registry().spec(name)
         found, _ = resolve(f"{name}:{model.name}")
 
@@ -80,10 +89,3 @@ class PluginChecks(ContractBase):
         known = {card.name: card for card in model.cards}
         wrong = [card for card in told if card in known and told[card] != known[card]]
         assert not wrong, f"Plugin and model have different cards for {wrong}"
-
-
-def _announced(embedder: Embedder) -> str:
-    name = embedder.model.provider
-    if not any(info.name == name for info in Registry().providers()):
-        pytest.skip("the provider is not announced by an entry point")
-    return name

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import get_args
 
 import numpy as np
-import pytest
 
-from embedbridge.contract import Task
+from embedbridge.contract import ModelCard, Task
 from embedbridge.core import Embedder
+from embedbridge.testing.contract.applies import Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import (
     assert_different,
@@ -19,6 +19,13 @@ from embedbridge.testing.contract.comparing import (
 from embedbridge.testing.contract.material import TEXTS
 
 PROMPT = "Represent this for the contract suite: "
+
+
+def _tasks(card: ModelCard) -> list[Task]:
+    return [task for task in get_args(Task) if task in card.prompts]
+
+
+TASKS = Need("the card has no prompts for tasks", "card", lambda card: bool(_tasks(card)))
 
 
 class RoleChecks(ContractBase):
@@ -64,14 +71,13 @@ class RoleChecks(ContractBase):
         assert_different(query, plain[0], self.tolerance, "query_prompt does not reach the model")
         assert_same(document, plain[1], self.tolerance, "query_prompt changes documents")
 
+    @asked_where(TASKS)
     def test_tasks_of_the_card_are_taken(self, embedder: Embedder) -> None:
         """Each task that the card has a prompt for gives vectors of its own.
 
         If this fails, look at `prompts` on the card and at what `prompt()` answers for a task.
         """
-        tasks = [task for task in get_args(Task) if task in embedder.card.prompts]
-        if not tasks:
-            pytest.skip("the card has no prompts for tasks")
+        tasks = _tasks(embedder.card)
         usual = embedder.embed(TEXTS[:2], role="document").vectors
         for task in tasks:
             vectors = embedder.embed(TEXTS[:2], role="document", task=task).vectors

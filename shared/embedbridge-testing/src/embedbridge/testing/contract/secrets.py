@@ -16,6 +16,7 @@ from pydantic import SecretBytes, SecretStr
 
 from embedbridge.contract import EmbedBridgeError, EmbeddingModel, Event, hookimpl
 from embedbridge.core import Embedder
+from embedbridge.testing.contract.applies import Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import twin
 from embedbridge.testing.contract.material import TEXTS
@@ -27,15 +28,19 @@ MIN_LENGTH = 12
 """Characters of an environment variable's value that make it worth looking for."""
 
 
+SECRETS = Need("the model has no secrets", "embedder", lambda embedder: bool(_secrets(embedder)))
+
+
 class SecretChecks(ContractBase):
     """Asked where an option is a `SecretStr`, or the environment holds a key."""
 
+    @asked_where(SECRETS)
     def test_secrets_stay_secret(self, embedder: Embedder) -> None:
         """No key in repr, str, configuration, pickle or fingerprint, in any usual encoding.
 
         If this fails, make the option a `SecretStr`, and never interpolate it.
         """
-        secrets = _needs_secrets(embedder)
+        secrets = _secrets(embedder)
         model = embedder.model
         surfaces = {
             "repr": repr(embedder) + repr(model) + repr(model.options),
@@ -48,6 +53,7 @@ class SecretChecks(ContractBase):
 
         _expect_no_leaks(surfaces, secrets)
 
+    @asked_where(SECRETS)
     def test_secrets_stay_out_of_events_and_logs(
         self, embedder: Embedder, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -55,7 +61,7 @@ class SecretChecks(ContractBase):
 
         If this fails, the model or its library logs requests with their headers.
         """
-        secrets = _needs_secrets(embedder)
+        secrets = _secrets(embedder)
         heard: list[str] = []
 
         class Listener:
@@ -68,12 +74,13 @@ class SecretChecks(ContractBase):
 
         _expect_no_leaks({"events": "".join(heard), "logs": caplog.text}, secrets)
 
+    @asked_where(SECRETS)
     def test_secrets_stay_out_of_errors(self, embedder: Embedder) -> None:
         """No key in an exception: not in that of a job that failed, nor in that of a bad option.
 
         If this fails, a message shows an option's value, or the model's state.
         """
-        secrets = _needs_secrets(embedder)
+        secrets = _secrets(embedder)
 
         def broken(_: Any) -> Any:
             raise RuntimeError(f"failed in {embedder.model!r} with {embedder.model.options!r}")
@@ -94,7 +101,7 @@ def _expect_no_leaks(surfaces: dict[str, str], secrets: list[str]) -> None:
     assert not found, f"A key leaks in: {', '.join(sorted(found))}"
 
 
-def _needs_secrets(embedder: Embedder) -> list[str]:
+def _secrets(embedder: Embedder) -> list[str]:
     """The keys of the options, and those of the environment that a model may have read."""
     options = embedder.model.options
     found = [
@@ -103,8 +110,6 @@ def _needs_secrets(embedder: Embedder) -> list[str]:
     for name, value in os.environ.items():
         if SECRET_VARIABLE.search(name) and len(value) >= MIN_LENGTH and os.sep not in value:
             found.append(value)
-    if not found:
-        pytest.skip("the model has no secrets")
     return found
 
 

@@ -11,6 +11,7 @@ import pytest
 from embedbridge.contract import InputTooLongError, LocalEmbeddingModel
 from embedbridge.core import Embedder
 from embedbridge.testing.audit import audited
+from embedbridge.testing.contract.applies import DoesNotApply, Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same, gap_between
 from embedbridge.testing.contract.material import PLANES, TEXTS, words
@@ -18,6 +19,22 @@ from embedbridge.testing.samples import tiny_png
 
 MAX_TOKENS = 1024
 """Tokens of the longest text that is made to be read to its end."""
+
+
+def _counts(embedder: Embedder) -> bool:
+    """Whether the model counts tokens; a first call may load its tokenizer."""
+    return embedder.model.count_tokens([TEXTS[0]]) is not None
+
+
+A_LIMIT = Need(
+    "the card has no limit", "card", lambda card: card.limits.max_tokens_per_input is not None
+)
+A_LIMIT_NEARBY = Need(
+    "the limit of tokens is far away",
+    "card",
+    lambda card: (card.limits.max_tokens_per_input or 4 * MAX_TOKENS + 1) <= 4 * MAX_TOKENS,
+)
+COUNTED = Need("the model does not count tokens offline", "embedder", _counts)
 
 
 class TextChecks(ContractBase):
@@ -78,14 +95,14 @@ class TextChecks(ContractBase):
                 f"The end of a text of {len(text.split())} words was truncated silently"
             )
 
+    @asked_where(A_LIMIT)
     def test_long_texts_are_reported(self, embedder: Embedder) -> None:
         """A text over the limit is cut and reported, or refused where that is asked for.
 
         If this fails, look at `max_tokens_per_input` on the card, and at `count_tokens`.
         """
         limit = embedder.card.limits.max_tokens_per_input
-        if limit is None:
-            pytest.skip("the card has no limit")
+        assert limit is not None
         long = "word and " * (4 * limit)  # so long that even an estimate is sure
         result = embedder.embed([TEXTS[0], long], role="document")
 
@@ -96,14 +113,14 @@ class TextChecks(ContractBase):
             embedder.using(on_too_long="error").embed_documents([TEXTS[0], long])
         assert caught.value.index == 1, "InputTooLongError does not name the input"
 
+    @asked_where(A_LIMIT_NEARBY, COUNTED)
     def test_a_text_of_just_the_limit_is_whole(self, embedder: Embedder) -> None:
         """A text of as many tokens as the model takes is not cut, one more word and it is.
 
         If this fails, `count_tokens` forgets special tokens or the prompt, or counts them twice.
         """
         limit = embedder.card.limits.max_tokens_per_input
-        if limit is None or limit > 4 * MAX_TOKENS or not _counts(embedder):
-            pytest.skip("tokens are not counted exactly, or the limit is far away")
+        assert limit is not None
         count = _counter(embedder)
         most = _most_words(lambda size: count(words(size)) <= limit, 2 * limit)
         result = embedder.embed([words(most), words(most + 1)], role="document")
@@ -123,7 +140,7 @@ class TextChecks(ContractBase):
         with audited() as seen:
             counts = model.count_tokens(TEXTS)
         if counts is None:
-            pytest.skip("the model does not count tokens offline")
+            raise DoesNotApply(COUNTED.without)
         alone = [(model.count_tokens([text]) or [0])[0] for text in TEXTS]
         reached = [event for event in seen if event[0] == "socket.connect"]
 
@@ -159,10 +176,6 @@ def _longest(embedder: Embedder, last: str) -> str:
         2 * limit,
     )
     return words(most, last)
-
-
-def _counts(embedder: Embedder) -> bool:
-    return embedder.model.count_tokens([TEXTS[0]]) is not None
 
 
 def _counter(embedder: Embedder) -> Callable[[str], int]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from embedbridge.core import Embedder
+from embedbridge.testing.contract.applies import Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same, twin
 from embedbridge.testing.contract.material import TEXTS
@@ -13,6 +14,19 @@ from embedbridge.testing.contract.watching import watched
 
 MAX_WIDTHS = 4
 """Widths that are tried, where a card allows many."""
+
+
+NORMALIZED = Need(
+    "the card does not claim normalised vectors", "card", lambda card: card.normalized
+)
+NOT_SWITCHED_OFF = Need(
+    "the option `normalize` is off",
+    "embedder",
+    lambda embedder: embedder.model.options.normalize is not False,
+)
+OTHER_WIDTHS = Need(
+    "the card allows no other width", "embedder", lambda embedder: bool(other_widths(embedder))
+)
 
 
 class VectorChecks(ContractBase):
@@ -118,13 +132,12 @@ class VectorChecks(ContractBase):
         for call in calls:
             assert list(call.batch.inputs) == call.inputs, "embed_batch has changed its batch"
 
+    @asked_where(NORMALIZED, NOT_SWITCHED_OFF)
     def test_a_normalized_model_makes_unit_vectors(self, embedder: Embedder) -> None:
         """Where the card says `normalized`, every vector has length 1.
 
         If this fails, normalise in the model, or say `normalized=False` on the card.
         """
-        if not embedder.card.normalized or embedder.model.options.normalize is False:
-            pytest.skip("the card does not claim normalised vectors")
         lengths = np.linalg.norm(embedder.embed_documents(TEXTS), axis=1)
 
         assert_same(
@@ -145,14 +158,13 @@ class VectorChecks(ContractBase):
         scaled = usual / np.linalg.norm(usual, axis=1, keepdims=True)
         assert_same(vectors, scaled, max(self.tolerance, 1e-4), "normalize=True turns vectors")
 
+    @asked_where(OTHER_WIDTHS)
     def test_fewer_dimensions(self, embedder: Embedder) -> None:
         """Where the card allows other widths, vectors have them, and unit length if due.
 
         If this fails, look whether `batch.dimensions` is passed on, or leave it to the engine.
         """
         widths = other_widths(embedder)
-        if not widths:
-            pytest.skip("the card allows no other width")
         for wanted in widths:
             with twin(embedder, dimensions=wanted) as shorter:
                 vectors = shorter.embed_documents(TEXTS)
