@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embedbridge.cli.embed.formats import FILES, writer_to
 from embedbridge.cli.embed.images import ImageFiles
 from embedbridge.cli.embed.progress import StreamProgress
+from embedbridge.cli.embed.quantized import Precision
 from embedbridge.cli.embed.stream import embed_stream
 from embedbridge.cli.embed.texts import STDIN, Lines, text_entry
-from embedbridge.cli.embed.writers import FILES, writer_to
 from embedbridge.cli.options import OptionList, parse_options
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ def embed(
             dir_okay=False,
         ),
     ] = None,
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="How vectors are written: floats, a byte per dimension, or a bit per dimension."
+        ),
+    ] = Precision.float32,
     option: OptionList = None,
     progress: Annotated[
         bool | None,
@@ -101,12 +108,12 @@ def embed(
     with (
         StreamProgress(total, noun) if shown else nullcontext() as bar,
         load_embedder(model, listeners=[bar] if bar else [], **options) as embedder,
-        writer_to(output, embedder) as writer,
+        writer_to(output, embedder, precision) as writer,
     ):
         totals = embed_stream(embedder, entries, role.value, writer)
     what = "other file" if images else "empty line" if file else "empty text"
     skipped = source.skipped if source else totals.skipped
-    for note in notes(totals, skipped, what, output, noun):
+    for note in notes(totals, skipped, what, output, noun=noun, precision=precision):
         typer.echo(note, err=True)
 
 
@@ -120,7 +127,13 @@ def _keeps_empty(options: Mapping[str, Any]) -> bool:
 
 
 def notes(
-    totals: Totals, skipped: Sequence[int | str], what: str, output: Path | None, noun: str
+    totals: Totals,
+    skipped: Sequence[int | str],
+    what: str,
+    output: Path | None,
+    *,
+    noun: str,
+    precision: Precision,
 ) -> Iterator[str]:
     """What a user should know afterwards, a line each."""
     if skipped:
@@ -133,7 +146,8 @@ def notes(
         yield f"Failed to embed {_counted(totals.failed, noun)}"
     if output is not None:
         written = _counted(totals.inputs - totals.failed - len(totals.skipped), "vector")
-        yield f"Wrote {written} of {totals.dimensions} dimensions to {output}"
+        form = "" if precision is Precision.float32 else f" as {precision.value}"
+        yield f"Wrote {written} of {totals.dimensions} dimensions{form} to {output}"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -11,7 +11,7 @@ from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
 
 if TYPE_CHECKING:
     from embedbridge.cli.embed.entry import Entry
-    from embedbridge.cli.embed.writers import Writer
+    from embedbridge.cli.embed.writer import Writer
     from embedbridge.contract.image import Image
     from embedbridge.contract.vocabulary import Role
     from embedbridge.core import Embedder

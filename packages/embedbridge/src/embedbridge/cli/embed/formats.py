@@ -1,0 +1,223 @@
+"""Output formats of `embedbridge embed`: JSON lines, a NumPy file, or safetensors.
+
+A file gets its name when it is complete. After an error, what was embedded so far stays in
+`NAME.partial`: it was paid for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import typer
+
+from embedbridge.cli.embed.quantized import (
+    Bits,
+    Bytes,
+    Precision,
+    check_precision,
+    dtype_of,
+    width_of,
+)
+from embedbridge.contract.errors import EmbedBridgeError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedbridge.cli.embed.entry import Entry
+    from embedbridge.cli.embed.writer import Writer
+    from embedbridge.core import Embedder
+
+QUANTIZED_FORMAT = "embedbridge-quantized-1"
+
+
+class JsonLines:
+    """One object per line: `{"index": 0, "line": 1, "text": "…", "vector": […]}`.
+
+    An image has its path: `{"index": 0, "image": "cat.png", "vector": […]}`. With
+    `errors="collect"` every line has `error`: null, or why `vector` is null. Readers that take the
+    columns from the first lines would lose one that comes later.
+    """
+
+    ranges: NDArray[np.float32] | None = None
+
+    def __init__(self, file: IO[bytes], embedder: Embedder) -> None:
+        self._file = file
+        self._collects = embedder.settings.errors == "collect"
+        self.rows = 0
+
+    def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
+        """Write one line."""
+        line: dict[str, Any] = {"index": self.rows, **entry.facts}
+        line["vector"] = vector.tolist() if error is None else None
+        if self._collects:
+            line["error"] = None if error is None else str(error)
+        # A file's name may be no UTF-8. Python holds such bytes as lone surrogates, which JSON can
+        # carry only escaped: whoever reads the line has the name that opens the file.
+        text = json.dumps(line, ensure_ascii=False)
+        self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        self.rows += 1
+
+    def close(self) -> None:
+        """Write out what is still in the buffer."""
+        self._file.flush()
+
+
+class JsonLinesFile(JsonLines):
+    """JSON lines in a file of their own."""
+
+    def __init__(self, path: Path, embedder: Embedder, _: Precision) -> None:
+        super().__init__(path.open("wb"), embedder)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class NumpyFile:
+    """An array with a row per input, written row by row: memory does not grow with their number."""
+
+    ranges: NDArray[np.float32] | None = None
+
+    def __init__(self, path: Path, embedder: Embedder, precision: Precision) -> None:
+        self._file = path.open("wb")
+        self._width = width_of(embedder.dimensions or 0, precision)
+        self._dtype = dtype_of(precision)
+        self.rows = 0
+
+    def write(self, _: Entry, vector: NDArray[Any], __: EmbedBridgeError | None) -> None:
+        """Append one row; a row of NaN stands for an error."""
+        if not self.rows:  # only the first vector tells the width for certain
+            self._width = len(vector)
+            self._write_header()
+        self._file.write(vector.astype(self._dtype, copy=False).tobytes())
+        self.rows += 1
+
+    def close(self) -> None:
+        """Write the number of rows into the header, and close the file."""
+        self._file.seek(0)
+        self._write_header()
+        self._file.close()
+
+    def _write_header(self) -> None:
+        from numpy.lib.format import write_array_header_1_0
+
+        # NumPy leaves room in the header for the first axis to grow, for exactly this.
+        shape = (self.rows, self._width)
+        header = {"descr": self._dtype, "fortran_order": False, "shape": shape}
+        write_array_header_1_0(self._file, header)
+
+
+class SafetensorsFile:
+    """Vectors with space, fingerprint and ids; floats are what `embedbridge.core.load_vectors` reads.
+
+    Quantized ones have `precision` in their metadata, and int8 the tensor `ranges`, with which
+    `quantize` makes a query comparable.
+    """
+
+    ranges: NDArray[np.float32] | None = None
+
+    def __init__(self, path: Path, embedder: Embedder, precision: Precision) -> None:
+        self._path = path
+        self._embedder = embedder
+        self._precision = precision
+        self._vectors: list[NDArray[Any]] = []
+        self._ids: list[str] = []
+        self.rows = 0
+
+    def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
+        """Keep one vector; one that is missing is left out, and its id with it."""
+        if error is None:
+            self._ids.append(str(self.rows) if entry.id is None else entry.id)
+            self._vectors.append(vector)
+        self.rows += 1
+
+    def close(self) -> None:
+        """Write the whole file."""
+        import numpy as np
+
+        from embedbridge.core import save_vectors
+
+        width = width_of(self._embedder.dimensions or 0, self._precision)
+        empty = np.empty((0, width), dtype_of(self._precision))
+        vectors = np.stack(self._vectors) if self._vectors else empty
+        if self._precision is Precision.float32:
+            save_vectors(self._path, vectors, embedder=self._embedder, ids=self._ids)
+        else:
+            self._save_quantized(vectors)
+
+    def _save_quantized(self, vectors: NDArray[Any]) -> None:
+        from safetensors.numpy import save_file
+
+        tensors = {"vectors": vectors} | ({} if self.ranges is None else {"ranges": self.ranges})
+        metadata = {
+            "format": QUANTIZED_FORMAT,
+            "precision": self._precision.value,
+            "space": self._embedder.space,
+            "fingerprint": self._embedder.fingerprint,
+            "ids": json.dumps(self._ids),
+        }
+        save_file(tensors, self._path, metadata)
+
+
+FILES: dict[str, Callable[[Path, Embedder, Precision], Writer]] = {
+    ".jsonl": JsonLinesFile,
+    ".npy": NumpyFile,
+    ".safetensors": SafetensorsFile,
+}
+"""The writer for each ending of a file's name."""
+
+
+@contextmanager
+def writer_to(
+    output: Path | None, embedder: Embedder, precision: Precision = Precision.float32
+) -> Iterator[Writer]:
+    """A writer to a file, or to stdout as JSON lines.
+
+    Raises:
+        InvalidOptionError: The file has no place for what this precision cannot hold.
+        InvalidInputError: There are too few vectors for this precision.
+        OSError: The file cannot be written. This shows before anything is embedded.
+    """
+    check_precision(precision, output.suffix if output else None, embedder)
+    if output is None:
+        writer = _quantizing(JsonLines(typer.get_binary_stream("stdout"), embedder), precision)
+        yield writer
+        writer.close()
+        return
+    partial = output.with_name(f"{output.name}.partial")
+    partial.touch()
+    writer = _quantizing(FILES[output.suffix](partial, embedder, precision), precision)
+    try:
+        yield writer
+    except BaseException:
+        _keep(writer, partial)
+        raise
+    try:
+        writer.close()
+    except EmbedBridgeError:
+        partial.unlink()
+        raise
+    partial.replace(output)
+
+
+def _quantizing(writer: Writer, precision: Precision) -> Writer:
+    """The writer, with what makes its numbers in front of it."""
+    if precision is Precision.float32:
+        return writer
+    return Bits(writer) if precision is Precision.ubinary else Bytes(writer)
+
+
+def _keep(writer: Writer, partial: Path) -> None:
+    """Close the file of a job that failed, and keep it if there is something in it."""
+    kept = writer.rows
+    with suppress(EmbedBridgeError):  # the job's own error is on its way
+        writer.close()
+        if kept:
+            typer.echo(f"Kept the first {kept} vectors in {partial}", err=True)
+            return
+    partial.unlink()

@@ -1,0 +1,29 @@
+"""The writer protocol: what takes the vectors of `embedbridge embed`, one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedbridge.cli.embed.entry import Entry
+    from embedbridge.contract.errors import EmbedBridgeError
+
+
+class Writer(Protocol):
+    """Takes vectors one by one, in order."""
+
+    ranges: NDArray[np.float32] | None
+    """Of int8: the lowest and the highest value of each dimension, shape (2, dimensions)."""
+
+    @property
+    def rows(self) -> int:
+        """How many it has taken."""
+
+    def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
+        """Take the vector of one input, shape (dimensions,); it is void if there is an error."""
+
+    def close(self) -> None:
+        """Make the file valid with what has been taken."""
