@@ -5,10 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.callbacks import CallbackManager
+from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 from pydantic import ValidationError
 
@@ -86,7 +89,8 @@ def test_what_belongs_to_this_process_stays_here() -> None:
         rate_limiter=object(),
         callback_manager=CallbackManager([]),
     )
-    twin = by_pickle(embedding)
+    with pytest.warns(RuntimeWarning, match="SimpleKVStore"):
+        twin = by_pickle(embedding)
 
     assert set(embedding.to_dict()) == {"class_name", "model_name", "embedder"}
     assert twin.embeddings_cache is None
@@ -201,3 +205,36 @@ def test_no_callback_manager() -> None:
 
     assert embedding.callback_manager.handlers == []
     assert embedding.get_text_embedding("a")
+
+
+@ways
+def test_a_cache_in_a_file_travels(way: Any, tmp_path: Path) -> None:
+    """A worker of IngestionPipeline writes into the same file as its parent."""
+    embedding = EmbedBridgeEmbedding("fake:text", cache=tmp_path / "v.sqlite")
+    twin = way(embedding)
+    twin.get_text_embedding_batch(["a", "b"])
+
+    assert embedding.embedder.embed(["a", "b"], role="document").cached == 2
+
+
+def test_a_store_stays_here_and_says_so() -> None:
+    """`embeddings_cache` may hold a connection: a pickle goes without it, with one warning."""
+    embedding = EmbedBridgeEmbedding("fake:text", embeddings_cache=SimpleKVStore())
+    with pytest.warns(RuntimeWarning, match=r"SimpleKVStore\) stays in this process") as caught:
+        twin = by_pickle(embedding)
+
+    assert len(caught) == 1
+    assert twin.embeddings_cache is None
+    by_pickle(embedding)  # said once
+
+
+@pytest.mark.slow
+def test_workers_fill_the_cache_of_their_parent(tmp_path: Path) -> None:
+    """`num_workers=2`: the vectors that the processes made are in the file afterwards."""
+    embedding = EmbedBridgeEmbedding("fake:text", cache=tmp_path / "v.sqlite")
+    nodes = [TextNode(text=f"text {number}") for number in range(4)]
+    made = IngestionPipeline(transformations=[embedding]).run(nodes=nodes, num_workers=2)
+
+    assert len(made) == 4
+    texts = [f"text {number}" for number in range(4)]
+    assert embedding.embedder.embed(texts, role="document").cached == 4

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,14 @@ from embedbridge.contract import (
     Text,
     UnknownProviderError,
 )
-from embedbridge.core import Embedder, EmbeddingResult, MemoryCache, Settings, load_embedder
+from embedbridge.core import (
+    DiskCache,
+    Embedder,
+    EmbeddingResult,
+    MemoryCache,
+    Settings,
+    load_embedder,
+)
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny_png
 
 TEXTS = [f"text {number}" for number in range(20)]
@@ -446,20 +454,67 @@ def test_a_wrong_configuration_is_refused(config: Any, error: type[Exception]) -
 
 @pytest.mark.parametrize("model", [FakeModel("small", seed=3), RemoteFakeModel("small", seed=3)])
 def test_an_embedder_travels_by_its_configuration(model: Any) -> None:
-    """To another process, where it makes the same vectors; the cache stays here."""
+    """To another process, where it makes the same vectors; a cache in memory stays here, and says so."""
     first = Embedder(model, settings=Settings(batch_size=2), cache=MemoryCache())
     first.embed_query("a")
+    with pytest.warns(RuntimeWarning, match=r"MemoryCache\) stays in this process") as caught:
+        pickled = pickle.dumps(first)
+    assert (pickle.dumps(first), len(caught)) == (pickled, 1)  # it is said once
     code = (
         "import pickle, sys; embedder = pickle.load(sys.stdin.buffer);"
         "print(embedder.fingerprint, embedder.settings.batch_size, embedder.cache,"
         " embedder.embed_query('a').tolist())"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", code], input=pickle.dumps(first), capture_output=True, check=True
+        [sys.executable, "-c", code], input=pickled, capture_output=True, check=True
     )
 
     expected = f"{first.fingerprint} 2 None {first.embed_query('a').tolist()}"
     assert answer.stdout.decode().strip() == expected
+
+
+@pytest.mark.parametrize("way", ["pickle", "from_config", "load_embedder"])
+@pytest.mark.parametrize("given", ["path", "relative path", "DiskCache", "True"])
+def test_a_cache_in_a_file_travels(
+    way: str, given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that stands in another folder reads the same file, and what it writes stays."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EMBEDBRIDGE_CACHE_DIR", str(tmp_path))
+    cache: Any = {
+        "path": tmp_path / "vectors.sqlite",
+        "relative path": "vectors.sqlite",
+        "DiskCache": DiskCache("vectors.sqlite", max_bytes=10**6),
+        "True": True,
+    }[given]
+    first: Any = load_embedder("fake:small", seed=3, cache=cache)
+    first.embed_documents(["a", "b"])
+    sent = pickle.dumps(first) if way == "pickle" else json.dumps(first.to_config()).encode()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")  # as a worker may do
+    second = {
+        "pickle": lambda: pickle.loads(sent),
+        "from_config": lambda: Embedder.from_config(json.loads(sent)),
+        "load_embedder": lambda: load_embedder(json.loads(sent)),
+    }[way]()
+    second.embed_documents(["c"])
+
+    assert second.embed(["a", "b"], role="document").cached == 2
+    assert first.embed(["c"], role="document").cached == 1
+    assert (second.cache.path, second.cache.max_bytes) == (first.cache.path, first.cache.max_bytes)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_cache_beside_a_configuration_wins(tmp_path: Path) -> None:
+    """`cache=False` means none, another cache means that one, and nonsense is refused."""
+    config = load_embedder("fake:small", cache=tmp_path / "v.sqlite").to_config()
+    other = MemoryCache()
+
+    assert load_embedder(config, cache=False).cache is None
+    assert load_embedder(config, cache=other).cache is other
+    assert isinstance(load_embedder({"model": "fake:small", "cache": True}).cache, DiskCache)
+    with pytest.raises(InvalidOptionError, match="cache"):
+        load_embedder({"model": "fake:small", "cache": {"host": "redis"}})
 
 
 def test_closing_reaches_the_model_and_is_not_the_end() -> None:

@@ -110,6 +110,7 @@ ADAPTING = [
     "refuse_single",
     "run_sync",
     "translate",
+    "warn_of_cache_left_behind",
 ]
 TOOLING = [
     "BUNDLED",

@@ -158,6 +158,8 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         """What the constructor takes to make it again; secrets come from the environment."""
         config = self._embedder.to_config()
         arguments = {"model": self.model, **config["options"], **config["settings"]}
+        if "cache" in config:
+            arguments["cache"] = config["cache"]
         if self.show_progress is not None:
             arguments["show_progress"] = self.show_progress
         return arguments

@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,3 +132,16 @@ def test_the_model_cannot_be_swapped_under_the_name() -> None:
 def test_a_setting_is_taken_whatever_stands_for_the_model(given: dict[str, Any]) -> None:
     """A name, a model, an embedder and a configuration are changed with the same words."""
     assert EmbedBridgeEmbeddings(**given, max_retries=4).embedder.settings.max_attempts == 5
+
+
+@pytest.mark.parametrize("way", ["dump", "pickle"])
+def test_a_cache_in_a_file_travels(way: str, tmp_path: Path) -> None:
+    """What is made from the configuration reads and writes the same file."""
+    first = EmbedBridgeEmbeddings(model="fake:small", cache=tmp_path / "v.sqlite")
+    if way == "pickle":
+        second = pickle.loads(pickle.dumps(first))
+    else:
+        second = EmbedBridgeEmbeddings(**json.loads(first.model_dump_json()))
+    second.embed_documents(["a", "b"])
+
+    assert first.embedder.embed(["a", "b"], role="document").cached == 2

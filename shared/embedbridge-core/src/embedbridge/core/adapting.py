@@ -17,6 +17,7 @@ from embedbridge.core.bridge import (
     from_documents_and_queries,
     is_truly_async,
 )
+from embedbridge.core.cache.base import warn_of_cache_left_behind
 from embedbridge.core.images.framework_images import ImageLike, as_image, as_images, translate
 from embedbridge.core.remote.loop import run_sync
 
@@ -37,4 +38,5 @@ __all__ = [
     "refuse_single",
     "run_sync",
     "translate",
+    "warn_of_cache_left_behind",
 ]

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
-from embedbridge.core.cache.base import as_cache
+from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind
 from embedbridge.core.embedding_methods import EmbeddingMethods, Progress
 from embedbridge.core.engine import identity, pipeline
 from embedbridge.core.engine.explain import Explanation, explain
@@ -71,6 +71,7 @@ class Embedder(EmbeddingMethods):
         self._announcer = Announcer(listeners)
         self._identity: tuple[str, str] | None = None
         self._pinned = Pinned()
+        self._warned_of_cache = False
         self._lock = ForkSafeLock()
 
     # Embedding.
@@ -183,12 +184,17 @@ class Embedder(EmbeddingMethods):
         return twin
 
     def to_config(self) -> dict[str, Any]:
-        """What it takes to make this embedder again, as JSON values and without secrets."""
-        return {
+        """What it takes to make this embedder again, as JSON values and without secrets.
+
+        A cache in a file is among it. One that is not stays in this process, with a warning.
+        """
+        config = {
             "model": f"{self.model.provider}:{self.model.name}",
             "options": self.model.options.public(),
             "settings": self.settings.model_dump(exclude_unset=True),
         }
+        cache = self._portable_cache()
+        return config if cache is None else {**config, "cache": cache}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -197,7 +203,7 @@ class Embedder(EmbeddingMethods):
         from embedbridge.core.load import load_embedder
 
         made = load_embedder(config)
-        return cls(made.model, settings=made.settings)
+        return cls(made.model, settings=made.settings, cache=made.cache)
 
     def close(self) -> None:
         """Release the model's memory, worker processes and clients."""
@@ -218,11 +224,19 @@ class Embedder(EmbeddingMethods):
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # By configuration. Caches, limiters and listeners belong to this process and stay here.
-        return (_restore, (self.model, self.settings.model_dump(exclude_unset=True)))
+        # By configuration, and with a cache in a file. Limiters and listeners stay in this process.
+        settings = self.settings.model_dump(exclude_unset=True)
+        return (_restore, (self.model, settings, self._portable_cache()))
 
     def __repr__(self) -> str:
         return f"Embedder({self.model.provider}:{self.model.name})"
+
+    def _portable_cache(self) -> dict[str, Any] | None:
+        config = cache_config(self.cache)
+        if config is None and self.cache is not None and not self._warned_of_cache:
+            self._warned_of_cache = True
+            warn_of_cache_left_behind(self.cache)
+        return config
 
     def _identify(self) -> tuple[str, str]:
         if self._identity is None:
@@ -256,8 +270,10 @@ class Embedder(EmbeddingMethods):
         )
 
 
-def _restore(model: EmbeddingModel, settings: dict[str, Any]) -> Embedder:
-    return Embedder(model, settings=Settings(**settings))
+def _restore(
+    model: EmbeddingModel, settings: dict[str, Any], cache: dict[str, Any] | None = None
+) -> Embedder:
+    return Embedder(model, settings=Settings(**settings), cache=as_cache(cache))
 
 
 def _with_bar(announcer: Announcer, progress: Progress) -> Announcer:

@@ -36,7 +36,7 @@ def load_embedder(
         model: `"provider:model"`; a model object; an embedder, which is given back as it is or
             with the changes; or a configuration, which is what `Embedder.to_config` returned.
         cache: Where to keep vectors: `True` for the user's own file, a path, or a cache object.
-            `None` means none, or that of the embedder which was passed; `False` means none.
+            `None` means none, or that of the embedder or configuration which was passed; `False` means none.
         limiter: How fast requests may go out.
         listeners: Who hears the events, see `embedbridge.contract.hooks`.
         options: Fields of `Settings` and, where the model is made here, fields of its `Options`,
@@ -60,8 +60,9 @@ def load_embedder(
         return model.using(**changes, **general) if changes or general else model
     saved: Mapping[str, Any] = {}
     if isinstance(model, Mapping):
-        model, saved_options, saved = _read_config(model)
+        model, saved_options, saved, saved_cache = _read_config(model)
         options = {**saved_options, **options}
+        cache = saved_cache if cache is None else cache
     if isinstance(model, EmbeddingModel):
         _refuse_options(options, model)
     elif isinstance(model, str):
@@ -80,15 +81,20 @@ def load_embedder(
     )
 
 
-def _read_config(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
-    """The model's name, its options, and the settings of a configuration."""
-    unknown = set(config) - {"model", "options", "settings"}
+def _read_config(
+    config: Mapping[str, Any],
+) -> tuple[str, Mapping[str, Any], Mapping[str, Any], VectorCache | None]:
+    """The model's name, its options, the settings and the cache of a configuration."""
+    from embedbridge.core.cache.base import as_cache
+
+    unknown = set(config) - {"model", "options", "settings", "cache"}
     if unknown or "model" not in config:
         raise InvalidOptionError(
             f"Not a configuration of an embedder: keys {sorted(config)}.",
             hint="Pass what to_config() returned.",
         )
-    return config["model"], config.get("options", {}), config.get("settings", {})
+    options, settings = config.get("options", {}), config.get("settings", {})
+    return config["model"], options, settings, as_cache(config.get("cache"))
 
 
 def _make_model(name: str, options: Mapping[str, Any]) -> EmbeddingModel:

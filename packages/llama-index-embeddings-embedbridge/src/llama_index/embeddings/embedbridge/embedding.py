@@ -16,6 +16,7 @@ from llama_index.core.bridge.pydantic import (
 
 from embedbridge.contract import ConfigurationError, EmbeddingModel
 from embedbridge.core import Embedder, load_embedder
+from embedbridge.core.adapting import warn_of_cache_left_behind
 from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
 from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
 from llama_index.embeddings.embedbridge.methods import EngineMethods
@@ -28,8 +29,9 @@ class EmbedBridgeEmbedding(EngineMethods):
         Settings.embed_model = EmbedBridgeEmbedding("huggingface:BAAI/bge-small-en-v1.5")
         index = VectorStoreIndex.from_documents(documents)
 
-    It is written down as its configuration: secrets are found again in the environment; the
-    callback manager, the cache and the rate limiter belong to this process and stay here.
+    It is written down as its configuration: secrets are found again in the environment, and so is a
+    `cache` in a file. The callback manager, `embeddings_cache` and the rate limiter belong to this
+    process and stay here.
 
     Args:
         model: `"provider:model"`.
@@ -61,6 +63,7 @@ class EmbedBridgeEmbedding(EngineMethods):
     )
 
     _embedder: Embedder = PrivateAttr()
+    _warned_of_cache: bool = PrivateAttr(default=False)
     _derived: tuple[tuple[object, ...], Embedder] | None = PrivateAttr(default=None)
 
     def __init__(
@@ -135,6 +138,9 @@ class EmbedBridgeEmbedding(EngineMethods):
         return name in self.model_fields_set
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self.embeddings_cache is not None and not self._warned_of_cache:
+            self._warned_of_cache = True
+            warn_of_cache_left_behind(self.embeddings_cache)
         return (_restore, (type(self), self.to_dict(), self._embedder))
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:

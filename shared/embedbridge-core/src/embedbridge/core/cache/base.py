@@ -7,9 +7,10 @@ answer with another model's, role's, prompt's or width's vector.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -65,15 +66,37 @@ def as_cache(value: object) -> VectorCache | None:
     """
     if value is None or value is False:
         return None
-    if value is True or isinstance(value, str | PathLike):
+    written = isinstance(value, Mapping) and set(value) == {"path", "max_bytes"}
+    if value is True or written or isinstance(value, str | PathLike):
         from embedbridge.core.cache.disk import DiskCache, default_path
 
+        if isinstance(value, Mapping):  # what `cache_config` made of a DiskCache
+            return DiskCache(value["path"], max_bytes=value["max_bytes"])
         return DiskCache(default_path() if value is True else value)
     if hasattr(value, "get_many") and hasattr(value, "put_many"):
         return value
     raise InvalidOptionError(
         f"{type(value).__name__} is no cache.",
         hint="Pass True, a path, or an object with get_many and put_many.",
+    )
+
+
+def cache_config(cache: VectorCache | None) -> dict[str, Any] | None:
+    """What stands for a cache in another process: its file; `None` for one that stays here."""
+    from embedbridge.core.cache.disk import DiskCache
+
+    if not isinstance(cache, DiskCache):
+        return None
+    return {"path": str(cache.path), "max_bytes": cache.max_bytes}
+
+
+def warn_of_cache_left_behind(cache: object) -> None:
+    """Say that what travels to another process has no cache there."""
+    warnings.warn(
+        f"The cache ({type(cache).__name__}) stays in this process: what is made from the pickle or "
+        "the configuration has none. A cache in a file travels: cache=True, a path, or DiskCache.",
+        RuntimeWarning,
+        stacklevel=3,
     )
 
 

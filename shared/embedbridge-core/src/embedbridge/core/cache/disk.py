@@ -7,18 +7,23 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embedbridge.contract.errors import ConfigurationError
 from embedbridge.core.cache.rows import Row, is_sound, pack, row_ids, unpack
 from embedbridge.core.cache.sqlite import SqliteFile, bytes_used, transaction
 
 if TYPE_CHECKING:
     import sqlite3
+    from typing import TypeAlias
 
     import numpy as np
     from numpy.typing import NDArray
+
+    Vector: TypeAlias = NDArray[np.float32]
 
 FILE_NAME = "vectors.sqlite"
 KEYS_PER_QUERY = 1000
@@ -49,17 +54,46 @@ def default_path() -> Path:
     """Where the cache lives unless a path is given: `EMBEDBRIDGE_CACHE_DIR`, else the user's own.
 
     Never a folder that others may write to.
+
+    Raises:
+        ConfigurationError: The user has no home directory.
     """
     chosen = os.environ.get("EMBEDBRIDGE_CACHE_DIR")
     if chosen:
-        return Path(chosen).expanduser() / FILE_NAME
+        return _expanded(chosen) / FILE_NAME
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = _home() / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        base = Path(os.environ.get("XDG_CACHE_HOME") or "")
+        if not base.is_absolute():  # the XDG rules: a relative path is ignored
+            base = _home() / ".cache"
     return base / "embedbridge" / FILE_NAME
+
+
+def _home() -> Path:
+    """The user's home directory; a container's user may have none, nor a name."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path()
+    if not home.is_absolute():
+        raise ConfigurationError(
+            "There is no folder for the cache: HOME is not set, and the user has no home directory.",
+            hint="Set EMBEDBRIDGE_CACHE_DIR to a folder, or pass cache=PATH.",
+        )
+    return home
+
+
+def _expanded(path: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"The cache's path {os.fspath(path)!r} begins with a home directory that does not exist.",
+            hint="Pass an absolute path, or set EMBEDBRIDGE_CACHE_DIR to one.",
+        ) from error
 
 
 class DiskCache:
@@ -77,67 +111,44 @@ class DiskCache:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
-        self.path = Path(path).expanduser()
+        # Absolute: another process that gets this cache may stand in another folder.
+        self.path = _expanded(path).absolute()
         self.max_bytes = max_bytes
         self._file = SqliteFile(self.path)
         self._unchecked_bytes = max_bytes  # so that the first write looks at the size
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
         """The vectors that are known among these keys; damaged ones are not."""
-        found: dict[str, NDArray[np.float32]] = {}
         by_id = dict(zip(row_ids(keys), keys, strict=True))
-        with self._file.tolerant("read"), self._file.connected() as connection:
-            stale: list[int] = []
-            long_ago = _this_hour()
-            # In the order of the file: each page is then read once, not once per query.
-            for some in _chunks(sorted(by_id), KEYS_PER_QUERY):
-                marks = ",".join("?" * len(some))
-                lookup = f"SELECT id, used, row FROM vectors WHERE id IN ({marks})"  # noqa: S608
-                rows: list[Row] = connection.execute(lookup, some).fetchall()
-                found |= unpack(rows, by_id)
-                stale += [
-                    row_id for row_id, used, _ in rows if by_id[row_id] in found and used < long_ago
-                ]
-            _touch(connection, stale, long_ago)
-        return found
+        return self._file.tolerate("read", partial(_read, by_id), {})
 
     def put_many(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Keep these vectors; once this returns without a warning, a crash does not lose them."""
         rows = pack(vectors, _this_hour())
-        with self._file.tolerant("written"), self._file.connected() as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             with transaction(connection):
                 connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
             self._evict(connection, rows)
 
+        self._file.tolerate("written", write, None)
+
     def clear(self) -> None:
-        """Forget everything, and give the space back."""
-        with self._file.connected() as connection:
-            with transaction(connection):
-                connection.execute("DELETE FROM vectors")
-            connection.execute("VACUUM")
+        """Forget everything, and give the space back.
+
+        Raises:
+            ConfigurationError: The file is locked, or cannot be opened; so do `info` and `verify`.
+        """
+        self._file.run(_clear)
 
     def info(self) -> CacheInfo:
         """What the file holds."""
-        with self._file.connected() as connection:
-            (count,) = connection.execute("SELECT COUNT(*) FROM vectors").fetchone()
-            return CacheInfo(
-                path=self.path,
-                vectors=count,
-                bytes_used=bytes_used(connection),
-                max_bytes=self.max_bytes,
-            )
+        count, used = self._file.run(_count)
+        return CacheInfo(path=self.path, vectors=count, bytes_used=used, max_bytes=self.max_bytes)
 
     def verify(self) -> int:
         """Check every vector, drop the damaged ones, and say how many those were."""
-        with self._file.connected() as connection:
-            damaged = [
-                row_id
-                for row_id, row in connection.execute("SELECT id, row FROM vectors")
-                if not is_sound(row_id, row)
-            ]
-            with transaction(connection):
-                connection.executemany("DELETE FROM vectors WHERE id = ?", [(i,) for i in damaged])
-        return len(damaged)
+        return self._file.run(_drop_damaged)
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
@@ -169,6 +180,43 @@ class DiskCache:
 
 def _restore(path: str, max_bytes: int) -> DiskCache:
     return DiskCache(path, max_bytes=max_bytes)
+
+
+def _read(by_id: Mapping[int, str], connection: sqlite3.Connection) -> dict[str, Vector]:
+    found: dict[str, Vector] = {}
+    stale: list[int] = []
+    long_ago = _this_hour()
+    # In the order of the file: each page is then read once, not once per query.
+    for some in _chunks(sorted(by_id), KEYS_PER_QUERY):
+        marks = ",".join("?" * len(some))
+        lookup = f"SELECT id, used, row FROM vectors WHERE id IN ({marks})"  # noqa: S608
+        rows: list[Row] = connection.execute(lookup, some).fetchall()
+        found |= unpack(rows, by_id)
+        stale += [row_id for row_id, used, _ in rows if by_id[row_id] in found and used < long_ago]
+    _touch(connection, stale, long_ago)
+    return found
+
+
+def _clear(connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        connection.execute("DELETE FROM vectors")
+    connection.execute("VACUUM")
+
+
+def _count(connection: sqlite3.Connection) -> tuple[int, int]:
+    (count,) = connection.execute("SELECT COUNT(*) FROM vectors").fetchone()
+    return count, bytes_used(connection)
+
+
+def _drop_damaged(connection: sqlite3.Connection) -> int:
+    damaged = [
+        (row_id,)
+        for row_id, row in connection.execute("SELECT id, row FROM vectors")
+        if not is_sound(row_id, row)
+    ]
+    with transaction(connection):
+        connection.executemany("DELETE FROM vectors WHERE id = ?", damaged)
+    return len(damaged)
 
 
 def _touch(connection: sqlite3.Connection, stale: list[int], now: int) -> None:

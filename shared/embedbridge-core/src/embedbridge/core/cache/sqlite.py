@@ -1,4 +1,4 @@
-"""SQLite connection: write-ahead log, fork safety, and setting aside a file that is damaged.
+"""SQLite connection: write-ahead log, fork safety, circuit breaker, setting aside damaged files.
 
 What a write-ahead log promises: https://www.sqlite.org/wal.html. A commit survives the death of the
 process; with `synchronous=NORMAL` only a power failure can lose the last ones.
@@ -7,13 +7,19 @@ process; with `synchronous=NORMAL` only a power failure can lose the last ones.
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
+
+from embedbridge.contract.errors import ConfigurationError
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 PAGE_BYTES = 16384
@@ -22,8 +28,14 @@ LOG_PAGES = 2048
 """Pages that gather in the log before they go to their places: many are written again until then."""
 MEMORY_KIB = 8192
 """Pages in memory: as many as a batch touches, or some are written twice."""
-BUSY_SECONDS = 60.0
-"""How long to wait for another process that is writing."""
+BUSY_SECONDS = 4.0
+"""How long to wait for another process that is writing, before the cache is left alone."""
+RETRY_SECONDS = 60.0
+"""How long the cache is left alone after that, before it is tried again."""
+STALLED_SECONDS = 1.0
+"""A failure that took as long as this comes from a file system that does not answer."""
+POLL_SECONDS = 0.02
+"""How long SQLite itself waits for a lock, and a random pause at most before it is asked again."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, used INTEGER NOT NULL, row BLOB NOT NULL);
@@ -36,12 +48,27 @@ CREATE INDEX IF NOT EXISTS by_use ON vectors (used);
 class SqliteFile:
     """A cache file, and the connection of this process to it.
 
+    A file that stays locked costs one wait. Then it is left alone (circuit breaker), and tried again
+    without a wait, at most once a minute.
+
     Args:
         path: The file; made when it is first needed.
+        clock: Seconds, for tests with a virtual time.
+        sleep: Waits for so many seconds.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.path = path
+        self._clock = clock
+        self._sleep = sleep
+        self._patience = BUSY_SECONDS
+        self._retry_at = 0.0
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process = os.getpid()
@@ -62,19 +89,58 @@ class SqliteFile:
                 self._connection = self._open()
             yield self._connection
 
-    @contextmanager
-    def tolerant(self, verb: str) -> Iterator[None]:
-        """Trouble with the file costs time and one warning, never a vector."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            self._warn(verb, error)
-        except sqlite3.DatabaseError as error:
-            with self._lock:
+    def tolerate(self, verb: str, action: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """Do something with the file; trouble costs a little time and one warning, never a vector.
+
+        Args:
+            verb: What is done, for the warning: "read" or "written".
+            action: What is done; repeated while the file is locked.
+            otherwise: The answer where the file cannot be used.
+        """
+        with self._lock:
+            if self._clock() < self._retry_at:
+                return otherwise
+            begun = self._clock()
+            try:
+                answer = self._patiently(action)
+            except (sqlite3.OperationalError, OSError) as error:
+                self._warn(verb, error)
+                if _is_busy(error) or self._clock() - begun >= STALLED_SECONDS:
+                    self._patience, self._retry_at = 0.0, self._clock() + RETRY_SECONDS
+                return otherwise
+            except sqlite3.DatabaseError as error:
                 self.close()
                 self._set_aside(error)
-        except OSError as error:
-            self._warn(verb, error)
+                return otherwise
+            self._patience = BUSY_SECONDS
+            return answer
+
+    def run(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """Do something with the file that must not fail silently.
+
+        Raises:
+            ConfigurationError: The file is locked, or cannot be opened.
+        """
+        try:
+            return self._patiently(action, BUSY_SECONDS)
+        except (sqlite3.Error, OSError) as error:
+            raise ConfigurationError(
+                f"The cache {str(self.path)!r} cannot be used: {error}.", hint=_remedy(error)
+            ) from error
+
+    def _patiently(
+        self, action: Callable[[sqlite3.Connection], T], seconds: float | None = None
+    ) -> T:
+        """Repeat an action while the file is locked: a transaction is all or nothing."""
+        deadline = self._clock() + (self._patience if seconds is None else seconds)
+        while True:
+            try:
+                with self.connected() as connection:
+                    return action(connection)
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or self._clock() >= deadline:
+                    raise
+            self._sleep(random.uniform(0, POLL_SECONDS))  # two must not march in step
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
@@ -114,10 +180,23 @@ class SqliteFile:
         self._warned = True
         warnings.warn(
             f"The cache {str(self.path)!r} could not be {verb} ({error}); going on without it. "
-            "`embedbridge cache verify` checks it.",
+            f"{_remedy(error)}",
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def _is_busy(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _remedy(error: Exception) -> str:
+    if _is_busy(error):
+        return "Another process holds it: it is tried again each minute."
+    if isinstance(error, sqlite3.OperationalError | OSError):
+        return "Set EMBEDBRIDGE_CACHE_DIR, or cache=PATH, to a folder that can be written."
+    return "`embedbridge cache verify` checks it."
 
 
 @contextmanager
@@ -144,11 +223,11 @@ def bytes_used(connection: sqlite3.Connection) -> int:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        path, timeout=POLL_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        _enter_wal(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{MEMORY_KIB}")  # negative: not in pages
@@ -157,19 +236,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _enter_wal(connection: sqlite3.Connection) -> None:
-    """Where two open a new file at once, SQLite lets one of them fail instead of wait."""
-    patience = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
-                raise
-            time.sleep(0.001)
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
