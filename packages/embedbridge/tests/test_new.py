@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from typer.testing import Result
 
 Run = Callable[..., Result]
@@ -138,6 +141,32 @@ def test_a_package_is_complete(run: Run, tmp_path: Path, kind: str) -> None:
     assert not {"src/embedbridge/__init__.py", "src/embedbridge/providers/__init__.py"} & files
     texts = [(package / file).read_text(encoding="utf-8") for file in files]
     assert not [text for text in texts if "${" in text]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_readme_names_every_file_of_code(run: Run, tmp_path: Path, kind: str) -> None:
+    """And none that is not there."""
+    package = written(run, tmp_path, kind)
+    readme = (package / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `([\w/.]+)`", readme, re.MULTILINE))
+    there = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
+
+    assert named == {path for path in there if not path.endswith("__init__.py")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dev_brings_all_that_the_readme_types(run: Run, tmp_path: Path, kind: str) -> None:
+    """The command line, both adapters and the contract suite; its tests skip and import nothing late."""
+    package = written(run, tmp_path, kind)
+    project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    dev = map(Requirement, project["optional-dependencies"]["dev"])
+    wanted = {requirement.name: requirement for requirement in dev}
+    tests = [path.read_text(encoding="utf-8") for path in (package / "tests").glob("*.py")]
+
+    assert wanted["embedbridge"].extras == {"langchain", "llama-index", "testing"}
+    assert {"mypy", "pytest", "ruff"} < set(wanted)
+    assert not [text for text in tests if "importorskip" in text]
+    assert not [text for text in tests if re.search(r"^ +(from|import) ", text, re.MULTILINE)]
 
 
 def test_a_useful_local_model_is_short(run: Run, tmp_path: Path) -> None:

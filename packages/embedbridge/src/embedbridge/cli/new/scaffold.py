@@ -17,6 +17,7 @@ from string import Template
 from types import MappingProxyType
 
 SUFFIX = ".template"
+CARDS = "the model cards: widths, limits, modalities; the contract suite checks them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,12 @@ class Style:
     """Requirements, each with the reason behind it where one is due."""
     about: str
     """A paragraph of the README."""
+    in_model: str
+    """What model.py holds."""
+    in_catalog: str
+    """What catalog.py holds."""
+    in_tests: str
+    """What test_model.py tests."""
 
 
 STYLES: Mapping[str, Style] = MappingProxyType(
@@ -35,6 +42,9 @@ STYLES: Mapping[str, Style] = MappingProxyType(
             ('"embedbridge-core>=0.1,<0.2",', '"numpy>=1.26",'),
             "The model hashes trigrams of characters: texts that are spelled alike are near. "
             "Put your own model in its place.",
+            in_model="the model class with its one method, `embed_batch`",
+            in_catalog=CARDS,
+            in_tests="what the model is good for, and the default model",
         ),
         "http": Style(
             (
@@ -42,11 +52,18 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 '"httpx2>=2.12,<3", # 2.12 unpacks answers piece by piece, bombs too',
             ),
             "The key is read from `${constant}_API_KEY`, the address from `${constant}_BASE_URL`.",
+            in_model="the model class with its two methods, `request` and `read`; how refusals are "
+            "worded",
+            in_catalog=f"the vendor: address and variables; {CARDS}",
+            in_tests="what goes over the wire: fields, dimensions, the key",
         ),
         "multimodal": Style(
             ('"embedbridge-core[images]>=0.1,<0.2",', '"numpy>=1.26",'),
             "The model compares colours: texts that name one are near pictures that show it. "
             "Put your own two towers in its place.",
+            in_model="the model class with its one method, `embed_batch`, for texts and images",
+            in_catalog=CARDS,
+            in_tests="that a text finds its picture, and the default model",
         ),
     }
 )
@@ -97,6 +114,9 @@ def words_for(name: str, *, kind: str, author: str, licence: str) -> dict[str, s
         "year": str(dt.datetime.now(tz=dt.UTC).year),
         "dependencies": "\n".join(f"    {line}" for line in style.dependencies),
         "about": Template(style.about).substitute(constant=constant),
+        "in_model": style.in_model,
+        "in_catalog": style.in_catalog,
+        "in_tests": style.in_tests,
     }
 
 
