@@ -65,6 +65,7 @@ class Report:
         self._name = Path(script).stem
         self._folder: Path | None = arguments.write
         self._parts: list[str] = []
+        self._goals: list[str] = []
         options = " --quick" if arguments.quick else ""
         self.say(f"## {title}")
         self.say(textwrap.dedent((about or "").partition("\n\n")[2]).strip())
@@ -118,11 +119,10 @@ class Report:
         self.table(title, [*head, heading] if beside else head, rows)
 
     def goals(self, goals: Iterable[Goal]) -> None:
-        """Add what was aimed at, reached or not."""
-        rows = [goal.row for goal in goals]
-        if rows:
-            lines = [f"| {' | '.join(cells)} |" for cells in rows]
-            self.say("\n".join([GOALS_HEAD, *lines]))
+        """Add what was aimed at, reached or not; it stands at the end of the page."""
+        rows = [f"| {' | '.join(goal.row)} |" for goal in goals]
+        print("\n".join([GOALS_HEAD, *rows]), flush=True)
+        self._goals += rows
 
     def bars(self, chart: Chart, suffix: str = "") -> None:
         """Add a chart, where results are written at all."""
@@ -136,7 +136,8 @@ class Report:
     def publish(self) -> None:
         """Put the section into the page, if asked."""
         if self._folder is not None:
-            put_section(self._folder, self._name, "\n\n".join(self._parts))
+            goals = "\n".join([GOALS_HEAD, *self._goals]) if self._goals else ""
+            put_section(self._folder, self._name, "\n\n".join(self._parts), goals)
 
 
 def speed_chart(title: str, seconds: Timings, base: str, *, in_order: bool = False) -> Chart:
