@@ -114,6 +114,19 @@ def docs(session: nox.Session) -> None:
     session.run("mkdocs", *command, env=env)
 
 
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the guide and look for what is wider than its page, in Chromium at three widths."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        session.skip("neither chromium nor google-chrome was found on this machine")
+    install_here(session, "-r", "requirements-docs.txt")
+    folder = Path(session.create_tmp(), "site").absolute()
+    env = {"NO_MKDOCS_2_WARNING": "1"}
+    session.run("mkdocs", "build", "--strict", "--site-dir", str(folder), env=env)
+    session.run("python", "tests/docs/overflow.py", browser, str(folder))
+
+
 @nox.session(venv_backend="none")
 @nox.parametrize("version", ["3.12", "3.13"], ids=["3.12", "3.13"])
 def pythons(session: nox.Session, version: str) -> None:
@@ -177,7 +190,7 @@ def nightly(session: nox.Session) -> None:
     """Everything that takes too long for every push."""
     session.notify("tests", posargs=["-m", "not live"])
     session.notify("bench", posargs=["--quick"])
-    for name in ("pythons(3.12)", "pythons(3.13)", "minimums", "real_server", "wheels"):
+    for name in ("pythons(3.12)", "pythons(3.13)", "minimums", "real_server", "wheels", "site"):
         session.notify(name, posargs=[])
 
 
