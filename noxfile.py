@@ -6,6 +6,7 @@ To use embedbridge in a project of your own: `nox -s install -- FOLDER`.
 
 import itertools
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -128,6 +129,38 @@ def site(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def pages(session: nox.Session) -> None:
+    """Do what each quick start says, in an environment that has only what the page installs.
+
+    `-- PAGE …` takes others that have a line `nox -s install -- .venv …`.
+    """
+    scratch = Path(session.create_tmp()).absolute()
+    failed = []
+    for page in session.posargs or ["docs/index.md", *map(str, Path("docs/quick-start").glob("*"))]:
+        name = page.removesuffix(".md").replace(os.sep, "-").replace("/", "-")
+        text = Path(page).read_text(encoding="utf-8")
+        line = next(
+            line for line in text.splitlines() if line.startswith("nox -s install -- .venv")
+        )
+        python = make_venv(session, name)
+        further = shlex.split(line.partition(".venv")[2])
+        pip_install(session, python, *from_checkout(["embedbridge[demo]", *further]))
+        folder = scratch / f"{name}-folder"
+        shutil.rmtree(folder, ignore_errors=True)
+        # The page's own `pip install` gets the versions that all environments share.
+        variables = {
+            "PIP_CONSTRAINT": str(Path("constraints.txt").absolute()),
+            "EMBEDBRIDGE_CACHE_DIR": str(folder / "cache"),
+        }
+        try:
+            run_in(session, python, "tests.docs.alone", page, str(folder), **variables)
+        except nox.command.CommandFailed:
+            failed.append(page)
+    if failed:
+        session.error(f"not as they say: {', '.join(failed)}")
+
+
+@nox.session(venv_backend="none")
 @nox.parametrize("version", ["3.12", "3.13"], ids=["3.12", "3.13"])
 def pythons(session: nox.Session, version: str) -> None:
     """Run the tests of the members without torch on a newer Python, if this machine has it."""
@@ -190,7 +223,15 @@ def nightly(session: nox.Session) -> None:
     """Everything that takes too long for every push."""
     session.notify("tests", posargs=["-m", "not live"])
     session.notify("bench", posargs=["--quick"])
-    for name in ("pythons(3.12)", "pythons(3.13)", "minimums", "real_server", "wheels", "site"):
+    for name in (
+        "pythons(3.12)",
+        "pythons(3.13)",
+        "minimums",
+        "real_server",
+        "wheels",
+        "site",
+        "pages",
+    ):
         session.notify(name, posargs=[])
 
 

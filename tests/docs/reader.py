@@ -24,15 +24,12 @@ from embedbridge.testing import tiny_png
 
 from . import shell
 from .pages import ROOT, Block
+from .said import agree, tidy, with_what_is_said
 from .stand_ins import Servers, replaced, stand_in_modules
 
 MODULE = "a_page_of_the_guide"
-SAID = ("Output", "Error")
-"""Titles of a `text` block: what the block before it prints, or the error with which it ends."""
-ELLIPSIS = "…"
 SETTLING_TURNS = 20
 """Turns of the engine's event loop in which a client closes its connections."""
-WIDTH = re.compile("([ ─])[ ─]+")
 
 
 class Reader:
@@ -91,12 +88,7 @@ class Reader:
 
     def read(self, blocks: Sequence[Block]) -> None:
         """Do all blocks; an AssertionError says which one does not do what the page says."""
-        for block, following in zip(blocks, [*blocks[1:], None], strict=True):
-            said = None
-            if following is not None and following.title in SAID and following.language == "text":
-                said = following
-            if block.title in SAID:
-                continue
+        for block, said in with_what_is_said(blocks):
             self._do(block, said)
 
     def _do(self, block: Block, said: Block | None) -> None:
@@ -184,15 +176,7 @@ class Reader:
         return shell.run(replaced(line, self.servers), self.folder, self._monkeypatch, block.place)
 
     def _compare(self, said: Block, output: str) -> None:
-        """`…` stands for anything; how wide a table is set does not count."""
         wanted = replaced(said.body, self.servers)
-        pattern = ".*?".join(map(re.escape, _tidy(wanted).split(ELLIPSIS)))
-        got = _tidy(output)
-        assert re.fullmatch(pattern, got, re.DOTALL), (
-            f"{said.place} says\n{wanted}\nbut it is\n{got}"
+        assert agree(wanted, output), (
+            f"{said.place} says\n{tidy(wanted)}\nbut it is\n{tidy(output)}"
         )
-
-
-def _tidy(text: str) -> str:
-    lines = [WIDTH.sub(r"\1", line).strip() for line in text.splitlines()]
-    return "\n".join(filter(None, lines))

@@ -9,7 +9,8 @@ import pytest
 from embedbridge.core import Embedder
 
 from .pages import ANY_FENCE, PAGES, Block, blocks_of, text_of
-from .reader import SAID, Reader
+from .reader import Reader
+from .said import SAID
 
 LANGUAGES = {"python", "sh", "console", "toml", "text"}
 CODE = [page for page in PAGES if any(block.language for block in blocks_of(page))]
