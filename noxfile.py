@@ -136,7 +136,10 @@ def pages(session: nox.Session) -> None:
     """
     scratch = Path(session.create_tmp()).absolute()
     failed = []
-    for page in session.posargs or ["docs/index.md", *map(str, Path("docs/quick-start").glob("*"))]:
+    for page in session.posargs or [
+        "docs/index.md",
+        *sorted(map(str, Path("docs/quick-start").glob("*"))),
+    ]:
         name = page.removesuffix(".md").replace(os.sep, "-").replace("/", "-")
         text = Path(page).read_text(encoding="utf-8")
         line = next(

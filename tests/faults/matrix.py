@@ -42,8 +42,8 @@ Book: TypeAlias = dict[str, Found]
 """By row."""
 
 GROUPS = {
-    "H": "HTTP: the server, or the way to it, fails",
-    "R": "Answers that parse and are wrong",
+    "H": "HTTP: the server or the network fails",
+    "R": "Wrong answers that can be parsed",
     "T": "Texts",
     "I": "Images",
     "C": "The cache on disk",
@@ -191,14 +191,14 @@ NOT_RUN = {
 HEAD = """\
 # The fault matrix
 
-What goes wrong between a text or an image and its vector, what LlamaIndex and LangChain make of it
-by themselves, and what embedbridge does: in its own words (core), inside LlamaIndex and inside
-LangChain, sync and async.
+Each row is one fault between a text or an image and its vector. The columns say what LlamaIndex and
+LangChain do today with their own classes, and what embedbridge does: used directly (core), inside
+LlamaIndex and inside LangChain, sync and async.
 
 *Today* was measured in November 2026 with llama-index-core 0.14.25, langchain-core 1.7.2 and
-openai 3.54.0, on one machine with one server on loopback. A check is one test, mostly on one of
-six routes. ✓ says that all checks of a row passed, ✗ that some show a gap which is still open.
-This page is written by the tests in `tests/faults`, and compared with each of their runs:
+openai 3.54.0, on one machine with a local server. A check is one test; most rows are tested on six
+routes. ✓ means that all checks of a row passed, ✗ that some failed: this gap is still open.
+The tests in `tests/faults` write this page, and each run compares it with its results:
 
     EMBEDBRIDGE_WRITE_DOCS=1 pytest tests/faults
 """
