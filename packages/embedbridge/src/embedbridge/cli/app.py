@@ -6,6 +6,9 @@ Nothing heavy is imported before a subcommand needs it, so that `--help` answers
 from __future__ import annotations
 
 import importlib.metadata
+import io
+import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +30,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # the base's is private
         """Run a subcommand."""
+        make_streams_safe()
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -36,6 +40,20 @@ class Commands(TyperGroup):
                 raise
             typer.echo(f"embedbridge: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(1) from None
+
+
+def make_streams_safe() -> None:
+    """Any text can be printed, whatever the terminal's encoding is, and to a closed stream, too.
+
+    A path may hold bytes that are no UTF-8, and a terminal may know only ASCII: such characters are
+    shown escaped. Python leaves out a stream that was closed before it started.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 app = typer.Typer(

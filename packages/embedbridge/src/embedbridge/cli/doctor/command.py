@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from embedbridge.cli.tables import Table
 
 
+LEAST_WIDTH = 40
+"""Cells of a line at least: the terminal itself breaks it where it is narrower."""
+
+
 def doctor(
     model: Annotated[
         str | None, typer.Argument(help="provider:model, to be tried with one text.")
@@ -52,15 +56,9 @@ def show(facts: dict[str, Any]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    python = facts["python"]
-    _line(
-        console,
-        "Python",
-        f"{python['version']} ({python['implementation']}), {python['executable']}",
-    )
-    _line(console, "Platform", python["platform"])
-    _line(console, "Devices", _described(facts["devices"]))
-    _line(console, "Cache", _described(facts["cache"]))
+    console.width = max(console.width, LEAST_WIDTH)  # COLUMNS=0 would print nothing at all
+    for name in ("python", "devices", "cache"):
+        _line(console, name.capitalize(), _described(facts[name]))
     for table in (packages(facts), settings(facts), variables(facts), providers(facts)):
         console.line()
         console.print(table)
@@ -68,7 +66,7 @@ def show(facts: dict[str, Any]) -> None:
     if "model" in facts:
         _show_model(console, facts["model"])
     for problem in facts["problems"]:
-        console.print(Text(f"Problem: {problem}", style="red"))
+        console.print(Text(f"Problem: {problem}", style="red"), soft_wrap=True)
     if not facts["problems"]:
         console.print("No problem found." if facts.get("model", {}).get("works", True) else "")
 

@@ -9,17 +9,21 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, short_repr
 
 if TYPE_CHECKING:
     from embedbridge.core import ProviderInfo, Registry
+
+T = TypeVar("T")
 
 PREFIX = "EMBEDBRIDGE_"
 OTHER_VARIABLES = ("EMBEDBRIDGE_CACHE_DIR", "EMBEDBRIDGE_PROVIDERS")
@@ -40,6 +44,26 @@ NEIGHBOURS = (
 """Packages of others whose version tells something."""
 
 
+class Findings:
+    """What is found out, section by section. One that fails is a problem, and costs no other.
+
+    The doctor is what users run when all else fails: it never ends in a traceback.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def look(self, section: str, look: Callable[[], T], otherwise: T) -> T:
+        """The facts of a section, or `otherwise` and a problem."""
+        try:
+            return look()
+        except Exception as error:  # noqa: BLE001  # whatever a broken environment raises
+            said = explained(error)
+            remedy = f" {said['remedy']}" if said["remedy"] else ""
+            self.problems.append(f"{section}: {said['error']}: {said['message']}{remedy}")
+            return otherwise
+
+
 def examine(options: Mapping[str, Any], *, devices: bool) -> dict[str, Any]:
     """Everything but a model.
 
@@ -47,43 +71,86 @@ def examine(options: Mapping[str, Any], *, devices: bool) -> dict[str, Any]:
         options: What was given on the command line; fields of `Settings` among it are looked at.
         devices: Whether to import torch and ask it.
     """
+    found = Findings()
+    settings, wrong = found.look("Settings", lambda: settings_of(options), ([], []))
+    with logged_warnings(found.problems):  # of packages that are torn
+        providers, read = found.look("Providers", announced, ([], []))
+    versions, torn = found.look("Packages", packages, ({}, []))
+    facts: dict[str, Any] = {
+        "python": found.look("Python", python, {"version": platform.python_version()}),
+        "packages": versions,
+        "settings": settings,
+        "variables": read,
+        "cache": found.look("Cache", cache, {"path": None, "exists": False, "problem": None}),
+        "devices": found.look("Devices", torch_devices if devices else not_asked, {}),
+        "providers": providers,
+    }
+    found.problems += [*wrong, *torn, *found.look("Variables", misspelt_variables, [])]
+    found.problems += [
+        f"Provider {one['name']}: {one['reason']}" for one in providers if one["status"] == "broken"
+    ]
+    if facts["cache"]["problem"]:
+        found.problems.append(facts["cache"]["problem"])
+    return {**facts, "problems": found.problems}
+
+
+@contextmanager
+def logged_warnings(problems: list[str]) -> Iterator[None]:
+    """What our packages log as a warning meanwhile is a problem too, and is not printed as well."""
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if (said := record.getMessage()) not in problems:
+                problems.append(said)
+
+    logger, collector = logging.getLogger("embedbridge"), Collector(logging.WARNING)
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(collector)
+    try:
+        yield
+    finally:
+        logger.removeHandler(collector)
+        logger.propagate = propagated
+
+
+def python() -> dict[str, Any]:
+    """Which Python runs, and on what."""
+    return {
+        "version": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "executable": sys.executable or "?",
+        "platform": platform.platform(),
+    }
+
+
+def announced() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The providers, and the variables that they read."""
     from embedbridge.core import Registry
 
     registry = Registry()
     found = registry.check()
-    settings, problems = settings_of(options)
-    facts: dict[str, Any] = {
-        "python": {
-            "version": platform.python_version(),
-            "implementation": platform.python_implementation(),
-            "executable": sys.executable,
-            "platform": platform.platform(),
-        },
-        "packages": packages(),
-        "settings": settings,
-        "variables": variables(registry, found),
-        "cache": cache(),
-        "devices": torch_devices() if devices else not_asked(),
-        "providers": [asdict(info) for info in found],
-    }
-    problems += misspelt_variables()
-    problems += [
-        f"Provider {info.name}: {info.reason}" for info in found if info.status == "broken"
-    ]
-    if facts["cache"]["problem"]:
-        problems.append(facts["cache"]["problem"])
-    return {**facts, "problems": problems}
+    return [asdict(info) for info in found], variables(registry, found)
 
 
-def packages() -> dict[str, str]:
-    """Ours, and those of others that matter, with their versions."""
-    wanted = {*NEIGHBOURS}
-    found = {}
+def packages() -> tuple[dict[str, str], list[str]]:
+    """Ours, and those of others that matter, with their versions; and which of them are torn."""
+    found: dict[str, str] = {}
+    problems = []
     for distribution in importlib.metadata.distributions():
-        name = (distribution.metadata["Name"] or "").lower()
-        if name in wanted or "embedbridge" in name:
-            found[name] = distribution.version
-    return dict(sorted(found.items()))
+        name = metadata_field(distribution, "Name").lower()
+        if name in NEIGHBOURS or "embedbridge" in name:
+            found[name] = metadata_field(distribution, "Version") or "?"
+            if found[name] == "?":
+                problems.append(f"The package {name} has no version: reinstall it.")
+    return dict(sorted(found.items())), problems
+
+
+def metadata_field(distribution: importlib.metadata.Distribution, name: str) -> str:
+    """A field of a package's metadata; an interrupted installation leaves some without."""
+    try:
+        return distribution.metadata[name] or ""
+    except Exception:  # noqa: BLE001  # missing, cut off or no text: each Python raises its own
+        return ""
 
 
 def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -140,18 +207,18 @@ def cache() -> dict[str, Any]:
     path = default_path()
     facts: dict[str, Any] = {"path": str(path), "exists": path.exists(), "problem": None}
     folder = next(parent for parent in path.parents if parent.exists())
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        facts["problem"] = f"The cache {facts['path']!r} cannot be written: check its permissions."
+    if not os.access(path if path.exists() else folder, os.W_OK) or not folder.is_dir():
+        facts["problem"] = (
+            f"The cache {facts['path']!r} cannot be written: check its permissions, or set "
+            "EMBEDBRIDGE_CACHE_DIR to another folder."
+        )
     elif path.exists():
         held = DiskCache(path)
         try:
             info = held.info()
             facts |= {"vectors": info.vectors, "bytes": info.bytes_used}
-        except Exception as error:  # noqa: BLE001  # SQLite's kinds are many, and all mean this
-            facts["problem"] = (
-                f"The cache {facts['path']!r} cannot be read ({error}): "
-                "`embedbridge cache verify` checks it."
-            )
+        except ConfigurationError as error:
+            facts["problem"] = f"{error} `embedbridge cache verify` checks it."
         finally:
             held.close()
     return facts
@@ -170,14 +237,12 @@ def torch_devices() -> dict[str, Any]:
         return facts
     try:
         import torch
-    except Exception as error:  # noqa: BLE001  # a torn installation raises anything
-        return facts | {"torch": f"fails to import: {type(error).__name__}"}
-    cuda = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
-    return facts | {
-        "torch": torch.__version__,
-        "cuda": cuda,
-        "mps": torch.backends.mps.is_available(),
-    }
+
+        cuda = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+        found = {"torch": torch.__version__, "cuda": cuda, "mps": torch.backends.mps.is_available()}
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a torn installation raises anything
+        found = {"torch": f"fails to import: {type(error).__name__}"}
+    return facts | found
 
 
 def explained(error: Exception) -> dict[str, Any]:
