@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +123,16 @@ def test_certificates_that_are_not_there(
     with pytest.raises(ConfigurationError, match=f"{name}=.*gone.pem.*does not exist.*unset"):
         network_for(URL)
     assert network_for("http://127.0.0.1:8000/v1").certificates is None
+
+
+def test_no_certificates_are_read_where_no_tls_is_spoken() -> None:
+    """A client of a server nearby is there 20 ms sooner, and would trust no certificate at all."""
+    plain, encrypted = network_for("http://127.0.0.1:8000/v1").verify, network_for(URL).verify
+
+    assert isinstance(plain, ssl.SSLContext)
+    assert plain.verify_mode == ssl.CERT_REQUIRED
+    assert not plain.get_ca_certs()
+    assert encrypted is True
 
 
 def test_certificates_that_are_no_certificates(

@@ -138,7 +138,7 @@ def new_client(url: str, make: Callable[..., Any] | None = None, **own: Any) -> 
     try:
         return make(
             proxy=network.proxy,
-            verify=True if network.certificates is None else network.certificates,
+            verify=network.verify,
             trust_env=False,  # `network_for` has read it, and says what is wrong with it
             follow_redirects=False,
             **own,
