@@ -18,6 +18,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Tests fork: after a fork the tokenizers' own threads may deadlock, and they say so in a warning.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+# torch's threads wait by spinning. Where two processes share the cores, each takes them from the other,
+# and a test of seconds takes minutes.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # How long an example takes says how busy the machine is, not whether the code is right. All else stays
 # as hypothesis has it: on a CI it derandomises.
 settings.register_profile(
