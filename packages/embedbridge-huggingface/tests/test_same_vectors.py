@@ -33,6 +33,27 @@ def test_with_prompts(prompted: Embedder, raw_prompted: SentenceTransformer) -> 
     assert_same(prompted.embed_documents(TEXTS), raw_prompted.encode_document(TEXTS))
 
 
+def test_empty_texts(embedder: Embedder, raw: SentenceTransformer) -> None:
+    """With `on_empty="embed"`, an empty text has the vector that sentence-transformers gives it."""
+    texts = ["", "short", " \n", "", *TEXTS]
+    taken = embedder.using(on_empty="embed")
+
+    assert_same(taken.embed_documents(texts), raw.encode(texts))
+    assert_same(taken.embed_query(""), raw.encode(""))
+
+
+def test_an_empty_text_of_a_static_model_is_zero(static_folder: str) -> None:
+    """A table of words has nothing else for it; that is warned of."""
+    raw = SentenceTransformer(static_folder, device="cpu")
+    with (
+        load_embedder(f"huggingface:{static_folder}", device="cpu", on_empty="embed") as embedder,
+        pytest.warns(UserWarning, match="answered zeros for 1 of 2"),
+    ):
+        vectors = embedder.embed_documents(["", "short"])
+
+    assert_same(vectors, raw.encode(["", "short"]))
+
+
 def test_prompts_make_a_difference(prompted: Embedder, raw_prompted: SentenceTransformer) -> None:
     """The comparison above is not empty: `encode` alone gives another vector."""
     query = prompted.embed_query("Where do penguins live?")

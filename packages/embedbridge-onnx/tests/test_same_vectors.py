@@ -65,6 +65,8 @@ def test_a_folder_is_read_as_they_read_it(changed: Change, files: dict[str, Any]
         assert_same(embedder.embed_documents(TEXTS), raw.encode_document(TEXTS))
         assert_same(embedder.embed_queries(TEXTS), raw.encode_query(TEXTS))
         assert embedder.card.limits.max_tokens_per_input == min(raw.max_seq_length or 64, 64)
+        empty = embedder.using(on_empty="embed").embed_documents(["", "a", " \n"])
+        assert_same(empty, raw.encode_document(["", "a", " \n"]))
 
 
 @pytest.mark.parametrize("activation", ["Tanh", "Identity"])

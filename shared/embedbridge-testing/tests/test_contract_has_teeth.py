@@ -330,6 +330,15 @@ class ForgetsSpecialTokens(Counting):
         return replace(result, truncated=cut)
 
 
+class DividesByTheTokens(FakeModel):
+    """Takes the mean over the words of a text, and finds none."""
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        for text in batch.texts:
+            1 / len(text.split())
+        return super().embed_batch(batch)
+
+
 class OpensTexts(Asks):
     """Guesses that a text is a file, as some libraries do."""
 
@@ -807,6 +816,9 @@ PLANTED = {
         small(ForgetsSpecialTokens), "test_a_text_of_just_the_limit_is_whole", "limit of 64 is off"
     ),
     "reports usage wrongly": Planted(small(ReportsNoUsage), "test_usage_is_told", "usage"),
+    "divides by the tokens": Planted(
+        small(DividesByTheTokens), "test_an_empty_text_costs_only_itself", "neighbours"
+    ),
     "opens texts": Planted(
         small(OpensTexts), "test_texts_are_never_opened_or_fetched", "opened as a file"
     ),

@@ -62,6 +62,22 @@ class TextChecks(ContractBase):
         alone = embedder.embed_documents([text])[0]
         assert_same(among[1], alone, self.tolerance, f"{text!r} differs alone and among others")
 
+    def test_an_empty_text_costs_only_itself(self, embedder: Embedder) -> None:
+        """With `on_empty="embed"`, an empty text has a vector or an error, and its neighbours theirs.
+
+        If this fails, look at what divides by the number of tokens, and at how a server's refusal
+        is translated: it must be an `InvalidInputError`.
+        """
+        taken = embedder.using(on_empty="embed", errors="collect", on_zero_vector="allow")
+        result = taken.embed([TEXTS[0], "", TEXTS[1], " "], role="document")
+
+        assert set(result.errors) <= {1, 3}, f"An empty text costs its neighbours: {result.errors}"
+        expected = embedder.embed_documents(TEXTS[:2])
+        assert_same(result.vectors[[0, 2]], expected, self.tolerance, "Neighbours of an empty text")
+        if result.ok[1]:
+            alone = taken.embed([""], role="document")[0]
+            assert_same(result[1], alone, self.tolerance, "'' differs alone and among others")
+
     def test_texts_are_never_opened_or_fetched(self, embedder: Embedder, tmp_path: Path) -> None:
         """A text that looks like a path or a URL is embedded as the text that it is.
 
