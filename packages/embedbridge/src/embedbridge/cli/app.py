@@ -1,4 +1,4 @@
-"""The command `embedbridge`: its subcommands, and how it fails.
+"""The entry point of the command line: subcommands, error handling, exit codes.
 
 Nothing heavy is imported before a subcommand needs it, so that `--help` answers at once.
 """

@@ -1,4 +1,4 @@
-"""The files of a folder, in order, without what its owner did not write."""
+"""Directory walk: the files of a folder, in order, without hidden folders and environments."""
 
 from __future__ import annotations
 

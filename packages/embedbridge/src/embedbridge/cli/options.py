@@ -1,4 +1,4 @@
-"""Command-line options that several commands share: `--option NAME=VALUE`, and `--json`."""
+"""Options that several commands share: `--option NAME=VALUE`, and `--json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of the commands: columns where they fit, else expanded rows; no word is ever broken.
+"""Terminal tables: columns where they fit, else expanded rows; no word is ever broken.
 
 Expanded means, as in database shells: each row is a block, with a line for each of its cells.
 """
@@ -50,7 +50,7 @@ class Table:
     """Whether there is an empty line between rows."""
 
     def add_row(self, *cells: str | Text) -> None:
-        """Add a row. A string is shown as it is, whatever markup a stranger put into it."""
+        """Add a row. Strings are shown as they are: brackets are no markup."""
         from rich.text import Text
 
         self.rows.append([cell if isinstance(cell, Text) else Text(cell) for cell in cells])

@@ -1,4 +1,4 @@
-"""One picture of many: each question, and what was found, side by side."""
+"""Contact sheet: one picture of many, a row for each question and what was found."""
 
 from __future__ import annotations
 

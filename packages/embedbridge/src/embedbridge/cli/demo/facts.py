@@ -1,4 +1,4 @@
-"""What a run of the demo used: model, versions, threads of the processor, time and memory."""
+"""Environment and resources of a run: model, versions, processor threads and peak memory."""
 
 from __future__ import annotations
 

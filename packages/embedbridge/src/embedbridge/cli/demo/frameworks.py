@@ -1,4 +1,4 @@
-"""The same passages indexed and searched in LlamaIndex and in LangChain.
+"""Index and search: the same passages in LlamaIndex and in LangChain.
 
 Each function does what a user of its framework would do, and then reads the vectors back out of
 the framework's own store.

@@ -1,4 +1,4 @@
-"""The map of passages and questions, drawn as a PNG and in the terminal."""
+"""Rendering of the map: as a PNG, and in the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo searches: ten included texts, or the text files of a folder, cut into passages."""
+"""Chunking: what the demo searches, ten included texts or the files of a folder cut into passages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same pictures indexed and searched in LlamaIndex and in LangChain.
+"""Index and search: the same pictures in LlamaIndex and in LangChain.
 
 Each function does what a user of its framework would do, by a text and by a picture, and then reads
 the vectors back out of the framework's own store.

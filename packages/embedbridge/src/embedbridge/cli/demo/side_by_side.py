@@ -1,4 +1,4 @@
-"""How the demo prints two searches side by side."""
+"""Result table of the demo: two searches side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A map of passages with the questions in it: what is drawn, wherever it is drawn."""
+"""Scatter plot of embeddings: a map of passages and questions, wherever it is drawn."""
 
 from __future__ import annotations
 

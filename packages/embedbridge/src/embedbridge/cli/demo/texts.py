@@ -91,8 +91,8 @@ def _show_answers(
 
 def _show_map(console: Console, drawn: TextMap, picture: Path) -> None:
     console.print(
-        f"\nMap: {picture} (two dimensions, which hold {drawn.share:.0%} of what tells the passages "
-        "apart; ? is a question)",
+        f"\nMap: {picture} (two dimensions, which hold {drawn.share:.0%} of all differences "
+        "between passages; ? is a question)",
         markup=False,
     )
     for line in lines_of(drawn, min(console.width, MAP_WIDTH)):

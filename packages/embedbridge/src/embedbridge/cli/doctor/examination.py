@@ -1,4 +1,4 @@
-"""What `embedbridge doctor` finds out, as JSON values; it changes nothing and sends nothing.
+"""Diagnostics: what `embedbridge doctor` finds out, as JSON values. It changes and sends nothing.
 
 Of the environment it tells names and settings, which are numbers and words. The variables of
 vendors hold keys: they are only ever said to be set or not.
@@ -41,7 +41,7 @@ NEIGHBOURS = (
     "torch",
     "transformers",
 )
-"""Packages of others whose version tells something."""
+"""Packages of others that vectors or errors may depend on."""
 
 
 class Findings:
@@ -53,15 +53,16 @@ class Findings:
     def __init__(self) -> None:
         self.problems: list[str] = []
 
-    def look(self, section: str, look: Callable[[], T], otherwise: T) -> T:
-        """The facts of a section, or `otherwise` and a problem."""
+    def look(self, section: str, look: Callable[[], T], otherwise: Any) -> T:
+        """The facts of a section, or `otherwise`, which is of the same type, and a problem."""
         try:
             return look()
         except Exception as error:  # noqa: BLE001  # whatever a broken environment raises
             said = explained(error)
             remedy = f" {said['remedy']}" if said["remedy"] else ""
             self.problems.append(f"{section}: {said['error']}: {said['message']}{remedy}")
-            return otherwise
+            empty: T = otherwise
+            return empty
 
 
 def examine(options: Mapping[str, Any], *, devices: bool) -> dict[str, Any]:

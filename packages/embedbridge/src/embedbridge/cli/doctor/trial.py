@@ -1,4 +1,4 @@
-"""`embedbridge doctor MODEL`: one text, and what came of it."""
+"""Smoke test: `embedbridge doctor MODEL` embeds one text, and says what came of it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def try_model(model: str, options: dict[str, Any]) -> dict[str, Any]:
             facts["dimensions"] = int(result.vectors.shape[1])
             facts["length"] = float(np.linalg.norm(result.vectors[0]))
             facts["tokens"] = result.usage.tokens
-    except Exception as error:  # noqa: BLE001  # a stranger's model may raise anything
+    except Exception as error:  # noqa: BLE001  # a model of others may raise anything
         return {**facts, **explained(error)}
     return {**facts, "works": True}

@@ -1,4 +1,4 @@
-"""One input of `embedbridge embed`, with what tells its vector from the others."""
+"""Input record: a text or image of `embedbridge embed`, with its id and where it stands."""
 
 from __future__ import annotations
 

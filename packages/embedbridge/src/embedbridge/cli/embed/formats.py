@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedbridge.cli.embed.entry import Entry
-    from embedbridge.cli.embed.writer import Writer
+    from embedbridge.cli.embed.writer import FormatWriter, Writer
     from embedbridge.core import Embedder
 
 QUANTIZED_FORMAT = "embedbridge-quantized-1"
@@ -164,7 +164,7 @@ class SafetensorsFile:
         save_file(tensors, self._path, metadata)
 
 
-FILES: dict[str, Callable[[Path, Embedder, Precision], Writer]] = {
+FILES: dict[str, Callable[[Path, Embedder, Precision], FormatWriter]] = {
     ".jsonl": JsonLinesFile,
     ".npy": NumpyFile,
     ".safetensors": SafetensorsFile,
@@ -205,7 +205,7 @@ def writer_to(
     partial.replace(output)
 
 
-def _quantizing(writer: Writer, precision: Precision) -> Writer:
+def _quantizing(writer: FormatWriter, precision: Precision) -> Writer:
     """The writer, with what makes its numbers in front of it."""
     if precision is Precision.float32:
         return writer

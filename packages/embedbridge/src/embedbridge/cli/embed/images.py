@@ -1,4 +1,4 @@
-"""The images of a folder, for `embedbridge embed --images`."""
+"""Image files: those of a folder, found by content and name, for `embedbridge embed --images`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One progress bar over the many jobs of a stream."""
+"""Progress bar: one for all the jobs of a stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class StreamProgress:
     """A tqdm bar on stderr that moves with every batch, for jobs that come one after another.
 
     Args:
-        total: How many inputs there will be; `None` if nobody knows.
+        total: How many inputs there will be; `None` if it is not known.
         noun: What they are, as "text".
     """
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedbridge.cli.embed.entry import Entry
-    from embedbridge.cli.embed.writer import Writer
+    from embedbridge.cli.embed.writer import FormatWriter, Writer
     from embedbridge.contract.errors import EmbedBridgeError
     from embedbridge.core import Embedder
 
@@ -81,7 +81,7 @@ class Bytes:
     Until then they lie in a temporary file; in memory there is what was embedded, not its vectors.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: FormatWriter) -> None:
         self._writer = writer
         self._floats = tempfile.TemporaryFile()  # noqa: SIM115  # `close` closes it
         self._taken: list[tuple[Entry, EmbedBridgeError | None]] = []

@@ -1,4 +1,4 @@
-"""What `embedbridge embed` reads: texts from the command line, or the lines of a file."""
+"""Text input: texts from the command line, or the lines of a file, for `embedbridge embed`."""
 
 from __future__ import annotations
 

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 class Writer(Protocol):
     """Takes vectors one by one, in order."""
 
-    ranges: NDArray[np.float32] | None
-    """Of int8: the lowest and the highest value of each dimension, shape (2, dimensions)."""
-
     @property
     def rows(self) -> int:
         """How many it has taken."""
@@ -27,3 +24,10 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Make the file valid with what has been taken."""
+
+
+class FormatWriter(Writer, Protocol):
+    """A writer of one format, which is told how integers were made."""
+
+    ranges: NDArray[np.float32] | None
+    """Of int8: the lowest and the highest value of each dimension, shape (2, dimensions)."""

@@ -1,4 +1,4 @@
-"""Which names a new provider may have."""
+"""Name validation: which names a new provider may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From templates to the files of a new package.
+"""Scaffolding: from templates to the files of a new package.
 
 The templates are plain text with `${names}`, filled in by Python's own `string.Template`: there are
 no conditions in them, they lie in this wheel, and so a templating tool would add a dependency and

@@ -24,8 +24,7 @@ def without_hub(*, offline: bool) -> bool:
     Args:
         offline: The user's own choice.
     """
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     if offline or constants.HF_HUB_OFFLINE:
         return True
