@@ -49,10 +49,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Ask a check only of a model that claims what it is about."""
-    contract = _contract_of(getattr(item, "cls", None))
+    suite: Any = getattr(item, "cls", None)
+    contract = _contract_of(suite)
     embedder = getattr(item, "funcargs", {}).get("embedder")
     if contract is not None and embedder is not None:
-        if wrong := contract.contradictions(contract.CHECKS.values(), item.cls, embedder):
+        if wrong := contract.contradictions(contract.CHECKS.values(), suite, embedder):
             pytest.fail(f"The suite's `card` is not the model's. One says: {', '.join(wrong)}.")
         if reason := _why_not(item, embedder):
             raise contract.DoesNotApply(reason)
@@ -72,7 +73,7 @@ def pytest_runtest_makereport(
         rule = inspect.getdoc(getattr(item, "function", None)) or ""
         report.sections.append(("the rule", rule))
     if call.excinfo is not None and call.excinfo.errisinstance(contract.DoesNotApply):
-        report.does_not_apply = True  # also where xdist takes the report to another process
+        vars(report)["does_not_apply"] = True  # xdist takes it along to another process
     return report
 
 

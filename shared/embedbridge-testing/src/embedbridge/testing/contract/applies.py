@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CheckT = TypeVar("CheckT", bound=Callable[..., Any])
 
 
-class DoesNotApply(pytest.skip.Exception):
+class DoesNotApply(pytest.skip.Exception):  # type: ignore[name-defined,misc]  # typed as a call
     """The model does not claim what the check is about."""
 
 
