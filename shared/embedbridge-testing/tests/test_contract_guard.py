@@ -175,6 +175,6 @@ def test_no_family_loses_a_check() -> None:
         "Plugin": 2,
         "Role": 4,
         "Secret": 3,
-        "Text": 8,
+        "Text": 9,
         "Vector": 11,
     }
