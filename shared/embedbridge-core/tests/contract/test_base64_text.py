@@ -21,7 +21,7 @@ LINES = base64.encodebytes(PNG).decode()
     url_safe=st.booleans(),
     padded=st.booleans(),
     every=st.integers(1, 80),
-    space=st.sampled_from(["", "\n", "\r\n", " ", "\t", "\n  "]),
+    space=st.sampled_from(["", "\n", "\r\n", "\r", "\n\n", " \n\t  "]),
     as_bytes=st.booleans(),
 )
 def test_every_form_in_use_is_the_same_bytes(
@@ -69,6 +69,9 @@ def test_data_urls_as_browsers_and_phones_make_them(url: str) -> None:
         pytest.param(f'"{PLAIN}"', "'\"' at character 0", id="quotes of JSON"),
         pytest.param(f"\ufeff{PLAIN}", r"'\ufeff' at character 0", id="byte order mark"),
         pytest.param("YWJj…", "'…' at character 4", id="shortened by a log"),
+        pytest.param(
+            "YW j", "a space at character 2", id="plus signs that a form turned to spaces"
+        ),
         pytest.param("YW%3D", "'%' at character 2", id="percent sign outside of a URL"),
         pytest.param("half \ud83d", "at character 4", id="lone surrogate"),
         pytest.param(None, "NoneType", id="nothing"),

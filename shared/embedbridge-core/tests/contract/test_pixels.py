@@ -43,6 +43,14 @@ def test_layouts_and_whole_numbers_are_the_same_pixels(
     assert np.array_equal(taken, picture)
 
 
+@pytest.mark.parametrize("shape", [(1, 1000, 3), (3, 1000, 1), (4, 4, 4), (1, 1, 1), (3, 3, 3)])
+def test_a_narrow_array_has_its_channels_last(shape: tuple[int, int, int]) -> None:
+    """Where both ends could be channels, an array is what it always was: height, width, channels."""
+    array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+
+    assert np.array_equal(as_pixels(array), array)
+
+
 @given(picture=pictures(), first=st.booleans(), kind=st.sampled_from(["f2", "f4", "f8"]))
 def test_floats_keep_their_values(picture: Any, first: bool, kind: str) -> None:
     """Floats of 0–1 stay what they are, whatever their width."""
@@ -115,6 +123,7 @@ class _Refusing:
         pytest.param(np.zeros((1, 8, 8, 3)), "batch[0]", id="a batch of one"),
         pytest.param(np.zeros((5, 6, 7)), "(5, 6, 7)", id="no channels"),
         pytest.param(np.zeros((8, 8, 2)), "(8, 8, 2)", id="grey with opacity"),
+        pytest.param(np.zeros((6, 9, 9)), "(6, 9, 9)", id="a satellite's six channels"),
         pytest.param(np.zeros(9), "(9,)", id="a row"),
         pytest.param(np.zeros((0, 3), np.uint8), "(0, 3)", id="empty"),
         pytest.param([[0, 1], [2]], "rows of equal length", id="ragged"),

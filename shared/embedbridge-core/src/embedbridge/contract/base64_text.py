@@ -7,7 +7,7 @@ import re
 
 from embedbridge.contract.errors import InvalidImageError, short_repr
 
-SPACES = b" \t\r\n\f\v"
+LINE_BREAK = re.compile(rb"[ \t]*[\r\n]+[ \t]*")
 STANDARD = bytes.maketrans(b"-_", b"+/")
 FOREIGN = re.compile(rb"[^A-Za-z0-9+/]")
 
@@ -26,7 +26,7 @@ def decode_base64(text: str | bytes) -> bytes:
         raise InvalidImageError(
             f"Not valid base64: {type(text).__name__}.", hint="Pass a str, or the bytes of one."
         )
-    letters = data.translate(STANDARD, SPACES)
+    letters = LINE_BREAK.sub(b"", data.strip()).translate(STANDARD)
     body = letters.rstrip(b"=")
     if foreign := FOREIGN.search(body):
         raise _refused(data, body, foreign.start())
@@ -50,6 +50,11 @@ def _refused(data: bytes, body: bytes, place: int) -> InvalidImageError:
             "Not valid base64: it is the repr of bytes.", hint="Call .decode() instead of str()."
         )
     character = body[place:].decode("utf-8", "replace")[0]
+    if character == " ":  # to drop it would be another picture
+        return InvalidImageError(
+            f"Not valid base64: a space at character {place}, where a form of the web had a +.",
+            hint="Put + in place of the spaces, or send it as JSON.",
+        )
     if character == "=":
         return InvalidImageError(
             f"Not valid base64: padding before its end, at character {place}.",
@@ -57,5 +62,5 @@ def _refused(data: bytes, body: bytes, place: int) -> InvalidImageError:
         )
     return InvalidImageError(
         f"Not valid base64: {short_repr(character)} at character {place}, of {len(data)}.",
-        hint="Only letters, digits, + and / (or - and _), white space, and = at the end.",
+        hint="Only letters, digits, + and / (or - and _), line breaks, and = at the end.",
     )

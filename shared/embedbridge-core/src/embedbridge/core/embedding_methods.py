@@ -144,7 +144,7 @@ class EmbeddingMethods(ABC):
         """Vectors of a stream, in order, one by one; holds `settings.window` inputs at once.
 
         Takes the next inputs only when the consumer wants their vectors. With
-        `errors="collect"`, an input that cannot be embedded yields NaN.
+        `errors="collect"`, an input that cannot be embedded yields NaN; so does one that is skipped.
 
         Raises:
             InvalidInputError: With the position in the whole stream. Its `partial` is the window's

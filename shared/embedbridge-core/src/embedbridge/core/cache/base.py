@@ -66,13 +66,14 @@ def as_cache(value: object) -> VectorCache | None:
     """
     if value is None or value is False:
         return None
-    written = isinstance(value, Mapping) and set(value) == {"path", "max_bytes"}
-    if value is True or written or isinstance(value, str | PathLike):
-        from embedbridge.core.cache.disk import DiskCache, default_path
+    from embedbridge.core.cache.disk import DiskCache, default_path
 
-        if isinstance(value, Mapping):  # what `cache_config` made of a DiskCache
-            return DiskCache(value["path"], max_bytes=value["max_bytes"])
-        return DiskCache(default_path() if value is True else value)
+    if value is True:
+        return DiskCache(default_path())
+    if isinstance(value, str | PathLike):
+        return DiskCache(value)
+    if isinstance(value, Mapping) and set(value) == {"path", "max_bytes"}:  # of `cache_config`
+        return DiskCache(value["path"], max_bytes=value["max_bytes"])
     if hasattr(value, "get_many") and hasattr(value, "put_many"):
         return value
     raise InvalidOptionError(
@@ -83,6 +84,8 @@ def as_cache(value: object) -> VectorCache | None:
 
 def cache_config(cache: VectorCache | None) -> dict[str, Any] | None:
     """What stands for a cache in another process: its file; `None` for one that stays here."""
+    if cache is None:
+        return None
     from embedbridge.core.cache.disk import DiskCache
 
     if not isinstance(cache, DiskCache):
