@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from embedbridge.core.discovery.registry import Registry as Registry
     from embedbridge.core.discovery.registry import list_providers as list_providers
     from embedbridge.core.embedder import Embedder as Embedder
-    from embedbridge.core.engine.explain import Explanation as Explanation
+    from embedbridge.core.explain import Explanation as Explanation
     from embedbridge.core.listeners.meter import Totals as Totals
     from embedbridge.core.listeners.meter import UsageMeter as UsageMeter
     from embedbridge.core.listeners.progress import TqdmProgress as TqdmProgress
@@ -39,7 +39,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "cache.base": ["MemoryCache", "VectorCache"],
         "cache.disk": ["CacheInfo", "DiskCache"],
         "embedder": ["Embedder"],
-        "engine.explain": ["Explanation"],
+        "explain": ["Explanation"],
         "remote.limit": ["Limiter", "Ticket"],
         "remote.rate_limiter": ["RateLimiter"],
         "load": ["load_embedder"],

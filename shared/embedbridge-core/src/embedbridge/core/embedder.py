@@ -15,10 +15,10 @@ from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind
 from embedbridge.core.embedding_methods import EmbeddingMethods, Progress
 from embedbridge.core.engine import identity, pipeline
-from embedbridge.core.engine.explain import Explanation, explain
 from embedbridge.core.engine.job_spec import JobSpec, Pinned
 from embedbridge.core.engine.local_driver import waiting_threads
 from embedbridge.core.engine.scatter import scatter
+from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.listeners.announce import Announcer
 from embedbridge.core.listeners.progress import TqdmProgress
 from embedbridge.core.locks import ForkSafeLock

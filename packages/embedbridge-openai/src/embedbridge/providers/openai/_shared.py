@@ -66,6 +66,8 @@ class SharedModel(RemoteModel[OpenedSDK]):
         import openai
 
         count, options = len(batch), self.options
+        # The SDK adds this field where it is not given; only here it can be taken away.
+        left_out = {} if "encoding_format" in fields else {"encoding_format": openai.omit}
         async with client.client.embeddings.with_streaming_response.create(
             input="",
             model=self.sent_name,
@@ -74,7 +76,7 @@ class SharedModel(RemoteModel[OpenedSDK]):
             user=fields.get("user", openai.omit),
             extra_headers=client.extra_headers,
             # Here and not above, where the SDK would look at each text for 15 µs.
-            extra_body={**options.body(batch.role), "input": batch.texts},
+            extra_body={**left_out, **options.body(batch.role), "input": batch.texts},
         ) as reply:
             check_content_type(reply.headers.get("content-type"))
             limit = limit_for(count, batch.dimensions or self.card.dimensions)

@@ -47,6 +47,8 @@ def accept(job: Job, planned: Planned, answered: Answered, *, seconds: float) ->
     """Keep the vectors of a batch in its job, and count what they cost."""
     result, attempts = answered
     job.store(planned.places, result.vectors)
+    if planned.search is not None:
+        planned.search.accepted = True
     if len(result.truncated):
         job.truncated[planned.places] |= np.asarray(result.truncated, dtype=np.bool_)
     usage = result.usage or Usage(

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import (
+    ConfigurationError,
     EmbedBridgeError,
     InputTooLongError,
     InvalidInputError,
+    ProviderUnavailableError,
     RequestTooLargeError,
     short_repr,
 )
 from embedbridge.contract.model import LocalEmbeddingModel
-from embedbridge.core.engine.fit import shorten
+from embedbridge.core.engine import bisection
+from embedbridge.core.engine.fit import shorten_refused
 from embedbridge.core.engine.job_events import announce_batch
 
 if TYPE_CHECKING:
+    from embedbridge.core.engine.bisection import Bisection
     from embedbridge.core.engine.job import Job
     from embedbridge.core.engine.job_spec import JobSpec
     from embedbridge.core.engine.planned import Planned
@@ -30,35 +35,119 @@ def handle_failure(
     """Handle a failure that retries did not cure.
 
     Returns:
-        The batches to try again, in place of this one: halves, or the inputs that were not bad.
+        The batches to try again, in place of this one: pieces, a text that was cut, or the inputs
+        that were not bad.
 
     Raises:
         EmbedBridgeError: The job stops at this error, unless errors are collected.
     """
     error = translated(failure, job.spec)
-    places = planned.places.tolist()
+    many = len(planned) > 1
     if isinstance(error, RequestTooLargeError):
         job.spec.endpoint.size_limits.learn(
-            error, modality=planned.modality, items=len(places), tokens=planned.tokens
+            error, modality=planned.modality, items=len(planned), tokens=planned.tokens
         )
-        if len(places) > 1:
+        if many:
             return planned.halves(job.tokens)
         error = _too_large_alone(error)
-    if isinstance(error, InputTooLongError) and job.suspects.issuperset(places):
-        job.suspects.difference_update(places)
-        if job.spec.settings.on_too_long == "truncate":
-            shorten(job, places[0])
-            return [planned]
-    if isinstance(error, InvalidInputError) and len(places) > 1:
-        bad, error.index = error.index, None
-        if bad is not None and 0 <= bad < len(places):
-            is_bad = [number == bad for number in range(len(places))]
-            _fail_batch(job, planned.only(is_bad), error, seconds)
-            return [planned.only([not one for one in is_bad])]
-        if _may_search(job):
+    if isinstance(error, InvalidInputError) and many:
+        named, error.index = error.index, None
+        if named is not None and 0 <= named < len(planned):
+            is_named = [number == named for number in range(len(planned))]
+            others = planned.only([not one for one in is_named])
+            return [*_refused_alone(job, planned.only(is_named), error, seconds), others]
+    collects = job.spec.settings.errors == "collect"
+    if many and collects and isinstance(error, ProviderUnavailableError) and not job.done.any():
+        job.unanswered.append((planned, error))
+        return []
+    if many and _may_search(job, error):
+        if planned.search is not None or isinstance(job.spec.model, LocalEmbeddingModel):
             return planned.halves(job.tokens)
-        error.hint = f"It is one of the inputs {_listed(job, places)}. {error.hint or ''}".rstrip()
+        return bisection.start(planned, job.tokens)
+    if not many and isinstance(error, InvalidInputError):
+        return _refused_alone(job, planned, error, seconds)
+    if not many and planned.search is not None:
+        return _held_or_failed(job, planned, error, seconds)
+    if many:
+        error.hint = f"The batch held inputs {_listed(job, planned.places.tolist())}. {error.hint or ''}".rstrip()
     _fail_batch(job, planned, error, seconds)
+    return []
+
+
+def take_unanswered(job: Job) -> list[Planned]:
+    """Pieces of the batches that failed first, if others were answered since; else they fail."""
+    unanswered, job.unanswered = job.unanswered, []
+    pieces: list[Planned] = []
+    for planned, error in unanswered:
+        if job.done.any():
+            pieces += bisection.start(planned, job.tokens)
+        else:
+            _fail_batch(job, planned, error, 0.0)
+    return pieces
+
+
+def fail_unsent(job: Job, planned: Planned) -> bool:
+    """Fail a piece of a search that is over, instead of sending it; whether it was one."""
+    if planned.search is None or planned.search.verdict is None:
+        return False
+    _fail_all(job, [planned], planned.search.verdict)
+    return True
+
+
+def fail_waiting(job: Job, *, at_end: bool = False) -> None:
+    """Give inputs that waited for the outcome of a search their errors.
+
+    Args:
+        job: The job.
+        at_end: Whether nothing is left to wait for.
+
+    Raises:
+        EmbedBridgeError: The first of them, unless errors are collected.
+    """
+    waiting, job.waiting = job.waiting, []
+    refused: dict[Bisection, list[Planned]] = {}
+    for planned, error in waiting:
+        search = planned.search
+        if search is not None and search.verdict is not None:
+            refused.setdefault(search, []).append(planned)
+        elif search is None or search.decided or at_end:
+            _fail_batch(job, planned, error, 0.0)
+        else:
+            job.waiting.append((planned, error))
+    for search, pieces in refused.items():
+        assert search.verdict is not None  # noqa: S101  # see above
+        if isinstance(search.verdict, InvalidInputError | ConfigurationError):
+            listed = _listed(job, [place for piece in pieces for place in piece.places.tolist()])
+            search.verdict.hint = f"Inputs {listed} were sent alone. {search.verdict.hint}"
+        _fail_all(job, pieces, search.verdict)
+
+
+def _fail_all(job: Job, pieces: list[Planned], verdict: EmbedBridgeError) -> None:
+    for planned in pieces:
+        announce_batch(job, planned, attempts=verdict.attempts or 1, error=verdict)
+    places = [place for planned in pieces for place in planned.places.tolist()]
+    job.fail(places, verdict, names_input=False)
+
+
+def _refused_alone(
+    job: Job, planned: Planned, error: InvalidInputError, seconds: float
+) -> list[Planned]:
+    """One input is refused: cut it if it is too long, else it has its error."""
+    if isinstance(error, InputTooLongError) and _may_cut(job, planned):
+        place = int(planned.places[0])
+        if shorten_refused(job, place, error):
+            return [replace(planned, tokens=int(job.tokens.of(planned.places).sum()))]
+    return _held_or_failed(job, planned, error, seconds)
+
+
+def _held_or_failed(
+    job: Job, planned: Planned, error: EmbedBridgeError, seconds: float
+) -> list[Planned]:
+    if planned.search is None:
+        _fail_batch(job, planned, error, seconds)
+    else:
+        planned.search.note(error)
+        job.waiting.append((planned, error))
     return []
 
 
@@ -67,10 +156,24 @@ def _fail_batch(job: Job, planned: Planned, error: EmbedBridgeError, seconds: fl
     job.fail(planned.places.tolist(), error)
 
 
-def _may_search(job: Job) -> bool:
-    """Whether to find the bad input by bisection: a remote model charges for each request."""
-    return isinstance(job.spec.model, LocalEmbeddingModel) or (
-        job.spec.settings.errors == "collect"
+def _may_search(job: Job, error: EmbedBridgeError) -> bool:
+    """Whether to find by bisection which input a failure means.
+
+    An outage that lasts for one batch while others are answered may be one input's fault; it is
+    searched where errors are collected.
+    """
+    if isinstance(error, InvalidInputError):
+        return True
+    collects = job.spec.settings.errors == "collect"
+    return isinstance(error, ProviderUnavailableError) and collects and bool(job.done.any())
+
+
+def _may_cut(job: Job, planned: Planned) -> bool:
+    """Whether a text that a server refuses may be cut; a local model says itself what it reads."""
+    return (
+        job.spec.settings.on_too_long == "truncate"
+        and isinstance(job.unique[int(planned.places[0])], str)
+        and not isinstance(job.spec.model, LocalEmbeddingModel)
     )
 
 
@@ -85,6 +188,7 @@ def _too_large_alone(error: RequestTooLargeError) -> InputTooLongError:
     too_long = InputTooLongError(
         f"The server refuses it for its size: {error.message}", hint="Split the input."
     )
+    too_long.most, too_long.size = error.most, error.size
     too_long.__cause__ = error
     return too_long
 

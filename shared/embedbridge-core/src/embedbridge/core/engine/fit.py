@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from embedbridge.core.engine.tokens import TokenCounts
 
 
+MAX_CUTS = 10
+"""How often one text is cut after refusals; each cut leaves half of it at most, or what was named."""
+SHORTEST_CUT = 64
+"""Characters: a text that is refused with no more of them is not refused for its length."""
+MARGIN = 0.03
+"""Share that is cut in addition where the server says how much it reads: tokens differ in length."""
 MAX_OVERESTIMATE = 3
 """How many times too high an estimate of tokens may be; above it, a text surely is too long."""
 
@@ -66,6 +72,28 @@ def shorten(job: Job, place: int) -> None:
         job.tokens.replace(place, cut(content, card.limits, job.tokens.count_one))
     elif card.limits.max_tokens_per_input is not None:
         job.tokens.cap(place, card.limits.max_tokens_per_input)
+
+
+def shorten_refused(job: Job, place: int, error: InputTooLongError) -> bool:
+    """Cut a text that the server refuses as too long; whether there was anything to cut.
+
+    To what the server reads, where it says so; else to what the card says, else in halves. It is
+    reported as truncated.
+    """
+    text = job.unique[place]
+    cuts = job.cuts.get(place, 0)
+    if not isinstance(text, str) or len(text) <= SHORTEST_CUT or cuts >= MAX_CUTS:
+        return False
+    most = error.most or (None if cuts else job.spec.card.limits.max_tokens_per_input)
+    size = error.size or (job.tokens.count_one(text) if most else None)
+    share = 0.5
+    if most and size and most < size:
+        share = most / size * (1 - MARGIN)
+    job.cuts[place] = cuts + 1
+    job.truncated[place] = True
+    job.suspects.discard(place)
+    job.tokens.replace(place, text[: max(1, int(len(text) * share))])
+    return True
 
 
 def _is_a_guess(job: Job, too_long: TooLong) -> bool:

@@ -54,6 +54,12 @@ class Job:
     """By place, whether the text was cut."""
     suspects: set[int] = field(default_factory=set)
     """Places of texts that may be too long: only the server knows."""
+    cuts: dict[int, int] = field(default_factory=dict)
+    """By place, how often a text was cut because the server refused it."""
+    waiting: list[tuple[Planned, EmbedBridgeError]] = field(default_factory=list)
+    """Inputs with errors that wait for the end of a search, see `bisection`."""
+    unanswered: list[tuple[Planned, EmbedBridgeError]] = field(default_factory=list)
+    """Batches that failed before any other was answered: an outage, or an input of theirs."""
     failed: dict[int, EmbedBridgeError] = field(default_factory=dict)
     """By place, the error of a content that could not be embedded."""
     occurrences: NDArray[np.intp] = field(init=False)
@@ -75,11 +81,19 @@ class Job:
 
     # Errors: raised at once, or kept for their inputs.
 
-    def fail(self, places: Sequence[int], error: EmbedBridgeError) -> None:
-        """Some contents cannot be embedded: raise the error, or keep it and go on without them."""
+    def fail(
+        self, places: Sequence[int], error: EmbedBridgeError, *, names_input: bool = True
+    ) -> None:
+        """Some contents cannot be embedded: raise the error, or keep it and go on without them.
+
+        Args:
+            places: Of the contents.
+            error: Whose index becomes the position of the content, if there is one.
+            names_input: Whether it may: the error of several batches names no input.
+        """
         spec = self.spec
         error.locate(provider=spec.model.provider, model=spec.model.name)
-        if isinstance(error, InvalidInputError) and len(places) == 1:
+        if isinstance(error, InvalidInputError) and len(places) == 1 and names_input:
             error.index = self.positions(places[0])[0]
         self.failed.update(dict.fromkeys(places, error))
         if spec.settings.errors == "raise":

@@ -23,7 +23,13 @@ from embedbridge.core.engine.answer import Answered, accept, finalize
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
 from embedbridge.core.engine.coerce import coerce
 from embedbridge.core.engine.dedupe import dedupe
-from embedbridge.core.engine.failures import handle_failure, translated
+from embedbridge.core.engine.failures import (
+    fail_unsent,
+    fail_waiting,
+    handle_failure,
+    take_unanswered,
+    translated,
+)
 from embedbridge.core.engine.fit import fit
 from embedbridge.core.engine.job import Job
 from embedbridge.core.engine.job_events import announce_end, announce_start
@@ -93,6 +99,8 @@ def embed_locally(
                 continue
             begun = time.monotonic()
             try:
+                if fail_unsent(job, batch):
+                    continue
                 request = job.batch(batch)
                 if spec.limiter is not None:
                     spec.limiter.acquire(request.tokens)
@@ -106,6 +114,7 @@ def embed_locally(
                 pending.extendleft(
                     handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
                 )
+        fail_waiting(job, at_end=True)
         return scatter(job)
     except BaseException as failure:
         error = failure
@@ -133,9 +142,12 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
 
     announce_start(job, len(planned))
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(planned), spec.max_concurrency)):  # more would only wait
-                group.create_task(work())
+        while pending:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(len(pending), spec.max_concurrency)):  # more would only wait
+                    group.create_task(work())
+            pending.extend(take_unanswered(job))
+        fail_waiting(job, at_end=True)
     except BaseExceptionGroup as failures:
         error = _first_of(failures)  # callers know our errors, not groups of them
     except BaseException as failure:
@@ -192,6 +204,9 @@ async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> l
 
 async def _request(job: Job, batch: Planned) -> list[Planned]:
     """Make a request that other jobs can join; returns what must be asked for in other pieces."""
+    fail_waiting(job)
+    if fail_unsent(job, batch):
+        return []
     begun = time.monotonic()
     spec = job.spec
     request = spec.endpoint.requests.start(job.keys_of(batch), _answer(job, batch), spec.cache)
@@ -223,6 +238,7 @@ async def _answer(job: Job, batch: Planned) -> Answered:
         limiter=spec.limiter,
         tokens=request.tokens,
         backoff=endpoint.backoff,
+        again=batch.search is None,  # what is searched was tried as often as it may be
     )
     if spec.cache is not None:  # it may block, and nothing may block the loop
         await asyncio.to_thread(write_cache, spec.cache, job.cache_keys_of(batch), result.vectors)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from embedbridge.contract.loaded import Loaded
     from embedbridge.contract.vocabulary import Modality
+    from embedbridge.core.engine.bisection import Bisection
     from embedbridge.core.engine.tokens import TokenCounts
 
 
@@ -27,6 +28,8 @@ class Planned:
     """Tokens of all of them together."""
     loaded: Sequence[Loaded] | None = None
     """The contents with their images decoded; `None` before the stage `load`, and for texts."""
+    search: Bisection | None = None
+    """The search that this batch is a piece of, after a refusal that named no input."""
 
     @property
     def needs_loading(self) -> bool:

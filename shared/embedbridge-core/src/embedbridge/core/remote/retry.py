@@ -50,6 +50,7 @@ async def with_retries(
     limiter: Limiter | None = None,
     tokens: int = 0,
     backoff: Backoff = full_jitter,
+    again: bool = True,
 ) -> tuple[T, int]:
     """The call's answer, and how many requests it took.
 
@@ -65,6 +66,7 @@ async def with_retries(
             are taken: a limit of requests per minute may well take longer than any server.
         tokens: What the limiter charges for one request.
         backoff: Seconds to wait after so many failures.
+        again: Whether a failure that may pass is tried again; a refused rate always is.
 
     Raises:
         EmbedBridgeError: The last one, with the number of requests.
@@ -91,7 +93,9 @@ async def with_retries(
                         if others_are_answered:
                             continue
                     failures += 1
-                    if failures == settings.max_attempts:
+                    if failures == settings.max_attempts or not (
+                        again or isinstance(error, RateLimitedError)
+                    ):
                         raise
                     # Where the server said how long to wait, all slots do. Others who were refused
                     # hear of it in this turn of the loop: even a pause of 0 s lets them go first.

@@ -1,0 +1,71 @@
+"""Bisection: a refusal that names no input is searched in halves, and stops where all are refused.
+
+A server may refuse a batch without saying which input it means, or in words that no table knows. A
+bad input then costs ⌈log2 n⌉ + 1 refusals at most. Of a large batch two inputs go out alone first:
+where they and a third one are refused in the same words and nothing is accepted, the inputs are not
+to blame, but an option, the model or the account; what is left is not sent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, InvalidInputError
+
+if TYPE_CHECKING:
+    from embedbridge.core.engine.planned import Planned
+    from embedbridge.core.engine.tokens import TokenCounts
+
+FEW = 8
+"""A batch of so many inputs is searched to its end."""
+ENOUGH = 3
+"""Inputs of a larger batch that are refused alone before all of them are taken for refused."""
+
+
+@dataclass(slots=True, eq=False)
+class Bisection:
+    """The search for what one refusal means; all pieces of the refused batch share it."""
+
+    size: int
+    """Inputs of the refused batch."""
+    accepted: bool = False
+    """Whether some piece was embedded: then the server takes inputs, and some are bad."""
+    words: list[str] = field(default_factory=list)
+    """How each input was refused that was alone."""
+    verdict: EmbedBridgeError | None = None
+    """Set when the search is over because everything is refused: the error of all its inputs."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether it is known what to do with the inputs that were refused alone."""
+        return self.accepted or self.verdict is not None or len(set(self.words)) > 1
+
+    def note(self, error: EmbedBridgeError) -> None:
+        """An input was refused alone."""
+        self.words.append(re.sub(r"\d+", "#", error.message))  # numbers may be about one input
+        enough = len(self.words) >= min(self.size, ENOUGH if self.size > FEW else FEW)
+        if not enough or self.decided:
+            return
+        self.verdict = error
+        if isinstance(error, InvalidInputError):
+            kind = ConfigurationError if self.size > FEW else InvalidInputError
+            self.verdict = kind(
+                f"Each input is refused in the same words: {error.message}",
+                hint="If the inputs are sound, an option is to blame, the model or the account.",
+            )
+
+
+def start(planned: Planned, counts: TokenCounts) -> list[Planned]:
+    """The pieces of a refused batch of two inputs or more, in the order in which they go out.
+
+    Two inputs of a large one go out alone: the shortest, which is the last, and one of the middle.
+    """
+    size = len(planned)
+    planned = replace(planned, search=Bisection(size))
+    if size <= FEW:
+        return planned.halves(counts)
+    alone = [number in (size // 2, size - 1) for number in range(size)]
+    rest = planned.only([not one for one in alone])
+    return [*planned.only(alone).halves(counts), *rest.halves(counts)]
