@@ -71,7 +71,7 @@ ROWS = [
     Row("H04", "quota exhausted", "22 requests, 97 s", "3 requests", "1 request; `QuotaExhaustedError`"),
     Row("H05", "500", MANY, "3 requests", "3 requests; `ProviderUnavailableError`"),
     Row("H06", "502, 503", MANY, "3 requests", "3 requests; `ProviderUnavailableError`"),
-    Row("H07", "400", "1 request", "1 request", "1 request; the error names the inputs"),
+    Row("H07", "400", "1 request", "1 request", "halves are tried, 5 requests for 3 inputs; the error names them"),
     Row("H08", "401 that repeats the key", "key in the exception", "key in the exception", "the key is nowhere in the error, its chain or traceback"),
     Row("H09", "reset before the answer", MANY, "3 requests", "3 requests; `ProviderUnavailableError`"),
     Row("H10", "reset within the body", MANY, "3 requests", "3 requests; `ProviderUnavailableError`"),

@@ -131,7 +131,7 @@ def rows(**cases: Any) -> list[Any]:
         H04=(None, QuotaExhaustedError, 1, "1000 API calls / month"),
         H05=(None, ProviderUnavailableError, 3, "500"),
         H06=(None, ProviderUnavailableError, 3, "503"),
-        H07=(None, InvalidInputError, 1, "inputs 0, 1, 2"),
+        H07=(None, InvalidInputError, 5, "Inputs 0, 1, 2 were sent alone"),
         H09=(None, ProviderUnavailableError, 3, "connection"),
         H10=(None, ProviderUnavailableError, 3, "connection"),
         H11=(None, InvalidResponseError, 3, "is no JSON"),

@@ -67,7 +67,7 @@ PERSISTENT = [
     case("H05", ProviderUnavailableError, 3, "500"),
     case("H06", ProviderUnavailableError, 3, "503"),
     case("H06", ProviderUnavailableError, 3, "502", fault=faults.status(502)),
-    case("H07", InvalidInputError, 1, "inputs 0, 1, 2"),
+    case("H07", InvalidInputError, 5, "Inputs 0, 1, 2 were sent alone"),
     case("H09", ProviderUnavailableError, 3, "connection"),
     case("H10", ProviderUnavailableError, 3, "connection"),
     case("H11", InvalidResponseError, 3, "is no JSON"),

@@ -51,7 +51,7 @@ class TestAzureOpenAI(EmbeddingModelContract):
 
 
 class TestOpenAICompatible(EmbeddingModelContract):
-    card: ClassVar[ModelCard | None] = compatible_card("BAAI/bge-m3", max_items=32)
+    card: ClassVar[ModelCard | None] = compatible_card("BAAI/bge-m3")
 
     @pytest.fixture
     def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:

@@ -96,7 +96,7 @@ MATRIX = [
     row("H05", ProviderUnavailableError, "500"),
     row("H05", ProviderUnavailableError, "502", fault=faults.status(502)),
     row("H06", ProviderUnavailableError, "503"),
-    row("H07", InvalidInputError, "inputs 0, 1, 2"),
+    row("H07", InvalidInputError, "Inputs 0, 1, 2 were sent alone", requests=5),
     row("H08", AuthenticationError, "Set OPENAI_API_KEY"),
     row("H09", ProviderUnavailableError, "reset"),
     row("H10", ProviderUnavailableError, "failed"),

@@ -17,6 +17,9 @@ class Limits:
 
     max_items: int | None = 32
     """Inputs per request."""
+    first_items: int | None = None
+    """Texts per request to begin with, where the server's own limit is not known. The engine sends
+    more, up to `max_items`, while the server takes them and gets faster by it."""
     max_items_by_modality: Mapping[Modality, int] = field(default_factory=dict)
     """Inputs per request where a modality has a limit of its own."""
     max_queries: int | None = None

@@ -149,6 +149,14 @@ class Embedder(EmbeddingMethods):
         """Names the vectors that these may be compared with."""
         return self._identify()[1]
 
+    @property
+    def learned_limits(self) -> Mapping[str, int]:
+        """What the endpoint taught this process: the most per request, by "items" or "tokens".
+
+        Setting `batch_size` keeps requests below what the server refuses.
+        """
+        return endpoint_of(self.model).size_limits.learned
+
     def explain(self, text: str | Text, role: Role, task: Task | None = None) -> Explanation:
         """The exact string that would be sent for a text, its tokens, and whether it is cut."""
         return explain(self._spec(role, task, progress=False), text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.core.engine.coerce import coerce
@@ -34,6 +35,8 @@ class Explanation:
     """Whether `tokens` is the engine's estimate, because the model cannot count offline."""
     max_tokens: int | None
     """Tokens that the model takes."""
+    learned_limits: Mapping[str, int]
+    """What the endpoint taught this process: the most per request, by "items" or "tokens"."""
     truncated: bool
     """Whether the text is too long, so that its end is ignored."""
 
@@ -44,7 +47,7 @@ def explain(spec: JobSpec, text: object) -> Explanation:
     Raises:
         InvalidInputError: It cannot be embedded at all.
     """
-    empty = "embed" if spec.settings.on_empty == "embed" else "error"
+    empty: Literal["embed", "error"] = "embed" if spec.settings.on_empty == "embed" else "error"
     coerced = coerce([text], spec.card, empty)
     if coerced.errors:
         raise coerced.errors[0]
@@ -66,5 +69,6 @@ def explain(spec: JobSpec, text: object) -> Explanation:
         tokens=tokens,
         estimated=counts.estimated,
         max_tokens=limits.max_tokens_per_input,
+        learned_limits=spec.endpoint.size_limits.learned,
         truncated=bool(too_long),
     )

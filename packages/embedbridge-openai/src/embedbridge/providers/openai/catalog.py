@@ -23,6 +23,8 @@ AZURE = Vendor(
 # Not OPENAI_API_KEY: a key of OpenAI's is nothing to send to anybody else's server.
 COMPATIBLE = Vendor(name="the server", keys=("OPENAI_COMPATIBLE_API_KEY",), needs_key=False)
 
+FIRST_ITEMS = 32
+"""Texts per request that about every server takes."""
 LIMITS = Limits(max_items=2048, max_tokens_per_request=300_000, max_tokens_per_input=8192)
 """Of the API, whatever the model."""
 
@@ -92,11 +94,13 @@ def is_current(name: str) -> bool:
     return any(card.name == name for card in CURRENT)
 
 
-def compatible_card(name: str, *, max_items: int) -> ModelCard:
+def compatible_card(name: str, *, max_items: int | None = None) -> ModelCard:
     """For a model of somebody's server: nothing is known but what its user says."""
     return ModelCard(
         name=name,
         allowed_dimensions=None,
         requests_dimensions=True,
-        limits=Limits(max_items=max_items),
+        limits=Limits(max_items=max_items)
+        if max_items
+        else Limits(max_items=LIMITS.max_items, first_items=FIRST_ITEMS),
     )

@@ -92,5 +92,6 @@ class OpenAICompatibleOptions(SharedOptions):
 
     base_url: Url
     """The address up to where `/embeddings` follows, for example `http://localhost:8000/v1`."""
-    max_items: int = Field(default=32, gt=0)
-    """Texts per request that the server takes; 32 is the default of many."""
+    max_items: int | None = Field(default=None, gt=0)
+    """Texts per request that the server takes. If left out, requests begin with 32 and grow, up to
+    2,048, while the server takes them and gets faster by it."""

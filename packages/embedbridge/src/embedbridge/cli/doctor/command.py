@@ -123,6 +123,8 @@ def _show_model(console: Console, tried: dict[str, Any]) -> None:
     _line(console, "Model", f"{tried['model']} works")
     _line(console, "Space", tried["space"])
     _line(console, "Dimensions", f"{tried['dimensions']}, length {tried['length']:.4f}")
+    if tried["learned_limits"]:
+        _line(console, "Learned limits per request", _described(tried["learned_limits"]))
     _line(
         console,
         "Seconds",

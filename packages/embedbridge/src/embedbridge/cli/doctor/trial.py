@@ -33,6 +33,7 @@ def try_model(model: str, options: dict[str, Any]) -> dict[str, Any]:
             facts["dimensions"] = int(result.vectors.shape[1])
             facts["length"] = float(np.linalg.norm(result.vectors[0]))
             facts["tokens"] = result.usage.tokens
+            facts["learned_limits"] = dict(embedder.learned_limits)
     except Exception as error:  # noqa: BLE001  # a model of others may raise anything
         return {**facts, **explained(error)}
     return {**facts, "works": True}

@@ -30,6 +30,8 @@ class Bisection:
 
     size: int
     """Inputs of the refused batch."""
+    refusals: int = 1
+    """Requests that were refused, the first one included."""
     accepted: bool = False
     """Whether some piece was embedded: then the server takes inputs, and some are bad."""
     words: list[str] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Bisection:
             self.verdict = kind(
                 f"Each input is refused in the same words: {error.message}",
                 hint="If the inputs are sound, an option is to blame, the model or the account.",
+                attempts=self.refusals,
             )
 
 

@@ -43,12 +43,18 @@ def handle_failure(
     """
     error = translated(failure, job.spec)
     many = len(planned) > 1
+    if planned.search is not None:
+        planned.search.refusals += 1
     if isinstance(error, RequestTooLargeError):
         job.spec.endpoint.size_limits.learn(
-            error, modality=planned.modality, items=len(planned), tokens=planned.tokens
+            error,
+            job.spec.card.limits,
+            modality=planned.modality,
+            items=len(planned),
+            tokens=planned.tokens,
         )
         if many:
-            return planned.halves(job.tokens)
+            return _smaller(job, planned, error)
         error = _too_large_alone(error)
     if isinstance(error, InvalidInputError) and many:
         named, error.index = error.index, None
@@ -154,6 +160,19 @@ def _held_or_failed(
 def _fail_batch(job: Job, planned: Planned, error: EmbedBridgeError, seconds: float) -> None:
     announce_batch(job, planned, seconds=seconds, attempts=error.attempts or 1, error=error)
     job.fail(planned.places.tolist(), error)
+
+
+def _smaller(job: Job, planned: Planned, error: RequestTooLargeError) -> list[Planned]:
+    """A batch that is too large, in pieces: as large as the server is known to take, or halves."""
+    known = job.spec.endpoint.size_limits.learned.get("items", len(planned))
+    if error.limit != "items" or 2 * known > len(planned):
+        return planned.halves(job.tokens)
+    pieces: list[Planned] = []
+    left: Planned | None = planned
+    while left is not None:
+        piece, left = left.split(min(known, len(left)))
+        pieces.append(piece)
+    return pieces
 
 
 def _may_search(job: Job, error: EmbedBridgeError) -> bool:

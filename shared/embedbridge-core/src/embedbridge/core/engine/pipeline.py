@@ -36,7 +36,7 @@ from embedbridge.core.engine.job_events import announce_end, announce_start
 from embedbridge.core.engine.job_spec import JobSpec
 from embedbridge.core.engine.load_images import admit, load_images
 from embedbridge.core.engine.local_driver import local_driver
-from embedbridge.core.engine.plan import plan_job
+from embedbridge.core.engine.plan import next_batch, plan_job
 from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.read_ahead import ReadAhead, loading_threads
 from embedbridge.core.engine.render import render
@@ -137,7 +137,7 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
 
     async def work() -> None:
         while pending:
-            batch = pending.popleft()
+            batch = next_batch(job, pending)
             pending.extendleft(reversed(await _embed_remotely(job, batch)))
 
     announce_start(job, len(planned))
@@ -209,23 +209,33 @@ async def _request(job: Job, batch: Planned) -> list[Planned]:
         return []
     begun = time.monotonic()
     spec = job.spec
+    probed = spec.endpoint.size_limits.set_out(items=len(batch), tokens=batch.tokens)
     request = spec.endpoint.requests.start(job.keys_of(batch), _answer(job, batch), spec.cache)
     try:
         accept(job, batch, await request.answer(), seconds=time.monotonic() - begun)
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
         return handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
+    finally:
+        for limit in probed:
+            limit.probing = False
     return []
 
 
 async def _answer(job: Job, batch: Planned) -> Answered:
     """One request with its retries: limit ► call ► check ► finish ► cache write."""
     spec, endpoint = job.spec, job.spec.endpoint
-    request = job.batch(batch)
+    request, loop = job.batch(batch), asyncio.get_running_loop()
 
     async def call(ticket: Ticket) -> BatchResult:
         job.requests += 1
+        begun = loop.time()
         answer = await spec.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
         result = finalize(spec, answer, request)
+        if batch.modality == "text":
+            seconds = loop.time() - begun
+            endpoint.size_limits.answered(
+                spec.card.limits, items=len(batch), tokens=batch.tokens, seconds=seconds
+            )
         if result.usage is not None:
             await ticket.settle_async(result.usage.tokens)
         return result

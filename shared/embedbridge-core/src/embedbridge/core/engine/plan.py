@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -51,13 +52,52 @@ def plan_job(job: Job) -> list[Planned]:
     return batches
 
 
+def next_batch(job: Job, pending: deque[Planned]) -> Planned:
+    """Take the next batch, as large as the endpoint takes it by now: planned ones are joined or cut.
+
+    Only where requests grow or something was learned since the job was planned.
+    """
+    spec, batch = job.spec, pending.popleft()
+    sizes, limits = spec.endpoint.size_limits, spec.card.limits
+    if not (sizes.learned or limits.first_items) or not _is_plain(job, batch):
+        return batch
+    limits = sizes.tighten(limits, probe=True)
+    items = limits.items("text", spec.role) or len(job.unique)
+    items = min(items, spec.settings.batch_size or _items_per_answer(spec) or items)
+    tokens = limits.max_tokens_per_request or 2**62
+    if len(batch) > items or batch.tokens > tokens:
+        summed = np.cumsum(job.tokens.of(batch.places))
+        fitting = int(np.searchsorted(summed, tokens, side="right"))
+        batch, rest = batch.split(max(1, min(items, fitting, len(batch))))
+        if rest is not None:
+            pending.appendleft(rest)
+        return batch
+    if limits.max_bytes_per_request is not None:
+        return batch
+    others: list[Planned] = []
+    held, spent = len(batch), batch.tokens
+    while pending and _is_plain(job, pending[0]):
+        held, spent = held + len(pending[0]), spent + pending[0].tokens
+        if held > items or spent > tokens:
+            break
+        others.append(pending.popleft())
+    return batch.joined(others) if others else batch
+
+
+def _is_plain(job: Job, batch: Planned) -> bool:
+    """Whether a batch may be cut and joined: texts that are not sent as they are for a reason."""
+    if batch.modality != "text" or batch.search is not None:
+        return False
+    return job.suspects.isdisjoint(batch.places[:1].tolist())  # those travel alone
+
+
 def _items_per_answer(spec: JobSpec) -> int | None:
     """Inputs per request, so that one answer is read while others are still on their way.
 
     `None` for local models, where the width is not known, and where requests are limited per minute:
     few large ones are better then.
     """
-    width = spec.card.dimensions and spec.answered_dimensions
+    width = spec.answered_dimensions
     if not width or spec.limiter is not None or isinstance(spec.model, LocalEmbeddingModel):
         return None
     return max(1, ANSWER_BYTES // (width * np.dtype(np.float32).itemsize))

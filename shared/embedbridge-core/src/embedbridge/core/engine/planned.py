@@ -54,6 +54,11 @@ class Planned:
         first = [number < at for number in range(len(self))]
         return self.only(first), self.only([not taken for taken in first])
 
+    def joined(self, others: Sequence[Planned]) -> Planned:
+        """This batch and others, none with images, as one."""
+        places = np.concatenate([self.places, *(other.places for other in others)])
+        return replace(self, places=places, tokens=self.tokens + sum(o.tokens for o in others))
+
     def halves(self, counts: TokenCounts) -> list[Planned]:
         """The batch as two, each with its own tokens."""
         middle = len(self) // 2

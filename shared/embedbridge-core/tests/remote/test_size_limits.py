@@ -1,0 +1,193 @@
+"""What an endpoint takes per request is learned, kept within reason, and unlearned again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedbridge.contract import Batch, BatchResult, Limits, ModelCard, RequestTooLargeError
+from embedbridge.core import Embedder, Settings
+from embedbridge.core.remote import size_limits
+from embedbridge.core.remote.size_limits import SizeLimit
+from embedbridge.testing import FakeModel, RemoteFakeModel
+
+EXPECTED = Embedder(FakeModel("small"))
+CARD = Limits(max_items=256, max_tokens_per_request=16_384)
+GROWING = Limits(max_items=2048, first_items=32)
+
+
+class Server(RemoteFakeModel):
+    """Takes at most so many items, and refuses the requests of these numbers for no reason."""
+
+    def __init__(
+        self,
+        most: int = 10**9,
+        *,
+        limits: Limits = CARD,
+        odd: dict[int, str] | None = None,
+        names: bool = False,
+        faster: bool = True,
+    ) -> None:
+        super().__init__("small")
+        self.most, self.limits, self.odd, self.names = most, limits, odd or {}, names
+        self.faster = faster
+        self.sizes: list[int] = []
+        self.refused = 0
+
+    @property
+    def card(self) -> ModelCard:
+        return replace(super().card, limits=self.limits)
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        self.sizes.append(len(batch))
+        if len(self.sizes) in self.odd:
+            self.refused += 1
+            raise RequestTooLargeError("odd", limit=self.odd[len(self.sizes)])
+        if len(batch) > self.most:
+            self.refused += 1
+            error = RequestTooLargeError(f"{len(batch)} > {self.most}", limit="items")
+            error.most = self.most if self.names else None
+            raise error
+        return self.make_up(batch)
+
+
+def texts(count: int) -> list[str]:
+    return [f"text number {number:06}" for number in range(count)]
+
+
+@pytest.mark.parametrize("limit", ["items", "tokens"])
+def test_one_odd_refusal_of_a_few_texts_cripples_nothing(limit: str) -> None:
+    """The floor from the card holds, and full batches are back within 20 requests."""
+    server = Server(odd={1: limit})
+    embedder = Embedder(server, settings=Settings(max_concurrency=1))
+    embedder.embed_documents(texts(4))
+    server.sizes.clear()
+    server.odd.clear()
+    embedder.embed_documents([f"{text} again" for text in texts(6000)])
+
+    assert min(server.sizes[:-1]) >= 64
+    assert 256 in server.sizes[:20]
+    assert server.sizes[-3:-1] == [256, 256]
+
+
+def test_a_low_limit_is_learned_in_spite_of_the_floor() -> None:
+    """Two refusals at the floor go below it, and so does a number in a refusal."""
+    for names in (False, True):
+        server = Server(5, names=names)
+        embedder = Embedder(server, settings=Settings(max_concurrency=1))
+        vectors = embedder.embed_documents(texts(400))
+        before = server.refused
+        embedder.embed_documents([f"{text} again" for text in texts(400)])
+
+        assert np.array_equal(vectors, EXPECTED.embed_documents(texts(400)))
+        assert embedder.learned_limits["items"] <= 5
+        assert server.refused - before <= 2
+
+
+def test_a_number_in_a_refusal_is_believed_at_once() -> None:
+    """One refusal is enough."""
+    server = Server(10, names=True)
+    embedder = Embedder(server, settings=Settings(max_concurrency=1))
+    embedder.embed_documents(texts(256))
+
+    assert embedder.learned_limits == {"items": 10}
+
+
+def test_requests_grow_while_the_server_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 32 to what one answer may hold, where that is faster; the vectors are the same."""
+    monkeypatch.setattr(size_limits, "FASTER", 0.0)  # this server has no latency
+    server = Server(limits=GROWING)
+    vectors = Embedder(server).embed_documents(texts(10_000))
+
+    assert np.array_equal(vectors, EXPECTED.embed_documents(texts(10_000)))
+    assert server.sizes[0] == 32
+    assert max(server.sizes) >= 1024
+    assert len(server.sizes) < 313 / 4
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("names", [False, True], ids=["in no words", "with its number"])
+def test_a_server_that_takes_32_gets_few_requests_more(workers: int, names: bool) -> None:
+    """At most 5 % more than 32 at a time would need, in one job or in many."""
+    server = Server(32, limits=GROWING, names=names)
+    embedder = Embedder(server, settings=Settings(max_concurrency=workers))
+    vectors = embedder.embed_documents(texts(10_000))
+
+    assert np.array_equal(vectors, EXPECTED.embed_documents(texts(10_000)))
+    assert len(server.sizes) <= 313 * 1.05
+
+
+def test_the_users_ceiling_holds() -> None:
+    """`batch_size` is never exceeded, and never waited for."""
+    server = Server(limits=GROWING)
+    Embedder(server, settings=Settings(batch_size=50)).embed_documents(texts(2000))
+
+    assert 32 <= max(server.sizes) <= 50
+
+
+def test_a_server_that_gets_no_faster_is_left_alone() -> None:
+    """Larger requests that take as much longer gain nothing."""
+    limit = SizeLimit(current=32, floor=8, for_speed=True, patience=1)
+    limit.answered(32, seconds=1.0, inputs=32)
+    assert limit.next(2048) == 128
+    limit.answered(128, seconds=4.0, inputs=128)
+
+    assert limit.current == limit.next(2048) == 32
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 300)), max_size=60), st.integers(1, 64))
+def test_a_limit_stays_within_reason(events: list[tuple[bool, int]], floor: int) -> None:
+    """Whatever is answered and refused: at least one input, and never more than the ceiling."""
+    limit = SizeLimit(current=100, floor=floor)
+    for answered, size in events:
+        if answered:
+            limit.answered(size, 0.01, size)
+        else:
+            limit.refused(size, None)
+        assert 1 <= limit.next(256) <= 256
+        assert limit.current >= 1
+
+
+def test_it_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """In the log, with what to do; and `explain` and the embedder know it."""
+    server = Server(100)
+    embedder = Embedder(server)
+    with caplog.at_level(logging.WARNING, "embedbridge"):
+        embedder.embed_documents(texts(1000))
+        embedder.embed_documents([f"{text} again" for text in texts(1000)])
+
+    told = [
+        record.getMessage()
+        for record in caplog.records
+        if "refused for its size" in record.getMessage()
+    ]
+    assert len(told) == 1
+    assert "batch_size" in told[0]
+    assert embedder.explain("a text", "query").learned_limits == embedder.learned_limits != {}
+
+
+def test_only_one_request_at_a_time_is_larger_than_what_is_known() -> None:
+    """Eight at once would be refused eight times."""
+    largest: list[int] = []
+    most_at_once: list[int] = []
+
+    class Slow(Server):
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            largest.append(len(batch))
+            most_at_once.append(sum(size > 32 for size in largest))
+            await asyncio.sleep(0)
+            try:
+                return await super().embed_batch(batch)
+            finally:
+                largest.remove(len(batch))
+
+    server = Slow(32, limits=GROWING)
+    Embedder(server, settings=Settings(max_concurrency=8)).embed_documents(texts(2000))
+    assert max(server.sizes) > 32
+    assert max(most_at_once) == 1
