@@ -466,7 +466,7 @@ def test_p_an_error_late_in_a_job(server: FaultServer, load: Load, route: Route)
     """P05, P09, P10: no further request, what is finished is on the error, nothing is tried twice."""
     door = route.through(load(batch_size=2, max_concurrency=1))
     texts = [f"text {number}" for number in range(12)]
-    refused = faults.status(400, "invalid request: no")
+    refused = faults.status(400, "invalid request: texts[0] is malformed")
     gate = Gate()
     gate.open()
     server.play(gate.fault, gate.fault, refused)

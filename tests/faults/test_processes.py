@@ -207,7 +207,7 @@ def pending_tasks() -> int:
 def test_a_failure_ends_the_job(server: FaultServer, load: Load, route: Route) -> None:
     """One of four requests is refused: when the error is there, no task is left and none follows."""
     gate = Gate()
-    server.play(*[faults.silent()] * 3, after(gate, faults.status(400, "No.")))
+    server.play(*[faults.silent()] * 3, after(gate, faults.status(400, "input[0] is malformed")))
     door = route.through(load(batch_size=1, max_concurrency=4))
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(door.documents, [f"text {number}" for number in range(20)])
@@ -261,7 +261,7 @@ def test_the_error_carries_what_was_paid_for(
     texts = ["aaaa", "bbbb", "cccc", "dddd"]
     gate = Gate()
     gate.open()
-    server.play(gate.fault, gate.fault, gate.fault, faults.status(400, "No."))
+    server.play(gate.fault, gate.fault, gate.fault, faults.status(400, "input[0] is malformed"))
     with pytest.raises(EmbedBridgeError) as caught:
         route.through(load(batch_size=1, max_concurrency=1)).documents(texts)
     partial = caught.value.partial

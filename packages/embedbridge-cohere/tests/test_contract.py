@@ -9,14 +9,15 @@ import pytest
 
 from embedbridge.contract import ModelCard
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.providers.cohere.catalog import cohere_card
+from embedbridge.providers.cohere.catalog import CARDS
 from embedbridge.testing import CohereWire, EmbeddingModelContract, FaultServer, WireFormat
 
+KNOWN = {card.name: card for card in CARDS}
 Load: TypeAlias = Callable[..., Embedder]
 
 
 class TestCohere(EmbeddingModelContract):
-    card: ClassVar[ModelCard | None] = cohere_card("embed-v4.0")
+    card: ClassVar[ModelCard | None] = KNOWN["embed-v4.0"]
     wire: ClassVar[WireFormat | None] = CohereWire()
 
     @pytest.fixture
@@ -29,7 +30,7 @@ class TestCohere(EmbeddingModelContract):
 
 
 class TestCohereV3(EmbeddingModelContract):
-    card: ClassVar[ModelCard | None] = cohere_card("embed-multilingual-v3.0")
+    card: ClassVar[ModelCard | None] = KNOWN["embed-multilingual-v3.0"]
     wire: ClassVar[WireFormat | None] = CohereWire()
 
     @pytest.fixture
