@@ -302,6 +302,7 @@ def test_drops_come_one_by_one(server: FaultServer, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(asyncio, "sleep", recorded)
     server.play(faults.dripping(pause=0.5))
     _, body = post(server, texts=["only"])
+    server.wait_until_idle()  # the last pause comes after the last byte
 
     assert pauses == [0.5] * len(body)
     assert len(rows_of(body)) == 1
