@@ -49,14 +49,26 @@ def test_an_embedder_keeps_what_was_in_force_when_it_was_made(
     assert Embedder(FakeModel("small")).settings.batch_size == 4
 
 
-@pytest.mark.parametrize(("name", "value"), [("BATCH_SIZE", "many"), ("ERRORS", "ignore")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("BATCH_SIZE", "many"), ("ERRORS", "ignore"), ("ALLOW_URLS", "[bad")]
+)
 def test_a_variable_that_cannot_be(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is ours, names the setting and does not repeat the value."""
+    """The error is ours, names the setting and its variable, and does not repeat the value."""
     monkeypatch.setenv(f"EMBEDBRIDGE_{name}", value)
     with pytest.raises(InvalidOptionError, match=name.lower()) as raised:
         load_embedder("fake:small")
 
     assert value not in str(raised.value)
+    assert f"environment variable EMBEDBRIDGE_{name}." in str(raised.value)
+
+
+def test_a_variable_is_not_blamed_for_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wrote the value is who must change it."""
+    monkeypatch.setenv("EMBEDBRIDGE_BATCH_SIZE", "many")
+    with pytest.raises(InvalidOptionError, match="batch_size") as raised:
+        load_embedder("fake:small", batch_size="few")
+
+    assert "environment" not in str(raised.value)
 
 
 def test_variables_are_no_options_of_models(monkeypatch: pytest.MonkeyPatch) -> None:

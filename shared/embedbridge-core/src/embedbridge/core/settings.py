@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -12,6 +13,8 @@ from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.options import parse_options
 from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 
+PREFIX = "EMBEDBRIDGE_"
+"""How the environment variables begin."""
 OnEmpty: TypeAlias = Literal["error", "embed", "skip", "zero"]
 """What becomes of an empty text; recommended is `"embed"`, for static models `"error"`."""
 
@@ -22,7 +25,7 @@ class Settings(BaseSettings):
     Each can be set by an environment variable: `EMBEDBRIDGE_BATCH_SIZE=8`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="EMBEDBRIDGE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     batch_size: int | None = Field(default=None, gt=0)
     """Inputs per call to the model at most; `None` leaves it to the model's limits."""
@@ -76,7 +79,21 @@ def parse_settings(*layers: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
     for layer in layers:
         values.update(_without_synonyms(layer))
-    return parse_options(Settings, values, owner="embedbridge", also=SETTING_NAMES)
+    try:
+        return parse_options(Settings, values, owner="embedbridge", also=SETTING_NAMES)
+    except InvalidOptionError as error:
+        error.hint = _variable_to_blame(error, values) or error.hint
+        raise
+
+
+def _variable_to_blame(error: InvalidOptionError, values: Mapping[str, Any]) -> str | None:
+    """The remedy for a value that the user did not write, but found in the environment."""
+    for variable in os.environ:
+        prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
+        is_setting = prefix == PREFIX and name in Settings.model_fields and name not in values
+        if is_setting and (f"'{name}'" in error.message or f"'{name}." in error.message):
+            return f"It comes from the environment variable {variable}."
+    return None
 
 
 def _without_synonyms(values: Mapping[str, Any]) -> dict[str, Any]:
