@@ -39,7 +39,8 @@ def test_layouts_and_whole_numbers_are_the_same_pixels(
         given_ = given_.astype(kind)
 
     taken = as_pixels(given_)
-    assert (taken.dtype, taken.flags.writeable) == (np.uint8, False)
+    assert taken.dtype == np.uint8
+    assert not taken.flags.writeable
     assert np.array_equal(taken, picture)
 
 
