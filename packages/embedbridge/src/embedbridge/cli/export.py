@@ -19,6 +19,7 @@ from embedbridge.contract.errors import (
     short_path,
     short_repr,
 )
+from embedbridge.contract.local.telemetry import disable_telemetry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -156,6 +157,7 @@ def _load(name: str) -> SentenceTransformer:
 
 
 def _require_libraries() -> None:
+    disable_telemetry()
     try:
         import onnx  # noqa: F401  # only whether it can be imported counts
         import onnxruntime  # noqa: F401

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
+from embedbridge.contract.local.telemetry import disable_telemetry
 from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
 from embedbridge.providers.onnx.backends.failures import loading_errors, no_token_vectors
 from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantize
@@ -81,6 +82,7 @@ def open_onnxruntime(path: Path, options: OnnxOptions) -> OnnxruntimeSession:
         InvalidOptionError: This onnxruntime has no such execution provider.
         ConfigurationError: The file is damaged, or needs another onnxruntime.
     """
+    disable_telemetry()
     try:
         import onnxruntime
     except ImportError as error:
