@@ -1,5 +1,6 @@
 """Texts: counted exactly, cut where the tower ends, and never taken for anything but text."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,44 @@ def test_counts_are_those_of_the_tokenizer(folders: dict[str, str], kind: str) -
 
         assert embedder.model.count_tokens(texts) == expected
         assert embedder.card.limits.max_tokens_per_input == LENGTHS[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_is_tokenised_once(
+    folders: dict[str, str], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was counted for the plan is what the tower reads; a long one too, by a fast tokenizer."""
+    texts = [*real_texts(12, max_words=5), "a", "日本語 👩‍👩‍👧‍👦", "</s> [SEP]"]
+    with load_embedder(f"clip:{folders[kind]}", device="cpu") as embedder:
+        inputs = embedder.model._load().texts  # type: ignore[attr-defined]
+        is_fast = inputs._tokens.cuts
+        texts += [LONG] if is_fast else []
+        expected = embedder.embed(texts, role="document")
+        raw = inputs._by_the_library(texts)
+        encode, seen = inputs._tokens._encode, Counter[str]()
+
+        def watched(some: list[str]) -> object:
+            seen.update(some)
+            return encode(some)
+
+        inputs._tokens._encode = watched
+        monkeypatch.setattr(inputs, "_by_the_library", None)
+        found = embedder.embed(texts, role="document")
+
+        assert seen == Counter(texts)
+        np.testing.assert_array_equal(found.vectors, expected.vectors)
+        made = inputs._build(inputs.prepare(texts).payloads)
+        assert set(made) == set(raw)
+        assert all(made[name].equal(raw[name]) for name in raw)
+
+
+def test_a_long_text_of_a_slow_tokenizer_is_cut_by_itself(folders: dict[str, str]) -> None:
+    """It is not known which of its tokens are special: then the tokenizer gets the text again."""
+    with load_embedder(f"clip:{folders['siglip']}", device="cpu") as embedder:
+        vectors = embedder.embed_documents(["short", LONG, LONG + "and more"])
+
+    assert not np.allclose(vectors[0], vectors[1])
+    np.testing.assert_allclose(vectors[1], vectors[2], rtol=0, atol=1e-6)
 
 
 def test_a_long_text_is_cut_and_reported(clip: Embedder) -> None:

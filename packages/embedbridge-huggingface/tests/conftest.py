@@ -204,3 +204,84 @@ def seeing_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     processor: Any = CLIPProcessor  # it has no types
     processor(pictures, tokenizer).save_pretrained(where)
     return str(where)
+
+
+@pytest.fixture(scope="session")
+def talking_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tiny LLaVA with random weights and a prompt: it reads texts and images in any order."""
+    import torch
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import (
+        CLIPVisionConfig,
+        LlamaConfig,
+        LlavaConfig,
+        LlavaModel,
+        LlavaProcessor,
+        PreTrainedTokenizerFast,
+    )
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    torch.manual_seed(0)
+    special = ["<pad>", "<s>", "</s>", "<image>", "<user>", "<system>"]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = {word: number for number, word in enumerate([*special, *letters])}
+    spelling = Tokenizer(models.BPE(vocab=words, merges=[]))
+    spelling.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer: Any = PreTrainedTokenizerFast
+    tokenizer = tokenizer(
+        tokenizer_object=spelling,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        additional_special_tokens=special[3:],
+        padding_side="left",
+        model_max_length=256,
+    )
+    tower: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    configure: Any = LlavaConfig  # its types lack a name that it takes
+    config = configure(
+        vision_config=CLIPVisionConfig(**tower, image_size=16, patch_size=8),
+        text_config=LlamaConfig(
+            **tower,
+            num_key_value_heads=2,
+            vocab_size=len(words),
+            max_position_embeddings=256,
+            pad_token_id=0,
+            bos_token_id=1,
+            eos_token_id=2,
+        ),
+        image_token_id=words["<image>"],
+        vision_feature_layer=-1,
+    )
+    template = (
+        "{% for message in messages %}<{{ message['role'] }}>"
+        "{% for part in message['content'] %}"
+        "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
+        "{% endfor %}</s>{% endfor %}"
+    )
+    processor: Any = LlavaProcessor
+    size = {"height": 16, "width": 16}
+    processor = processor(
+        CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=size),
+        tokenizer,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=template,
+    )
+    where = tmp_path_factory.mktemp("talking")
+    model: Any = LlavaModel
+    model(config).save_pretrained(where / "llava")
+    processor.save_pretrained(where / "llava")
+    modules = [Transformer(str(where / "llava")), Pooling(16, "lasttoken")]
+    whole = SentenceTransformer(
+        modules=modules, device="cpu", prompts={"query": "find: ", "document": ""}
+    )
+    whole.save(str(where / "model"))
+    return str(where / "model")

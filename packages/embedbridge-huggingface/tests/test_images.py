@@ -16,7 +16,6 @@ from embedbridge.providers.huggingface._inputs import inputs_of
 from embedbridge.testing import EmbeddingModelContract
 
 TEXTS = ["a cat", "https://example.org/cat.png", "two words"]
-PROMPTS = {"query": "find: ", "document": ""}
 
 
 @pytest.fixture(scope="module")
@@ -25,85 +24,6 @@ def photos() -> list[Pillow.Image]:
     sizes = [(20, 16), (16, 16), (9, 40)]
     noise = [chance.integers(0, 256, (h, w, 3), dtype=np.uint8) for w, h in sizes]
     return [Pillow.fromarray(pixels) for pixels in noise]
-
-
-@pytest.fixture(scope="module")
-def talking_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A tiny LLaVA with random weights and a prompt: it reads texts and images in any order."""
-    import torch
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import (
-        CLIPVisionConfig,
-        LlamaConfig,
-        LlavaConfig,
-        LlavaModel,
-        LlavaProcessor,
-        PreTrainedTokenizerFast,
-    )
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-    torch.manual_seed(0)
-    special = ["<pad>", "<s>", "</s>", "<image>", "<user>", "<system>"]
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = {word: number for number, word in enumerate([*special, *letters])}
-    spelling = Tokenizer(models.BPE(vocab=words, merges=[]))
-    spelling.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer: Any = PreTrainedTokenizerFast
-    tokenizer = tokenizer(
-        tokenizer_object=spelling,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        additional_special_tokens=special[3:],
-        padding_side="left",
-        model_max_length=256,
-    )
-    tower: dict[str, Any] = {
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-    }
-    configure: Any = LlavaConfig  # its types lack a name that it takes
-    config = configure(
-        vision_config=CLIPVisionConfig(**tower, image_size=16, patch_size=8),
-        text_config=LlamaConfig(
-            **tower,
-            num_key_value_heads=2,
-            vocab_size=len(words),
-            max_position_embeddings=256,
-            pad_token_id=0,
-            bos_token_id=1,
-            eos_token_id=2,
-        ),
-        image_token_id=words["<image>"],
-        vision_feature_layer=-1,
-    )
-    template = (
-        "{% for message in messages %}<{{ message['role'] }}>"
-        "{% for part in message['content'] %}"
-        "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
-        "{% endfor %}</s>{% endfor %}"
-    )
-    processor: Any = LlavaProcessor
-    size = {"height": 16, "width": 16}
-    processor = processor(
-        CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=size),
-        tokenizer,
-        patch_size=8,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=template,
-    )
-    where = tmp_path_factory.mktemp("talking")
-    model: Any = LlavaModel
-    model(config).save_pretrained(where / "llava")
-    processor.save_pretrained(where / "llava")
-    modules = [Transformer(str(where / "llava")), Pooling(16, "lasttoken")]
-    whole = SentenceTransformer(modules=modules, device="cpu", prompts=PROMPTS)
-    whole.save(str(where / "model"))
-    return str(where / "model")
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +144,7 @@ def test_a_text_and_an_image_side_by_side(photos: list[Pillow.Image]) -> None:
     def given(*parts: str | LoadedImage) -> list[Any]:
         mixed = LoadedMixed(parts)
         batch = Batch(inputs=[mixed], modality="mixed", role="document")
-        return inputs_of(batch, SideBySide(), prompt="")  # type: ignore[arg-type]  # a fake
+        return inputs_of(batch, SideBySide(), separates_prompt=False)  # type: ignore[arg-type]  # a fake
 
     assert given("find:", image, "a cat") == [{"text": "find: a cat", "image": photos[0]}]
     with pytest.raises(UnsupportedModalityError, match="2 images"):

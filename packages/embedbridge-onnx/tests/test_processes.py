@@ -1,15 +1,18 @@
 """Forks, closing, and counting: what a loaded model keeps, and what it gives back."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from embedbridge.contract import EmbedBridgeError
 from embedbridge.core import load_embedder
-from embedbridge.providers.onnx import OnnxModel
-from embedbridge.providers.onnx import _tokens as tokens_module
+from embedbridge.providers.onnx import OnnxModel, bundled
 from embedbridge.providers.onnx._inputs import Part
 from embedbridge.testing import real_texts
 
@@ -70,29 +73,43 @@ def test_out_of_memory_halves_the_batch(message: str) -> None:
     np.testing.assert_allclose(vectors, expected, rtol=0, atol=1e-5)
 
 
-def test_a_text_is_split_into_tokens_once() -> None:
-    """What was counted for the plan is kept until it is embedded, and not a moment longer."""
-    model = OnnxModel("all-MiniLM-L6-v2")
-    tokens = model._load().tokens
-    texts = ["one text", "another", "word " * 400]
-    counts = model.count_tokens(texts)
-    kept = tokens._kept_tokens
-    encoded = tokens.encode(texts)
+@pytest.mark.parametrize("include_prompt", [True, False])
+def test_a_text_is_split_into_tokens_once(include_prompt: bool) -> None:
+    """What was counted for the plan is what the model reads; also a text that must be cut."""
+    texts = [*real_texts(20, max_words=60), "one text", "another", "word " * 400]
+    with load_embedder("default", document_prompt="passage: ") as embedder:
+        model: Any = embedder.model
+        loaded = model._load()
+        model._loaded = replace(
+            loaded, recipe=replace(loaded.recipe, include_prompt=include_prompt)
+        )
+        expected = embedder.embed(texts, role="document")
+        encode, seen = loaded.tokens._encode, Counter[str]()
 
-    assert counts[:2] == [4, 3]
-    assert counts[2] > 256
-    assert kept == sum(counts[:2])  # a text that must be cut is split again
-    assert [len(ids) for ids in encoded] == [4, 3, 256]
-    assert tokens._kept == {}
-    assert tokens._kept_tokens == 0
+        def watched(some: list[str]) -> object:
+            seen.update(some)
+            return encode(some)
+
+        loaded.tokens._encode = watched
+        found = embedder.embed(texts, role="document")
+
+    # Of the prompt it is asked once for each batch how long it is, where pooling leaves it out.
+    assert (seen.pop("passage: ", 0) == 0) is include_prompt
+    assert seen == Counter(f"passage: {text}" for text in texts)
+    np.testing.assert_array_equal(found.vectors, expected.vectors)
+    assert np.flatnonzero(found.truncated).tolist() == [len(texts) - 1]
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller that counts and never embeds does not fill the memory."""
-    monkeypatch.setattr(tokens_module, "KEPT_TOKENS", 50)
-    model = OnnxModel("all-MiniLM-L6-v2")
-    tokens = model._load().tokens
-    model.count_tokens([f"text number {number}" for number in range(100)] * 2)
+def test_tokens_are_cut_as_the_tokenizer_cuts() -> None:
+    """A text that is too long loses tokens of its own, and keeps the special ones around them."""
+    model: Any = OnnxModel("all-MiniLM-L6-v2", max_length=8)
+    tokenizer = Tokenizer.from_file(str(bundled.FOLDER / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(8)
+    texts = ["one text", "word " * 6, "word " * 7, "[SEP] " * 9, "日本語のテキスト", ""]
+    prepared = model.prepare(texts, role="document", prompt="")
 
-    assert 0 < tokens._kept_tokens <= 50
-    assert tokens._kept_tokens == sum(map(len, tokens._kept.values()))
+    assert [ids.tolist() for ids in prepared.payloads] == [
+        encoding.ids for encoding in tokenizer.encode_batch(texts)
+    ]
+    assert prepared.counts == model.count_tokens(texts)

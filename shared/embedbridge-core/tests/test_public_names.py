@@ -44,6 +44,7 @@ CONTRACT = [
     "ModelCard",
     "ModelOptions",
     "Pooling",
+    "Prepared",
     "ProviderSpec",
     "ProviderUnavailableError",
     "QuotaExhaustedError",

@@ -11,6 +11,7 @@ from embedbridge.contract.lazy import lazy_exports
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Batch as Batch
     from embedbridge.contract.batch import BatchResult as BatchResult
+    from embedbridge.contract.batch import Prepared as Prepared
     from embedbridge.contract.batch import Usage as Usage
     from embedbridge.contract.batch import Vectors as Vectors
     from embedbridge.contract.card import Limits as Limits
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "batch": ["Batch", "BatchResult", "Usage", "Vectors"],
+        "batch": ["Batch", "BatchResult", "Prepared", "Usage", "Vectors"],
         "card": ["Limits", "ModelCard"],
         "errors": [
             "AuthenticationError",

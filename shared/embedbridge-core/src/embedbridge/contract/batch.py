@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -36,6 +36,8 @@ class Batch:
     """The text that the engine has put in front of every input."""
     tokens: int = 0
     """Tokens in this batch as planned."""
+    prepared: Mapping[str, object] = field(default_factory=dict)
+    """By text, the payload that the model's own `prepare` made of it; a text may be missing."""
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -46,6 +48,11 @@ class Batch:
         return [text for text in self.inputs if isinstance(text, str)]
 
     @property
+    def unprompted(self) -> list[Loaded]:
+        """The inputs without the prompt in front, for a model that puts it there by itself."""
+        return [_without(self.prompt, content) for content in self.inputs]
+
+    @property
     def images(self) -> list[LoadedImage]:
         """The inputs of an image batch."""
         return [image for image in self.inputs if isinstance(image, LoadedImage)]
@@ -54,6 +61,24 @@ class Batch:
     def mixed(self) -> list[LoadedMixed]:
         """The inputs of a mixed batch."""
         return [mixed for mixed in self.inputs if isinstance(mixed, LoadedMixed)]
+
+
+def _without(prompt: str, content: Loaded) -> Loaded:
+    if isinstance(content, str):
+        return content.removeprefix(prompt)
+    if prompt and isinstance(content, LoadedMixed) and content.parts[0] == prompt:
+        return LoadedMixed(content.parts[1:])
+    return content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Texts that are tokenised: how many tokens each has, and what the model will read of it."""
+
+    counts: Sequence[int]
+    """Tokens of each text, special ones included and nothing cut."""
+    payloads: Sequence[object] = ()
+    """Anything, one for each text, such as the numbers of its tokens; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

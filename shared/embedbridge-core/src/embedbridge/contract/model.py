@@ -16,7 +16,7 @@ from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions, parse_options
 
 if TYPE_CHECKING:
-    from embedbridge.contract.batch import Batch, BatchResult
+    from embedbridge.contract.batch import Batch, BatchResult, Prepared
     from embedbridge.contract.vocabulary import Role, Task
 
 
@@ -104,6 +104,27 @@ class EmbeddingModel(ABC):
         from several threads, and must never download anything.
         """
         return None
+
+    def prepare(self, texts: Sequence[str], *, role: Role, prompt: str) -> Prepared | None:
+        """Tokenise texts once: their counts for the plan, and what `embed_batch` needs of them.
+
+        The payloads come back in `Batch.prepared`. Override it in a model that would otherwise split
+        the same texts into tokens twice; `count_tokens` is enough for any other.
+
+        Args:
+            texts: Rendered texts, with the prompt in front.
+            role: What they are for.
+            prompt: What stands in front of each of them.
+
+        Returns:
+            `None` where tokens cannot be counted offline.
+        """
+        counts = self.count_tokens(texts)
+        if counts is None:
+            return None
+        from embedbridge.contract.batch import Prepared
+
+        return Prepared(counts=counts)
 
     def identity(self) -> Mapping[str, object]:
         """Everything that decides how a vector comes out, as JSON values; part of the fingerprint.

@@ -14,13 +14,13 @@ from embedbridge.contract.local.limits import AtOnce, limits_on
 from embedbridge.contract.local.weights import folder_identity, hub_identity
 from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
 from embedbridge.providers.clip._preprocess import Preprocessor
-from embedbridge.providers.clip._tokens import TokenCounter
-from embedbridge.providers.clip.families import PADDING, Padding
+from embedbridge.providers.clip._tokens import TextInputs
+from embedbridge.providers.clip.families import PADDING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from embedbridge.contract.batch import Vectors
+    from embedbridge.contract.batch import Batch, Vectors
     from embedbridge.contract.loaded import LoadedImage
     from embedbridge.providers.clip.options import CLIPOptions
 
@@ -42,35 +42,22 @@ class Loaded:
 
     network: Any
     """Both towers."""
-    tokenizer: Any
-    """From texts to tokens."""
+    texts: TextInputs
+    """From texts to tokens, counted and as tensors."""
     preprocessor: Preprocessor
     """From images to tensors."""
-    padding: Padding
-    """To which length texts are filled up."""
-    length: int
-    """Tokens of a text that are read, special ones included."""
     normalize: bool
     """Whether vectors are scaled to length 1."""
     card: ModelCard
     """What it can do."""
-    counter: TokenCounter
-    """Counts its tokens."""
     identity: Mapping[str, object]
     """Which weights it has."""
     device: str
     """Where it computes."""
 
-    def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """One forward pass of the text tower; shape (len(texts), dimensions)."""
-        tokens = self.tokenizer(
-            list(texts),
-            padding=self.padding,
-            truncation=True,
-            max_length=self.length,
-            return_tensors="pt",
-        )
-        return self._finish([self._run(self.network.get_text_features, tokens)])
+    def embed_texts(self, batch: Batch) -> Vectors:
+        """One forward pass of the text tower; shape (len(batch), dimensions)."""
+        return self._finish([self._run(self.network.get_text_features, self.texts.of(batch))])
 
     def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
         """Forward passes of the image tower; shape (len(images), dimensions)."""
@@ -131,13 +118,10 @@ def load(name: str, options: CLIPOptions) -> Loaded:
     )
     return Loaded(
         network=parts.network,
-        tokenizer=parts.tokenizer,
+        texts=TextInputs(parts.tokenizer, padding, length),
         preprocessor=Preprocessor(parts.processor),
-        padding=padding,
-        length=length,
         normalize=normalize,
         card=card,
-        counter=TokenCounter(parts.tokenizer),
         identity=identity,
         device=device,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from embedbridge.contract.batch import Batch, BatchResult, Usage
+from embedbridge.contract.batch import Batch, BatchResult, Prepared, Usage
 from embedbridge.contract.local.memory import memory_errors
 from embedbridge.contract.local.model import LazyModel
 from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.clip._loaded import Loaded, load
 from embedbridge.providers.clip.options import CLIPOptions
 
@@ -48,8 +49,12 @@ class CLIPModel(LazyModel[Loaded]):
                 images = batch.images
                 vectors = loaded.embed_images(images)
                 return BatchResult(vectors=vectors, usage=Usage(images=len(images)))
-            return BatchResult(vectors=loaded.embed_texts(batch.texts))
+            return BatchResult(vectors=loaded.embed_texts(batch))
+
+    def prepare(self, texts: Sequence[str], *, role: Role, prompt: str) -> Prepared:
+        """Tokenise texts, once for the plan and the tower; queries and documents are read alike."""
+        return self._load().texts.prepare(texts)
 
     def count_tokens(self, texts: Sequence[str]) -> Sequence[int]:
         """Tokens of each text, special ones included and nothing cut."""
-        return self._load().counter.count(texts)
+        return self._load().texts.count(texts)

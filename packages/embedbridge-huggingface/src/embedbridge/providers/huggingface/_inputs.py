@@ -7,6 +7,7 @@ open `/tmp/cat.png`. What says that it is text stays text.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import UnsupportedModalityError
@@ -31,44 +32,45 @@ def modalities_of(transformer: SentenceTransformer) -> tuple[Modality, ...]:
     return tuple(modality for modality, claimed in claims if claimed) or ("text",)
 
 
-def inputs_of(batch: Batch, transformer: SentenceTransformer, *, prompt: str) -> list[Any]:
+def inputs_of(
+    batch: Batch, transformer: SentenceTransformer, *, separates_prompt: bool
+) -> list[Any]:
     """What `encode` is given.
 
     Args:
         batch: Texts, images or mixed inputs, rendered.
-        transformer: Who takes them.
-        prompt: What the model puts in front by itself, and what they must not have in front.
+        transformer: The model.
+        separates_prompt: Whether it puts the prompt in front by itself.
 
     Raises:
         UnsupportedModalityError: A mixed input is of a form that the model does not take.
     """
+    if separates_prompt:
+        batch = replace(batch, inputs=batch.unprompted)
     if batch.modality == "text":
-        texts = [text.removeprefix(prompt) for text in batch.texts]
-        return (
-            [{"text": text} for text in texts] if _knows_words(transformer, batch.role) else texts
-        )
+        return named_texts(batch.texts, transformer, batch.role)
     if batch.modality == "image":
         return [{"image": image.pixels} for image in batch.images]
     chats = transformer.supports("message")
-    return [
-        _conversation(_without(prompt, mixed)) if chats else _pair(mixed) for mixed in batch.mixed
-    ]
+    return [_conversation(mixed.parts) if chats else _pair(mixed) for mixed in batch.mixed]
 
 
-def _knows_words(transformer: SentenceTransformer, role: Role) -> bool:
-    """Whether the model can be told that something is text; else it knows nothing but text."""
+def named_texts(texts: Sequence[str], transformer: SentenceTransformer, role: Role) -> list[Any]:
+    """Texts with the word that they are texts, where the model understands it."""
     from sentence_transformers.base.modules import Router, Transformer
 
+    # Static embeddings take plain strings, and know nothing but text.
+    names = isinstance(first_module(transformer, role), Transformer | Router)
+    return [{"text": text} for text in texts] if names else list(texts)
+
+
+def first_module(transformer: SentenceTransformer, role: Role) -> Any:
+    """The module that takes the inputs; some models have one for each role."""
+    from sentence_transformers.base.modules import Router
+
     first: Any = transformer[0]
-    if isinstance(first, Router):
-        routes: Any = first.sub_modules
-        first = routes[role][0] if role in routes else first
-    return isinstance(first, Transformer | Router)  # static embeddings take plain strings
-
-
-def _without(prompt: str, mixed: LoadedMixed) -> Sequence[str | LoadedImage]:
-    parts = mixed.parts
-    return parts[1:] if prompt and parts[0] == prompt else parts
+    routes: Any = first.sub_modules if isinstance(first, Router) else {}
+    return routes[role][0] if role in routes else first
 
 
 def _conversation(parts: Sequence[str | LoadedImage]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -14,13 +14,14 @@ from embedbridge.contract.local.limits import AtOnce, limits_on
 from embedbridge.contract.local.prompts import prompts_of
 from embedbridge.contract.local.weights import folder_identity, hub_identity
 from embedbridge.contract.vectors import normalize
+from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.huggingface._identity import hub_commit
 from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
 from embedbridge.providers.huggingface._length import limit_length
 from embedbridge.providers.huggingface._loader import load_transformer, require_libraries
 from embedbridge.providers.huggingface._pool import DevicePool
 from embedbridge.providers.huggingface._source import Source, cache_folder, find_source
-from embedbridge.providers.huggingface._tokens import TokenCounter, token_counter
+from embedbridge.providers.huggingface._tokens import TextFeatures
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -50,8 +51,8 @@ class Loaded:
     """Who computes, if several devices do."""
     card: ModelCard
     """What it can do."""
-    counter: TokenCounter | None
-    """Counts its tokens, if that can be done exactly."""
+    features: Mapping[Role, TextFeatures]
+    """By role, what makes its features of texts."""
     identity: Mapping[str, object]
     """Which weights it has, and how much of a text it reads."""
     device: str
@@ -70,17 +71,36 @@ class Loaded:
         Returns:
             Shape (len(batch), dimensions).
         """
-        # Where it stands in the texts already, `""` is no prompt, not even a default one.
-        prompt = batch.prompt if self.separates_prompt else ""
-        inputs = inputs_of(batch, self.transformer, prompt=prompt)
-        # Some models send queries and documents different ways.
-        options: dict[str, Any] = {"prompt": prompt, "task": batch.role, "show_progress_bar": False}
-        if self.pool is not None:
-            vectors = self.pool.encode(inputs, **options)
-        else:
-            vectors = self.transformer.encode(inputs, batch_size=max(len(inputs), 1), **options)
+        features = self.features[batch.role].of(batch) if batch.modality == "text" else None
+        vectors = self._encode(batch) if features is None else self._forward(features, batch.role)
         exact = np.asarray(vectors, dtype=np.float32)
         return normalize(exact) if self.is_half and self.card.normalized else exact
+
+    def _forward(self, features: dict[str, Any], role: Role) -> Vectors:
+        """One forward pass from features that are tensors already, as `encode` does it."""
+        import torch
+
+        model = self.transformer
+        with torch.inference_mode():
+            moved = {
+                name: value.to(model.device) if isinstance(value, torch.Tensor) else value
+                for name, value in features.items()
+            }
+            # Some models send queries and documents different ways.
+            vectors = model(moved, task=role)["sentence_embedding"][:, : model.truncate_dim]
+            return np.asarray(vectors.float().cpu().numpy())
+
+    def _encode(self, batch: Batch) -> Any:
+        inputs = inputs_of(batch, self.transformer, separates_prompt=self.separates_prompt)
+        options: dict[str, Any] = {
+            # Where it stands in the texts already, `""` is no prompt, not even a default one.
+            "prompt": batch.prompt if self.separates_prompt else "",
+            "task": batch.role,
+            "show_progress_bar": False,
+        }
+        if self.pool is not None:
+            return self.pool.encode(inputs, **options)
+        return self.transformer.encode(inputs, batch_size=max(len(inputs), 1), **options)
 
     def close(self) -> None:
         """Stop the workers. The memory is free when the last reference to this object is gone."""
@@ -109,6 +129,8 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
     length = limit_length(transformer, options.max_length)
     hub_id = None if source.folder else _full_id(source.address)
     prompts = prompts_of(transformer.prompts, transformer.default_prompt_name, hub_id)
+    separates = _separates_prompt(transformer)
+    own = ("", options.query_prompt or "", options.document_prompt or "")
     space, weights = _weights(source, hub_id, transformer, options)
     card = ModelCard(
         name=name,
@@ -125,10 +147,22 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
         transformer=transformer,
         pool=DevicePool(transformer, devices) if devices else None,
         card=card,
-        counter=token_counter(transformer),
+        features={
+            role: TextFeatures(
+                transformer,
+                role,
+                length,
+                # Worker processes are sent the texts themselves.
+                prompts=()
+                if devices or not transformer.supports("text")
+                else {*own, *prompts.values()},
+                separates_prompt=separates,
+            )
+            for role in get_args(Role)
+        },
         identity={**weights, "max_length": length},
         device=", ".join(devices) or device,
-        separates_prompt=_separates_prompt(transformer),
+        separates_prompt=separates,
         is_half=any(weight.dtype.itemsize == HALF for weight in transformer.parameters()),
     )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.batch import Batch, BatchResult, Prepared
 from embedbridge.contract.local.memory import memory_errors
 from embedbridge.contract.local.model import LazyModel
 from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.huggingface._loaded import Loaded, load
 from embedbridge.providers.huggingface.options import HuggingFaceOptions
 
@@ -44,7 +45,10 @@ class HuggingFaceModel(LazyModel[Loaded]):
         with memory_errors(batch, loaded.device):
             return BatchResult(vectors=loaded.encode(batch))
 
+    def prepare(self, texts: Sequence[str], *, role: Role, prompt: str) -> Prepared | None:
+        """Tokenise texts, once for the plan and the model; `None` without a tokenizer in Rust."""
+        return self._load().features[role].prepare(texts, prompt)
+
     def count_tokens(self, texts: Sequence[str]) -> Sequence[int] | None:
         """Tokens of each text, special ones included and nothing cut."""
-        counter = self._load().counter
-        return None if counter is None else counter.count(texts)
+        return self._load().features["document"].count(texts)

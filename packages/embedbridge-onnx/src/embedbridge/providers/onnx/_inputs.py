@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import ConfigurationError, short_path
+from embedbridge.contract.local.tokens import Ids, pad
 
 INPUTS = frozenset({"attention_mask", "input_ids", "position_ids", "token_type_ids"})
 """What a text encoder may ask for."""
@@ -22,7 +23,7 @@ Integer: TypeAlias = type[np.signedinteger[Any]]
 class Part:
     """Texts that are computed together."""
 
-    ids: NDArray[np.int32]
+    ids: Ids
     """Numbers of tokens, shape (n, tokens), filled up on the right."""
     mask: NDArray[np.int32]
     """1 for a token and 0 for padding, the same shape."""
@@ -34,9 +35,7 @@ class Part:
         return rows, columns
 
 
-def cut_into_parts(
-    encoded: Sequence[NDArray[np.int32]], padding: int, tokens: int | None
-) -> Iterator[Part]:
+def cut_into_parts(encoded: Sequence[Ids], padding: int, tokens: int | None) -> Iterator[Part]:
     """Texts in their order, each part filled up to its own longest.
 
     Args:
@@ -85,11 +84,6 @@ class Inputs:
         }
 
 
-def _pad(encoded: Sequence[NDArray[np.int32]], padding: int) -> Part:
-    shape = (len(encoded), max(map(len, encoded)))
-    ids = np.full(shape, padding, dtype=np.int32)
-    mask = np.zeros(shape, dtype=np.int32)
-    for row, numbers in enumerate(encoded):
-        ids[row, : len(numbers)] = numbers
-        mask[row, : len(numbers)] = 1
-    return Part(ids, mask)
+def _pad(encoded: Sequence[Ids], padding: int) -> Part:
+    ids, mask = pad(encoded, padding)
+    return Part(ids, mask.astype(np.int32))

@@ -10,17 +10,18 @@ import numpy as np
 
 from embedbridge.contract.card import Limits, ModelCard
 from embedbridge.contract.local.prompts import prompts_of
+from embedbridge.contract.local.tokens import Tokens, rows_of
 from embedbridge.contract.vectors import normalize
 from embedbridge.providers.onnx._dense import load_dense
 from embedbridge.providers.onnx._identity import identify
 from embedbridge.providers.onnx._inputs import Part, cut_into_parts
 from embedbridge.providers.onnx._recipe import Recipe, read_recipe
 from embedbridge.providers.onnx._source import find_source
-from embedbridge.providers.onnx._tokens import Tokens, load_tokens
+from embedbridge.providers.onnx._tokens import load_tokens
 from embedbridge.providers.onnx.backends.session import Session, open_session
 
 if TYPE_CHECKING:
-    from embedbridge.contract.batch import Vectors
+    from embedbridge.contract.batch import Batch, Vectors
     from embedbridge.providers.onnx.options import OnnxOptions
 
 
@@ -32,6 +33,8 @@ class Loaded:
     """Computes token vectors."""
     tokens: Tokens
     """Turns texts into numbers."""
+    padding: int
+    """The number that fills up short texts."""
     recipe: Recipe
     """What happens around the computation."""
     after: tuple[Callable[[Vectors], Vectors], ...]
@@ -50,22 +53,24 @@ class Loaded:
         """The threads of a session do not follow into a child: it is loaded again there."""
         return False
 
-    def encode(self, texts: Sequence[str], prompt: str) -> Vectors:
+    def encode(self, batch: Batch) -> Vectors:
         """Vectors of rendered texts, in one pass.
 
         Args:
-            texts: Within the limits of the card.
-            prompt: What stands in front of each of them.
+            batch: Within the limits of the card.
 
         Returns:
-            Shape (len(texts), dimensions).
+            Shape (len(batch), dimensions).
         """
-        encoded = self.tokens.encode(texts)
+        encoded = rows_of(batch, self.tokens.prepare) or []
         at_once = self.session.part_tokens(len(encoded) * max(map(len, encoded)))
-        parts = list(cut_into_parts(encoded, self.tokens.padding, at_once))
+        parts = list(cut_into_parts(encoded, self.padding, at_once))
+        left_out = 0
+        if batch.prompt and not self.recipe.include_prompt:
+            left_out = self.tokens.length_of_prompt(batch.prompt)
         vectors = np.concatenate(
             [
-                self._pool(vectors, part, prompt)
+                self._pool(vectors, part, left_out)
                 for vectors, part in zip(self.session.run(parts), parts, strict=True)
             ]
         )
@@ -73,11 +78,12 @@ class Loaded:
             vectors = step(vectors)
         return vectors
 
-    def _pool(self, vectors: Vectors, part: Part, prompt: str) -> Vectors:
+    def _pool(self, vectors: Vectors, part: Part, left_out: int) -> Vectors:
+        """One vector for each text of a part, without its first tokens where so many are left out."""
         pooled = part.mask
-        if prompt and not self.recipe.include_prompt:
+        if left_out:
             pooled = pooled.copy()
-            pooled[:, : self.tokens.length_of(prompt)] = 0
+            pooled[:, :left_out] = 0
         return self.recipe.pooling(vectors, pooled)
 
 
@@ -91,13 +97,14 @@ def load(name: str, options: OnnxOptions) -> Loaded:
     export = source.export(options.file_name)
     recipe = read_recipe(source.folder, options.max_length)
     space, weights = identify(source, export, recipe)
-    tokens = load_tokens(source.folder, recipe)
+    tokens, padding = load_tokens(source.folder, recipe)
     after = tuple(normalize if folder is None else load_dense(folder) for folder in recipe.after)
     session = open_session(export, options)
     prompts = prompts_of(recipe.prompts, recipe.default_prompt_name, source.hub_id)
     return Loaded(
         session=session,
         tokens=tokens,
+        padding=padding,
         recipe=recipe,
         after=after,
         card=ModelCard(

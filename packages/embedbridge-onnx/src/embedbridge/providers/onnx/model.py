@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.batch import Batch, BatchResult, Prepared
 from embedbridge.contract.local.memory import memory_errors
 from embedbridge.contract.local.model import LazyModel
 from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.onnx._loaded import Loaded, load
 from embedbridge.providers.onnx.options import OnnxOptions, check_backend
 
@@ -48,7 +49,11 @@ class OnnxModel(LazyModel[Loaded]):
         """
         loaded = self._load()
         with memory_errors(batch, loaded.device):
-            return BatchResult(vectors=loaded.encode(batch.texts, batch.prompt))
+            return BatchResult(vectors=loaded.encode(batch))
+
+    def prepare(self, texts: Sequence[str], *, role: Role, prompt: str) -> Prepared:
+        """Tokenise texts, once for the plan and the model; queries and documents are read alike."""
+        return self._load().tokens.prepare(texts)
 
     def count_tokens(self, texts: Sequence[str]) -> Sequence[int]:
         """Tokens of each text, special ones included and nothing cut."""

@@ -7,6 +7,7 @@
     loading.py   what transformers raises while it loads, as our errors; no progress bars
     weights.py   content hashes of weights: a model's identity, and the space of its vectors
     prompts.py   the text in front of queries and documents
+    tokens.py    each text tokenised once, for the plan and for the model
     device.py    which of torch's devices a model runs on
     limits.py    batch sizes by device
     memory.py    out of memory: a smaller batch

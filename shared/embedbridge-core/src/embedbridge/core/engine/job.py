@@ -77,7 +77,9 @@ class Job:
         self.occurrences = np.ones(len(self.unique), dtype=np.intp)
         if self.inverse is not None:
             self.occurrences = np.bincount(self.inverse, minlength=len(self.unique))
-        self.tokens = TokenCounts(self.spec.model, self.unique)
+        self.tokens = TokenCounts(
+            self.spec.model, self.unique, role=self.spec.role, prompt=self.prompt
+        )
 
     # Errors: raised at once, or kept for their inputs.
 
@@ -117,6 +119,7 @@ class Job:
             dimensions=spec.model.options.dimensions if spec.card.requests_dimensions else None,
             prompt=self.prompt,
             tokens=planned.tokens,
+            prepared=self.tokens.payloads(planned.places) if planned.modality == "text" else {},
         )
 
     def _inputs(self, planned: Planned) -> Sequence[Loaded]:
@@ -152,3 +155,4 @@ class Job:
             )
         self.vectors[places] = vectors
         self.done[places] = True
+        self.tokens.forget(places)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -90,8 +90,10 @@ class LocalDriver:
     def _serve_together(self, group: list[_Request]) -> None:
         inputs = [content for request in group for content in request.batch.inputs]
         tokens = sum(request.batch.tokens for request in group)
+        prepared = dict(ChainMap(*(dict(request.batch.prepared) for request in group)))
+        together = replace(group[0].batch, inputs=inputs, tokens=tokens, prepared=prepared)
         try:
-            result = self._model.embed_batch(replace(group[0].batch, inputs=inputs, tokens=tokens))
+            result = self._model.embed_batch(together)
         except Exception:  # noqa: BLE001  # each request is then computed alone and gets its own
             return
         if not _can_be_shared_out(result, len(inputs)):

@@ -14,21 +14,38 @@ from embedbridge.contract.inputs import Content, Mixed
 from embedbridge.core.engine.estimate import SPECIAL_TOKENS, estimate_tokens
 
 if TYPE_CHECKING:
+    from embedbridge.contract.batch import Prepared
     from embedbridge.contract.model import EmbeddingModel
+    from embedbridge.contract.vocabulary import Role
 
 
 class TokenCounts:
     """Tokens of the contents of one job, each counted when it is first asked for.
 
+    What a model makes of a text while it counts is kept until the text has its vector, so that no
+    text is tokenised twice.
+
     Args:
         model: The model, which counts if it can.
         contents: The rendered contents; the very list of the job, so that a text is kept once. An
             image has no tokens that could be counted.
+        role: What they are for.
+        prompt: What stands in front of each text.
     """
 
-    def __init__(self, model: EmbeddingModel, contents: list[Content]) -> None:
+    def __init__(
+        self,
+        model: EmbeddingModel,
+        contents: list[Content],
+        *,
+        role: Role = "document",
+        prompt: str = "",
+    ) -> None:
         self._model = model
         self._contents = contents
+        self._role: Role = role
+        self._prompt = prompt
+        self._payloads: list[object] = []
         self._counts: NDArray[np.int64] = np.full(len(contents), -1, dtype=np.int64)
         images = [place for place, one in enumerate(contents) if isinstance(one, Image)]
         self._counts[images] = 0
@@ -39,21 +56,46 @@ class TokenCounts:
         """Tokens of the contents at these places."""
         missing = wanted[self._counts[wanted] < 0]
         if len(missing):
-            self._counts[missing] = self._count(
-                [text_of(self._contents[i]) for i in missing.tolist()]
-            )
+            places = missing.tolist()
+            texts = [text_of(self._contents[place]) for place in places]
+            prepared = self._prepare(texts)
+            if prepared is None:
+                self._counts[missing] = estimate_tokens(texts)
+            else:
+                self._counts[missing] = prepared.counts
+                self._keep(places, prepared.payloads)
         return self._counts[wanted]
 
-    def _count(self, texts: Sequence[str]) -> Sequence[int] | NDArray[np.int64]:
-        counted = self._model.count_tokens(texts)
-        if counted is None:
+    def payloads(self, wanted: NDArray[np.intp]) -> dict[str, object]:
+        """What the model made of the texts at these places, by text; empty if it made nothing."""
+        if not self._payloads:
+            return {}
+        return {text_of(self._contents[place]): self._payloads[place] for place in wanted.tolist()}
+
+    def forget(self, places: NDArray[np.intp]) -> None:
+        """These contents have their vectors."""
+        if self._payloads:
+            for place in places.tolist():
+                self._payloads[place] = None
+
+    def _keep(self, places: Sequence[int], payloads: Sequence[object]) -> None:
+        if payloads and not self._payloads:
+            self._payloads = [None] * len(self._contents)
+        for place, payload in zip(places, payloads, strict=bool(payloads)):
+            if isinstance(self._contents[place], str):  # the text of a mixed input is not its own
+                self._payloads[place] = payload
+
+    def _prepare(self, texts: Sequence[str]) -> Prepared | None:
+        prepared = self._model.prepare(texts, role=self._role, prompt=self._prompt)
+        if prepared is None:
             self.estimated = True
-            return estimate_tokens(texts)
-        if len(counted) != len(texts):
+        elif len(prepared.counts) != len(texts) or len(prepared.payloads) not in (0, len(texts)):
             raise InvalidResponseError(
-                f"count_tokens got {len(texts)} texts and counted {len(counted)}."
+                f"{len(texts)} texts were to be counted, and {len(prepared.counts)} counts with "
+                f"{len(prepared.payloads)} payloads came back.",
+                hint="count_tokens and prepare answer for each text, in order.",
             )
-        return counted
+        return prepared
 
     def cap(self, place: int, tokens: int) -> None:
         """The model reads no more of a text than this."""
@@ -63,10 +105,12 @@ class TokenCounts:
         """A text was shortened."""
         self._contents[place] = text
         self._counts[place] = -1
+        self.forget(np.array([place], dtype=np.intp))
 
     def count_one(self, text: str) -> int:
         """Tokens of a text that is not among those of the job, such as a shortened one."""
-        return int(self._count([text])[0])
+        prepared = self._prepare([text])
+        return int((estimate_tokens([text]) if prepared is None else prepared.counts)[0])
 
     def longer_than(self, characters: int) -> list[tuple[int, int]]:
         """Place and length of each text of more characters."""

@@ -1,0 +1,151 @@
+"""Tokenization, once for each text: the tokens that are counted for the plan are those that are read.
+
+A tokenizer of our own is used, a copy: the model's one changes its truncation and padding with every
+call, so that two threads would disturb each other. Nothing is cut before it is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedbridge.contract.batch import Prepared
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from embedbridge.contract.batch import Batch
+
+Ids: TypeAlias = NDArray[np.int32]
+"""Numbers of tokens."""
+
+AT_ONCE = 256
+"""Texts whose encodings are in memory together: they take many times as much as the numbers."""
+
+
+class Encoding(Protocol):
+    """One text as a tokenizer gives it."""
+
+    def __len__(self) -> int:
+        """How many tokens there are."""
+        ...
+
+    @property
+    def ids(self) -> Sequence[int]:
+        """Their numbers."""
+
+    @property
+    def special_tokens_mask(self) -> Sequence[int]:
+        """1 for a token that stands around the text, 0 for its own."""
+
+
+Encode: TypeAlias = Callable[[list[str]], Sequence[Encoding]]
+
+
+class Tokens:
+    """Counts and encodes texts. Safe to use from several threads.
+
+    Args:
+        encode: From texts to tokens, special ones included and nothing cut.
+        max_length: Tokens of a text that the model reads, special ones included; `None` means all.
+        cuts: Whether the model cuts a text in the middle of its own tokens, and leaves the special
+            ones around them. Otherwise, a text that is too long is left to the model.
+    """
+
+    def __init__(self, encode: Encode, max_length: int | None, *, cuts: bool = True) -> None:
+        self._encode = encode
+        self._max_length = max_length
+        self.cuts = cuts
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special ones included and nothing cut."""
+        return [len(encoding) for some in self._encoded(texts) for encoding in some]
+
+    def prepare(self, texts: Sequence[str]) -> Prepared:
+        """The tokens of each text: how many there are, and as payload those that the model reads.
+
+        The payload of a text that is left to the model is `None`.
+        """
+        counts: list[int] = []
+        payloads: list[Ids | None] = []
+        for some in self._encoded(texts):
+            counts += map(len, some)
+            payloads += map(self._read, some)
+        return Prepared(counts=counts, payloads=payloads)
+
+    def length_of_prompt(self, prompt: str) -> int:
+        """Tokens in front of a text that come from a prompt, and from what stands before it."""
+        (encoding,) = self._encode([prompt])
+        return len(encoding) - (list(encoding.special_tokens_mask[-1:]) == [1])
+
+    def _encoded(self, texts: Sequence[str]) -> map[Sequence[Encoding]]:
+        starts = range(0, len(texts), AT_ONCE)
+        return map(self._encode, (list(texts[start : start + AT_ONCE]) for start in starts))
+
+    def _read(self, encoding: Encoding) -> Ids | None:
+        ids = np.array(encoding.ids, dtype=np.int32)
+        if self._max_length is None or len(ids) <= self._max_length:
+            return ids
+        if not self.cuts:
+            return None
+        own = np.flatnonzero(np.array(encoding.special_tokens_mask) == 0)
+        before, after = int(own[0]), len(ids) - 1 - int(own[-1])
+        kept = max(self._max_length - before - after, 0)
+        return np.concatenate([ids[: before + kept], ids[len(ids) - after :]])
+
+
+def rows_of(batch: Batch, prepare: Callable[[list[str]], Prepared | None]) -> list[Ids] | None:
+    """The tokens of a batch's texts; `None` if one of them is left to the model's own tokenizer.
+
+    Args:
+        batch: Texts. What was made of them for the plan is taken from it.
+        prepare: Makes the same of texts that were not planned.
+    """
+    known = batch.prepared
+    missing = [text for text in batch.texts if text not in known]
+    if missing:
+        prepared = prepare(missing)
+        if prepared is None or not prepared.payloads:
+            return None
+        known = {**known, **dict(zip(missing, prepared.payloads, strict=True))}
+    rows: list[Any] = [known[text] for text in batch.texts]
+    return None if any(row is None for row in rows) else rows
+
+
+def fast_encode(tokenizer: Tokenizer, *, special: bool = True) -> Encode:
+    """How a tokenizer in Rust encodes texts, which belongs to nobody else.
+
+    Args:
+        tokenizer: Its truncation and padding are switched off.
+        special: Whether the model puts special tokens around a text.
+    """
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return partial(tokenizer.encode_batch_fast, add_special_tokens=special)
+
+
+def pad(
+    rows: Sequence[Ids], filler: int, *, width: int | None = None, left: bool = False
+) -> tuple[Ids, NDArray[np.bool_]]:
+    """Texts of different lengths as one matrix.
+
+    Args:
+        rows: The tokens of each text.
+        filler: The number of the token that fills up short texts.
+        width: To which length they are filled up; `None` means the longest one's.
+        left: Whether they are filled up in front.
+
+    Returns:
+        The numbers, and where they are tokens: both of shape (len(rows), width).
+    """
+    lengths = np.fromiter(map(len, rows), np.intp, len(rows))
+    columns = np.arange(width or lengths.max(initial=0))
+    start = len(columns) - lengths if left else np.zeros_like(lengths)
+    mask = (columns >= start[:, None]) & (columns < (start + lengths)[:, None])
+    numbers = np.full(mask.shape, filler, dtype=np.int32)
+    numbers[mask] = np.concatenate(rows)
+    return numbers, mask
