@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from embedbridge.contract.errors import InvalidOptionError
 
@@ -43,7 +44,7 @@ def _one_thread_in_child() -> None:
     OpenMP's threads do not follow into it, and a child that hands them work waits for ever. torch's
     own worker processes for data do the same.
     """
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     if hasattr(torch, "set_num_threads"):
         torch.set_num_threads(1)
 
