@@ -11,7 +11,8 @@ from embedbridge.contract import Batch
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import real_texts
 
-TEXTS = [*real_texts(20, max_words=60), "a", "日本語 👩‍👩‍👧‍👦", "word " * 600, "[SEP] </s>"]
+LONG = " ".join(f"word {number}" for number in range(300))
+TEXTS = [*real_texts(20, max_words=60), "a", "日本語 👩‍👩‍👧‍👦", LONG, "[SEP] </s>"]
 KINDS = ["folder", "tiny_folder", "excluding_folder", "static_folder", "routed_folder"]
 
 

@@ -33,6 +33,8 @@ PROOFS = (
 """Texts short and long, of other scripts, and with the names of special tokens."""
 WORD = "a "
 """What a text is made of that is as long as a model reads, or longer."""
+ENDLESS = 10_000
+"""Words of a text for a model that reads texts of any length."""
 
 
 class TextFeatures:
@@ -63,14 +65,15 @@ class TextFeatures:
         self._known: dict[str, dict[str, Any]] = {}
         self._names: frozenset[str] = frozenset()
         encode = _encode(self._module, special=not self._chats)
-        self._tokens = None if encode is None else Tokens(encode, max_length)
+        limit = _hidden_limit(self._module) if max_length is None else max_length
+        self._tokens = None if encode is None else Tokens(encode, limit)
         if self._tokens is not None:
             for prompt in set(map(self._apart, prompts)):
                 others = self._same([prompt + text for text in PROOFS], prompt)
                 if others is not None:
                     self._known[prompt] = others
-            if max_length is not None and self._known:
-                self._prove_length(self._tokens, max_length)
+            if self._known:
+                self._prove_length(self._tokens, limit)
 
     def prepare(self, texts: Sequence[str], prompt: str) -> Prepared | None:
         """Tokens of rendered texts; `None` if they cannot be counted exactly."""
@@ -124,14 +127,18 @@ class TextFeatures:
 
     # The proof.
 
-    def _prove_length(self, tokens: Tokens, max_length: int) -> None:
+    def _prove_length(self, tokens: Tokens, limit: int | None) -> None:
         """Look how a text is cut that is too long, and whether one that just fits stays whole."""
         prompt = next(iter(self._known))
+        if limit is None:
+            if self._same([prompt + WORD * ENDLESS], prompt) is None:
+                self._known = {}  # it has a limit that is not known here
+            return
         once, twice = tokens.count(self._written([prompt + WORD, prompt + 2 * WORD], prompt))
-        fits = prompt + WORD * max(1 + (max_length - once) // max(twice - once, 1), 1)
+        fits = prompt + WORD * max(1 + (limit - once) // max(twice - once, 1), 1)
         if self._same([fits], prompt) is None:
             self._known = {}  # it has a limit that is not known here
-        tokens.cuts = self._same([prompt + WORD * 2 * max_length, fits], prompt) is not None
+        tokens.cuts = self._same([prompt + WORD * 2 * limit, fits], prompt) is not None
 
     def _same(self, texts: list[str], prompt: str) -> dict[str, Any] | None:
         """The library's features beside the tensors, if our tensors are the same as its own."""
@@ -152,6 +159,14 @@ class TextFeatures:
         if not all(torch.equal(made[name], tensor) for name, tensor in tensors.items()):
             return None
         return {name: value for name, value in expected.items() if name not in tensors}
+
+
+def _hidden_limit(module: Any) -> int | None:
+    """Tokens to which the tokenizer of static embeddings cuts, though the model has no limit."""
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    cut = module.tokenizer.truncation if isinstance(module, StaticEmbedding) else None
+    return None if cut is None else int(cut["max_length"])
 
 
 def _encode(module: Any, *, special: bool) -> Encode | None:
