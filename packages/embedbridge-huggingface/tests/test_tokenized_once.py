@@ -69,7 +69,7 @@ def test_the_vectors_are_those_of_the_library(
         )
         prepared = model.prepare(batch.texts, role=role, prompt=prompt)
 
-        assert all(payload.dtype == np.int32 for payload in prepared.payloads)
+        assert all(len(payload) > 0 for payload in prepared.payloads)
         ours, theirs = model.embed_batch(batch).vectors, np.asarray(model._load()._encode(batch))
         if kind == "static_folder":  # a sum of words, of which the library chooses the order
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)

@@ -109,7 +109,7 @@ def test_tokens_are_cut_as_the_tokenizer_cuts() -> None:
     texts = ["one text", "word " * 6, "word " * 7, "[SEP] " * 9, "日本語のテキスト", ""]
     prepared = model.prepare(texts, role="document", prompt="")
 
-    assert [ids.tolist() for ids in prepared.payloads] == [
+    assert [model._load().tokens.unpack(payload).tolist() for payload in prepared.payloads] == [
         encoding.ids for encoding in tokenizer.encode_batch(texts)
     ]
     assert prepared.counts == model.count_tokens(texts)

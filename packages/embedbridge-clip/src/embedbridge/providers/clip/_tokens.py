@@ -50,7 +50,7 @@ class TextInputs:
         rust = getattr(tokenizer, "backend_tokenizer", None)
         encode = _slow_encode(tokenizer) if rust is None else fast_encode(deepcopy(rust))
         # Only of a tokenizer in Rust it is known which tokens are special.
-        self._tokens = Tokens(encode, length, cuts=rust is not None)
+        self._tokens = Tokens(encode, length, cuts=rust is not None, vocabulary=len(tokenizer))
         proofs = PROOFS if rust is not None else PROOFS[:-1]
         expected = self._by_the_library(proofs)
         self._names = frozenset(expected)
@@ -68,7 +68,7 @@ class TextInputs:
 
     def of(self, batch: Batch) -> dict[str, Tensor]:
         """The tower's inputs for a batch of texts."""
-        rows = rows_of(batch, self.prepare)
+        rows = rows_of(batch, self._tokens, self.prepare)
         return self._by_the_library(batch.texts) if rows is None else self._build(rows)
 
     def _build(self, rows: Sequence[Ids]) -> dict[str, Tensor]:
@@ -90,7 +90,7 @@ class TextInputs:
     def _is_same(self, expected: dict[str, Tensor], proofs: list[str]) -> bool:
         rows: Any = self._tokens.prepare(proofs).payloads
         try:
-            made = self._build(rows)
+            made = self._build(list(map(self._tokens.unpack, rows)))
         except (AttributeError, KeyError, TypeError, ValueError):  # it needs something else
             return False
         return all(made[name].equal(tensor) for name, tensor in expected.items())

@@ -130,6 +130,7 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
     hub_id = None if source.folder else _full_id(source.address)
     prompts = prompts_of(transformer.prompts, transformer.default_prompt_name, hub_id)
     separates = _separates_prompt(transformer)
+    encodes: dict[Any, Any] = {}
     own = ("", options.query_prompt or "", options.document_prompt or "")
     space, weights = _weights(source, hub_id, transformer, options)
     card = ModelCard(
@@ -152,6 +153,7 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
                 transformer,
                 role,
                 length,
+                encodes=encodes,
                 # Worker processes are sent the texts themselves.
                 prompts=()
                 if devices or not transformer.supports("text")

@@ -44,6 +44,7 @@ class TextFeatures:
         transformer: The model.
         role: Some models send queries and documents different ways.
         max_length: Tokens of a text that it reads.
+        encodes: Our own tokenizers by module of the model; both roles may share one.
         prompts: The prompts for which features are built; others are left to the library.
         separates_prompt: Whether it must be told which part of a text is the prompt.
     """
@@ -54,6 +55,7 @@ class TextFeatures:
         role: Role,
         max_length: int | None,
         *,
+        encodes: dict[Any, Encode | None],
         prompts: Iterable[str],
         separates_prompt: bool,
     ) -> None:
@@ -64,9 +66,13 @@ class TextFeatures:
         self._chats = "message" in getattr(self._module, "modality_config", ())
         self._known: dict[str, dict[str, Any]] = {}
         self._names: frozenset[str] = frozenset()
-        encode = _encode(self._module, special=not self._chats)
+        if self._module not in encodes:
+            encodes[self._module] = _encode(self._module, special=not self._chats)
+        encode = encodes[self._module]
         limit = _hidden_limit(self._module) if max_length is None else max_length
-        self._tokens = None if encode is None else Tokens(encode, limit)
+        self._tokens = (
+            None if encode is None else Tokens(encode, limit, vocabulary=_vocabulary(self._module))
+        )
         if self._tokens is not None:
             for prompt in set(map(self._apart, prompts)):
                 others = self._same([prompt + text for text in PROOFS], prompt)
@@ -90,9 +96,9 @@ class TextFeatures:
 
     def of(self, batch: Batch) -> dict[str, Any] | None:
         """The features of a batch of texts; `None` where the library must make them."""
-        if self._apart(batch.prompt) not in self._known:
+        if self._tokens is None or self._apart(batch.prompt) not in self._known:
             return None
-        rows = rows_of(batch, lambda texts: self.prepare(texts, batch.prompt))
+        rows = rows_of(batch, self._tokens, lambda texts: self.prepare(texts, batch.prompt))
         return None if rows is None else self._build(rows, batch.prompt)
 
     def _build(self, rows: Sequence[Ids], prompt: str) -> dict[str, Any]:
@@ -153,7 +159,7 @@ class TextFeatures:
             tensors = {k: v for k, v in expected.items() if isinstance(v, torch.Tensor)}
             self._names = frozenset(tensors)
             rows: Any = self._tokens.prepare(self._written(texts, prompt)).payloads  # type: ignore[union-attr]
-            made = self._build(rows, prompt)
+            made = self._build(list(map(self._tokens.unpack, rows)), prompt)
         except Exception:  # noqa: BLE001  # it has other inputs, or code of its own
             return None
         if not all(torch.equal(made[name], tensor) for name, tensor in tensors.items()):
@@ -167,6 +173,12 @@ def _hidden_limit(module: Any) -> int | None:
 
     cut = module.tokenizer.truncation if isinstance(module, StaticEmbedding) else None
     return None if cut is None else int(cut["max_length"])
+
+
+def _vocabulary(module: Any) -> int:
+    """How many different tokens a tokenizer in Rust has."""
+    tokenizer = getattr(module.tokenizer, "backend_tokenizer", module.tokenizer)
+    return int(tokenizer.get_vocab_size())
 
 
 def _encode(module: Any, *, special: bool) -> Encode | None:

@@ -62,7 +62,7 @@ class Loaded:
         Returns:
             Shape (len(batch), dimensions).
         """
-        encoded = rows_of(batch, self.tokens.prepare) or []
+        encoded = rows_of(batch, self.tokens, self.tokens.prepare) or []
         at_once = self.session.part_tokens(len(encoded) * max(map(len, encoded)))
         parts = list(cut_into_parts(encoded, self.padding, at_once))
         left_out = 0

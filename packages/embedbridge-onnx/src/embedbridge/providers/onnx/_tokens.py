@@ -41,7 +41,10 @@ def load_tokens(folder: Path, recipe: Recipe) -> tuple[Tokens, int]:
     if padding is None:
         named = (tokenizer.token_to_id(name) for name in PADDING)
         padding = next((number for number in named if number is not None), 0)
-    return Tokens(fast_encode(tokenizer), recipe.max_length), padding
+    tokens = Tokens(
+        fast_encode(tokenizer), recipe.max_length, vocabulary=tokenizer.get_vocab_size()
+    )
+    return tokens, padding
 
 
 def _read(path: Path, recipe: Recipe) -> Tokenizer:

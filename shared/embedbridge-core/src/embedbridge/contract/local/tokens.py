@@ -54,9 +54,18 @@ class Tokens:
         max_length: Tokens of a text that the model reads, special ones included; `None` means all.
         cuts: Whether the model cuts a text in the middle of its own tokens, and leaves the special
             ones around them. Otherwise, a text that is too long is left to the model.
+        vocabulary: How many different tokens there are; with few of them, payloads are smaller.
     """
 
-    def __init__(self, encode: Encode, max_length: int | None, *, cuts: bool = True) -> None:
+    def __init__(
+        self,
+        encode: Encode,
+        max_length: int | None,
+        *,
+        cuts: bool = True,
+        vocabulary: int | None = None,
+    ) -> None:
+        self._kind = np.uint16 if vocabulary is not None and vocabulary <= 2**16 else np.int32
         self._encode = encode
         self._max_length = max_length
         self.cuts = cuts
@@ -68,14 +77,18 @@ class Tokens:
     def prepare(self, texts: Sequence[str]) -> Prepared:
         """The tokens of each text: how many there are, and as payload those that the model reads.
 
-        The payload of a text that is left to the model is `None`.
+        A payload is bytes, a fraction of an array; of a text that is left to the model it is `None`.
         """
         counts: list[int] = []
-        payloads: list[Ids | None] = []
+        payloads: list[bytes | None] = []
         for some in self._encoded(texts):
             counts += map(len, some)
             payloads += map(self._read, some)
         return Prepared(counts=counts, payloads=payloads)
+
+    def unpack(self, payload: bytes) -> Ids:
+        """The tokens of a text from its payload."""
+        return np.frombuffer(payload, dtype=self._kind).astype(np.int32)
 
     def length_of_prompt(self, prompt: str) -> int:
         """Tokens in front of a text that come from a prompt, and from what stands before it."""
@@ -86,23 +99,26 @@ class Tokens:
         starts = range(0, len(texts), AT_ONCE)
         return map(self._encode, (list(texts[start : start + AT_ONCE]) for start in starts))
 
-    def _read(self, encoding: Encoding) -> Ids | None:
-        ids = np.array(encoding.ids, dtype=np.int32)
+    def _read(self, encoding: Encoding) -> bytes | None:
+        ids = np.array(encoding.ids, dtype=self._kind)
         if self._max_length is None or len(ids) <= self._max_length:
-            return ids
+            return ids.tobytes()
         if not self.cuts:
             return None
         own = np.flatnonzero(np.array(encoding.special_tokens_mask) == 0)
         before, after = int(own[0]), len(ids) - 1 - int(own[-1])
         kept = max(self._max_length - before - after, 0)
-        return np.concatenate([ids[: before + kept], ids[len(ids) - after :]])
+        return np.concatenate([ids[: before + kept], ids[len(ids) - after :]]).tobytes()
 
 
-def rows_of(batch: Batch, prepare: Callable[[list[str]], Prepared | None]) -> list[Ids] | None:
+def rows_of(
+    batch: Batch, tokens: Tokens, prepare: Callable[[list[str]], Prepared | None]
+) -> list[Ids] | None:
     """The tokens of a batch's texts; `None` if one of them is left to the model's own tokenizer.
 
     Args:
         batch: Texts. What was made of them for the plan is taken from it.
+        tokens: What payloads are made by.
         prepare: Makes the same of texts that were not planned.
     """
     known = batch.prepared
@@ -112,8 +128,8 @@ def rows_of(batch: Batch, prepare: Callable[[list[str]], Prepared | None]) -> li
         if prepared is None or not prepared.payloads:
             return None
         known = {**known, **dict(zip(missing, prepared.payloads, strict=True))}
-    rows: list[Any] = [known[text] for text in batch.texts]
-    return None if any(row is None for row in rows) else rows
+    payloads: list[Any] = [known[text] for text in batch.texts]
+    return None if None in payloads else list(map(tokens.unpack, payloads))
 
 
 def fast_encode(tokenizer: Tokenizer, *, special: bool = True) -> Encode:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
     from embedbridge.contract.vocabulary import Role
 
+AT_ONCE = 4096
+"""Texts that are counted together: a job may have millions, and lists of them take memory."""
+
 
 class TokenCounts:
     """Tokens of the contents of one job, each counted when it is first asked for.
@@ -55,16 +58,19 @@ class TokenCounts:
     def of(self, wanted: NDArray[np.intp]) -> NDArray[np.int64]:
         """Tokens of the contents at these places."""
         missing = wanted[self._counts[wanted] < 0]
-        if len(missing):
-            places = missing.tolist()
-            texts = [text_of(self._contents[place]) for place in places]
-            prepared = self._prepare(texts)
-            if prepared is None:
-                self._counts[missing] = estimate_tokens(texts)
-            else:
-                self._counts[missing] = prepared.counts
-                self._keep(places, prepared.payloads)
+        for start in range(0, len(missing), AT_ONCE):
+            self._count(missing[start : start + AT_ONCE])
         return self._counts[wanted]
+
+    def _count(self, some: NDArray[np.intp]) -> None:
+        places = some.tolist()
+        texts = [text_of(self._contents[place]) for place in places]
+        prepared = self._prepare(texts)
+        if prepared is None:
+            self._counts[some] = estimate_tokens(texts)
+        else:
+            self._counts[some] = prepared.counts
+            self._keep(places, prepared.payloads)
 
     def payloads(self, wanted: NDArray[np.intp]) -> dict[str, object]:
         """What the model made of the texts at these places, by text; empty if it made nothing."""
