@@ -55,7 +55,7 @@ def explain(spec: JobSpec, text: object) -> Explanation:
     (sent,) = render(coerced.contents, prompt)
     if not isinstance(sent, str):
         raise InvalidInputError("Only a text can be explained.", index=0)
-    counts = TokenCounts(spec.model, [sent])
+    counts = TokenCounts(spec.model, [sent], role=spec.role, prompt=prompt)
     tokens = counts.count_one(sent)
     limits = spec.card.limits
     too_long = find_too_long(counts, limits)

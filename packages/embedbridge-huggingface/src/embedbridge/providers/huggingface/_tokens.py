@@ -150,6 +150,7 @@ class TextFeatures:
         """The library's features beside the tensors, if our tensors are the same as its own."""
         import torch
 
+        tokens: Any = self._tokens
         apart = self._apart(prompt)
         bare = [text.removeprefix(apart) for text in texts]
         try:
@@ -158,8 +159,8 @@ class TextFeatures:
             )
             tensors = {k: v for k, v in expected.items() if isinstance(v, torch.Tensor)}
             self._names = frozenset(tensors)
-            rows: Any = self._tokens.prepare(self._written(texts, prompt)).payloads  # type: ignore[union-attr]
-            made = self._build(list(map(self._tokens.unpack, rows)), prompt)
+            rows: Any = tokens.prepare(self._written(texts, prompt)).payloads
+            made = self._build(list(map(tokens.unpack, rows)), prompt)
         except Exception:  # noqa: BLE001  # it has other inputs, or code of its own
             return None
         if not all(torch.equal(made[name], tensor) for name, tensor in tensors.items()):
