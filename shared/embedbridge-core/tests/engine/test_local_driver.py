@@ -295,6 +295,12 @@ def test_many_threads_get_what_one_would() -> None:
         assert all(pool.map(work, range(16)))
 
 
+def wait_for_others(model: GatedModel) -> None:
+    """Until there are requests that can be merged."""
+    while len(local_driver(model)._waiting) < 2:
+        time.sleep(0.001)
+
+
 async def test_more_async_callers_than_threads_all_get_their_vectors() -> None:
     """A hundred at once; the event loop goes on meanwhile."""
     model = GatedModel()
@@ -302,6 +308,7 @@ async def test_more_async_callers_than_threads_all_get_their_vectors() -> None:
     texts = [f"text {number}" for number in range(100)]
     tasks = [asyncio.create_task(embedder.aembed_query(text)) for text in texts]
     await asyncio.to_thread(model.entered.wait)
+    await asyncio.to_thread(wait_for_others, model)
     model.gate.set()  # this line runs: the loop is not blocked while the model computes
 
     assert np.array_equal(await asyncio.gather(*tasks), EXPECTED.embed_queries(texts))
