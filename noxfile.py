@@ -206,6 +206,13 @@ def real_server(session: nox.Session) -> None:
 
 
 @nox.session
+def reports(session: nox.Session) -> None:
+    """Run the scripts of public bug reports; one that skips its check fails. `-- NAME …` runs some."""
+    install_here(session, "-r", "requirements-dev.txt", *OF_REPORTS)
+    session.run("python", "tests/run_reports.py", *session.posargs)
+
+
+@nox.session
 def wheels(session: nox.Session) -> None:
     """Build every member's wheel, install them all, and list the providers: what users will get."""
     session.install("build")
@@ -231,6 +238,7 @@ def nightly(session: nox.Session) -> None:
         "pythons(3.13)",
         "minimums",
         "real_server",
+        "reports",
         "wheels",
         "site",
         "pages",
@@ -260,6 +268,15 @@ def bench(session: nox.Session) -> None:
 
 # One worker per core. A file stays with one worker: its fixtures load models and start servers.
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]
+# What the reporters used beside us: event loops, a store, a text splitter.
+OF_REPORTS = [
+    "gevent",
+    "langchain-community",
+    "langchain-experimental",
+    "langgraph-checkpoint",
+    "nest-asyncio",
+    "uvloop",
+]
 # Whose lower bounds are tested, and the further tools that only those tests need.
 WITH_MINIMUMS = {
     "shared/embedbridge-core": [],
