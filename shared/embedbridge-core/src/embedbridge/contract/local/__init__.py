@@ -11,6 +11,7 @@
     device.py    which of torch's devices a model runs on
     limits.py    batch sizes by device
     memory.py    out of memory: a smaller batch
+    telemetry.py telemetry of the libraries below is off
     onednn.py    matrix products of a torch model, faster on some processors
 
 Nothing here imports torch, transformers or the Hub's client before it is called.
