@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 DOORS = {"embedbridge.core", "embedbridge.core.adapting", "embedbridge.core.tooling"}
-TOOLKITS = {"embedbridge.contract.remote"}
+TOOLKITS = {"embedbridge.contract.remote", "embedbridge.contract.local"}
 INSIDE = {
+    "packages/embedbridge-huggingface/tests/test_precision.py": "embedbridge.contract.local.onednn",
     "tests/integration/test_token_estimate.py": "embedbridge.core.engine.estimate",
     "benchmarks/cache.py": "embedbridge.core.cache.base",
 }
@@ -46,7 +47,7 @@ def test_every_exception_is_used(root: Path) -> None:
     ],
 )
 def test_what_a_door_is(module: str, expected: bool) -> None:
-    """Core's three, the modules of the contract, and its toolkit as a whole."""
+    """Core's three, the modules of the contract, and its two toolkits as a whole."""
     assert is_door(module) is expected
 
 

@@ -21,8 +21,7 @@ from embedbridge.contract import (
     MissingDependencyError,
     UnknownModelError,
 )
-from embedbridge.contract.local.device import best_device, choose_device
-from embedbridge.contract.local.limits import limits_on
+from embedbridge.contract.local import best_device, choose_device, limits_on
 from embedbridge.core import load_embedder
 from embedbridge.core.tooling import resolve
 from embedbridge.providers.clip import CLIPModel

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from embedbridge.contract.local.device import best_device, choose_device
-from embedbridge.contract.local.limits import limits_on
+from embedbridge.contract.local import best_device, choose_device, limits_on
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.huggingface._loaded import at_once
 from embedbridge.providers.huggingface._pool import DevicePool

@@ -9,8 +9,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from embedbridge.contract import InvalidOptionError
-from embedbridge.contract.local import onednn
-from embedbridge.contract.local.onednn import use_onednn
+from embedbridge.contract.local import onednn, use_onednn
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import real_texts
 
@@ -115,7 +114,7 @@ def test_elsewhere_nothing_is_changed() -> None:
     """Where the user has turned oneDNN off, torch multiplies as it would."""
     code = (
         "import torch; torch.backends.mkldnn.enabled = False\n"
-        "from embedbridge.contract.local.onednn import use_onednn\n"
+        "from embedbridge.contract.local import use_onednn\n"
         "print(use_onednn(torch.nn.Linear(256, 256)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from embedbridge.contract.local.prompts import audited_prompts, prompts_of
+from embedbridge.contract.local import audited_prompts, prompts_of
 from embedbridge.core import Embedder, load_embedder
 
 SEARCHING = "Represent this sentence for searching relevant passages: "

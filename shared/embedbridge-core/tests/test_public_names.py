@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from embedbridge import contract, core
-from embedbridge.contract import remote
+from embedbridge.contract import local, remote
 from embedbridge.core import adapting, tooling
 
 CONTRACT = [
@@ -123,6 +123,41 @@ TOOLING = [
     "resolve",
     "run_sync",
 ]
+LOCAL = [
+    "AtOnce",
+    "Encode",
+    "Ids",
+    "LazyModel",
+    "Loading",
+    "LocalOptions",
+    "Tokens",
+    "as_path",
+    "as_torch_word",
+    "as_tuple",
+    "audited_prompts",
+    "best_device",
+    "choose_device",
+    "disable_telemetry",
+    "fast_encode",
+    "find_folder",
+    "first_line",
+    "folder_digest",
+    "folder_identity",
+    "hub_identity",
+    "is_out_of_memory",
+    "limits_on",
+    "loading_errors",
+    "memory_error",
+    "memory_errors",
+    "no_loading_bars",
+    "not_found",
+    "pad",
+    "prompts_of",
+    "refusal",
+    "rows_of",
+    "use_onednn",
+    "without_hub",
+]
 REMOTE = [
     "Address",
     "CONNECT_SECONDS",
@@ -162,6 +197,7 @@ REMOTE = [
 ]
 FROZEN = [
     pytest.param(contract, CONTRACT, id="contract"),
+    pytest.param(local, LOCAL, id="contract.local"),
     pytest.param(remote, REMOTE, id="contract.remote"),
     pytest.param(core, CORE, id="core"),
     pytest.param(adapting, ADAPTING, id="core.adapting"),

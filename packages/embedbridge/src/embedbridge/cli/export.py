@@ -19,7 +19,7 @@ from embedbridge.contract.errors import (
     short_path,
     short_repr,
 )
-from embedbridge.contract.local.telemetry import disable_telemetry
+from embedbridge.contract.local import disable_telemetry
 
 if TYPE_CHECKING:
     import numpy as np

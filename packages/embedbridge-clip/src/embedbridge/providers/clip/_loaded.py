@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.local.device import choose_device
-from embedbridge.contract.local.limits import AtOnce, limits_on
-from embedbridge.contract.local.weights import folder_identity, hub_identity
+from embedbridge.contract.local import (
+    AtOnce,
+    choose_device,
+    folder_identity,
+    hub_identity,
+    limits_on,
+)
 from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
 from embedbridge.providers.clip._preprocess import Preprocessor
 from embedbridge.providers.clip._tokens import TextInputs

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import MissingDependencyError, UnknownModelError, short_repr
-from embedbridge.contract.local.loading import Loading, loading_errors, no_loading_bars
-from embedbridge.contract.local.onednn import use_onednn
+from embedbridge.contract.local import Loading, loading_errors, no_loading_bars, use_onednn
 from embedbridge.providers.clip._source import Source, check_weights, find_source
 from embedbridge.providers.clip.families import PADDING
 from embedbridge.providers.clip.names import hub_id_of

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import UnknownModelError, short_repr
-from embedbridge.contract.local.folder import find_folder
-from embedbridge.contract.local.hub import without_hub
+from embedbridge.contract.local import find_folder, without_hub
 from embedbridge.providers.clip.names import SAFE_REVISIONS, hub_id_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from embedbridge.contract.local.options import LocalOptions, as_torch_word
+from embedbridge.contract.local import LocalOptions, as_torch_word
 
 Precision: TypeAlias = Literal["exact", "bf16", "fp16", "fp32"]
 

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.local.device import choose_device
-from embedbridge.contract.local.limits import AtOnce, limits_on
-from embedbridge.contract.local.prompts import prompts_of
-from embedbridge.contract.local.weights import folder_identity, hub_identity
+from embedbridge.contract.local import (
+    AtOnce,
+    choose_device,
+    folder_identity,
+    hub_identity,
+    limits_on,
+    prompts_of,
+)
 from embedbridge.contract.vectors import normalize
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.huggingface._identity import hub_commit

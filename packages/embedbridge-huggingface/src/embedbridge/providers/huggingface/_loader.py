@@ -7,9 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError, short_repr
-from embedbridge.contract.local.hub import without_hub
-from embedbridge.contract.local.loading import Loading, loading_errors, no_loading_bars
-from embedbridge.contract.local.onednn import use_onednn
+from embedbridge.contract.local import (
+    Loading,
+    loading_errors,
+    no_loading_bars,
+    use_onednn,
+    without_hub,
+)
 from embedbridge.providers.huggingface._remote_code import check_remote_code
 from embedbridge.providers.huggingface._source import Source, cache_folder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.local.hub import without_hub
+from embedbridge.contract.local import without_hub
 from embedbridge.providers.huggingface._source import Source, cache_folder
 
 if TYPE_CHECKING:

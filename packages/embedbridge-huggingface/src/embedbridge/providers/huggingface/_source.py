@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedbridge.contract.local.folder import find_folder
+from embedbridge.contract.local import find_folder
 
 if TYPE_CHECKING:
     from embedbridge.providers.huggingface.options import HuggingFaceOptions

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.contract.batch import Prepared
-from embedbridge.contract.local.tokens import Encode, Ids, Tokens, fast_encode, pad, rows_of
+from embedbridge.contract.local import Encode, Ids, Tokens, fast_encode, pad, rows_of
 from embedbridge.providers.huggingface._inputs import first_module, named_texts
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
-from embedbridge.contract.local.options import LocalOptions, as_path, as_torch_word, as_tuple
+from embedbridge.contract.local import LocalOptions, as_path, as_torch_word, as_tuple
 
 OWN_OPTIONS = {
     "cache_dir": "Set the option cache_folder instead.",

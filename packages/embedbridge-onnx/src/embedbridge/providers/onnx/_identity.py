@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from embedbridge.contract.local.weights import folder_identity, hub_identity
+from embedbridge.contract.local import folder_identity, hub_identity
 from embedbridge.providers.onnx import bundled
 from embedbridge.providers.onnx._recipe import Recipe
 from embedbridge.providers.onnx._source import Source

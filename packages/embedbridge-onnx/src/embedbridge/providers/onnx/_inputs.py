@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import ConfigurationError, short_path
-from embedbridge.contract.local.tokens import Ids, pad
+from embedbridge.contract.local import Ids, pad
 
 INPUTS = frozenset({"attention_mask", "input_ids", "position_ids", "token_type_ids"})
 """What a text encoder may ask for."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedbridge.contract.card import Limits, ModelCard
-from embedbridge.contract.local.prompts import prompts_of
-from embedbridge.contract.local.tokens import Tokens, rows_of
+from embedbridge.contract.local import Tokens, prompts_of, rows_of
 from embedbridge.contract.vectors import normalize
 from embedbridge.providers.onnx._dense import load_dense
 from embedbridge.providers.onnx._identity import identify

@@ -12,8 +12,7 @@ from embedbridge.contract.errors import (
     short_path,
     short_repr,
 )
-from embedbridge.contract.local.folder import find_folder
-from embedbridge.contract.local.hub import not_found, refusal, without_hub
+from embedbridge.contract.local import find_folder, not_found, refusal, without_hub
 from embedbridge.providers.onnx import bundled
 
 if TYPE_CHECKING:

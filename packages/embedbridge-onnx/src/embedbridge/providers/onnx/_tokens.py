@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import ConfigurationError, UnknownModelError, short_path
-from embedbridge.contract.local.loading import first_line
-from embedbridge.contract.local.tokens import Tokens, fast_encode
+from embedbridge.contract.local import Tokens, fast_encode, first_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult, Prepared
-from embedbridge.contract.local.memory import memory_errors
-from embedbridge.contract.local.model import LazyModel
+from embedbridge.contract.local import LazyModel, memory_errors
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.onnx._loaded import Loaded, load

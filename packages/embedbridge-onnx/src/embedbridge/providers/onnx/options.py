@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.local.options import LocalOptions, as_tuple
+from embedbridge.contract.local import LocalOptions, as_tuple
 
 CPU = "CPUExecutionProvider"
 """onnxruntime's word for this machine's processors."""

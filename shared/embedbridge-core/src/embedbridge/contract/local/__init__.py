@@ -1,4 +1,4 @@
-"""What local models have in common, so that no provider writes it again.
+"""The toolkit for local providers: what they have in common, so that none writes it again.
 
     model.py     LazyModel: loaded when it is first used, and safe to fork
     options.py   the options that all of them take
@@ -16,3 +16,61 @@
 
 Nothing here imports torch, transformers or the Hub's client before it is called.
 """
+
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from embedbridge.contract.local.device import best_device as best_device
+    from embedbridge.contract.local.device import choose_device as choose_device
+    from embedbridge.contract.local.folder import find_folder as find_folder
+    from embedbridge.contract.local.hub import not_found as not_found
+    from embedbridge.contract.local.hub import refusal as refusal
+    from embedbridge.contract.local.hub import without_hub as without_hub
+    from embedbridge.contract.local.limits import AtOnce as AtOnce
+    from embedbridge.contract.local.limits import limits_on as limits_on
+    from embedbridge.contract.local.loading import Loading as Loading
+    from embedbridge.contract.local.loading import first_line as first_line
+    from embedbridge.contract.local.loading import loading_errors as loading_errors
+    from embedbridge.contract.local.loading import no_loading_bars as no_loading_bars
+    from embedbridge.contract.local.memory import is_out_of_memory as is_out_of_memory
+    from embedbridge.contract.local.memory import memory_error as memory_error
+    from embedbridge.contract.local.memory import memory_errors as memory_errors
+    from embedbridge.contract.local.model import LazyModel as LazyModel
+    from embedbridge.contract.local.onednn import use_onednn as use_onednn
+    from embedbridge.contract.local.options import LocalOptions as LocalOptions
+    from embedbridge.contract.local.options import as_path as as_path
+    from embedbridge.contract.local.options import as_torch_word as as_torch_word
+    from embedbridge.contract.local.options import as_tuple as as_tuple
+    from embedbridge.contract.local.prompts import audited_prompts as audited_prompts
+    from embedbridge.contract.local.prompts import prompts_of as prompts_of
+    from embedbridge.contract.local.telemetry import disable_telemetry as disable_telemetry
+    from embedbridge.contract.local.tokens import Encode as Encode
+    from embedbridge.contract.local.tokens import Ids as Ids
+    from embedbridge.contract.local.tokens import Tokens as Tokens
+    from embedbridge.contract.local.tokens import fast_encode as fast_encode
+    from embedbridge.contract.local.tokens import pad as pad
+    from embedbridge.contract.local.tokens import rows_of as rows_of
+    from embedbridge.contract.local.weights import folder_digest as folder_digest
+    from embedbridge.contract.local.weights import folder_identity as folder_identity
+    from embedbridge.contract.local.weights import hub_identity as hub_identity
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "device": ["best_device", "choose_device"],
+        "folder": ["find_folder"],
+        "hub": ["not_found", "refusal", "without_hub"],
+        "limits": ["AtOnce", "limits_on"],
+        "loading": ["Loading", "first_line", "loading_errors", "no_loading_bars"],
+        "memory": ["is_out_of_memory", "memory_error", "memory_errors"],
+        "model": ["LazyModel"],
+        "onednn": ["use_onednn"],
+        "options": ["LocalOptions", "as_path", "as_torch_word", "as_tuple"],
+        "prompts": ["audited_prompts", "prompts_of"],
+        "telemetry": ["disable_telemetry"],
+        "tokens": ["Encode", "Ids", "Tokens", "fast_encode", "pad", "rows_of"],
+        "weights": ["folder_digest", "folder_identity", "hub_identity"],
+    },
+)

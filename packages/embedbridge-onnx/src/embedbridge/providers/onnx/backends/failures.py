@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, short_path
-from embedbridge.contract.local.loading import first_line
-from embedbridge.contract.local.memory import is_out_of_memory, memory_error
+from embedbridge.contract.local import first_line, is_out_of_memory, memory_error
 
 
 @contextmanager

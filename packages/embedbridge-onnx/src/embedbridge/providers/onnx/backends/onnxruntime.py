@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
-from embedbridge.contract.local.telemetry import disable_telemetry
+from embedbridge.contract.local import disable_telemetry
 from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
 from embedbridge.providers.onnx.backends.failures import loading_errors, no_token_vectors
 from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantize
