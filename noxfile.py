@@ -206,6 +206,15 @@ def real_server(session: nox.Session) -> None:
 
 
 @nox.session
+def forks(session: nox.Session) -> None:
+    """Use local models in the workers of gunicorn, Celery and multiprocessing, after the parent did."""
+    servers = "tests/faults/forking_servers_requirements.txt"
+    install_here(session, "-r", "requirements-dev.txt", "-r", servers)
+    test = ["tests/faults/test_forking_servers.py", "-m", "slow"]
+    session.run("pytest", *test, *session.posargs, env=OFFLINE)
+
+
+@nox.session
 def reports(session: nox.Session) -> None:
     """Run the scripts of public bug reports; one that skips its check fails. `-- NAME …` runs some."""
     install_here(session, "-r", "requirements-dev.txt", *OF_REPORTS)
@@ -238,6 +247,7 @@ def nightly(session: nox.Session) -> None:
         "pythons(3.13)",
         "minimums",
         "real_server",
+        "forks",
         "reports",
         "wheels",
         "site",
