@@ -9,14 +9,9 @@ to blame, but an option, the model or the account; what is left is not sent.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, InvalidInputError
-
-if TYPE_CHECKING:
-    from embedbridge.core.engine.planned import Planned
-    from embedbridge.core.engine.tokens import TokenCounts
 
 FEW = 8
 """A batch of so many inputs is searched to its end."""
@@ -58,17 +53,3 @@ class Bisection:
                 hint="If the inputs are sound, an option is to blame, the model or the account.",
                 attempts=self.refusals,
             )
-
-
-def start(planned: Planned, counts: TokenCounts) -> list[Planned]:
-    """The pieces of a refused batch of two inputs or more, in the order in which they go out.
-
-    Two inputs of a large one go out alone: the shortest, which is the last, and one of the middle.
-    """
-    size = len(planned)
-    planned = replace(planned, search=Bisection(size))
-    if size <= FEW:
-        return planned.halves(counts)
-    alone = [number in (size // 2, size - 1) for number in range(size)]
-    rest = planned.only([not one for one in alone])
-    return [*planned.only(alone).halves(counts), *rest.halves(counts)]

@@ -15,12 +15,11 @@ from embedbridge.contract.errors import (
     short_repr,
 )
 from embedbridge.contract.model import LocalEmbeddingModel
-from embedbridge.core.engine import bisection
+from embedbridge.core.engine.bisection import FEW, Bisection
 from embedbridge.core.engine.fit import shorten_refused
 from embedbridge.core.engine.job_events import announce_batch
 
 if TYPE_CHECKING:
-    from embedbridge.core.engine.bisection import Bisection
     from embedbridge.core.engine.job import Job
     from embedbridge.core.engine.job_spec import JobSpec
     from embedbridge.core.engine.planned import Planned
@@ -69,7 +68,7 @@ def handle_failure(
     if many and _may_search(job, error):
         if planned.search is not None or isinstance(job.spec.model, LocalEmbeddingModel):
             return planned.halves(job.tokens)
-        return bisection.start(planned, job.tokens)
+        return _search(job, planned)
     if not many and isinstance(error, InvalidInputError):
         return _refused_alone(job, planned, error, seconds)
     if not many and planned.search is not None:
@@ -86,7 +85,7 @@ def take_unanswered(job: Job) -> list[Planned]:
     pieces: list[Planned] = []
     for planned, error in unanswered:
         if job.done.any():
-            pieces += bisection.start(planned, job.tokens)
+            pieces += _search(job, planned)
         else:
             _fail_batch(job, planned, error, 0.0)
     return pieces
@@ -173,6 +172,20 @@ def _smaller(job: Job, planned: Planned, error: RequestTooLargeError) -> list[Pl
         piece, left = left.split(min(known, len(left)))
         pieces.append(piece)
     return pieces
+
+
+def _search(job: Job, planned: Planned) -> list[Planned]:
+    """Begin a bisection: the pieces of a refused batch, in the order in which they go out.
+
+    Two inputs of a large one go out alone: the shortest, which is the last, and one of the middle.
+    """
+    size = len(planned)
+    planned = replace(planned, search=Bisection(size))
+    if size <= FEW:
+        return planned.halves(job.tokens)
+    alone = [number in (size // 2, size - 1) for number in range(size)]
+    rest = planned.only([not one for one in alone])
+    return [*planned.only(alone).halves(job.tokens), *rest.halves(job.tokens)]
 
 
 def _may_search(job: Job, error: EmbedBridgeError) -> bool:
