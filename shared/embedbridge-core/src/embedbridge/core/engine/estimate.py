@@ -59,6 +59,10 @@ BLOCKS = (  # first code point, tokens per character; up to the next row
 )
 
 
+SCALE = 1000
+"""Weights are summed as whole numbers of this part of a token."""
+
+
 def estimate_tokens(texts: Sequence[str]) -> NDArray[np.int64]:
     """Tokens of each text, rather too many than too few; shape (len(texts),)."""
     counts = np.zeros(len(texts), dtype=np.int64)
@@ -69,12 +73,12 @@ def estimate_tokens(texts: Sequence[str]) -> NDArray[np.int64]:
     ):
         if len(places):
             some = [texts[place] for place in places.tolist()]
-            counts[places] = np.ceil(_weigh(some, encoding, unit)).astype(np.int64)
+            counts[places] = -(-_weigh(some, encoding, unit) // SCALE)  # rounded up
     return counts + SPECIAL_TOKENS
 
 
-def _weigh(texts: Sequence[str], encoding: str, unit: str) -> NDArray[np.float64]:
-    """The sum of the weights of each text's characters, for all texts in one go."""
+def _weigh(texts: Sequence[str], encoding: str, unit: str) -> NDArray[np.int64]:
+    """The sum of the weights of each text's characters, for all texts in one go, times `SCALE`."""
     codes = np.frombuffer("".join(texts).encode(encoding, "surrogatepass"), dtype=unit)
     if unit == "u1":
         weights = _ascii_weights()[codes]
@@ -84,19 +88,24 @@ def _weigh(texts: Sequence[str], encoding: str, unit: str) -> NDArray[np.float64
         plain = codes < len(_ascii_weights())
         weights[plain] = _ascii_weights()[codes[plain]]
     ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
-    total = np.concatenate(([0.0], np.cumsum(weights, dtype=np.float64)))
+    total = np.concatenate(([0], np.cumsum(weights, dtype=np.int64)))
     return np.diff(total[np.concatenate(([0], ends))])
 
 
 @cache
-def _ascii_weights() -> NDArray[np.float64]:
+def _ascii_weights() -> NDArray[np.int64]:
     weights = np.full(0x80, OTHER_ASCII)
     for characters, weight in ASCII_CLASSES:
         weights[[ord(character) for character in characters]] = weight
-    return weights
+    return _scaled(weights)
 
 
 @cache
-def _block_weights() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _block_weights() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     starts, weights = zip((0, OTHER_ASCII), *BLOCKS, strict=True)
-    return np.array(starts, dtype=np.int64), np.array(weights)
+    return np.array(starts, dtype=np.int64), _scaled(np.array(weights))
+
+
+def _scaled(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Weights as whole numbers: their sums are exact, and equal for equal texts."""
+    return np.rint(weights * SCALE).astype(np.int64)
