@@ -171,6 +171,7 @@ def test_h02_a_date_is_understood(server: FaultServer, load: Load, route: Route)
         route.through(load()).documents(TEXTS)
 
     assert len(server.requests) == 1
+    assert caught.value.retry_at is not None
     assert begun + 3599 <= caught.value.retry_at <= time.time() + 3600  # a date has whole seconds
 
 

@@ -131,6 +131,7 @@ def test_a_date_is_waited_for(
         door.documents(TEXTS)
     assert len(server.requests) == 3
     assert len(pauses) <= 1
+    assert caught.value.retry_at is not None
     assert begun + 3599 <= caught.value.retry_at <= time.time() + 3600  # a date has whole seconds
 
 
@@ -146,6 +147,7 @@ def test_nobody_waits_for_an_hour(
 
     assert not pauses
     assert len(server.requests) == 1
+    assert caught.value.retry_at is not None
     assert begun + 3600 <= caught.value.retry_at <= time.time() + 3600
 
 
