@@ -32,7 +32,7 @@ def from_langchain(embeddings: Embeddings, **options: Any) -> Embedder:
 
     Raises:
         ConfigurationError: It is no `Embeddings`.
-        InvalidOptionError: Nobody takes an option of that name.
+        InvalidOptionError: There is no option of that name.
     """
     if not isinstance(embeddings, Embeddings):
         raise ConfigurationError(

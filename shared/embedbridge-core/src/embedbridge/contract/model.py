@@ -1,7 +1,7 @@
 """The one class that a provider writes.
 
 A remote model implements `async def embed_batch`, a local one a plain `def embed_batch` on
-`LocalEmbeddingModel`. Nobody writes sync and async twice, and nobody batches, retries, caches,
+`LocalEmbeddingModel`. A provider writes neither sync and async twice nor batching, retries, caching,
 removes duplicates or checks answers: the engine does.
 """
 

@@ -110,7 +110,7 @@ def parse_options(
 
 
 def unknown_option(name: str, known: Iterable[str], *, owner: str) -> InvalidOptionError:
-    """The error for an option that nobody takes, naming the nearest one."""
+    """The error for an unknown option, with the nearest known one."""
     near = difflib.get_close_matches(name, list(known), n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"It takes: {', '.join(sorted(known))}."
     return InvalidOptionError(f"{owner} has no option {name!r}.", hint=hint)

@@ -97,7 +97,7 @@ def _why_not(item: pytest.Item, embedder: Any = None) -> str | None:
 
 
 def _contract_of(suite: object) -> ModuleType | None:
-    """The contract's module, if this is a suite of it; nobody else pays for the import."""
+    """The contract's module, if this is a suite of it; other classes do not cost the import."""
     contract = sys.modules.get("embedbridge.testing.contract")
     if contract is None or not inspect.isclass(suite):
         return None

@@ -40,7 +40,7 @@ class DevicePool:
                     **options,
                 )
             except BaseException:
-                # Answers that nobody has read may be left in the queue, where the next call would
+                # Unread answers may be left in the queue, where the next call would
                 # take them for its own; and a worker may be dead.
                 self._stop()
                 raise
@@ -57,7 +57,7 @@ class DevicePool:
     def _start(self) -> _Running:
         if self._running is None or not self._running.is_ours():
             self._running = _Running(self._transformer, self._devices)
-            # Also when nobody calls `close`: at the latest when the interpreter ends.
+            # Also without a call of `close`: at the latest when the interpreter ends.
             weakref.finalize(self, self._running.stop)
         return self._running
 

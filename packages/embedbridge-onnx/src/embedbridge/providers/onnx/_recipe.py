@@ -90,7 +90,7 @@ def read_recipe(folder: Path, max_length: int | None) -> Recipe:
         InvalidOptionError: The model has no positions for so many tokens.
     """
     pooling, include_prompt, after = _read_modules(folder)
-    # A folder without modules is a plain transformer, whose other settings nobody wrote for us.
+    # A folder without modules is a plain transformer: its other settings are not meant for us.
     modular = (folder / "modules.json").is_file()
     bert = _read(folder / "sentence_bert_config.json") if modular else {}
     config = _read(folder / "config.json")

@@ -46,7 +46,7 @@ def from_llama_index(embedding: BaseEmbedding, **options: Any) -> Embedder:
 
     Raises:
         ConfigurationError: It is no embedding model of LlamaIndex.
-        InvalidOptionError: Nobody takes an option of that name.
+        InvalidOptionError: There is no option of that name.
     """
     if isinstance(embedding, EngineMethods):
         embedder = embedding._engine()  # noqa: SLF001  # a sister: with its fields applied

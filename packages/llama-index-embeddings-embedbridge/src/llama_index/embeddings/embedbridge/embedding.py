@@ -42,7 +42,7 @@ class EmbedBridgeEmbedding(EngineMethods):
 
     Raises:
         UnknownProviderError: No installed package announces the provider.
-        InvalidOptionError: Nobody takes an option of that name.
+        InvalidOptionError: There is no option of that name.
         MissingDependencyError: The provider needs a package that is not installed.
 
     Every method raises `InvalidInputError`, with the index, for what cannot be embedded, and

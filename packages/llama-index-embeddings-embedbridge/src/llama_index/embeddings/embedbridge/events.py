@@ -2,7 +2,7 @@
 
 For every `embed_batch_size` inputs: an `EmbeddingStartEvent` and the start of a callback of kind
 EMBEDDING before the job, the end of that callback and an `EmbeddingEndEvent` after it. If the job
-fails, the callbacks end with its exception. Where nobody listens, nothing is made.
+fails, the callbacks end with its exception. Without listeners, nothing is made.
 
 They go to LlamaIndex's own dispatcher for embeddings, so whoever listens there hears these models
 as any other.
@@ -103,7 +103,7 @@ def _end_event(chunks: list[str], embeddings: list[Embedding]) -> EmbeddingEndEv
 
 
 def _say_nothing(vectors: list[Embedding]) -> None:
-    """Nobody listens."""
+    """There are no listeners."""
 
 
 def _described(value: Input) -> str:

@@ -40,7 +40,7 @@ def resolve_embed_model(
 
     Raises:
         UnknownProviderError: No installed package announces the provider.
-        InvalidOptionError: Nobody takes an option of that name.
+        InvalidOptionError: There is no option of that name.
         ConfigurationError: It names or is no embedding model, or is one of LlamaIndex's, which
             takes no options of ours.
     """

@@ -133,7 +133,7 @@ def rows_of(
 
 
 def fast_encode(tokenizer: Tokenizer, *, special: bool = True) -> Encode:
-    """How a tokenizer in Rust encodes texts, which belongs to nobody else.
+    """How a tokenizer in Rust encodes texts; it is not shared.
 
     Args:
         tokenizer: Its truncation and padding are switched off.

@@ -1,4 +1,4 @@
-"""Whose server a model talks to: an address without secrets in it."""
+"""The address of a server: a base URL without secrets in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Address:
 
     @property
     def place(self) -> str:
-        """Host, port and path, which say whose answers these are."""
+        """Host, port and path: the identity of the server."""
         parts = urlsplit(self.url)
         return f"{parts.netloc.lower()}{parts.path.rstrip('/')}"
 

@@ -31,7 +31,7 @@ def network_error(error: Exception, secrets: Secrets, place: str) -> EmbedBridge
     Args:
         error: What was raised.
         secrets: Hidden in all that is quoted.
-        place: Whose server it was.
+        place: Host and path of the server.
     """
     names = {kind.__name__ for kind in type(error).__mro__}
     ours = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in LIBRARIES

@@ -49,5 +49,5 @@ KEY_LIKE = re.compile(
 
 
 def vendor_of(key: str) -> str | None:
-    """Whose key this is by its beginning; `None` where that does not tell."""
+    """The vendor of a key, by its beginning; `None` if that is not known."""
     return next((name for start, name in VENDORS.items() if key.startswith(start)), None)

@@ -144,7 +144,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
             del failure  # it knows this frame, which would keep the inputs alive
 
     def identity(self) -> Mapping[str, object]:
-        """The options that change a vector, and whose server it is; never a key or a header."""
+        """The options that change a vector, and the server if it is not the vendor's; no key, no header."""
         server = {} if self.at_home else {"server": self.address.place}
         return {**self.options.identity(), **server}
 
@@ -177,7 +177,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         Args:
             source: What the user or the environment says.
             secrets: Gets to know it.
-            vendor: To whose own server it goes, where it goes to one.
+            vendor: The vendor, if the key goes to its own server.
         """
 
         def check(key: object) -> str:

@@ -40,7 +40,7 @@ class Network:
     def verify(self) -> ssl.SSLContext | bool:
         """What HTTP clients take: certificates, or `True` for the library's own bundle.
 
-        Reading that bundle takes 20 ms. Where no TLS is spoken nothing is read, and nobody trusted.
+        Reading that bundle takes 20 ms. Where no TLS is spoken nothing is read.
         """
         if not self.speaks_tls:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

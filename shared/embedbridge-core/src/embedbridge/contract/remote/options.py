@@ -44,7 +44,7 @@ Url: TypeAlias = Annotated[str, AfterValidator(checked_url)]
 class RemoteOptions(ModelOptions):
     """What every model behind HTTP takes."""
 
-    # Whose server answers is in the identity under one name, see `RemoteModel.identity`.
+    # The server is in the identity under one name, see `RemoteModel.identity`.
     not_in_identity: ClassVar[frozenset[str]] = ModelOptions.not_in_identity | {
         "base_url",
         "timeout",

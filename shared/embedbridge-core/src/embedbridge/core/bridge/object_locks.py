@@ -1,6 +1,6 @@
 """A lock per object: a foreign object is never called by two threads at once.
 
-Nobody promises that it could be. Two bridges over one object share its turn.
+Its class does not promise that it could be. Two bridges over one object share its turn.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Job:
 
         Args:
             places: Of the contents.
-            error: Whose index becomes the position of the content, if there is one.
+            error: The error; its index becomes the position of the content, if there is one.
             names_input: Whether it may: the error of several batches names no input.
         """
         spec = self.spec

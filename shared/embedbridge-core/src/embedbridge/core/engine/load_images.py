@@ -54,7 +54,7 @@ def load_images(job: Job, planned: Planned, opened: Sequence[Opened] | None = No
     """Decode the images of a batch; changes nothing of the job, so it may run ahead of it.
 
     Args:
-        job: Whose images they are.
+        job: The job of the images.
         planned: Which of them.
         opened: What `open_images` found, where that is known already.
     """

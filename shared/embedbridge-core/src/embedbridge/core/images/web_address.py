@@ -127,7 +127,7 @@ def check_host(address: WebAddress, rules: ImageRules) -> bool:
 
     Args:
         address: Where the image is.
-        rules: Whose `allow_urls` names all hosts (ports 80 and 443), or these: `host` means ports
+        rules: Their `allow_urls` names all hosts (ports 80 and 443), or these: `host` means ports
             80 and 443 of a public address; `host:port` this port, and private addresses too.
 
     Returns:

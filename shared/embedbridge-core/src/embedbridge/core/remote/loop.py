@@ -48,7 +48,7 @@ class BackgroundLoop:
         try:
             return future.result()
         except BaseException:
-            future.cancel()  # Ctrl-C while waiting: nobody needs the answer any more
+            future.cancel()  # Ctrl-C while waiting: the answer is not needed any more
             raise
 
 

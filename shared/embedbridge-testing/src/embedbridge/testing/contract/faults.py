@@ -106,7 +106,7 @@ class FaultChecks(ContractBase):
 
     @asked_where(AT_A_SERVER, NUMBERED)
     def test_a_shuffled_answer_is_put_right(self, embedder: Embedder) -> None:
-        """Where an answer says whose each vector is, its own order does not matter.
+        """Where an answer numbers its vectors, its own order does not matter.
 
         If this fails, pair vectors by the vendor's index, not by their place.
         """

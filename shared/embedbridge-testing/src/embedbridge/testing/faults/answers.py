@@ -43,7 +43,7 @@ def spoiled(
 
 
 def shuffled() -> Fault:
-    """The last row first; each says rightly whose it is."""
+    """The last row first; each has the right index."""
     return changed("shuffled", lambda rows: rows.reverse())
 
 
