@@ -1,8 +1,8 @@
-"""The one class that a provider writes.
+"""The base class of models: the one class that a provider writes.
 
 A remote model implements `async def embed_batch`, a local one a plain `def embed_batch` on
-`LocalEmbeddingModel`. A provider writes neither sync and async twice nor batching, retries, caching,
-removes duplicates or checks answers: the engine does.
+`LocalEmbeddingModel`. Sync and async twins, batching, retries, caching, deduplication and the checks
+of answers are the engine's.
 """
 
 from __future__ import annotations
