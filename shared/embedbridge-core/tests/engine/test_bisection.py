@@ -115,6 +115,27 @@ def test_where_everything_is_refused_the_inputs_are_not_to_blame(errors: str) ->
     assert len(model.refused) <= bound(256, 1)
 
 
+class StumblesOnce(Refuses):
+    """While a bad input is searched, one request fails for a moment."""
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        if len(self.refused) == 3 and not self.stumbled:
+            self.stumbled = True
+            raise ProviderUnavailableError("A moment, please.")
+        return await super().embed_batch(batch)
+
+    stumbled = False
+
+
+def test_a_search_survives_a_moment_of_outage() -> None:
+    """Its requests are tried again like all others."""
+    model = StumblesOnce()
+    with no_backoff(), pytest.raises(InvalidInputError, match="Input 5: "):
+        Embedder(model, settings=Settings(max_concurrency=1)).embed_documents(texts_of(40, {5}))
+
+    assert model.stumbled
+
+
 def test_two_batches_that_are_refused_whole() -> None:
     """Each is searched by itself, and stops by itself."""
     model = Refuses()

@@ -25,6 +25,8 @@ class Bisection:
 
     size: int
     """Inputs of the refused batch."""
+    of_outage: bool = False
+    """Whether the server failed, after all attempts: a piece of the batch is then tried once."""
     refusals: int = 1
     """Requests that were refused, the first one included."""
     accepted: bool = False

@@ -68,7 +68,7 @@ def handle_failure(
     if many and _may_search(job, error):
         if planned.search is not None or isinstance(job.spec.model, LocalEmbeddingModel):
             return planned.halves(job.tokens)
-        return _search(job, planned)
+        return _search(job, planned, error)
     if not many and isinstance(error, InvalidInputError):
         return _refused_alone(job, planned, error, seconds)
     if not many and planned.search is not None:
@@ -85,7 +85,7 @@ def take_unanswered(job: Job) -> list[Planned]:
     pieces: list[Planned] = []
     for planned, error in unanswered:
         if job.done.any():
-            pieces += _search(job, planned)
+            pieces += _search(job, planned, error)
         else:
             _fail_batch(job, planned, error, 0.0)
     return pieces
@@ -174,13 +174,13 @@ def _smaller(job: Job, planned: Planned, error: RequestTooLargeError) -> list[Pl
     return pieces
 
 
-def _search(job: Job, planned: Planned) -> list[Planned]:
+def _search(job: Job, planned: Planned, error: EmbedBridgeError) -> list[Planned]:
     """Begin a bisection: the pieces of a refused batch, in the order in which they go out.
 
     Two inputs of a large one go out alone: the shortest, which is the last, and one of the middle.
     """
     size = len(planned)
-    planned = replace(planned, search=Bisection(size))
+    planned = replace(planned, search=Bisection(size, of_outage=error.retryable))
     if size <= FEW:
         return planned.halves(job.tokens)
     alone = [number in (size // 2, size - 1) for number in range(size)]

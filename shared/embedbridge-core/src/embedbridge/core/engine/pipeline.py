@@ -248,7 +248,7 @@ async def _answer(job: Job, batch: Planned) -> Answered:
         limiter=spec.limiter,
         tokens=request.tokens,
         backoff=endpoint.backoff,
-        again=batch.search is None,  # what is searched was tried as often as it may be
+        again=batch.search is None or not batch.search.of_outage,
     )
     if spec.cache is not None:  # it may block, and nothing may block the loop
         await asyncio.to_thread(write_cache, spec.cache, job.cache_keys_of(batch), result.vectors)
