@@ -59,27 +59,24 @@ def test_what_was_not_audited_gets_no_prompt(hub_id: str | None) -> None:
 
 def test_a_registered_prompt_wins_over_the_table() -> None:
     """Who registers a prompt knows better than we; the table fills only what is missing."""
-    prompts = prompts_of({"query": "own: ", "document": ""}, None, "intfloat/e5-small-v2")
+    prompts = prompts_of({"query": "own: ", "document": ""}, "intfloat/e5-small-v2")
 
     assert prompts == {"query": "own: ", "document": "passage: "}
 
 
 @pytest.mark.parametrize(
-    ("registered", "default_name", "expected"),
+    ("registered", "expected"),
     [
-        ({"passage": "p: ", "corpus": "c: "}, None, {"document": "p: "}),
-        ({"corpus": "c: "}, None, {"document": "c: "}),
-        ({"any": "a: "}, "any", {"query": "a: ", "document": "a: "}),
-        ({"any": "a: "}, None, {}),
-        ({"query": "", "document": "", "any": "a: "}, "any", {}),
-        ({"clustering": "c: ", "STS": "s: "}, None, {"clustering": "c: "}),
+        ({"query": "q: ", "passage": "p: ", "corpus": "c: "}, {"query": "q: "}),
+        ({"document": "d: ", "passage": "p: "}, {"document": "d: "}),
+        ({"any": "a: "}, {}),
+        ({"query": None, "document": ""}, {}),
+        ({"clustering": "c: ", "STS": "s: "}, {"clustering": "c: "}),
     ],
 )
-def test_registered_names(
-    registered: dict[str, str], default_name: str | None, expected: dict[str, str]
-) -> None:
-    """The first name that is registered counts, else the default; tasks go by their names."""
-    assert prompts_of(registered, default_name, None) == expected
+def test_registered_names(registered: dict[str, str | None], expected: dict[str, str]) -> None:
+    """As in sentence-transformers 6, other names than query and document are no role's prompt."""
+    assert prompts_of(registered, None) == expected
 
 
 def test_a_model_of_the_hub_uses_the_table(hub: Callable[..., str]) -> None:

@@ -19,7 +19,8 @@ from embedbridge.contract.local import (
 )
 from embedbridge.contract.vectors import normalize
 from embedbridge.contract.vocabulary import Role
-from embedbridge.providers.huggingface._identity import hub_commit
+from embedbridge.providers.huggingface._folder import set_pooling, warn_of_folder
+from embedbridge.providers.huggingface._identity import hub_commit, hub_folder
 from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
 from embedbridge.providers.huggingface._length import limit_length
 from embedbridge.providers.huggingface._loader import load_transformer, require_libraries
@@ -132,11 +133,18 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
     transformer = load_transformer(source, options, "cpu" if devices else device)
     length = limit_length(transformer, options.max_length)
     hub_id = None if source.folder else _full_id(source.address)
-    prompts = prompts_of(transformer.prompts, transformer.default_prompt_name, hub_id)
+    folder = source.folder
+    if hub_id is not None:
+        folder = hub_folder(hub_id, options.revision, cache_folder(options))
+    other_pooling = set_pooling(transformer, options.pooling)
+    warn_of_folder(name, folder, transformer, options.pooling)
+    if options.dimensions is not None:
+        transformer.truncate_dim = None  # the user's choice wins over the saved one
+    prompts = prompts_of(transformer.prompts, hub_id)
     separates = _separates_prompt(transformer)
     encodes: dict[Any, Any] = {}
     own = ("", options.query_prompt or "", options.document_prompt or "")
-    space, weights = _weights(source, hub_id, transformer, options)
+    space, weights = _weights(source, hub_id, transformer, options, other_pooling)
     card = ModelCard(
         name=name,
         modalities=modalities_of(transformer),
@@ -166,7 +174,11 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
             )
             for role in get_args(Role)
         },
-        identity={**weights, "max_length": length},
+        identity={
+            **weights,
+            "max_length": length,
+            **({"pooling": other_pooling} if other_pooling else {}),
+        },
         device=", ".join(devices) or device,
         separates_prompt=separates,
         is_half=any(weight.dtype.itemsize == HALF for weight in transformer.parameters()),
@@ -187,10 +199,12 @@ def _weights(
     hub_id: str | None,
     transformer: SentenceTransformer,
     options: HuggingFaceOptions,
+    other_pooling: str,
 ) -> tuple[str, dict[str, object]]:
     """The space of the vectors, and what identifies the weights exactly."""
     if hub_id is not None:
-        return hub_identity(hub_id, hub_commit(hub_id, options.revision, cache_folder(options)))
+        commit = hub_commit(hub_id, options.revision, cache_folder(options))
+        return hub_identity(hub_id, commit, other_pooling)
     assert source.folder is not None  # noqa: S101  # the other kind of source
     modes = [str(getattr(module, "pooling_mode", "")) for module in transformer.modules()]
     return folder_identity(source.folder, pooling=" ".join(filter(None, modes)))

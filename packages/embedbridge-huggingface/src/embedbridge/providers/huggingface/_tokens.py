@@ -71,7 +71,14 @@ class TextFeatures:
         encode = encodes[self._module]
         limit = _hidden_limit(self._module) if max_length is None else max_length
         self._tokens = (
-            None if encode is None else Tokens(encode, limit, vocabulary=_vocabulary(self._module))
+            None
+            if encode is None
+            else Tokens(
+                encode,
+                limit,
+                left=getattr(self._module.tokenizer, "truncation_side", "right") == "left",
+                vocabulary=_vocabulary(self._module),
+            )
         )
         if self._tokens is not None:
             for prompt in set(map(self._apart, prompts)):

@@ -6,7 +6,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
-from embedbridge.contract.local import LocalOptions, as_path, as_torch_word, as_tuple
+from embedbridge.contract.local import (
+    LocalOptions,
+    PoolingName,
+    as_path,
+    as_torch_word,
+    as_tuple,
+)
 
 OWN_OPTIONS = {
     "cache_dir": "Set the option cache_folder instead.",
@@ -28,7 +34,9 @@ class HuggingFaceOptions(LocalOptions):
     not_in_identity: ClassVar[frozenset[str]] = LocalOptions.not_in_identity | {
         "device",
         "target_devices",
-        "max_length",  # the effective length is in the identity
+        # What they amount to is in the identity.
+        "max_length",
+        "pooling",
     }
 
     device: str | None = Field(default=None, min_length=1)
@@ -41,6 +49,8 @@ class HuggingFaceOptions(LocalOptions):
     """`"exact"` computes as the weights are stored; `"bf16"` is faster and a little coarser."""
     max_length: int | None = Field(default=None, gt=0)
     """Tokens of a text that the model reads, special ones included; `None` means its own limit."""
+    pooling: PoolingName | None = None
+    """How token vectors become one, whatever the model's files say; `None` takes what they say."""
     cache_folder: Annotated[str | None, BeforeValidator(as_path)] = None
     """Where downloaded models lie; `None` means `SENTENCE_TRANSFORMERS_HOME` or the Hub's own."""
     trust_remote_code: bool = False

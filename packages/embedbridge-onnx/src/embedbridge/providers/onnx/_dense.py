@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +15,18 @@ from embedbridge.contract.errors import (
     short_path,
     short_repr,
 )
+from embedbridge.contract.local import read_object
 
 Floats = NDArray[np.float32]
 
+TANH = "torch.nn.modules.activation.Tanh"
+"""What sentence-transformers takes where the file names no activation."""
 ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
-    "torch.nn.modules.activation.Tanh": np.tanh,
+    TANH: np.tanh,
     "torch.nn.modules.linear.Identity": np.asarray,
 }
+SENTENCE = "sentence_embedding"
+"""Where a layer behind the pooling reads and writes, unless its file says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Dense:
 
 
 def load_dense(folder: Path) -> Dense:
-    """Read a layer's folder.
+    """Read a layer's folder; what its file leaves out is what sentence-transformers takes.
 
     Raises:
         MissingDependencyError: safetensors is not installed.
@@ -56,21 +59,23 @@ def load_dense(folder: Path) -> Dense:
             f"{short_path(folder)} holds a dense layer, which takes safetensors to read.",
             hint='pip install "embedbridge-onnx[dense]"',
         ) from error
+    config = read_object(folder / "config.json")
     try:
-        config: Any = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         weights = load_file(folder / "model.safetensors")
         weight = weights["linear.weight"].astype(np.float32)
-        bias = weights["linear.bias"].astype(np.float32) if config["bias"] else None
-        activation, residual = config["activation_function"], config.get("use_residual")
-        whole = (config["module_input_name"], config["module_output_name"])
+        bias = weights["linear.bias"].astype(np.float32) if config.get("bias", True) else None
     except Exception as error:  # safetensors has an exception of its own, a file may lack any key
         raise ConfigurationError(
             f"The dense layer in {short_path(folder)} cannot be read: {type(error).__name__}.",
             hint="It needs config.json and model.safetensors; save the model again.",
         ) from error
-    if activation not in ACTIVATIONS or residual or set(whole) - {"sentence_embedding", None}:
+    activation = config.get("activation_function", TANH)
+    names = {config.get("module_input_name", SENTENCE), config.get("module_output_name")}
+    unknown = activation not in ACTIVATIONS or config.get("use_residual")
+    if unknown or not names <= {SENTENCE, None}:
         raise ConfigurationError(
-            f"The dense layer in {short_path(folder)} has {short_repr(activation)}, or works on tokens.",
+            f"The dense layer in {short_path(folder)} has {short_repr(activation)}, a residual, "
+            "or works on tokens.",
             hint="Use the model with embedbridge-huggingface: huggingface:MODEL",
         )
     return Dense(weight, bias, ACTIVATIONS[activation])

@@ -5,29 +5,39 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from embedbridge.contract.local import folder_identity, hub_identity
+from embedbridge.contract.local import folder_identity, hub_identity, pooled_space
 from embedbridge.providers.onnx import bundled
-from embedbridge.providers.onnx._recipe import Recipe
 from embedbridge.providers.onnx._source import Source
 
 
-def identify(source: Source, export: Path, recipe: Recipe) -> tuple[str, dict[str, object]]:
+def identify(
+    source: Source, export: Path, pooling: str, *, is_own: bool
+) -> tuple[str, dict[str, object]]:
     """The space of a model's vectors, and what identifies its weights.
+
+    Args:
+        source: Where the model comes from.
+        export: Its ONNX file.
+        pooling: How token vectors become one, in the word of sentence-transformers.
+        is_own: Whether that is the model's own pooling.
 
     A folder that also holds the weights from which the export was made shares their space: the
     vectors of `huggingface:FOLDER` may be compared with those of `onnx:FOLDER`.
     """
+    other = "" if is_own else pooling
     if source.bundled:
-        return bundled.SPACE, {"model": bundled.NAME, "files": bundled.check_files()}
+        space = pooled_space(bundled.SPACE, other)
+        return space, {"model": bundled.NAME, "files": bundled.check_files()}
     where = export.relative_to(source.folder).as_posix()
     if source.hub_id is not None:
         # The Hub's cache keeps a snapshot in a folder named like its commit.
-        space, weights = hub_identity(source.hub_id, source.folder.name)
+        space, weights = hub_identity(source.hub_id, source.folder.name, other)
         return space, {**weights, "export": where}
-    space, weights = folder_identity(source.folder, recipe.pooling_mode)
+    space, weights = folder_identity(source.folder, pooling)
     exported = export_digest(export)
     if not (any(source.folder.glob("*.safetensors")) or any(source.folder.glob("*.bin"))):
         space = f"weights:{hashlib.sha256(exported.encode()).hexdigest()[:16]}"
+        space = pooled_space(space, other)
     return space, {**weights, "export": exported}
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedbridge.contract.card import Limits, ModelCard
-from embedbridge.contract.local import Tokens, prompts_of, rows_of
+from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.local import (
+    SentenceFolder,
+    Tokens,
+    mode_of,
+    prompts_of,
+    read_sentence_folder,
+    rows_of,
+    warn_of_default,
+)
+from embedbridge.contract.pooling import Pooling
 from embedbridge.contract.vectors import normalize
 from embedbridge.providers.onnx._dense import load_dense
 from embedbridge.providers.onnx._identity import identify
 from embedbridge.providers.onnx._inputs import Part, cut_into_parts
-from embedbridge.providers.onnx._recipe import Recipe, read_recipe
 from embedbridge.providers.onnx._source import find_source
 from embedbridge.providers.onnx._tokens import load_tokens
 from embedbridge.providers.onnx.backends.session import Session, open_session
@@ -34,7 +43,7 @@ class Loaded:
     """Turns texts into numbers."""
     padding: int
     """The number that fills up short texts."""
-    recipe: Recipe
+    recipe: SentenceFolder
     """What happens around the computation."""
     after: tuple[Callable[[Vectors], Vectors], ...]
     """What happens to vectors after pooling."""
@@ -75,7 +84,7 @@ class Loaded:
         )
         for step in self.after:
             vectors = step(vectors)
-        return vectors
+        return vectors[:, : self.recipe.truncate_dim]
 
     def _pool(self, vectors: Vectors, part: Part, left_out: int) -> Vectors:
         """One vector for each text of a part, without its first tokens where so many are left out."""
@@ -94,12 +103,17 @@ def load(name: str, options: OnnxOptions) -> Loaded:
     """
     source = find_source(name, options)
     export = source.export(options.file_name)
-    recipe = read_recipe(source.folder, options.max_length)
-    space, weights = identify(source, export, recipe)
-    tokens, padding = load_tokens(source.folder, recipe)
+    own = read_sentence_folder(source.folder)
+    recipe = _as_wanted(own, options)
+    length = _length(own, options.max_length)
+    if not own.says_pooling and options.pooling is None:
+        warn_of_default(name, own.pooling)
+    mode, is_own = mode_of(recipe.pooling), recipe.pooling is own.pooling
+    space, weights = identify(source, export, mode, is_own=is_own)
+    tokens, padding = load_tokens(recipe, length)
     after = tuple(normalize if folder is None else load_dense(folder) for folder in recipe.after)
     session = open_session(export, options)
-    prompts = prompts_of(recipe.prompts, recipe.default_prompt_name, source.hub_id)
+    prompts = prompts_of(recipe.prompts, source.hub_id)
     return Loaded(
         session=session,
         tokens=tokens,
@@ -110,20 +124,45 @@ def load(name: str, options: OnnxOptions) -> Loaded:
             name=name,
             roles="prefix" if prompts else "none",
             prompts=prompts,
-            dimensions=_width(session, after),
+            dimensions=_width(session, after, recipe.truncate_dim),
             allowed_dimensions=None,
-            limits=_limits(session, recipe.max_length),
+            limits=_limits(session, length),
             normalized=recipe.normalizes,
             space=space,
         ),
-        identity={**weights, "max_length": recipe.max_length},
+        identity={
+            **weights,
+            "max_length": length,
+            **({} if is_own else {"pooling": mode}),
+        },
         device="cpu" if options.on_cpu else options.providers[0],
     )
 
 
-def _width(session: Session, after: Sequence[object]) -> int | None:
+def _as_wanted(own: SentenceFolder, options: OnnxOptions) -> SentenceFolder:
+    """The folder's configuration, where the user's options win."""
+    return replace(
+        own,
+        pooling=Pooling(options.pooling) if options.pooling else own.pooling,
+        truncate_dim=own.truncate_dim if options.dimensions is None else None,
+    )
+
+
+def _length(own: SentenceFolder, wanted: int | None) -> int | None:
+    """Tokens that are read: what is wanted, else the model's own."""
+    most = own.positions
+    if wanted is not None and most is not None and wanted > most:
+        raise InvalidOptionError(
+            f"max_length={wanted} is more than the {most} tokens that the model was built for.",
+            hint=f"Set max_length to {most} or less, or leave it out.",
+        )
+    return own.max_length if wanted is None else wanted
+
+
+def _width(session: Session, after: Sequence[object], most: int | None) -> int | None:
     widths = [len(step.weight) for step in after if hasattr(step, "weight")]
-    return widths[-1] if widths else session.dimensions
+    width = widths[-1] if widths else session.dimensions
+    return width if width is None or most is None else min(width, most)
 
 
 def _limits(session: Session, max_tokens_per_input: int | None) -> Limits:

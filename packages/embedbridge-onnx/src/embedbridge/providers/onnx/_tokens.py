@@ -6,19 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import ConfigurationError, UnknownModelError, short_path
-from embedbridge.contract.local import Tokens, fast_encode, first_line
+from embedbridge.contract.local import Tokens, fast_encode, first_line, warn_of_contradiction
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from embedbridge.providers.onnx._recipe import Recipe
+    from embedbridge.contract.local import SentenceFolder
 
 PADDING = ("[PAD]", "<pad>", "<|endoftext|>")
 """Tokens that fill up short texts, where no file says which one does."""
 
 
-def load_tokens(folder: Path, recipe: Recipe) -> tuple[Tokens, int]:
+def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens, int]:
     """Read a folder's tokenizer.
+
+    Args:
+        recipe: The folder's configuration.
+        max_length: Tokens of a text that are read.
 
     Returns:
         What makes tokens of texts, and the number of the token that fills up short ones.
@@ -27,10 +31,10 @@ def load_tokens(folder: Path, recipe: Recipe) -> tuple[Tokens, int]:
         UnknownModelError: It has none that can be read without transformers.
         ConfigurationError: It is damaged.
     """
-    path = folder / "tokenizer.json"
+    path = recipe.transformer / "tokenizer.json"
     if not path.is_file():
         raise UnknownModelError(
-            f"{short_path(folder)} has no tokenizer.json.",
+            f"{short_path(recipe.transformer)} has no tokenizer.json.",
             hint="Save the model's tokenizer again with a current transformers.",
         )
     tokenizer = _read(path, recipe)
@@ -40,13 +44,19 @@ def load_tokens(folder: Path, recipe: Recipe) -> tuple[Tokens, int]:
     if padding is None:
         named = (tokenizer.token_to_id(name) for name in PADDING)
         padding = next((number for number in named if number is not None), 0)
+    # The tokenizer's own file says it as well, where its configuration does not.
+    side = recipe.truncation_side or (tokenizer.truncation or {}).get("direction", "right")
     tokens = Tokens(
-        fast_encode(tokenizer), recipe.max_length, vocabulary=tokenizer.get_vocab_size()
+        fast_encode(tokenizer),
+        max_length,
+        left=side == "left",
+        vocabulary=tokenizer.get_vocab_size(),
     )
+    warn_of_contradiction(recipe.transformer, tokenizer.encode("a").tokens)
     return tokens, padding
 
 
-def _read(path: Path, recipe: Recipe) -> Tokenizer:
+def _read(path: Path, recipe: SentenceFolder) -> Tokenizer:
     from tokenizers import Tokenizer
     from tokenizers.normalizers import Lowercase, Sequence
 

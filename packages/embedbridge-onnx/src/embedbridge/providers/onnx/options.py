@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.local import LocalOptions, as_tuple
+from embedbridge.contract.local import LocalOptions, PoolingName, as_tuple
 
 CPU = "CPUExecutionProvider"
 """onnxruntime's word for this machine's processors."""
@@ -20,9 +20,10 @@ class OnnxOptions(LocalOptions):
         "backend",  # exact is exact in each of them; for the other precisions, see `identity`
         "providers",
         "threads",
-        # What they amount to is in the identity: the weights, and the effective length.
+        # What they amount to is in the identity: the weights, the effective length and pooling.
         "file_name",
         "max_length",
+        "pooling",
     }
 
     backend: Literal["onnxruntime", "openvino"] = "onnxruntime"
@@ -33,6 +34,8 @@ class OnnxOptions(LocalOptions):
     """The export in the model's folder; `None` takes `onnx/model.onnx`, else `model.onnx`."""
     max_length: int | None = Field(default=None, gt=0)
     """Tokens of a text that the model reads, special ones included; `None` means its own limit."""
+    pooling: PoolingName | None = None
+    """How token vectors become one, whatever the model's files say; `None` takes what they say."""
     threads: int | None = Field(default=None, gt=0)
     """Threads to compute with; `None` takes as many as processors that this process may use."""
     providers: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(

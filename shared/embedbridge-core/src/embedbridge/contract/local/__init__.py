@@ -7,6 +7,10 @@
     loading.py   what transformers raises while it loads, as our errors; no progress bars
     weights.py   content hashes of weights: a model's identity, and the space of its vectors
     prompts.py   the text in front of queries and documents
+    sentence_folder.py  the configuration of a sentence-transformers folder, without that library
+    pooling.py   the pooling that a folder names, and a warning where none is named
+    special_tokens.py   a warning where a tokenizer's files contradict each other
+    json_files.py       JSON files, with our errors for damaged ones
     tokens.py    each text tokenised once, for the plan and for the model
     device.py    which of torch's devices a model runs on
     limits.py    batch sizes by device
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.hub import not_found as not_found
     from embedbridge.contract.local.hub import refusal as refusal
     from embedbridge.contract.local.hub import without_hub as without_hub
+    from embedbridge.contract.local.json_files import read_object as read_object
     from embedbridge.contract.local.limits import AtOnce as AtOnce
     from embedbridge.contract.local.limits import limits_on as limits_on
     from embedbridge.contract.local.loading import Loading as Loading
@@ -43,8 +48,15 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.options import as_path as as_path
     from embedbridge.contract.local.options import as_torch_word as as_torch_word
     from embedbridge.contract.local.options import as_tuple as as_tuple
+    from embedbridge.contract.local.pooling import PoolingName as PoolingName
+    from embedbridge.contract.local.pooling import mode_of as mode_of
+    from embedbridge.contract.local.pooling import warn_of_default as warn_of_default
     from embedbridge.contract.local.prompts import audited_prompts as audited_prompts
     from embedbridge.contract.local.prompts import prompts_of as prompts_of
+    from embedbridge.contract.local.sentence_folder import LENGTH_FILES as LENGTH_FILES
+    from embedbridge.contract.local.sentence_folder import SentenceFolder as SentenceFolder
+    from embedbridge.contract.local.sentence_folder import read_sentence_folder as read_sentence_folder
+    from embedbridge.contract.local.special_tokens import warn_of_contradiction as warn_of_contradiction
     from embedbridge.contract.local.telemetry import disable_telemetry as disable_telemetry
     from embedbridge.contract.local.tokens import Encode as Encode
     from embedbridge.contract.local.tokens import Ids as Ids
@@ -55,6 +67,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.weights import folder_digest as folder_digest
     from embedbridge.contract.local.weights import folder_identity as folder_identity
     from embedbridge.contract.local.weights import hub_identity as hub_identity
+    from embedbridge.contract.local.weights import pooled_space as pooled_space
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -62,15 +75,19 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "device": ["best_device", "choose_device"],
         "folder": ["find_folder"],
         "hub": ["not_found", "refusal", "without_hub"],
+        "json_files": ["read_object"],
         "limits": ["AtOnce", "limits_on"],
         "loading": ["Loading", "first_line", "loading_errors", "no_loading_bars"],
         "memory": ["is_out_of_memory", "memory_error", "memory_errors"],
         "model": ["LazyModel"],
         "onednn": ["use_onednn"],
         "options": ["LocalOptions", "as_path", "as_torch_word", "as_tuple"],
+        "pooling": ["PoolingName", "mode_of", "warn_of_default"],
         "prompts": ["audited_prompts", "prompts_of"],
+        "sentence_folder": ["LENGTH_FILES", "SentenceFolder", "read_sentence_folder"],
+        "special_tokens": ["warn_of_contradiction"],
         "telemetry": ["disable_telemetry"],
         "tokens": ["Encode", "Ids", "Tokens", "fast_encode", "pad", "rows_of"],
-        "weights": ["folder_digest", "folder_identity", "hub_identity"],
+        "weights": ["folder_digest", "folder_identity", "hub_identity", "pooled_space"],
     },
 )

@@ -14,10 +14,6 @@ from typing import get_args
 
 from embedbridge.contract.vocabulary import Task
 
-QUERY_NAMES = ("query",)
-DOCUMENT_NAMES = ("document", "passage", "corpus")
-"""Names under which models register a prompt, in the order of `encode_document`."""
-
 _E5 = {"query": "query: ", "document": "passage: "}
 _NOMIC = {"query": "search_query: ", "document": "search_document: "}
 _SEARCHING = {"query": "Represent this sentence for searching relevant passages: "}
@@ -61,22 +57,19 @@ AUDITED: tuple[tuple[str, Mapping[str, str]], ...] = (
 )
 
 
-def prompts_of(
-    registered: Mapping[str, str | None], default_name: str | None, hub_id: str | None
-) -> dict[str, str]:
-    """Prompts by role and task, without the empty ones.
+def prompts_of(registered: Mapping[str, str | None], hub_id: str | None) -> dict[str, str]:
+    """Prompts by role and task, without the empty ones: those of `encode_query` and `encode_document`.
+
+    A model's `default_prompt_name` is none of them: sentence-transformers uses it in `encode` alone.
 
     Args:
         registered: What the model registers, by name.
-        default_name: The name that it applies where no other fits.
         hub_id: Its id, if it comes from the Hub.
     """
-    default = registered.get(default_name) if default_name else None
-    own = {
-        "query": _first(registered, QUERY_NAMES, default),
-        "document": _first(registered, DOCUMENT_NAMES, default),
-        **{task: registered.get(task) for task in get_args(Task)},
-    }
+    # sentence-transformers 6 gives every model these two, so that an empty "document" comes before
+    # a registered "passage".
+    known = {"query": None, "document": None} | dict(registered)
+    own = {name: known.get(name) for name in ("query", "document", *get_args(Task))}
     return audited_prompts(hub_id) | {name: text for name, text in own.items() if text}
 
 
@@ -86,11 +79,3 @@ def audited_prompts(hub_id: str | None) -> dict[str, str]:
         if hub_id and re.fullmatch(pattern, hub_id, re.IGNORECASE):
             return dict(prompts)
     return {}
-
-
-def _first(
-    registered: Mapping[str, str | None], names: tuple[str, ...], default: str | None
-) -> str | None:
-    # The first name that is there counts, even if its prompt is empty. sentence-transformers 6
-    # gives every model an empty "document", which so comes before a registered "passage".
-    return next((registered[name] for name in names if name in registered), default)

@@ -54,6 +54,7 @@ class Tokens:
         max_length: Tokens of a text that the model reads, special ones included; `None` means all.
         cuts: Whether the model cuts a text in the middle of its own tokens, and leaves the special
             ones around them. Otherwise, a text that is too long is left to the model.
+        left: Whether a text that is too long loses its beginning instead of its end.
         vocabulary: How many different tokens there are; with few of them, payloads are smaller.
     """
 
@@ -63,12 +64,14 @@ class Tokens:
         max_length: int | None,
         *,
         cuts: bool = True,
+        left: bool = False,
         vocabulary: int | None = None,
     ) -> None:
         self._kind = np.uint16 if vocabulary is not None and vocabulary <= 2**16 else np.int32
         self._encode = encode
         self._max_length = max_length
         self.cuts = cuts
+        self._left = left
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special ones included and nothing cut."""
@@ -106,9 +109,12 @@ class Tokens:
         if not self.cuts:
             return None
         own = np.flatnonzero(np.array(encoding.special_tokens_mask) == 0)
-        before, after = int(own[0]), len(ids) - 1 - int(own[-1])
-        kept = max(self._max_length - before - after, 0)
-        return np.concatenate([ids[: before + kept], ids[len(ids) - after :]]).tobytes()
+        if not len(own):
+            return ids.tobytes()
+        start, stop = int(own[0]), int(own[-1]) + 1
+        kept = max(self._max_length - (len(ids) - (stop - start)), 0)
+        first, last = (stop - kept, stop) if self._left else (start, start + kept)
+        return np.concatenate([ids[:start], ids[first:last], ids[stop:]]).tobytes()
 
 
 def rows_of(

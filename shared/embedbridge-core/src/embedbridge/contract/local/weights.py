@@ -29,12 +29,24 @@ class FolderDigest:
         return f"weights:{digest[:16]}"
 
 
-def hub_identity(hub_id: str, commit: str | None) -> tuple[str, dict[str, object]]:
+def hub_identity(
+    hub_id: str, commit: str | None, pooling: str = ""
+) -> tuple[str, dict[str, object]]:
     """Space and identity of a model of the Hub: its id, and the commit that was loaded.
 
     The provider is not part of them: another one that runs the same weights makes the same vectors.
+
+    Args:
+        hub_id: Its id.
+        commit: What was loaded.
+        pooling: Set where it is not the model's own.
     """
-    return hub_id.lower(), {"commit": commit}
+    return pooled_space(hub_id.lower(), pooling), {"commit": commit}
+
+
+def pooled_space(space: str, pooling: str) -> str:
+    """A space, where a model's vectors are pooled in another way than its own."""
+    return f"{space}:{pooling}" if pooling else space
 
 
 def folder_identity(folder: Path, pooling: str = "") -> tuple[str, dict[str, object]]:

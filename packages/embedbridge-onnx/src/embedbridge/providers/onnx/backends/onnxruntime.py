@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.contract.local import disable_telemetry
-from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
+from embedbridge.providers.onnx._inputs import Inputs, InputSpec, Kind, Part
 from embedbridge.providers.onnx.backends.failures import loading_errors, no_token_vectors
 from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantize
 from embedbridge.providers.onnx.backends.threads import threads_for
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
     from embedbridge.providers.onnx.options import OnnxOptions
 
-INTEGERS: Mapping[str, Integer] = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
+KINDS: Mapping[str, Kind] = {
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+}
 WARNINGS_OFF = 3
 
 TOKENS_PER_THREAD = 512
@@ -50,8 +55,11 @@ class OnnxruntimeSession:
 
     def __init__(self, session: InferenceSession, path: Path, options: OnnxOptions) -> None:
         self._session = session
-        types = {node.name: INTEGERS.get(node.type) for node in session.get_inputs()}
-        self._inputs = Inputs(types, path)
+        specs = {
+            node.name: InputSpec(KINDS.get(node.type), _lengths(node.shape))
+            for node in session.get_inputs()
+        }
+        self._inputs = Inputs(specs, path)
         outputs = [node for node in session.get_outputs() if len(node.shape or ()) == 3]
         if not outputs:
             raise no_token_vectors(path)
@@ -72,6 +80,11 @@ class OnnxruntimeSession:
     def _run(self, part: Part) -> NDArray[np.float32]:
         (tokens,) = self._session.run([self._output], self._inputs.of(part))
         return np.asarray(tokens, dtype=np.float32)  # half precision comes out as it is
+
+
+def _lengths(shape: Sequence[object]) -> tuple[int | None, ...]:
+    """Names and missing values stand for any length."""
+    return tuple(axis if isinstance(axis, int) else None for axis in shape)
 
 
 def open_onnxruntime(path: Path, options: OnnxOptions) -> OnnxruntimeSession:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
-from embedbridge.providers.onnx._inputs import Inputs, Integer, Part
+from embedbridge.providers.onnx._inputs import Inputs, InputSpec, Kind, Part
 from embedbridge.providers.onnx.backends.failures import loading_errors, no_token_vectors
 from embedbridge.providers.onnx.backends.openvino_int8 import quantize
 from embedbridge.providers.onnx.backends.threads import threads_for
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from embedbridge.providers.onnx.options import OnnxOptions
 
 DEVICE = "CPU"
-INTEGERS: Mapping[str, Integer] = {"i32": np.int32, "i64": np.int64}
+KINDS: Mapping[str, Kind] = {
+    "i32": np.int32,
+    "i64": np.int64,
+    "f32": np.float32,
+    "f16": np.float16,
+}
 GROUP = "DYNAMIC_QUANTIZATION_GROUP_SIZE"
 """How many numbers share a scale when what a matrix is multiplied with is rounded to 8 bits."""
 ALWAYS: Mapping[str, object] = {
@@ -67,11 +72,14 @@ class OpenVINOSession:
         self._path = path
         self._settings = {**ALWAYS, **settings}
         self._threads = threads_for(options)
-        types = {
-            node.get_any_name(): INTEGERS.get(node.get_element_type().get_type_name())
+        specs = {
+            node.get_any_name(): InputSpec(
+                KINDS.get(node.get_element_type().get_type_name()),
+                _lengths(node.get_partial_shape()),
+            )
             for node in model.inputs
         }
-        self._inputs = Inputs(types, path)
+        self._inputs = Inputs(specs, path)
         shapes = [node.get_partial_shape() for node in model.outputs]
         ranks = [len(shape) if shape.rank.is_static else 0 for shape in shapes]
         if 3 not in ranks:
@@ -150,6 +158,12 @@ class OpenVINOSession:
     def _answer(self, request: Any) -> NDArray[np.float32]:
         """A copy: the request will use its memory again."""
         return np.array(request.get_output_tensor(self._output).data, np.float32)
+
+
+def _lengths(shape: Any) -> tuple[int | None, ...]:
+    if not shape.rank.is_static:
+        return ()
+    return tuple(axis.get_length() if axis.is_static else None for axis in shape)
 
 
 def open_openvino(path: Path, options: OnnxOptions) -> OpenVINOSession:

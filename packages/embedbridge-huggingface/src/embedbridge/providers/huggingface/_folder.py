@@ -1,0 +1,70 @@
+"""What a folder's configuration leaves open, decided as for every local provider: pooling and marks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.local import mode_of, warn_of_contradiction, warn_of_default
+from embedbridge.contract.pooling import Pooling
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+def set_pooling(transformer: SentenceTransformer, wanted: str | None) -> str:
+    """Pool as the user wants it.
+
+    Args:
+        transformer: A loaded model.
+        wanted: The option `pooling`; `None` leaves it to the model.
+
+    Returns:
+        The word of sentence-transformers for it, if that is not the model's own pooling, else `""`.
+
+    Raises:
+        InvalidOptionError: The model does not pool vectors of tokens.
+    """
+    if wanted is None:
+        return ""
+    module = _pooling(transformer)
+    if module is None:
+        raise InvalidOptionError(
+            "This model does not pool vectors of tokens, so that pooling has no meaning.",
+            hint="Leave pooling out.",
+        )
+    mode = mode_of(Pooling(wanted))
+    if module.pooling_mode == mode:
+        return ""
+    module.pooling_mode = mode
+    module.pooling_output_dimension = module.embedding_dimension
+    return mode
+
+
+def warn_of_folder(
+    name: str, folder: Path | None, transformer: SentenceTransformer, pooling: str | None
+) -> None:
+    """Warn of what a model's files do not say, or say twice.
+
+    Args:
+        name: The model, as the user wrote it.
+        folder: Where its files lie, if that is known.
+        transformer: The loaded model.
+        pooling: The option.
+    """
+    if folder is None:
+        return
+    module = _pooling(transformer)
+    if module is not None and pooling is None and not (folder / "modules.json").is_file():
+        warn_of_default(name, Pooling.LAST if module.pooling_mode == "lasttoken" else "mean")
+    tokenizer: Any = getattr(transformer[0], "tokenizer", None)
+    if hasattr(tokenizer, "convert_ids_to_tokens"):
+        tokens = tokenizer.convert_ids_to_tokens(tokenizer("a")["input_ids"])
+        warn_of_contradiction(folder, tokens)
+
+
+def _pooling(transformer: SentenceTransformer) -> Any:
+    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
+
+    return next((m for m in transformer.children() if isinstance(m, PoolingModule)), None)
