@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embedbridge.contract import ConfigurationError
 from embedbridge.core import load_embedder
 from embedbridge.providers.onnx._inputs import cut_into_parts
 
@@ -66,3 +67,61 @@ def test_every_input_that_a_text_encoder_may_ask_for(change: Change, backend: st
         vector = embedder.embed_query("one two")  # four tokens: [CLS], two words, [SEP]
 
     np.testing.assert_allclose(vector[1:], [1, 0, 1.5])
+
+
+def decoder(past: dict[str, list[Any]]) -> bytes:
+    """An export that adds up what it is given, the sums of its past included."""
+    pytest.importorskip("onnx", reason="an extra")
+    from onnx import TensorProto, helper
+
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["n", "t"])
+        for name in ("input_ids", "attention_mask", "position_ids")
+    ]
+    inputs += [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in past.items()
+    ]
+    nodes = [helper.make_node("ReduceSum", [name], [f"{name}_sum"], keepdims=0) for name in past]
+    nodes += [
+        helper.make_node("Cast", ["position_ids"], ["positions"], to=TensorProto.FLOAT),
+        helper.make_node("Sum", ["positions", *(f"{name}_sum" for name in past)], ["sum"]),
+        helper.make_node("Unsqueeze", ["sum", "last"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "decoder",
+        inputs,
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "t", 1])],
+        [helper.make_tensor("last", TensorProto.INT64, [1], [-1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return model.SerializeToString()
+
+
+def names_of_a_past(layers: int) -> list[str]:
+    kinds = ("key", "value")
+    return [f"past_key_values.{layer}.{kind}" for layer in range(layers) for kind in kinds]
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_decoder_gets_an_empty_past(change: Change, backend: str) -> None:
+    """It has read nothing before: its sums are 0."""
+    pytest.importorskip(backend)
+    export = decoder({name: ["n", 2, "past", 4] for name in names_of_a_past(3)})
+    folder = change({"onnx/model.onnx": export})
+    with load_embedder(f"onnx:{folder}", backend=backend) as embedder:
+        np.testing.assert_allclose(embedder.embed_query("one two"), [1.5])
+        np.testing.assert_allclose(embedder.embed_documents(["one two", "one"]), [[1.5], [1]])
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_past_that_cannot_be_empty(change: Change, backend: str) -> None:
+    """One short message with the way out, however many inputs there are."""
+    pytest.importorskip(backend)
+    export = decoder({name: ["n", 2, 7, 4] for name in names_of_a_past(28)})
+    folder = change({"onnx/model.onnx": export})
+    with pytest.raises(ConfigurationError, match="and 53 more") as caught:
+        load_embedder(f"onnx:{folder}", backend=backend).embed_query("text")
+    assert "huggingface:MODEL" in str(caught.value)
+    assert len(str(caught.value)) < 500

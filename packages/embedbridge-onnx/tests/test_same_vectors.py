@@ -54,6 +54,7 @@ def changed(change: Change, tiny_weights: dict[str, Any]) -> Change:
     return make
 
 
+@pytest.mark.filterwarnings("ignore:.*has no modules.json:UserWarning")
 @pytest.mark.parametrize("files", BOTH.values(), ids=BOTH.keys())
 def test_a_folder_is_read_as_they_read_it(changed: Change, files: dict[str, Any]) -> None:
     """Pooling, length and prompts are those of the folder."""

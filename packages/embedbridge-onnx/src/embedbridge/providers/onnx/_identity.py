@@ -11,13 +11,14 @@ from embedbridge.providers.onnx._source import Source
 
 
 def identify(
-    source: Source, export: Path, pooling: str, *, is_own: bool
+    source: Source, export: Path, transformer: Path, pooling: str, *, is_own: bool
 ) -> tuple[str, dict[str, object]]:
     """The space of a model's vectors, and what identifies its weights.
 
     Args:
         source: Where the model comes from.
         export: Its ONNX file.
+        transformer: Where the weights lie from which it was made, if they are there.
         pooling: How token vectors become one, in the word of sentence-transformers.
         is_own: Whether that is the model's own pooling.
 
@@ -35,7 +36,7 @@ def identify(
         return space, {**weights, "export": where}
     space, weights = folder_identity(source.folder, pooling)
     exported = export_digest(export)
-    if not (any(source.folder.glob("*.safetensors")) or any(source.folder.glob("*.bin"))):
+    if not (any(transformer.glob("*.safetensors")) or any(transformer.glob("*.bin"))):
         space = f"weights:{hashlib.sha256(exported.encode()).hexdigest()[:16]}"
         space = pooled_space(space, other)
     return space, {**weights, "export": exported}

@@ -109,7 +109,7 @@ def load(name: str, options: OnnxOptions) -> Loaded:
     if not own.says_pooling and options.pooling is None:
         warn_of_default(name, own.pooling)
     mode, is_own = mode_of(recipe.pooling), recipe.pooling is own.pooling
-    space, weights = identify(source, export, mode, is_own=is_own)
+    space, weights = identify(source, export, recipe.transformer, mode, is_own=is_own)
     tokens, padding = load_tokens(recipe, length)
     after = tuple(normalize if folder is None else load_dense(folder) for folder in recipe.after)
     session = open_session(export, options)
