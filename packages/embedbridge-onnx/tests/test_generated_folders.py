@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedbridge.contract import ConfigurationError
-from embedbridge.contract.local.sentence_folder import LENGTH_FILES
+from embedbridge.contract.local import LENGTH_FILES
 from embedbridge.core import load_embedder
 from embedbridge.testing import real_texts
 

@@ -55,8 +55,12 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.prompts import prompts_of as prompts_of
     from embedbridge.contract.local.sentence_folder import LENGTH_FILES as LENGTH_FILES
     from embedbridge.contract.local.sentence_folder import SentenceFolder as SentenceFolder
-    from embedbridge.contract.local.sentence_folder import read_sentence_folder as read_sentence_folder
-    from embedbridge.contract.local.special_tokens import warn_of_contradiction as warn_of_contradiction
+    from embedbridge.contract.local.sentence_folder import (
+        read_sentence_folder as read_sentence_folder,
+    )
+    from embedbridge.contract.local.special_tokens import (
+        warn_of_contradiction as warn_of_contradiction,
+    )
     from embedbridge.contract.local.telemetry import disable_telemetry as disable_telemetry
     from embedbridge.contract.local.tokens import Encode as Encode
     from embedbridge.contract.local.tokens import Ids as Ids
