@@ -147,9 +147,25 @@ def test_files_that_agree_about_marks(changed: Change, config: dict[str, bool]) 
         ({"sentence_bert_config.json": {"processing_kwargs": {"text": {}}}}, "processing_kwargs"),
         ({"sentence_bert_config.json": {"modality_config": {"message": {}}}}, "chat template"),
         ({"sentence_bert_config.json": {"module_output_name": "logits"}}, "module_output_name"),
+        ({"sentence_bert_config.json": {"transformer_task": "fill-mask"}}, "transformer_task"),
     ],
 )
 def test_what_is_refused_by_name(change: Change, files: dict[str, Any], named: str) -> None:
     """The message names it, and the provider that takes it."""
     with pytest.raises(ConfigurationError, match=rf"(?s){named}.*huggingface:"):
         load_embedder(f"onnx:{change(files)}").embed_query("text")
+
+
+@pytest.mark.parametrize(
+    ("saved", "named"),
+    [
+        ({"truncate_dim": -4}, "truncate_dim is -4"),
+        ({"truncate_dim": "8"}, "truncate_dim is '8'"),
+        ({"prompts": {"query": 7}}, "prompts"),
+        ({"default_prompt_name": "other"}, "default_prompt_name is 'other'"),
+    ],
+)
+def test_settings_that_cannot_be_meant(change: Change, saved: dict[str, Any], named: str) -> None:
+    """They are an error that names the file, not another vector."""
+    with pytest.raises(ConfigurationError, match=rf"{OWN}.*{named}"):
+        load_embedder(f"onnx:{change({OWN: saved})}").embed_query("text")

@@ -69,7 +69,7 @@ def test_every_input_that_a_text_encoder_may_ask_for(change: Change, backend: st
     np.testing.assert_allclose(vector[1:], [1, 0, 1.5])
 
 
-def decoder(past: dict[str, list[Any]]) -> bytes:
+def decoder(past: dict[str, list[Any]], output: str = "y") -> bytes:
     """An export that adds up what it is given, the sums of its past included."""
     pytest.importorskip("onnx", reason="an extra")
     from onnx import TensorProto, helper
@@ -86,13 +86,13 @@ def decoder(past: dict[str, list[Any]]) -> bytes:
     nodes += [
         helper.make_node("Cast", ["position_ids"], ["positions"], to=TensorProto.FLOAT),
         helper.make_node("Sum", ["positions", *(f"{name}_sum" for name in past)], ["sum"]),
-        helper.make_node("Unsqueeze", ["sum", "last"], ["y"]),
+        helper.make_node("Unsqueeze", ["sum", "last"], [output]),
     ]
     graph = helper.make_graph(
         nodes,
         "decoder",
         inputs,
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "t", 1])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", "t", 1])],
         [helper.make_tensor("last", TensorProto.INT64, [1], [-1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -125,3 +125,12 @@ def test_a_past_that_cannot_be_empty(change: Change, backend: str) -> None:
         load_embedder(f"onnx:{folder}", backend=backend).embed_query("text")
     assert "huggingface:MODEL" in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_an_export_that_predicts_words(change: Change, backend: str) -> None:
+    """Its numbers are no vectors of tokens, though they have that shape."""
+    pytest.importorskip(backend)
+    folder = change({"onnx/model.onnx": decoder({}, output="logits")})
+    with pytest.raises(ConfigurationError, match="no vectors of tokens"):
+        load_embedder(f"onnx:{folder}", backend=backend).embed_query("text")

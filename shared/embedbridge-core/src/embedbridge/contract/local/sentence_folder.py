@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeGuard
 
-from embedbridge.contract.errors import ConfigurationError, short_path
+from embedbridge.contract.errors import ConfigurationError, short_path, short_repr
 from embedbridge.contract.local.json_files import damaged, read_json, read_object
 from embedbridge.contract.local.pooling import default_pooling, read_pooling
 from embedbridge.contract.pooling import Pooling
@@ -30,6 +30,8 @@ COUNT_FROM_PADDING = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})
 """Architectures whose first position is the one after that of padding."""
 UNLIMITED = 10**9
 """Tokenizers without a limit of their own claim a far larger one."""
+SAVED = "config_sentence_transformers.json"
+"""The file of the model as a whole."""
 SENTENCE = frozenset({"sentence_embedding", None})
 """What modules behind the pooling may read and write; `None` is the default."""
 
@@ -89,23 +91,22 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
     pooling, include_prompt = (
         read_pooling(modules[1][1] / "config.json") if modules else (default_pooling(config), True)
     )
-    saved = read_object(folder / "config_sentence_transformers.json")
+    saved = read_object(folder / SAVED)
     padding = config.get("pad_token_id")
     positions = _positions(config)
-    width = saved.get("truncate_dim")
     return SentenceFolder(
         transformer=transformer,
         pooling=pooling,
         says_pooling=bool(modules),
         include_prompt=include_prompt,
         after=tuple(path if kind == "Dense" else None for kind, path in modules[2:]),
-        truncate_dim=width if is_count(width) and width else None,
+        truncate_dim=_truncate_dim(folder / SAVED, saved),
         max_length=_length(own, tokenizer, positions),
         positions=positions,
         lower_case=bool(own.get("do_lower_case")),
         padding=padding if is_count(padding) else None,
         truncation_side=tokenizer.get("truncation_side"),
-        prompts=_prompts(folder, saved),
+        prompts=_prompts(folder / SAVED, saved),
     )
 
 
@@ -146,6 +147,8 @@ def _first_object(paths: Iterable[Path]) -> dict[str, Any]:
 def _check_supported(transformer: Path, own: Mapping[str, Any]) -> None:
     """Refuse what the Transformer module does beside reading tokens and giving their vectors."""
     asked = [key for key in ("processing_kwargs", "query_expansion") if own.get(key)]
+    if own.get("transformer_task", "feature-extraction") != "feature-extraction":
+        asked.append("transformer_task")
     if own.get("module_output_name", "token_embeddings") != "token_embeddings":
         asked.append("module_output_name")
     if "message" in (own.get("modality_config") or ()):
@@ -188,14 +191,25 @@ def _positions(config: Mapping[str, Any]) -> int | None:
     return int(positions)
 
 
-def _prompts(folder: Path, saved: Mapping[str, Any]) -> dict[str, str | None]:
-    prompts = saved.get("prompts")
-    prompts = prompts if isinstance(prompts, dict) else {}
+def _truncate_dim(path: Path, saved: Mapping[str, Any]) -> int | None:
+    width = saved.get("truncate_dim")
+    if width is None:
+        return None
+    if not is_count(width) or width == 0:
+        raise damaged(path, f"truncate_dim is {short_repr(width)}")
+    return width
+
+
+def _prompts(path: Path, saved: Mapping[str, Any]) -> dict[str, str | None]:
+    prompts = saved.get("prompts", {})
+    if not isinstance(prompts, dict) or not all(
+        isinstance(text, str | None) for text in prompts.values()
+    ):
+        raise damaged(path, "its prompts are no texts")
     default = saved.get("default_prompt_name")
     # `encode_query` and `encode_document` never use the default, but its name has to be there.
     if default is not None and default not in {"query", "document", *prompts}:
         raise damaged(
-            folder / "config_sentence_transformers.json",
-            f"default_prompt_name is {default!r}, and there is no prompt of that name",
+            path, f"default_prompt_name is {short_repr(default)}, and there is no such prompt"
         )
     return prompts

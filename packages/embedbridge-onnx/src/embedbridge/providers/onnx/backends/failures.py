@@ -9,6 +9,9 @@ from pathlib import Path
 from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, short_path
 from embedbridge.contract.local import first_line, is_out_of_memory, memory_error
 
+LOGITS = "logits"
+"""The output of an export that predicts words: one number for each word, and no vector of a token."""
+
 
 @contextmanager
 def loading_errors(path: Path, engine: str) -> Iterator[None]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.contract.local import disable_telemetry
 from embedbridge.providers.onnx._inputs import Inputs, InputSpec, Kind, Part
-from embedbridge.providers.onnx.backends.failures import loading_errors, no_token_vectors
+from embedbridge.providers.onnx.backends.failures import LOGITS, loading_errors, no_token_vectors
 from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantize
 from embedbridge.providers.onnx.backends.threads import threads_for
 
@@ -60,7 +60,11 @@ class OnnxruntimeSession:
             for node in session.get_inputs()
         }
         self._inputs = Inputs(specs, path)
-        outputs = [node for node in session.get_outputs() if len(node.shape or ()) == 3]
+        outputs = [
+            node
+            for node in session.get_outputs()
+            if len(node.shape or ()) == 3 and node.name != LOGITS
+        ]
         if not outputs:
             raise no_token_vectors(path)
         self._output = outputs[0].name

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.providers.onnx._inputs import Inputs, InputSpec, Kind, Part
-from embedbridge.providers.onnx.backends.failures import loading_errors, no_token_vectors
+from embedbridge.providers.onnx.backends.failures import LOGITS, loading_errors, no_token_vectors
 from embedbridge.providers.onnx.backends.openvino_int8 import quantize
 from embedbridge.providers.onnx.backends.threads import threads_for
 
@@ -81,7 +81,10 @@ class OpenVINOSession:
         }
         self._inputs = Inputs(specs, path)
         shapes = [node.get_partial_shape() for node in model.outputs]
-        ranks = [len(shape) if shape.rank.is_static else 0 for shape in shapes]
+        ranks = [
+            len(shape) if shape.rank.is_static and LOGITS not in node.get_names() else 0
+            for node, shape in zip(model.outputs, shapes, strict=True)
+        ]
         if 3 not in ranks:
             raise no_token_vectors(path)
         self._output = ranks.index(3)
