@@ -166,6 +166,7 @@ LOCAL = [
     "warn_of_contradiction",
     "warn_of_default",
     "without_hub",
+    "without_package",
 ]
 REMOTE = [
     "Address",

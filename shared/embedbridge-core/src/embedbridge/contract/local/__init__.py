@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         warn_of_contradiction as warn_of_contradiction,
     )
     from embedbridge.contract.local.telemetry import disable_telemetry as disable_telemetry
+    from embedbridge.contract.local.telemetry import without_package as without_package
     from embedbridge.contract.local.tokens import Encode as Encode
     from embedbridge.contract.local.tokens import Ids as Ids
     from embedbridge.contract.local.tokens import Tokens as Tokens
@@ -90,7 +91,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "prompts": ["audited_prompts", "prompts_of"],
         "sentence_folder": ["LENGTH_FILES", "SentenceFolder", "read_sentence_folder"],
         "special_tokens": ["warn_of_contradiction"],
-        "telemetry": ["disable_telemetry"],
+        "telemetry": ["disable_telemetry", "without_package"],
         "tokens": ["Encode", "Ids", "Tokens", "fast_encode", "pad", "rows_of"],
         "weights": ["folder_digest", "folder_identity", "hub_identity", "pooled_space"],
     },

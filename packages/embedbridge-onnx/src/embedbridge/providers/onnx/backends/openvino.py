@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
+from embedbridge.contract.local import without_package
 from embedbridge.providers.onnx._inputs import Inputs, InputSpec, Kind, Part
 from embedbridge.providers.onnx.backends.failures import LOGITS, loading_errors, no_token_vectors
 from embedbridge.providers.onnx.backends.openvino_int8 import quantize
@@ -178,7 +179,8 @@ def open_openvino(path: Path, options: OnnxOptions) -> OpenVINOSession:
         ConfigurationError: The file is damaged, or needs another OpenVINO.
     """
     try:
-        import openvino
+        with without_package("openvino_telemetry"):
+            import openvino
         from openvino.passes import ConstantFolding, Manager
     except ImportError as error:
         raise MissingDependencyError(
