@@ -91,7 +91,8 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
     pooling, include_prompt = (
         read_pooling(modules[1][1] / "config.json") if modules else (default_pooling(config), True)
     )
-    saved = read_object(folder / SAVED)
+    # Without a list of modules, sentence-transformers does not open this file either.
+    saved = read_object(folder / SAVED) if modules else {}
     padding = config.get("pad_token_id")
     positions = _positions(config)
     return SentenceFolder(
