@@ -6,19 +6,22 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
 
 import httpx2
 import numpy as np
 import openai
 import pytest
+import trustme
 
 from embedbridge.contract import Batch, ConfigurationError, InvalidOptionError
-from embedbridge.core import Embedder
+from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.openai import OpenAIModel
 from embedbridge.testing import FaultServer
 
@@ -212,3 +215,23 @@ def test_what_is_no_client_is_refused(load: Load) -> None:
     """With the SDK's own words."""
     with pytest.raises(InvalidOptionError, match="http_client"):
         load(http_client=object()).embed_query("a text")
+
+
+def test_a_certificate_that_is_not_trusted_stays_so(key: str) -> None:
+    """One attempt: no retry can help. The remedy is one line."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # the client hangs up
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with (
+            load_embedder(
+                "openai:m", base_url=f"https://127.0.0.1:{server.server_port}/v1", api_key=key
+            ) as embedder,
+            pytest.raises(ConfigurationError, match=r"is not trusted.*set SSL_CERT_FILE") as caught,
+        ):
+            embedder.embed_query("a text")
+        server.shutdown()
+
+    assert caught.value.attempts == 1

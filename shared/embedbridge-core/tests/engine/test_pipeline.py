@@ -608,3 +608,14 @@ def test_unused_failures_are_no_failures() -> None:
     embedder = Embedder(model).using(max_attempts=2)
 
     assert np.array_equal(embedder.embed_query("a"), EXPECTED.embed_query("a"))
+
+
+@both_drivers
+def test_the_remedy_of_an_import_error_is_not_cut(remote: bool) -> None:
+    """It stands at the end of a long text."""
+    text = (
+        f"Using a proxy of that kind takes a package that is not there. {'x' * 60} pip install it"
+    )
+    model = raising(lambda _: ImportError(text), remote)
+    with pytest.raises(EmbedBridgeError, match="pip install it"):
+        Embedder(model).embed_query("a")

@@ -6,8 +6,15 @@ Its classes are known by their names, so that it need not be installed.
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 
-from embedbridge.contract.errors import AuthenticationError, UnknownModelError, short_repr
+from embedbridge.contract.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    UnknownModelError,
+    short_repr,
+)
+from embedbridge.contract.remote.network import network_for
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +41,22 @@ def without_hub(*, offline: bool) -> bool:
         logger.info("Only files on this disk are used: %s: %s", type(error).__name__, error)
         return True
     return False
+
+
+def network_problem() -> str | None:
+    """What is wrong with the environment's proxy or certificates for the Hub, and what to do.
+
+    The Hub's client says nothing of it: it takes the network for missing.
+    """
+    from huggingface_hub import constants
+
+    try:
+        proxy = network_for(constants.ENDPOINT).proxy
+    except ConfigurationError as error:
+        return str(error)
+    if proxy is not None and proxy.startswith("socks") and find_spec("socksio") is None:
+        return 'The proxy takes a package that is not installed: pip install "httpx[socks]".'
+    return None
 
 
 def classes_of(error: BaseException) -> set[str]:
@@ -72,8 +95,12 @@ def refusal(
 
 def not_found(address: str) -> UnknownModelError:
     """The error for a model that is in no folder, and that the Hub did not hand out."""
+    message = f"The model {short_repr(address)} is not on this disk and could not be fetched from the Hub."
+    problem = network_problem()
+    if problem is not None:
+        return UnknownModelError(message, hint=problem)
     return UnknownModelError(
-        f"The model {short_repr(address)} is not on this disk and could not be fetched from the Hub.",
+        message,
         hint="Check its spelling and the network. With offline=True or HF_HUB_OFFLINE=1 it must "
         "have been downloaded before; if it is private, set HF_TOKEN.",
     )

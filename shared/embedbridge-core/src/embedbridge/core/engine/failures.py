@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from embedbridge.core.engine.job_spec import JobSpec
     from embedbridge.core.engine.planned import Planned
 
+MAX_TEXT = 300
+"""Characters of an ImportError that a message shows."""
 MAX_LISTED = 20
 """Positions that a message names at most."""
 
@@ -230,8 +232,10 @@ def translated(failure: Exception, spec: JobSpec) -> EmbedBridgeError:
     model = spec.model
     if isinstance(failure, EmbedBridgeError):
         return failure.locate(provider=model.provider, model=model.name)
+    # The end of an ImportError's text is its remedy.
+    text = str(failure)[:MAX_TEXT] if isinstance(failure, ImportError) else short_repr(str(failure))
     error = EmbedBridgeError(
-        f"The model failed with {type(failure).__name__}: {short_repr(str(failure))}",
+        f"The model failed with {type(failure).__name__}: {text}",
         hint="The cause is attached (`__cause__`).",
         provider=model.provider,
         model=model.name,
