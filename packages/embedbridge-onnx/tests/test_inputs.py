@@ -96,7 +96,8 @@ def decoder(past: dict[str, list[Any]], output: str = "y") -> bytes:
         [helper.make_tensor("last", TensorProto.INT64, [1], [-1])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return model.SerializeToString()
+    data: bytes = model.SerializeToString()
+    return data
 
 
 def names_of_a_past(layers: int) -> list[str]:
@@ -111,8 +112,8 @@ def test_a_decoder_gets_an_empty_past(change: Change, backend: str) -> None:
     export = decoder({name: ["n", 2, "past", 4] for name in names_of_a_past(3)})
     folder = change({"onnx/model.onnx": export})
     with load_embedder(f"onnx:{folder}", backend=backend) as embedder:
-        np.testing.assert_allclose(embedder.embed_query("one two"), [1.5])
-        np.testing.assert_allclose(embedder.embed_documents(["one two", "one"]), [[1.5], [1]])
+        assert np.allclose(embedder.embed_query("one two"), [1.5])
+        assert np.allclose(embedder.embed_documents(["one two", "one"]), [[1.5], [1.0]])
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])

@@ -20,9 +20,11 @@ LISTED = [
     "installed",
 ]
 EXAMINED = [
-    *LISTED,
+    "azure-openai",
+    "openai-compatible",
+    "installed",
     "AZURE_OPENAI_API_KEY",
-    "SENTENCE_TRANSFORMERS_HOME",
+    "OPENAI_COMPATIBLE_API_KEY",
     "llama-index-embeddings-embedbridge",
     "requests_per_minute",
 ]

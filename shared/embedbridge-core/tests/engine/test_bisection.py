@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -97,7 +97,9 @@ def test_one_bad_input_of_many_is_named(bad: int) -> None:
 
 
 @pytest.mark.parametrize("errors", ["raise", "collect"])
-def test_where_everything_is_refused_the_inputs_are_not_to_blame(errors: str) -> None:
+def test_where_everything_is_refused_the_inputs_are_not_to_blame(
+    errors: Literal["raise", "collect"],
+) -> None:
     """An option, the model or the account is; what is left of the batch is not sent."""
     model = Refuses()
     settings = Settings(errors=errors, max_concurrency=1)

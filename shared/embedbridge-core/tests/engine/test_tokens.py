@@ -50,7 +50,7 @@ def test_an_estimate_is_marked_as_one() -> None:
 @given(st.lists(any_text, max_size=8), st.integers(1, 40))
 def test_no_text_over_a_limit_is_overlooked(texts: list[str], limit: int) -> None:
     """What is not suspected without counting has no more bytes, hence no more tokens, than that."""
-    suspects = set(TokenCounts(FakeModel("small"), texts).possibly_over(limit).tolist())
+    suspects = set(TokenCounts(FakeModel("small"), [*texts]).possibly_over(limit).tolist())
     for place, text in enumerate(texts):
         if len(text.encode()) > limit:
             assert place in suspects
@@ -59,7 +59,7 @@ def test_no_text_over_a_limit_is_overlooked(texts: list[str], limit: int) -> Non
 @given(st.lists(any_text, max_size=8), st.integers(1, 40))
 def test_no_estimate_over_a_limit_is_overlooked(texts: list[str], limit: int) -> None:
     """The suspects include every text whose estimate is over the limit."""
-    suspects = set(TokenCounts(FakeModel("small"), texts).possibly_over(limit).tolist())
+    suspects = set(TokenCounts(FakeModel("small"), [*texts]).possibly_over(limit).tolist())
     over = np.flatnonzero(estimate_tokens(texts) > limit).tolist()
 
     assert suspects.issuperset(over)

@@ -152,7 +152,7 @@ def test_a_program_may_want_truncated_images(monkeypatch: pytest.MonkeyPatch) ->
     assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
-JPEGS = {
+JPEGS: dict[str, tuple[PIL.Image.Image, dict[str, Any]]] = {
     "three colours": (PICTURE, {"quality": 90}),
     "half the colours": (PICTURE, {"subsampling": 2}),
     "restart markers": (PICTURE, {"restart_marker_blocks": 1}),
