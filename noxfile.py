@@ -98,7 +98,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def fast(session: nox.Session) -> None:
     """Run the faster half of the tests: no real model, no page of the guide, no fault matrix."""
-    install(session, "-r", "requirements-dev.txt")
+    install_here(session, "-r", "requirements-dev.txt")
     session.run("pytest", *PARALLEL, "-m", "not heavy", *session.posargs, env=OFFLINE)
 
 
