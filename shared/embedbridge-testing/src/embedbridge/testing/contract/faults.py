@@ -25,33 +25,12 @@ from embedbridge.testing import faults
 from embedbridge.testing.contract.applies import DoesNotApply, Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same
-from embedbridge.testing.contract.material import PLANES, TEXTS
+from embedbridge.testing.contract.material import PASSING, PLANES, TEXTS, WRONG
 from embedbridge.testing.fault_server import FaultServer
 from embedbridge.testing.faults.exchange import Exchange, Fault, Gate
 from embedbridge.testing.virtual_time import no_backoff
 from embedbridge.testing.wire import Asked, OpenAIWire, Row, WireFormat
 
-PASSING = {
-    "429, with the seconds to wait": faults.rate_limited(retry_after="0.01"),
-    "500": faults.status(500),
-    "503": faults.status(503),
-    "connection reset": faults.reset_before(),
-    "connection reset in the middle": faults.reset_mid_body(),
-    "half of the JSON": faults.truncated_json(),
-    "a page for people": faults.captive_portal(),
-    "an empty body": faults.empty_body(),
-    "an error with status 200": faults.error_with_200(),
-}
-WRONG = {
-    "first vector missing": faults.first_missing(),
-    "last vector missing": faults.last_missing(),
-    "one vector too many": faults.one_extra(),
-    "one vector half as wide": faults.wrong_width(),
-    "NaN": faults.not_a_number(),
-    "infinity": faults.infinite(),
-    "no vectors": faults.no_rows(),
-    "null for the list": faults.null_rows(),
-}
 SOME = TEXTS[:4]
 
 

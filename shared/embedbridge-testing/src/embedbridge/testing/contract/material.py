@@ -1,10 +1,12 @@
-"""What the contract suite embeds: texts of many kinds, and pictures made in code."""
+"""What the contract suite uses: texts of many kinds, pictures made in code, and a server's faults."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from embedbridge.testing import faults
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -86,3 +88,28 @@ def _colour(hue: int) -> tuple[int, int, int]:
 def without(texts: Sequence[str], index: int) -> list[str]:
     """All of the texts but one."""
     return [text for number, text in enumerate(texts) if number != index]
+
+
+PASSING = {
+    "429, with the seconds to wait": faults.rate_limited(retry_after="0.01"),
+    "500": faults.status(500),
+    "503": faults.status(503),
+    "connection reset": faults.reset_before(),
+    "connection reset in the middle": faults.reset_mid_body(),
+    "half of the JSON": faults.truncated_json(),
+    "a page for people": faults.captive_portal(),
+    "an empty body": faults.empty_body(),
+    "an error with status 200": faults.error_with_200(),
+}
+"""Faults of a server that pass: the same request, made again, is answered."""
+WRONG = {
+    "first vector missing": faults.first_missing(),
+    "last vector missing": faults.last_missing(),
+    "one vector too many": faults.one_extra(),
+    "one vector half as wide": faults.wrong_width(),
+    "NaN": faults.not_a_number(),
+    "infinity": faults.infinite(),
+    "no vectors": faults.no_rows(),
+    "null for the list": faults.null_rows(),
+}
+"""Answers that are not one finite vector for each input."""
