@@ -117,6 +117,17 @@ def test_where_everything_is_refused_the_inputs_are_not_to_blame(
     assert len(model.refused) <= bound(256, 1)
 
 
+def test_what_was_paid_for_is_on_the_error_of_a_search() -> None:
+    """Also where only its end shows that everything left is refused."""
+    settings = Settings(batch_size=4, max_concurrency=1)
+    texts = ["good long text"] * 2 + [f"good long text {n}" for n in range(3)] + ["bad 1", "bad 2"]
+    with pytest.raises(InvalidInputError, match="Each input is refused") as caught:
+        Embedder(Refuses(), settings=settings).embed_documents(texts)
+
+    assert caught.value.partial is not None
+    assert caught.value.partial.ok.tolist() == [True] * 5 + [False] * 2
+
+
 class StumblesOnce(Refuses):
     """While a bad input is searched, one request fails for a moment."""
 

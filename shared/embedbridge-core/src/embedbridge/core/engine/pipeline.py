@@ -152,6 +152,7 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
         error = _first_of(failures)  # callers know our errors, not groups of them
     except BaseException as failure:
         error = failure
+        abort(job, failure)
         raise
     finally:
         announce_end(job, error)
