@@ -185,6 +185,7 @@ REMOTE = [
     "Url",
     "Vendor",
     "check_content_type",
+    "closing_stream",
     "counted",
     "in_order",
     "limit_for",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from embedbridge.contract import (
@@ -13,6 +15,7 @@ from embedbridge.contract import (
     RequestTimeoutError,
 )
 from embedbridge.contract.remote.address import Address
+from embedbridge.contract.remote.body import read_body
 from embedbridge.contract.remote.credentials import checked_key, digest
 from embedbridge.contract.remote.failures import network_error, redirect_error
 from embedbridge.contract.remote.key_shapes import VENDORS
@@ -174,3 +177,21 @@ def test_all_of_a_text_is_looked_at_where_it_is_asked_for() -> None:
 
     assert hide(text, ["canary-5f0c9e8b7a6d"]) == "x" * 50_000 + f" {HIDDEN}"
     assert hide("pass: secret!", ["secret"]) == f"pass: {HIDDEN}!"
+
+
+async def test_a_stream_that_is_given_up_is_closed_at_once() -> None:
+    """Also where reading it fails: nothing is left for the garbage collector of another thread."""
+    closed: list[str] = []
+
+    async def pieces(name: str) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"12345678"
+        finally:
+            closed.append(name)
+
+    with pytest.raises(InvalidResponseError) as kept:  # its traceback keeps the stream alive
+        await read_body(pieces("too long"), 4)
+
+    assert closed == ["too long"]
+    assert kept.value.__traceback__ is not None

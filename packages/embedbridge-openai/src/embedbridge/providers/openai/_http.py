@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import openai
 
-from embedbridge.contract.remote import CONNECT_SECONDS, new_client
+from embedbridge.contract.remote import CONNECT_SECONDS, closing_stream, new_client
 
 MAX_ERROR_BYTES = 16 * 1024
 """Of an answer that is no success: the SDK reads all of it, and a message needs no more."""
@@ -48,11 +48,13 @@ class _Cut(httpx2.AsyncByteStream):
         self._left = limit
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._stream:
-            yield piece[: self._left]
-            self._left -= len(piece)
-            if self._left <= 0:
-                return
+        pieces = aiter(self._stream)
+        async with closing_stream(pieces):
+            async for piece in pieces:
+                yield piece[: self._left]
+                self._left -= len(piece)
+                if self._left <= 0:
+                    return
 
     async def aclose(self) -> None:
         await self._stream.aclose()

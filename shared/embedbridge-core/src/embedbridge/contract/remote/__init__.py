@@ -29,6 +29,7 @@ from embedbridge.contract.lazy import lazy_exports
 if TYPE_CHECKING:
     from embedbridge.contract.remote.address import Address as Address
     from embedbridge.contract.remote.body import check_content_type as check_content_type
+    from embedbridge.contract.remote.body import closing_stream as closing_stream
     from embedbridge.contract.remote.body import limit_for as limit_for
     from embedbridge.contract.remote.body import parse_object as parse_object
     from embedbridge.contract.remote.body import read_body as read_body
@@ -67,7 +68,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "address": ["Address"],
-        "body": ["check_content_type", "limit_for", "parse_object", "read_body"],
+        "body": ["check_content_type", "closing_stream", "limit_for", "parse_object", "read_body"],
         "client_slot": ["ClientHandle"],
         "credentials": ["Credential"],
         "environment": ["url_variable", "variable"],

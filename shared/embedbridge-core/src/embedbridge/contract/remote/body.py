@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic_core import from_json
@@ -31,15 +32,30 @@ async def read_body(pieces: AsyncIterator[bytes], limit: int) -> bytes:
     # Joined at the end: what grows beside others of its kind moves, and leaves holes in memory.
     read: list[bytes] = []
     size = 0
-    async for piece in pieces:
-        read.append(piece)
-        size += len(piece)
-        if size > limit:
-            raise InvalidResponseError(
-                f"The answer is larger than {limit // (1 << 20)} MiB.",
-                hint="Check base_url; an answer of that size holds something else than vectors.",
-            )
+    async with closing_stream(pieces):
+        async for piece in pieces:
+            read.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise InvalidResponseError(
+                    f"The answer is larger than {limit // (1 << 20)} MiB.",
+                    hint="Check base_url; an answer of that size holds something else than vectors.",
+                )
     return b"".join(read)
+
+
+@asynccontextmanager
+async def closing_stream(pieces: AsyncIterator[bytes]) -> AsyncIterator[None]:
+    """Close an async generator that is not read to its end, on the loop that reads it.
+
+    Left to the garbage collector, it may be finalised in another thread while the loop closes it.
+    """
+    try:
+        yield
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
 
 
 def check_content_type(content_type: str | None) -> None:

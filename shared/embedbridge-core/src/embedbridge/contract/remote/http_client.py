@@ -16,7 +16,7 @@ from embedbridge.contract.errors import (
     InvalidOptionError,
     MissingDependencyError,
 )
-from embedbridge.contract.remote.body import read_body
+from embedbridge.contract.remote.body import closing_stream, read_body
 from embedbridge.contract.remote.client_slot import ClientHandle
 from embedbridge.contract.remote.credentials import Credential
 from embedbridge.contract.remote.failures import CONNECT_SECONDS
@@ -155,11 +155,12 @@ def new_client(url: str, make: Callable[..., Any] | None = None, **own: Any) -> 
 
 async def read_error(reply: Any) -> bytes:
     """The beginning of the body of a refusal."""
-    body = bytearray()
-    async for piece in reply.aiter_bytes():
-        body += piece
-        if len(body) >= MAX_ERROR_BYTES:
-            break
+    body, pieces = bytearray(), reply.aiter_bytes()
+    async with closing_stream(pieces):
+        async for piece in pieces:
+            body += piece
+            if len(body) >= MAX_ERROR_BYTES:
+                break
     return bytes(body[:MAX_ERROR_BYTES])
 
 
