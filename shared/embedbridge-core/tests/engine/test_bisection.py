@@ -198,6 +198,32 @@ def test_an_outage_of_everything_is_not_searched() -> None:
     assert model.refused == [10, 10, 10]
 
 
+class FailsHere(FakeModel):
+    """Not behind a wire, as a bridged object of a framework: it asks its server itself."""
+
+    def __init__(self, name: str = "small") -> None:
+        super().__init__(name)
+        self.calls = 0
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        self.calls += 1
+        if any("bad" in text for text in batch.texts):
+            raise ProviderUnavailableError("It is down.")
+        return super().embed_batch(batch)
+
+
+@pytest.mark.parametrize("good", [0, 20])
+def test_an_outage_behind_a_local_model_is_not_searched(good: int) -> None:
+    """One call for each batch, and each of its inputs has the error."""
+    model = FailsHere()
+    texts = [f"a good text {n}" for n in range(good)] + [f"bad {n}" for n in range(20)]
+    settings = Settings(errors="collect", batch_size=20)
+    result = Embedder(model, settings=settings).embed(texts, role="document")
+
+    assert list(result.errors) == list(range(good, good + 20))
+    assert model.calls == len(texts) // 20
+
+
 class ReadsLittle(RemoteFakeModel):
     """Refuses texts of more than 200 characters, in words that may say how many it reads."""
 

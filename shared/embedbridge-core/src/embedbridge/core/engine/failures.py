@@ -63,14 +63,13 @@ def handle_failure(
             is_named = [number == named for number in range(len(planned))]
             others = planned.only([not one for one in is_named])
             return [*_refused_alone(job, planned.only(is_named), error, seconds), others]
-    collects = job.spec.settings.errors == "collect"
-    if many and collects and isinstance(error, ProviderUnavailableError) and not job.done.any():
-        job.unanswered.append((planned, error))
-        return []
-    if many and _may_search(job, error):
-        if planned.search is not None or isinstance(job.spec.model, LocalEmbeddingModel):
-            return planned.halves(job.tokens)
-        return _search(job, planned, error)
+    if many and isinstance(error, InvalidInputError):
+        return _pieces(job, planned, error)
+    if many and _may_be_an_input(job, error):
+        if not job.done.any():
+            job.unanswered.append((planned, error))
+            return []
+        return _pieces(job, planned, error)
     if not many and isinstance(error, InvalidInputError):
         return _refused_alone(job, planned, error, seconds)
     if not many and planned.search is not None:
@@ -87,7 +86,7 @@ def take_unanswered(job: Job) -> list[Planned]:
     pieces: list[Planned] = []
     for planned, error in unanswered:
         if job.done.any():
-            pieces += _search(job, planned, error)
+            pieces += _pieces(job, planned, error)
         else:
             _fail_batch(job, planned, error, 0.0)
     return pieces
@@ -176,11 +175,13 @@ def _smaller(job: Job, planned: Planned, error: RequestTooLargeError) -> list[Pl
     return pieces
 
 
-def _search(job: Job, planned: Planned, error: EmbedBridgeError) -> list[Planned]:
-    """Begin a bisection: the pieces of a refused batch, in the order in which they go out.
+def _pieces(job: Job, planned: Planned, error: EmbedBridgeError) -> list[Planned]:
+    """The pieces of a refused batch, in the order in which they go out; begins a bisection.
 
     Two inputs of a large one go out alone: the shortest, which is the last, and one of the middle.
     """
+    if planned.search is not None or isinstance(job.spec.model, LocalEmbeddingModel):
+        return planned.halves(job.tokens)
     size = len(planned)
     planned = replace(planned, search=Bisection(size, of_outage=error.retryable))
     if size <= FEW:
@@ -190,16 +191,16 @@ def _search(job: Job, planned: Planned, error: EmbedBridgeError) -> list[Planned
     return [*planned.only(alone).halves(job.tokens), *rest.halves(job.tokens)]
 
 
-def _may_search(job: Job, error: EmbedBridgeError) -> bool:
-    """Whether to find by bisection which input a failure means.
+def _may_be_an_input(job: Job, error: EmbedBridgeError) -> bool:
+    """Whether a server that fails for one batch may do so for one of its inputs.
 
-    An outage that lasts for one batch while others are answered may be one input's fault; it is
-    searched where errors are collected.
+    If it answers other batches, that is searched where errors are collected.
     """
-    if isinstance(error, InvalidInputError):
-        return True
-    collects = job.spec.settings.errors == "collect"
-    return isinstance(error, ProviderUnavailableError) and collects and bool(job.done.any())
+    return (
+        isinstance(error, ProviderUnavailableError)
+        and job.spec.settings.errors == "collect"
+        and not isinstance(job.spec.model, LocalEmbeddingModel)
+    )
 
 
 def _may_cut(job: Job, planned: Planned) -> bool:
