@@ -29,13 +29,16 @@ def plan_job(job: Job) -> list[Planned]:
     spec = job.spec
     limits = spec.endpoint.size_limits.tighten(spec.card.limits)
     left = ~job.hits
-    left[list(job.failed)] = False
-    alone = np.array(sorted(place for place in job.suspects if left[place]), dtype=np.intp)
-    left[alone] = False
-    batches = [
-        Planned(places=alone[i : i + 1], modality="text", tokens=int(tokens))
-        for i, tokens in enumerate(job.tokens.of(alone))
-    ]
+    if job.failed:
+        left[list(job.failed)] = False
+    batches: list[Planned] = []
+    if job.suspects:
+        alone = np.array(sorted(place for place in job.suspects if left[place]), dtype=np.intp)
+        left[alone] = False
+        batches += [
+            Planned(places=alone[i : i + 1], modality="text", tokens=int(tokens))
+            for i, tokens in enumerate(job.tokens.of(alone))
+        ]
     for modality, places in _by_modality(job, np.flatnonzero(left)):
         sizes = None
         if limits.max_bytes_per_request is not None:

@@ -30,7 +30,8 @@ def scatter(job: Job) -> EmbeddingResult:
     _check_complete(job)
     vectors, truncated = _vectors_or_nothing(job), job.truncated
     errors: dict[int, EmbedBridgeError] = dict(coerced.errors)
-    vectors[list(job.failed)] = np.nan
+    if job.failed:
+        vectors[list(job.failed)] = np.nan
     for content in _failed_contents(job):
         place = content if job.inverse is None else int(job.inverse[content])
         position = coerced.position(content)
