@@ -7,10 +7,7 @@ import openai
 from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, UnknownModelError
 from embedbridge.contract.remote import MAX_MESSAGE, Refusals, Secrets, network_error, unreachable
 
-REFUSALS = Refusals(
-    codes={"DeploymentNotFound": UnknownModelError},  # Azure
-    options={"encoding_format": "encoding_format", "user": "user"},
-)
+REFUSALS = Refusals(codes={"DeploymentNotFound": UnknownModelError})  # Azure
 """What servers that speak OpenAI's API say, beside what all servers say."""
 
 

@@ -16,7 +16,7 @@ from embedbridge.contract.errors import (
     InvalidOptionError,
     MissingDependencyError,
 )
-from embedbridge.contract.remote.body import closing_stream, read_body
+from embedbridge.contract.remote.body import closing_stream
 from embedbridge.contract.remote.client_slot import ClientHandle
 from embedbridge.contract.remote.credentials import Credential
 from embedbridge.contract.remote.failures import CONNECT_SECONDS
@@ -162,12 +162,3 @@ async def read_error(reply: Any) -> bytes:
             if len(body) >= MAX_ERROR_BYTES:
                 break
     return bytes(body[:MAX_ERROR_BYTES])
-
-
-async def read_reply(reply: Any, limit: int) -> bytes:
-    """The body of a success, as it is unpacked.
-
-    Raises:
-        InvalidResponseError: It is longer than the limit.
-    """
-    return await read_body(reply.aiter_bytes(), limit)

@@ -16,8 +16,13 @@ from typing import Any, ClassVar
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote.body import check_content_type, limit_for, parse_object
-from embedbridge.contract.remote.http_client import HttpHandle, open_http, read_error, read_reply
+from embedbridge.contract.remote.body import (
+    check_content_type,
+    limit_for,
+    parse_object,
+    read_body,
+)
+from embedbridge.contract.remote.http_client import HttpHandle, open_http, read_error
 from embedbridge.contract.remote.model import RemoteModel
 from embedbridge.contract.remote.options import HttpOptions
 from embedbridge.contract.remote.redaction import Secrets
@@ -126,7 +131,8 @@ class HttpModel(RemoteModel[HttpHandle]):
                 raise self.refusals.error(reply.status_code, said, reply.headers, client.secrets)
             check_content_type(reply.headers.get("content-type"))
             width = batch.dimensions or self.card.dimensions
-            answer = await read_reply(reply, limit_for(len(batch), width) + ESCAPED * len(body))
+            limit = limit_for(len(batch), width) + ESCAPED * len(body)
+            answer = await read_body(reply.aiter_bytes(), limit)
         return await self._parsed(client, answer, lambda: self.read(parse_object(answer), batch))
 
     def _encoded(self, batch: Batch) -> tuple[str, bytes]:
