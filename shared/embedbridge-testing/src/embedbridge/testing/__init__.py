@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from embedbridge.contract.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from embedbridge.testing.cohere_wire import CohereWire as CohereWire
     from embedbridge.testing.contract import EmbeddingModelContract as EmbeddingModelContract
     from embedbridge.testing.contract import xfail as xfail
     from embedbridge.testing.corpus import real_texts as real_texts
@@ -21,15 +20,15 @@ if TYPE_CHECKING:
     from embedbridge.testing.faults.exchange import Gate as Gate
     from embedbridge.testing.samples import tiny_png as tiny_png
     from embedbridge.testing.virtual_time import no_backoff as no_backoff
-    from embedbridge.testing.wire import Asked as Asked
-    from embedbridge.testing.wire import OpenAIWire as OpenAIWire
-    from embedbridge.testing.wire import Row as Row
-    from embedbridge.testing.wire import WireFormat as WireFormat
+    from embedbridge.testing.wires.cohere import CohereWire as CohereWire
+    from embedbridge.testing.wires.format import Asked as Asked
+    from embedbridge.testing.wires.format import Row as Row
+    from embedbridge.testing.wires.format import WireFormat as WireFormat
+    from embedbridge.testing.wires.openai import OpenAIWire as OpenAIWire
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "cohere_wire": ["CohereWire"],
         "contract": ["EmbeddingModelContract", "xfail"],
         "corpus": ["real_texts"],
         "fakes": [
@@ -43,6 +42,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "faults.exchange": ["Exchange", "Fault", "Gate"],
         "samples": ["tiny_png"],
         "virtual_time": ["no_backoff"],
-        "wire": ["Asked", "OpenAIWire", "Row", "WireFormat"],
+        "wires.cohere": ["CohereWire"],
+        "wires.format": ["Asked", "Row", "WireFormat"],
+        "wires.openai": ["OpenAIWire"],
     },
 )

@@ -20,7 +20,8 @@ from embedbridge.contract import Vectors, truncate_dimensions
 from embedbridge.contract.loaded import Loaded
 from embedbridge.testing._http_server import HOST, Connection, HttpRequest, HttpServer
 from embedbridge.testing.faults.exchange import JSON, Exchange, Fault
-from embedbridge.testing.wire import Asked, OpenAIWire, Row, WireFormat
+from embedbridge.testing.wires.format import Asked, Row, WireFormat
+from embedbridge.testing.wires.openai import OpenAIWire
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 from embedbridge.contract import ModelCard
 from embedbridge.core import Embedder
 from embedbridge.testing.fault_server import FaultServer
-from embedbridge.testing.wire import WireFormat
+from embedbridge.testing.wires.format import WireFormat
 
 
 class ContractBase:

@@ -29,7 +29,8 @@ from embedbridge.testing.contract.material import PASSING, PLANES, TEXTS, WRONG
 from embedbridge.testing.fault_server import FaultServer
 from embedbridge.testing.faults.exchange import Exchange, Fault, Gate
 from embedbridge.testing.virtual_time import no_backoff
-from embedbridge.testing.wire import Asked, OpenAIWire, Row, WireFormat
+from embedbridge.testing.wires.format import Asked, Row, WireFormat
+from embedbridge.testing.wires.openai import OpenAIWire
 
 SOME = TEXTS[:4]
 

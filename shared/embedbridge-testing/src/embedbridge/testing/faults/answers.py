@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from embedbridge.testing.faults.exchange import Exchange, Fault
-from embedbridge.testing.wire import Encoding, Row
+from embedbridge.testing.wires.format import Encoding, Row
 
 
 def changed(name: str, change: Callable[[list[Row]], object]) -> Fault:

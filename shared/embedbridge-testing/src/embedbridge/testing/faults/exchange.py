@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from embedbridge.testing._http_server import Connection, HttpRequest
-from embedbridge.testing.wire import Asked, Row, WireFormat
+from embedbridge.testing.wires.format import Asked, Row, WireFormat
 
 JSON = MappingProxyType({"Content-Type": "application/json"})
 

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from embedbridge.testing.faults.exchange import JSON, Exchange, Fault
-from embedbridge.testing.wire import words_in
+from embedbridge.testing.wires.format import words_in
 
 GZIP = zlib.MAX_WBITS | 16
 """The window bits that make zlib write a gzip header."""

@@ -6,24 +6,28 @@ Pillow as soon as an image comes. Source: https://docs.cohere.com/reference/embe
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.testing._http_server import HttpRequest
-from embedbridge.testing.wire import Asked, Row, WireFormat, as_json, bearer, words_in, written
+from embedbridge.testing.wires.format import (
+    Asked,
+    Row,
+    WireFormat,
+    as_json,
+    bearer,
+    image_in,
+    require,
+    words_in,
+    written,
+)
 
 MAX_ITEMS = 96
 MAX_BASE64 = 20_000_000
 KINDS = ("texts", "images", "inputs")
 TEXT_TYPES = frozenset({"search_document", "search_query", "classification", "clustering"})
-MEDIA_TYPES = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp", "GIF": "gif"}
-"""By what Pillow calls the format: what Cohere calls it."""
 FIELDS = frozenset(
     {
         "model",
@@ -47,16 +51,16 @@ class CohereWire(WireFormat):
         """Take one kind of input, with the `input_type` that goes with it."""
         asked = json.loads(request.body)
         kinds = [kind for kind in KINDS if kind in asked]
-        _require(len(kinds) == 1, "invalid request: exactly one of texts, images, inputs is needed")
+        require(len(kinds) == 1, "invalid request: exactly one of texts, images, inputs is needed")
         strange = set(asked) - FIELDS - set(kinds)
-        _require(not strange, f"invalid request: unknown fields {sorted(strange)}")
+        require(not strange, f"invalid request: unknown fields {sorted(strange)}")
         (kind,), old = kinds, "-v3" in asked["model"]
         allowed = {"image"} if kind == "images" else TEXT_TYPES
-        _require(asked.get("input_type") in allowed, "invalid request: valid input_type is needed")
-        _require(kind != ("inputs" if old else "images"), f"invalid request: no {kind} here")
+        require(asked.get("input_type") in allowed, "invalid request: valid input_type is needed")
+        require(kind != ("inputs" if old else "images"), f"invalid request: no {kind} here")
         sent = asked[kind]
         most = 1 if kind == "images" else MAX_ITEMS
-        _require(
+        require(
             1 <= len(sent) <= most,
             f"invalid request: total number of {kind} must be at most {most} - received {len(sent)}",
         )
@@ -71,7 +75,7 @@ class CohereWire(WireFormat):
 
     def answer(self, rows: Sequence[Row] | None, asked: Asked) -> bytes:
         """Vectors by their type, the texts again, and what is billed."""
-        embeddings = None if rows is None else [_written(row) for row in rows]
+        embeddings = None if rows is None else [written(row) for row in rows]
         images = [image for content in asked.inputs for image in _images_in(content)]
         billed = {"image_tokens": 10 * len(images), "images": len(images)} if images else {}
         if not all(isinstance(content, LoadedImage) for content in asked.inputs):
@@ -97,19 +101,14 @@ class CohereWire(WireFormat):
         return bearer(request)
 
 
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001  # a claim
-    if not holds:
-        raise ValueError(message)
-
-
 def _read(kind: str, value: Any, number: int) -> Loaded:
     if kind == "texts":
-        _require(isinstance(value, str) and value != "", f"invalid request: texts[{number}]")
+        require(isinstance(value, str) and value != "", f"invalid request: texts[{number}]")
         return str(value)
     if kind == "images":
         return _image(value, number)
     parts = [_part(part, number) for part in value["content"]]
-    _require(bool(parts), f"invalid request: inputs[{number}] has no content")
+    require(bool(parts), f"invalid request: inputs[{number}] has no content")
     (first, *others) = parts
     return first if not others else LoadedMixed(tuple(parts))
 
@@ -117,40 +116,18 @@ def _read(kind: str, value: Any, number: int) -> Loaded:
 def _part(part: dict[str, Any], number: int) -> str | LoadedImage:
     if part["type"] == "text":
         return str(part["text"])
-    _require(part["type"] == "image_url", f"invalid request: inputs[{number}] has a strange part")
+    require(part["type"] == "image_url", f"invalid request: inputs[{number}] has a strange part")
     return _image(part["image_url"]["url"], number)
 
 
 def _image(url: str, number: int) -> LoadedImage:
-    """The picture in a data URL whose type is true."""
-    import PIL.Image
-
-    head, _, data = url.partition(",")
-    _require(len(data) <= MAX_BASE64, f"invalid request: image at index {number} is too large")
-    try:
-        picture = PIL.Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
-        pixels = picture.convert("RGB")
-    except (ValueError, OSError):
-        raise ValueError(f"invalid request: image at index {number} cannot be decoded") from None
-    expected = f"data:image/{MEDIA_TYPES.get(picture.format or '')};base64"
-    _require(head == expected, f"invalid request: image at index {number} is not what it says")
-    return LoadedImage(pixels=pixels, described="data URL")
+    require(
+        len(url.partition(",")[2]) <= MAX_BASE64,
+        f"invalid request: image at index {number} is too large",
+    )
+    return image_in(url, f"invalid request: image at index {number}")
 
 
 def _images_in(content: Loaded) -> list[LoadedImage]:
     parts = content.parts if isinstance(content, LoadedMixed) else (content,)
     return [part for part in parts if isinstance(part, LoadedImage)]
-
-
-def _written(row: Row) -> object:
-    """Whole numbers are made of the floats as simply as can be; a fault may change them still."""
-    if row.encoding in ("float", "base64"):
-        return written(row)
-    values = np.clip(np.rint(row.vector * 127), -128, 127).astype(np.int64)
-    if row.encoding == "uint8":
-        values += 128
-    elif row.encoding in ("binary", "ubinary"):
-        values = np.packbits(row.vector > 0).astype(np.int64)
-        values -= 128 if row.encoding == "binary" else 0
-    numbers: object = values.tolist()
-    return numbers if row.spoil is None else row.spoil(numbers)

@@ -1,21 +1,20 @@
-"""How a vendor's requests and answers are spelled, so that one fault server can play many vendors.
-
-`OpenAIWire` is the format of `POST …/embeddings`, which many other servers speak as well; each other
-vendor has a file of its own (`cohere_wire.py`).
-Source: https://platform.openai.com/docs/api-reference/embeddings/create.
-"""
+"""Wire format: how a vendor's requests and answers are spelled, so that one fault server can play many."""
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from embedbridge.contract import Vectors
-from embedbridge.contract.loaded import Loaded
+from embedbridge.contract.loaded import Loaded, LoadedImage
 from embedbridge.testing._http_server import HttpRequest
 
 Encoding: TypeAlias = Literal["float", "base64", "int8", "uint8", "binary", "ubinary"]
@@ -86,60 +85,68 @@ class WireFormat(ABC):
         """The key in a request, without what stands around it; empty if there is none."""
 
 
-class OpenAIWire(WireFormat):
-    """OpenAI's own format, and Azure's."""
-
-    endpoint = "/embeddings"
-    base = "/v1"
-
-    def read(self, request: HttpRequest) -> Asked:
-        """Take `input` as text only: arrays of tokens are understood by no other server."""
-        asked = json.loads(request.body)
-        inputs = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
-        if not inputs or not all(isinstance(text, str) and text for text in inputs):
-            raise ValueError("'$.input' is invalid.")
-        return Asked(
-            model=asked["model"],
-            inputs=inputs,
-            dimensions=asked.get("dimensions"),
-            encoding=asked.get("encoding_format", "float"),
-        )
-
-    def answer(self, rows: Sequence[Row] | None, asked: Asked) -> bytes:
-        """A list of objects with `index` and `embedding`, and the tokens used: one per word."""
-        tokens = sum(map(words_in, asked.inputs))
-        return as_json(
-            {
-                "object": "list",
-                "data": None if rows is None else [_written(row) for row in rows],
-                "model": asked.model,
-                "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-            }
-        )
-
-    def error(self, message: str, *, code: str | None = None, kind: str | None = None) -> bytes:
-        """An object `error`."""
-        error = {"message": message, "type": kind or code, "param": None, "code": code}
-        return as_json({"error": error})
-
-    def credential(self, request: HttpRequest) -> str:
-        """OpenAI's `Authorization: Bearer …`, or Azure's `api-key: …`."""
-        return bearer(request) or request.headers.get("api-key", "")
-
-
-def _written(row: Row) -> dict[str, object]:
-    return {"object": "embedding", "index": row.index, "embedding": written(row)}
-
-
 # For every format.
 
 
 def written(row: Row) -> object:
-    """The vector of a row as JSON numbers or base64, spoiled if need be."""
-    values: object = row.vector.tolist()
+    """The vector of a row as JSON numbers or base64 of floats, spoiled if need be."""
+    values: object
     if row.encoding == "base64":
         values = base64.b64encode(row.vector.astype("<f4").tobytes()).decode()
+    elif row.encoding == "float":
+        values = row.vector.tolist()
+    else:
+        values = whole_numbers(row.vector, row.encoding).tolist()
     return values if row.spoil is None else row.spoil(values)
+
+
+def whole_numbers(vector: Vectors, encoding: Encoding) -> NDArray[np.int64]:
+    """A vector as the whole numbers of an output type, made as simply as can be.
+
+    Args:
+        vector: Floats from -1 to 1, shape (dimensions,).
+        encoding: `"int8"`, `"uint8"`, or one that holds eight dimensions in each value.
+    """
+    values = np.clip(np.rint(vector * 127), -128, 127).astype(np.int64)
+    if encoding == "uint8":
+        values += 128
+    elif encoding in ("binary", "ubinary"):
+        values = np.packbits(vector > 0).astype(np.int64)
+        values -= 128 if encoding == "binary" else 0
+    return values
+
+
+def image_in(data_url: str, where: str) -> LoadedImage:
+    """The picture in a data URL.
+
+    Args:
+        data_url: `data:image/png;base64,…`; the type must be the file's own.
+        where: Begins the refusal, for example `"image at index 3"`.
+
+    Raises:
+        ValueError: It cannot be decoded, or is of another type than it says.
+    """
+    import PIL.Image
+
+    head, _, data = data_url.partition(",")
+    try:
+        picture = PIL.Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
+        pixels = picture.convert("RGB")
+    except (ValueError, OSError):
+        raise ValueError(f"{where} cannot be decoded") from None
+    said = f"data:image/{(picture.format or '').lower()};base64"
+    require(head == said, f"{where} is not what it says")
+    return LoadedImage(pixels=pixels, described="data URL")
+
+
+def require(holds: bool, message: str) -> None:  # noqa: FBT001  # a claim
+    """Refuse a request whose claim does not hold.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not holds:
+        raise ValueError(message)
 
 
 def words_in(content: Loaded) -> int:

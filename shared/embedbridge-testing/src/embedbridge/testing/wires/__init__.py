@@ -1,0 +1,22 @@
+"""The wire formats of vendors, one file each, for the fault server."""
+
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from embedbridge.testing.wires.cohere import CohereWire as CohereWire
+    from embedbridge.testing.wires.format import Asked as Asked
+    from embedbridge.testing.wires.format import Encoding as Encoding
+    from embedbridge.testing.wires.format import Row as Row
+    from embedbridge.testing.wires.format import WireFormat as WireFormat
+    from embedbridge.testing.wires.openai import OpenAIWire as OpenAIWire
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "cohere": ["CohereWire"],
+        "format": ["Asked", "Encoding", "Row", "WireFormat"],
+        "openai": ["OpenAIWire"],
+    },
+)
