@@ -176,6 +176,7 @@ REMOTE = [
     "HttpModel",
     "HttpOptions",
     "MAX_MESSAGE",
+    "OutputType",
     "Refusals",
     "RemoteModel",
     "RemoteOptions",

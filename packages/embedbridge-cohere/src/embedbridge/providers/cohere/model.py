@@ -8,9 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
-
-from embedbridge.contract.batch import Batch, BatchResult, Usage, Vectors
+from embedbridge.contract.batch import Batch, BatchResult, Usage
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import (
     AuthenticationError,
@@ -25,10 +23,10 @@ from embedbridge.contract.errors import (
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     HttpModel,
+    OutputType,
     Refusals,
     Vendor,
     counted,
-    matrix,
     rows_at,
     too_many_bytes,
     too_many_items,
@@ -39,11 +37,6 @@ from embedbridge.contract.remote import (
 from embedbridge.providers.cohere._request import contents, input_type
 from embedbridge.providers.cohere.catalog import CARDS, UNKNOWN, UNKNOWN_V3, VENDOR, takes_inputs
 from embedbridge.providers.cohere.options import CohereOptions
-
-PACKED = 8
-"""Dimensions in one value of the binary output types."""
-RANGES = {"int8": (-128, 127), "uint8": (0, 255), "binary": (-128, 127), "ubinary": (0, 255)}
-"""Of the values of an output type that are whole numbers."""
 
 REFUSALS = Refusals(
     sentences=(
@@ -108,19 +101,12 @@ class CohereModel(HttpModel):
         if options.max_tokens is not None:
             most = min(options.max_tokens, card.limits.max_tokens_per_input or options.max_tokens)
             changes["limits"] = replace(card.limits, max_tokens_per_input=most)
-        if self._kind != "float":
-            changes["space"] = f"{card.space or f'cohere:{self.name}'}:{self._kind}"
-        if self._packing > 1:
-            widths = card.allowed_dimensions
-            changes["dimensions"] = card.dimensions and card.dimensions // self._packing
-            changes["allowed_dimensions"] = widths and tuple(w // self._packing for w in widths)
-        return replace(card, **changes)
+        return self._output.card(replace(card, **changes), f"cohere:{self.name}")
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector; `base64` changes only how it travels."""
-        values = {} if self._kind == "float" else {"output_type": self._kind}
         cut = {"truncate": "START"} if self.options.truncate == "START" else {}
-        return {**super().identity(), **values, **cut}
+        return {**super().identity(), **self._output.identity(), **cut}
 
     def headers(self) -> Mapping[str, str]:
         """As Cohere asks of those who build on its API."""
@@ -133,7 +119,7 @@ class CohereModel(HttpModel):
             "model": self.name,
             "input_type": input_type(self.name, batch),
             "embedding_types": [options.output_type],
-            "output_dimension": batch.dimensions and batch.dimensions * self._packing,
+            "output_dimension": self._output.asked(batch.dimensions),
             "truncate": self._truncate,
             "max_tokens": options.max_tokens,
             "priority": options.priority,
@@ -143,36 +129,20 @@ class CohereModel(HttpModel):
     def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
         """Cohere numbers nothing: a vector belongs to the input at the same place."""
         kind = self.options.output_type
-        vectors = matrix(counted(rows_at(answer, f"embeddings.{kind}"), len(batch)))
-        _check_range(vectors, kind)
+        rows = counted(rows_at(answer, f"embeddings.{kind}"), len(batch))
         _check_order(answer.get("texts"), batch.texts)
-        return BatchResult(vectors=vectors, usage=_usage(answer, batch))
+        return BatchResult(vectors=self._output.matrix(rows), usage=_usage(answer, batch))
 
     @property
-    def _kind(self) -> str:
+    def _output(self) -> OutputType:
         """What the values of a vector are, however they travel."""
-        return "float" if self.options.output_type == "base64" else self.options.output_type
-
-    @property
-    def _packing(self) -> int:
-        """Dimensions in one value of a vector."""
-        return PACKED if self._kind in ("binary", "ubinary") else 1
+        kind = self.options.output_type
+        return OutputType("float" if kind == "base64" else kind)
 
     @property
     def _truncate(self) -> str:
         known = self.known_card or self.unknown
         return self.options.truncate or ("END" if known.truncates else "NONE")
-
-
-def _check_range(vectors: Vectors, kind: str) -> None:
-    if kind not in RANGES:
-        return
-    least, most = RANGES[kind]
-    if not bool(np.all((vectors >= least) & (vectors <= most) & (vectors == np.rint(vectors)))):
-        raise InvalidResponseError(
-            f"The vectors are to be {kind}, and not all values are whole numbers "
-            f"from {least} to {most}."
-        )
 
 
 def _check_order(repeated: object, sent: Sequence[str]) -> None:

@@ -5,6 +5,7 @@
     refusals.py      Refusals: a server's sentences and codes as our errors
     said.py          the body of a refusal, in any format
     rows.py          the vectors of an answer in order, as one float32 matrix
+    output_types.py  OutputType: floats, whole numbers or bits
     model.py         RemoteModel: the base of all models behind HTTP, whatever their client
     http_client.py   the HTTP client: no redirects, error bodies cut
     network.py       proxy and certificates from the environment
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.options import RemoteOptions as RemoteOptions
     from embedbridge.contract.remote.options import Secret as Secret
     from embedbridge.contract.remote.options import Url as Url
+    from embedbridge.contract.remote.output_types import OutputType as OutputType
     from embedbridge.contract.remote.redaction import Secrets as Secrets
     from embedbridge.contract.remote.refusals import Refusals as Refusals
     from embedbridge.contract.remote.refusals import too_many_bytes as too_many_bytes
@@ -77,6 +79,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "http_model": ["HttpModel"],
         "model": ["RemoteModel"],
         "options": ["HttpOptions", "RemoteOptions", "Secret", "Url"],
+        "output_types": ["OutputType"],
         "redaction": ["Secrets"],
         "refusals": ["Refusals", "too_many_bytes", "too_many_items", "too_many_tokens"],
         "rows": ["counted", "in_order", "matrix", "rows_at", "usage_at", "value_at"],

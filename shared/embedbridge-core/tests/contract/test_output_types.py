@@ -1,0 +1,77 @@
+"""Output types: quantised vectors have a space, widths and a range of their own."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedbridge.contract import InvalidResponseError, ModelCard
+from embedbridge.contract.remote import OutputType
+from embedbridge.contract.remote.output_types import IN_BASE64, RANGES, Kind
+
+CARD = ModelCard(
+    name="m", dimensions=1024, allowed_dimensions=(512, 256), space="v:m", normalized=True
+)
+KINDS: tuple[Kind, ...] = ("int8", "uint8", "binary", "ubinary")
+
+
+def test_floats_change_nothing() -> None:
+    """Neither card nor identity knows of the usual type."""
+    assert OutputType().card(CARD) == CARD
+    assert OutputType().identity() == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_type_has_a_space_of_its_own(kind: Kind) -> None:
+    """Its vectors are compared with no others, are not of length 1, and are cached apart."""
+    output = OutputType(kind)
+    card = output.card(CARD)
+
+    assert card.space == f"v:m:{kind}"
+    assert not card.normalized
+    assert output.identity() == {"output_type": kind}
+    assert OutputType(kind).card(ModelCard(name="n"), "v:n").space == f"v:n:{kind}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bits_are_packed(kind: Kind) -> None:
+    """Eight in a value: the card counts values, and what is asked for counts dimensions."""
+    card, packing = OutputType(kind).card(CARD), 8 if "binary" in kind else 1
+
+    assert (card.dimensions, card.allowed_dimensions) == (
+        1024 // packing,
+        (512 // packing, 256 // packing),
+    )
+    assert OutputType(kind).asked(card.dimensions) == 1024
+    assert OutputType(kind).asked(None) is None
+
+
+@given(st.sampled_from(KINDS), st.lists(st.integers(-300, 300), min_size=1, max_size=20))
+def test_only_what_is_of_the_type_is_taken(kind: Kind, numbers: list[int]) -> None:
+    """Numbers out of its range are an error; the others come as they are."""
+    least, most = RANGES[kind]
+    if all(least <= number <= most for number in numbers):
+        assert OutputType(kind).matrix([numbers]).tolist() == [numbers]
+    else:
+        with pytest.raises(InvalidResponseError, match=f"are to be {kind}"):
+            OutputType(kind).matrix([numbers])
+
+
+@given(st.sampled_from(KINDS), st.data())
+def test_base64_holds_bytes(kind: Kind, data: st.DataObject) -> None:
+    """Signed or not, as the type is."""
+    least, most = RANGES[kind]
+    numbers = data.draw(st.lists(st.integers(least, most), min_size=1, max_size=20))
+    packed = base64.b64encode(np.array(numbers).astype(IN_BASE64[kind]).tobytes()).decode()
+
+    assert OutputType(kind).matrix([packed]).tolist() == [numbers]
+
+
+def test_floats_are_no_whole_numbers() -> None:
+    """Halves where bytes were asked for are another vector."""
+    with pytest.raises(InvalidResponseError, match="whole numbers from -128 to 127"):
+        OutputType("int8").matrix([[0.5, 1.0]])
