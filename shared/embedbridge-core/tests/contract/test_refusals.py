@@ -56,6 +56,7 @@ TOO_MANY_INPUTS = [
     ("Voyage", 400, {"detail": "The batch size limit is 1000. Your batch size is 1200."}, 1000),
     ("Bedrock", 400, {"message": "Malformed input request: #/texts: expected maximum item count: 96, found: 97, please reformat your input and try again."}, 96),
     ("Jina", 422, {"detail": "Number of inputs exceeds the limit of 512"}, 512),
+    ("Mistral", 400, {"object": "error", "message": "Too many inputs in request, split into more batches.", "type": "invalid_request_prompt", "code": "3210"}, None),
     ("Vertex", 400, {"error": {"code": 400, "message": "251 instance(s) is not within the allowed range of 1 to 250. Number of instances exceeds the maximum 250", "status": "INVALID_ARGUMENT"}}, 250),
 ]  # fmt: skip
 TOO_LONG = [
@@ -73,6 +74,7 @@ TOO_LONG = [
     ("Mistral", 400, {"object": "error", "message": "Input id 0 has 9000 tokens, exceeding max 8192 tokens.", "type": "invalid_request_error"}, 8192, 9000),
     ("Bedrock", 400, {"message": "400 Bad Request: Too many input tokens. Max input tokens: 8192, request input token count: 9000"}, 8192, 9000),
     ("Jina", 400, {"detail": "Input text exceeds maximum length of 8194 tokens"}, 8194, None),
+    ("Voyage", 400, {"detail": "Request to model 'voyage-3' failed. The example at index 0 in your batch has too many tokens and does not fit into the model's context window of 32000 tokens. Please lower the number of tokens in the listed example(s) or use truncation."}, 32000, None),
     ("FastAPI", 422, {"detail": [{"loc": ["body", "input", 0], "msg": "String should have at most 5000 characters", "type": "string_too_long"}]}, 5000, None),
 ]  # fmt: skip
 TOO_MANY_TOKENS = [
@@ -88,7 +90,9 @@ TOO_MANY_TOKENS = [
     TOO_MANY_INPUTS,
     ids=lambda v: v if isinstance(v, str) else "",
 )
-def test_too_many_inputs_in_any_words(who: str, status: int, body: object, most: int) -> None:
+def test_too_many_inputs_in_any_words(
+    who: str, status: int, body: object, most: int | None
+) -> None:
     """The engine halves the batch, and learns the number where the server says it."""
     found = error(status, body)
 
@@ -172,6 +176,8 @@ def test_a_field_that_is_named_is_an_options(status: int, body: object, option: 
         ({"detail": [{"loc": ["body", "inputs", 2], "msg": "none is not allowed"}]}, 2),
         ({"error": {"message": "bad", "details": [{"fieldViolations": [{"field": "requests[4].content"}]}]}}, 4),
         ({"message": "image at index 1 cannot be decoded"}, 1),
+        ({"detail": "The example at index 17 in your batch has too many tokens"}, 17),
+        ({"detail": "not within the permitted range: [base64 image at input 3, index 0]"}, 3),
         ({"message": "input id 7 is empty"}, 7),
         ({"message": "inputs.5.content must not be empty"}, 5),
         ({"message": "Something is wrong with one of them"}, None),

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from embedbridge.contract import (
     JobFinished,
     JobStarted,
     Mixed,
+    Usage,
     hookimpl,
 )
 from embedbridge.core import Embedder, MemoryCache
@@ -82,6 +84,19 @@ def test_a_bad_image_costs_itself_alone(model: Any, cached: bool, bad: set[int])
     assert np.isnan(result.vectors[sorted(bad)]).all()
     assert listener.of(JobFinished)[0].failed == len(bad)
     assert result.usage.images == len(good)
+
+
+def test_images_are_counted_where_the_model_reports_only_tokens() -> None:
+    """A server's tokens stand; the images of the batches are added to them."""
+
+    class Counting(FakeModel):
+        def embed_batch(self, batch: Batch) -> BatchResult:
+            return replace(super().embed_batch(batch), usage=Usage(tokens=10))
+
+    mixed = [Mixed("two", *pngs(2)), Mixed("one", *pngs(1))]
+    found = Embedder(Counting("small")).embed([*pngs(3), *mixed, "text"], role="document")
+
+    assert (found.usage.images, found.usage.tokens) == (6, 30)
 
 
 def _batch(images: list[Image]) -> Batch:

@@ -71,7 +71,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
 
     @property
     def address(self) -> Address:
-        """The option `base_url`, else the vendor's variable, else its own server.
+        """The option `base_url`, else the vendor's variable, else `own_url`.
 
         The environment is read each time and never kept.
 
@@ -80,7 +80,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         """
         vendor = self.vendor
         named = url_variable(vendor.url_variable) if vendor.url_variable else None
-        url = getattr(self.options, "base_url", None) or named or vendor.url
+        url = getattr(self.options, "base_url", None) or named or self.own_url
         if url is None:
             where = f"Set {vendor.url_variable}, or pass base_url." if vendor.url_variable else None
             raise ConfigurationError(
@@ -90,6 +90,11 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         for ending in vendor.endings:
             url = url.removesuffix(ending).rstrip("/")
         return Address(url)
+
+    @property
+    def own_url(self) -> str | None:
+        """The vendor's own server. Override it where it depends on the key or on a region."""
+        return self.vendor.url
 
     @property
     def at_home(self) -> bool:

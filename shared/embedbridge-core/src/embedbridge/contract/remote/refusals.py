@@ -61,6 +61,9 @@ SENTENCES: Sentences = (
     (r"(?:exceed\S*|maximum|max\.?|limit)[^.]{0,40}\bbatch.?size(?! \(tokens)", too_many_items),
     # OpenAI "Invalid 'input': array too long. Expected an array with maximum length 2048"
     (r"array too long", too_many_items),
+    # Azure "Too many inputs. The max number of inputs is 16."; Mistral "Too many inputs in request,
+    # split into more batches."
+    (rf"too many {NOUNS}\b(?! tokens)|item count", too_many_items),
     # Mistral "Too many tokens overall, split into more batches"; Cohere "Try using shorter or fewer inputs"
     (
         r"tokens (?:overall|in (?:the |this )?(?:batch|request))|more batches|fewer inputs",
@@ -69,8 +72,6 @@ SENTENCES: Sentences = (
     # OpenAI "Requested 300500 tokens, max 300000 tokens per request"; Voyage "The max allowed tokens
     # per submitted batch is 120000"
     (r"(?:max\S*|limit|exceed\S*) .*tokens per (?:\w+ )?(?:request|batch)", too_many_tokens),
-    # Azure "Too many inputs. The max number of inputs is 16."
-    (rf"too many {NOUNS}\b(?! tokens)|item count", too_many_items),
     # Cohere "total number of texts must be at most 96"; Google "at most 100 requests can be in one batch"
     (
         rf"(?:number|count|amount) of {NOUNS}\b.{{0,40}}(?:at most|exceed|greater|larger|more than|max|limit)",
@@ -111,8 +112,8 @@ SENTENCES: Sentences = (
 """What known servers say of sizes. Sources: their source code and public bug reports."""
 
 POSITION = re.compile(
-    r"\b(?:inputs?|texts?|images?|contents?|instances|requests|documents)"
-    r"(?:\s*\[|\.|\s+(?:at\s+)?(?:index|position|number|id|#)\s*)(\d+)",
+    r"\b(?:inputs?|texts?|images?|contents?|examples?|instances|requests|documents)"
+    r"(?:\s*\[|\.|\s+(?:at\s+)?(?:index|position|number|id|input|#)\s*)(\d+)",
     re.IGNORECASE,
 )
 """How messages name the one input that is refused: `input[3]`, `image at index 3`."""
@@ -136,7 +137,7 @@ INPUT_FIELDS = frozenset(
 
 NUMBER = r"(\d[\d,_]*)"
 MOST = re.compile(
-    r"(?:max(?:imum|\.)?|limit(?! exceeded by)|at most|less than|up to|(?:larger|greater|longer|more) than|n_ctx"
+    r"(?:max(?:imum|\.)?|limit(?! exceeded by)|at most|less than|up to|(?:larger|greater|longer|more) than|window of|n_ctx"
     rf"|\[\s*\d+\s*,)[^\d.]{{0,48}}?{NUMBER}",
     re.IGNORECASE,
 )

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 MESSAGES = ("message", "error", "detail", "msg", "data", "errors", "title", "description")
 """Where a message may stand, the most telling first; a value may hold another object."""
-CODES = ("code", "type", "status", "error_type", "__type")
+CODES = ("code", "type", "status", "error_code", "error_type", "__type")
 """Where a code may stand."""
 MAX_DEPTH = 8
 """Of objects and lists within one another that are read."""

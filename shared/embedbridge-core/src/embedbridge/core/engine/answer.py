@@ -51,11 +51,9 @@ def accept(job: Job, planned: Planned, answered: Answered, *, seconds: float) ->
         planned.search.accepted = True
     if len(result.truncated):
         job.truncated[planned.places] |= np.asarray(result.truncated, dtype=np.bool_)
-    usage = result.usage or Usage(
-        tokens=planned.tokens,
-        images=sum(map(_images_in, planned.loaded or ())),
-        estimated=job.tokens.estimated,
-    )
+    usage = result.usage or Usage(tokens=planned.tokens, estimated=job.tokens.estimated)
+    if not usage.images and (images := sum(map(_images_in, planned.loaded or ()))):
+        usage = replace(usage, images=images)  # most servers report only tokens
     job.usage += usage
     announce_batch(job, planned, seconds=seconds, attempts=attempts, usage=usage)
 
