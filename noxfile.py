@@ -221,6 +221,30 @@ def reports(session: nox.Session) -> None:
     session.run("python", "tests/run_reports.py", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def wire(session: nox.Session) -> None:
+    """Record what the vendors' own SDKs send, and fail if it changed. `-- NAME …` takes some vendors.
+
+    `-- --write NAME …` stores the recordings that the normal tests compare our requests with.
+    """
+    options = [arg for arg in session.posargs if arg.startswith("--")]
+    named = [arg for arg in session.posargs if arg not in options]
+    changed = []
+    for name in named or sorted(path.stem for path in Path("tests/wire/vendors").glob("*.py")):
+        python = make_venv(session, name)
+        record = [str(python), "-m", "tests.wire.record", name]
+        pins = session.run(*record, "--pins", external=True, silent=True)
+        # Without our constraints: the SDK stands in its own environment as its users have it.
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        session.run(*pip, *str(pins).split(), external=True)
+        try:
+            session.run(*record, *options, external=True)
+        except nox.command.CommandFailed:
+            changed.append(name)
+    if changed:
+        session.error(f"other than recorded: {', '.join(changed)}")
+
+
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build every member's wheel, install them all, and list the providers: what users will get."""
@@ -249,6 +273,7 @@ def nightly(session: nox.Session) -> None:
         "real_server",
         "forks",
         "reports",
+        "wire",
         "wheels",
         "site",
         "pages",
