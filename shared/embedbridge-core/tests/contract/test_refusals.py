@@ -49,6 +49,7 @@ TOO_MANY_INPUTS = [
     ("Azure", 400, openai("Too many inputs. The max number of inputs is 16.  We hope to increase the number of inputs per request soon."), 16),
     ("Google", 400, {"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch"}}, 100),
     ("pydantic", 422, {"detail": [{"loc": ["body", "input"], "msg": "List should have at most 10 items after validation, not 25", "type": "too_long"}]}, 10),
+    ("Databricks", 400, {"error_code": "BAD_REQUEST", "message": "Input embeddings size is too large, exceeding 150 limit for databricks-gte-large-en"}, 150),
     ("SiliconFlow", 400, {"code": 20042, "message": "input batch size 33 > maximum allowed batch size 32", "data": None}, 32),
     ("TEI", 413, {"error": "batch size 33 > maximum allowed batch size 32", "error_type": "Validation"}, 32),
     ("OpenAI", 400, openai("Invalid 'input': array too long. Expected an array with maximum length 2048, but got an array with length 3000 instead.", param="input", code="array_above_max_length"), 2048),

@@ -20,6 +20,10 @@ from embedbridge.contract.remote.credentials import checked_key, digest
 from embedbridge.contract.remote.failures import network_error, redirect_error
 from embedbridge.contract.remote.key_shapes import VENDORS
 from embedbridge.contract.remote.redaction import HIDDEN, Secrets, hide
+from embedbridge.contract.remote.vendor import Vendor
+
+SK = Vendor(name="DashScope", key_starts=("sk-",))
+"""A vendor whose keys begin like OpenAI's."""
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,11 @@ from embedbridge.contract.remote.redaction import HIDDEN, Secrets, hide
         ("sk-" + "x" * 30, "OpenAI", None),
         ("sk-" + "x" * 30, "Cohere", "looks like one of OpenAI"),
         ("sk-ant-" + "x" * 30, "OpenAI", "looks like one of Anthropic"),
+        ("sk-proj-" + "x" * 30, "OpenAI", None),
+        ("sk-" + "x" * 30, SK, None),
+        ("sk-proj-" + "x" * 30, SK, "looks like one of OpenAI"),
+        ("sk-or-v1-" + "x" * 30, SK, "looks like one of OpenRouter"),
+        ("fw_" + "x" * 30, SK, "looks like one of Fireworks"),
         ("pa-" + "x" * 40, "Voyage", None),
         ("al-" + "x" * 40, "Cohere", "looks like one of Voyage"),
         ("sk-ant-" + "x" * 30, None, None),
@@ -36,8 +45,12 @@ from embedbridge.contract.remote.redaction import HIDDEN, Secrets, hide
         (" ", None, "is empty"),
     ],
 )
-def test_a_key_goes_to_its_own_vendor(key: str, vendor: str | None, problem: str | None) -> None:
+def test_a_key_goes_to_its_own_vendor(
+    key: str, vendor: Vendor | str | None, problem: str | None
+) -> None:
     """What a vendor's own server would refuse is not sent there; a gateway may take anything."""
+    if isinstance(vendor, str):
+        vendor = Vendor(name=vendor)
     if problem is None:
         assert checked_key(key, hint="", vendor=vendor) == key
         return

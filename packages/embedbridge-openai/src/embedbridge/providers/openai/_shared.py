@@ -11,6 +11,7 @@ from embedbridge.contract.remote import (
     Credential,
     RemoteModel,
     Secrets,
+    Vendor,
     check_content_type,
     in_order,
     limit_for,
@@ -84,7 +85,7 @@ class SharedModel(RemoteModel[OpenedSDK]):
         return await self._parsed(client, body, lambda: read_answer(body, count, client.optional))
 
     def _credential(
-        self, source: object, secrets: Secrets, *, vendor: str | None = None
+        self, source: object, secrets: Secrets, *, vendor: Vendor | None = None
     ) -> Credential:
         """A key or token as the SDK takes it."""
         if source is None and self.options.sets("Authorization"):

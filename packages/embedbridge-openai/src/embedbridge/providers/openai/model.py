@@ -63,7 +63,9 @@ class OpenAIModel(SharedModel):
             self.options,
             secrets,
             address.url,
-            api_key=self._credential(self._key, secrets, vendor="OpenAI" if self.at_home else None),
+            api_key=self._credential(
+                self._key, secrets, vendor=self.vendor if self.at_home else None
+            ),
             base_url=address.url,
             organization=self.options.organization,
             project=self.options.project,

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from embedbridge.contract.errors import AuthenticationError, InvalidKeyError
 from embedbridge.contract.remote.key_shapes import vendor_of
+from embedbridge.contract.remote.vendor import Vendor
 
 Credential: TypeAlias = "str | Callable[[], Awaitable[str]]"
 """A key or token: itself, or a function that is asked before each request."""
@@ -29,7 +30,7 @@ SHORTEST_KEY = 20
 """Characters; the vendors' own keys have 32 and more."""
 
 
-def checked_key(key: object, *, hint: str, vendor: str | None = None) -> str:
+def checked_key(key: object, *, hint: str, vendor: Vendor | None = None) -> str:
     """The key, if it can be one.
 
     Args:
@@ -66,10 +67,10 @@ def _problem(key: str) -> str | None:
     return None
 
 
-def _foreign(key: str, vendor: str) -> str | None:
-    owner = vendor_of(key)
-    if owner not in (None, vendor):
-        return f"looks like one of {owner}, and {vendor}'s server would refuse it"
+def _foreign(key: str, vendor: Vendor) -> str | None:
+    owner = vendor_of(key, dict.fromkeys(vendor.key_starts, vendor.name))
+    if owner not in (None, vendor.name):
+        return f"looks like one of {owner}, and {vendor.name}'s server would refuse it"
     return f"has only {len(key)} characters" if len(key) < SHORTEST_KEY else None
 
 

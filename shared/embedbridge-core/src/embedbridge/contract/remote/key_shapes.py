@@ -7,6 +7,7 @@ key that a server repeats is hidden, also one that this process never saw (redac
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
 
 VENDORS = MappingProxyType(
@@ -14,11 +15,15 @@ VENDORS = MappingProxyType(
         "sk-ant-": "Anthropic",
         "sk-or-": "OpenRouter",
         "sk-": "OpenAI",
+        "sk-admin-": "OpenAI",
+        "sk-proj-": "OpenAI",
+        "sk-svcacct-": "OpenAI",
         "sess-": "OpenAI",
         "AIza": "Google",
         "AKIA": "Amazon Web Services",
         "ASIA": "Amazon Web Services",
         "al-": "Voyage",
+        "dapi": "Databricks",
         "fw_": "Fireworks",
         "ghp_": "GitHub",
         "github_pat_": "GitHub",
@@ -33,7 +38,10 @@ VENDORS = MappingProxyType(
         "xai-": "xAI",
     }
 )
-"""The vendor by the beginning of a key; the first that fits counts. Other vendors' keys have none."""
+"""The vendor by the beginning of a key; the longest that fits counts. Other vendors' keys have none.
+
+A short `sk-` is not only OpenAI's: a vendor whose keys begin so says it in `Vendor.key_starts`.
+"""
 
 SELF_MADE = ("sk-", "sess-")
 """Gateways make such keys of their own, and short ones too."""
@@ -48,6 +56,13 @@ KEY_LIKE = re.compile(
 """A key in a text, by its looks."""
 
 
-def vendor_of(key: str) -> str | None:
-    """The vendor of a key, by its beginning; `None` if that is not known."""
-    return next((name for start, name in VENDORS.items() if key.startswith(start)), None)
+def vendor_of(key: str, own: Mapping[str, str] = MappingProxyType({})) -> str | None:
+    """The vendor of a key, by its beginning; `None` if that is not known.
+
+    Args:
+        key: The key.
+        own: Further beginnings and whose they are; they win where both are equally long.
+    """
+    known = {**VENDORS, **own}
+    longest = max((start for start in known if key.startswith(start)), key=len, default=None)
+    return None if longest is None else known[longest]

@@ -165,7 +165,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         key = self._key
         if key is None and (self.options.sets(self.vendor.header) or not self.vendor.needs_key):
             return None
-        return self._credential(key, secrets, vendor=self.vendor.name if self.at_home else None)
+        return self._credential(key, secrets, vendor=self.vendor if self.at_home else None)
 
     async def _parsed(self, client: ClientT, body: bytes | bytearray, read: Callable[[], T]) -> T:
         """What `read` makes of a body; a large one is parsed beside the event loop."""
@@ -175,7 +175,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
             return await asyncio.to_thread(read)
 
     def _credential(
-        self, source: object, secrets: Secrets, *, vendor: str | None = None
+        self, source: object, secrets: Secrets, *, vendor: Vendor | None = None
     ) -> Credential:
         """A key or token, or a function that fetches one; checked as soon as it is there.
 

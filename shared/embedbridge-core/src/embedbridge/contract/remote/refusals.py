@@ -59,6 +59,8 @@ SENTENCES: Sentences = (
         too_many_items,
     ),
     (r"(?:exceed\S*|maximum|max\.?|limit)[^.]{0,40}\bbatch.?size(?! \(tokens)", too_many_items),
+    # Databricks "Input embeddings size is too large, exceeding 150 limit for databricks-gte-large-en"
+    (r"embeddings size is too large", too_many_items),
     # OpenAI "Invalid 'input': array too long. Expected an array with maximum length 2048"
     (r"array too long", too_many_items),
     # Azure "Too many inputs. The max number of inputs is 16."; Mistral "Too many inputs in request,
@@ -137,7 +139,7 @@ INPUT_FIELDS = frozenset(
 
 NUMBER = r"(\d[\d,_]*)"
 MOST = re.compile(
-    r"(?:max(?:imum|\.)?|limit(?! exceeded by)|at most|less than|up to|(?:larger|greater|longer|more) than|window of|n_ctx"
+    r"(?:max(?:imum|\.)?|exceeding|limit(?! exceeded by)|at most|less than|up to|(?:larger|greater|longer|more) than|window of|n_ctx"
     rf"|\[\s*\d+\s*,)[^\d.]{{0,48}}?{NUMBER}",
     re.IGNORECASE,
 )

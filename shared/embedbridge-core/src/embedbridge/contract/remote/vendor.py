@@ -30,6 +30,8 @@ class Vendor:
     """Further hosts of its own servers. `eu.<host>` is its own as well."""
     keys: tuple[str, ...] = ()
     """Environment variables that may hold the key; the first one that is set counts."""
+    key_starts: tuple[str, ...] = ()
+    """How its keys begin, where others' begin likewise: many vendors hand out keys with `sk-`."""
     url_variable: str | None = None
     """Environment variable that may hold another base."""
     needs_key: bool = True
