@@ -235,8 +235,7 @@ def wire(session: nox.Session) -> None:
         record = [str(python), "-m", "tests.wire.record", name]
         pins = session.run(*record, "--pins", external=True, silent=True)
         # Without our constraints: the SDK stands in its own environment as its users have it.
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        session.run(*pip, *str(pins).split(), external=True)
+        session.run(str(python), *PIP, *str(pins).split(), external=True)
         try:
             session.run(*record, *options, external=True)
         except nox.command.CommandFailed:
@@ -295,12 +294,23 @@ def bench(session: nox.Session) -> None:
     pip_install(session, python, "fastembed")
     # Not all of OFFLINE: tokenizers use their threads here, as they do for everybody.
     env = {"HF_HUB_OFFLINE": "1", "EMBEDBRIDGE_BENCH_FASTEMBED": str(python)}
+    for framework, packages in VENDOR_CLASSES.items():
+        peers = make_venv(session, framework)
+        # Without our constraints: they want other versions of the vendors' SDKs.
+        session.run(str(peers), *PIP, "numpy", *packages, external=True)
+        env[f"EMBEDBRIDGE_BENCH_{framework.replace('-', '_').upper()}"] = str(peers)
     quick = Path(session.create_tmp(), "quick")
     page = str(quick if "--quick" in options else Path("docs", "benchmarks"))
     for script in named or sorted(map(str, Path("benchmarks").glob("[!_]*.py"))):
         session.run("python", script, "--write", page, *options, env=env)
 
 
+PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+# The vendors' classes that benchmarks/vendors.py has beside ours.
+VENDOR_CLASSES = {
+    "langchain": ["langchain-cohere"],
+    "llama-index": ["llama-index-embeddings-cohere"],
+}
 # One worker per core. A file stays with one worker: its fixtures load models and start servers.
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]
 # What the reporters used beside us: event loops, a store, a text splitter.
@@ -398,8 +408,7 @@ def python_in(folder: Path) -> Path:
 
 def pip_install(session: nox.Session, python: Path, *args: str) -> None:
     """Install into a further environment, with the versions that all environments share."""
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    session.run(*pip, "-c", "constraints.txt", *args, external=True)
+    session.run(str(python), *PIP, "-c", "constraints.txt", *args, external=True)
 
 
 def run_in(session: nox.Session, python: Path, module: str, *args: str, **variables: str) -> None:

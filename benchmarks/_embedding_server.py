@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import numpy as np
+from _vendor_formats import format_of
 from numpy.typing import NDArray
 
 HOST = "127.0.0.1"
@@ -71,19 +72,13 @@ class Answers:
         self.latency = latency
         self.requests = self.in_flight = self.max_in_flight = 0
 
-    def answer(self, body: bytes) -> bytes:
+    def answer(self, path: str, body: bytes) -> bytes:
         asked = json.loads(body)
-        inputs = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
-        as_base64 = asked.get("encoding_format") == "base64" and not self._always_floats
+        spelled = format_of(path)
+        as_base64 = spelled.is_base64(asked) and not self._always_floats
         vectors = self._base64 if as_base64 else self._floats
-        rows = b",".join(
-            b'{"object":"embedding","index":%d,"embedding":%b}'
-            % (index, vectors[int(text[:6]) % VECTORS])
-            for index, text in enumerate(inputs)
-        )
-        tokens = 17 * len(inputs)
-        usage = b'{"prompt_tokens":%d,"total_tokens":%d}' % (tokens, tokens)
-        return b'{"object":"list","model":"loopback","data":[%b],"usage":%b}' % (rows, usage)
+        texts = spelled.texts(asked)
+        return spelled.glued([vectors[int(text[:6]) % VECTORS] for text in texts], asked)
 
     def began(self) -> None:
         self.requests += 1
@@ -104,6 +99,7 @@ async def converse(
     with suppress(ConnectionError, asyncio.IncompleteReadError):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            path = head.split(b" ", 2)[1].decode()
             if head.startswith(b"get"):
                 body = answers.take_counts()
             else:
@@ -112,7 +108,7 @@ async def converse(
                 answers.began()
                 # Made while the client waits anyway: the latency is that of the whole answer.
                 due = asyncio.get_running_loop().time() + answers.latency
-                body = answers.answer(request)
+                body = answers.answer(path, request)
                 await asyncio.sleep(due - asyncio.get_running_loop().time())
                 answers.in_flight -= 1
             writer.write(

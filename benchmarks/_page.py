@@ -11,6 +11,7 @@ ORDER = (
     "local_queries",
     "images",
     "remote",
+    "vendors",
     "cache",
     "adapter_overhead",
     "streaming_memory",

@@ -1,0 +1,165 @@
+"""Ours beside the vendors' own classes for LlamaIndex and LangChain, each with its defaults.
+
+One server on loopback speaks all formats, takes 50 ms for each request, and answers base64 where the
+vendor does and it is asked for. Every route gets the same texts in a process of its own; the classes
+of each framework run in an environment of its own. Where a class counts tokens with a tokenizer that
+it would download, one that splits at blanks stands in, which is faster. Lists come from the
+frameworks, arrays from the core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+from _embedding_server import serving
+from _interleaved import Timings, interleave, times_as_fast
+from _options import parse
+from _report import Goal, Report, speed_chart
+from _vendor_routes import ARRAYS, LANGCHAIN, OURS, VENDORS, Vendor
+
+CHILD = Path(__file__).with_name("_vendor_child.py")
+VARIABLES = ("EMBEDBRIDGE_BENCH_LANGCHAIN", "EMBEDBRIDGE_BENCH_LLAMA_INDEX")
+"""Environment variables: the Pythons of the environments that have the peers of each framework."""
+GOALS = {True: (3.0, 1.5), False: (1.6, 1.2)}
+"""Where base64 is served, and where it is not: arrays and lists, beside the faster peer."""
+
+
+class Child:
+    """The process of a route."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.version = self._read()
+        self.seconds = 0.0
+        """Of all runs so far."""
+
+    def run(self) -> None:
+        """Run it once."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("run\n")
+        self._process.stdin.flush()
+        self.seconds += float(self._read())
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("A route's process has ended; what it said is above.")
+        return line.strip()
+
+
+@contextmanager
+def child(python: str, *arguments: str) -> Iterator[Child]:
+    """A route for a while."""
+    # Our sources are not for another environment's Python.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    process = subprocess.Popen(
+        [python, str(CHILD), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
+    with process:  # leaving it closes the child's standard input, which ends it
+        yield Child(process)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vendor", choices=list(VENDORS), action="append", help="only this one")
+    arguments = parse(parser, texts=(5000, 200), rounds=(3, 1), latency_ms=(50, 5))
+    arguments.dimensions = 1024
+    report = Report(__file__, "Vendors", __doc__, arguments)
+    pythons = [os.environ.get(variable) for variable in VARIABLES]
+    if not all(pythons):
+        report.say(
+            f"The peers are left out: {' and '.join(VARIABLES)} name no Python. `nox -s bench` makes them."
+        )
+    with serving(arguments.dimensions, arguments.latency_ms / 1e3) as url:
+        for name in arguments.vendor or VENDORS:
+            measure(report, name, url.removesuffix("/v1"), pythons, arguments)
+    report.publish()
+
+
+def measure(
+    report: Report,
+    name: str,
+    url: str,
+    pythons: list[str | None],
+    arguments: argparse.Namespace,
+) -> None:
+    """One vendor: all routes in turns."""
+    vendor = VENDORS[name]
+    environments = dict.fromkeys(OURS, sys.executable)
+    environments |= {
+        package: python
+        for package, python in zip(vendor.packages, pythons, strict=True)
+        if python is not None
+    }
+    sizes = (str(arguments.texts), str(arguments.dimensions))
+    with ExitStack() as running:
+        children = {
+            route: running.enter_context(child(python, name, route, url, *sizes))
+            for route, python in environments.items()
+        }
+        seconds = interleave(
+            {route: process.run for route, process in children.items()},
+            arguments.rounds,
+            check=lambda *_: None,  # a child has checked its own
+            # Of the children themselves, without what it takes to ask them.
+            clock=lambda: sum(process.seconds for process in children.values()),
+        )
+        counted = {route: requests_of(process, url) for route, process in children.items()}
+        versions = {route: process.version for route, process in children.items()}
+    peers = [package for package in vendor.packages if package in seconds]
+    title = f"{name}, {arguments.texts:,} texts of {vendor.model}, a server of {arguments.latency_ms} ms"
+    faster = min(peers, key=lambda peer: statistics.median(seconds[peer]), default=ARRAYS)
+    report.bars(speed_chart(title, seconds, faster), f"_{name}")
+    report.say(", ".join(f"{peer} {versions[peer]}" for peer in peers))
+    report.speeds(
+        title,
+        seconds,
+        count=arguments.texts,
+        item="text",
+        bases=peers,
+        beside=("requests", counted),
+    )
+    if peers:
+        report.goals(goals(name, vendor, seconds, faster))
+
+
+def goals(name: str, vendor: Vendor, seconds: Timings, faster: str) -> list[Goal]:
+    return [
+        Goal(
+            figure=f"{name}: {route} beside {faster}",
+            here=times_as_fast(seconds[route], seconds[faster]),
+            goal=goal,
+        )
+        for route, goal in zip((ARRAYS, LANGCHAIN), GOALS[vendor.base64], strict=True)
+    ]
+
+
+def requests_of(process: Child, url: str) -> str:
+    """How many requests one more run makes, and how many at once."""
+    counts_of(url)
+    process.run()
+    return "{requests}, {in_flight} at once".format(**counts_of(url))
+
+
+def counts_of(url: str) -> dict[str, int]:
+    with urlopen(url) as reply:  # noqa: S310  # our own server
+        counts: dict[str, int] = json.load(reply)
+    return counts
+
+
+if __name__ == "__main__":
+    main()
