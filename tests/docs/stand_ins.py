@@ -20,6 +20,7 @@ import pytest
 
 from embedbridge.testing import FaultServer, tiny_clip
 from embedbridge.testing.wires.cohere import CohereWire
+from embedbridge.testing.wires.ollama import OllamaWire
 
 KEY = "sk-for-the-guide-0123456789"
 
@@ -30,6 +31,7 @@ class Servers:
 
     openai: FaultServer
     cohere: FaultServer
+    ollama: FaultServer
 
     @property
     def environment(self) -> dict[str, str]:
@@ -41,6 +43,7 @@ class Servers:
             "AZURE_OPENAI_API_KEY": KEY,
             "CO_API_KEY": KEY,
             "CO_API_URL": self.cohere.url,
+            "OLLAMA_HOST": self.ollama.url,
         }
 
 
@@ -48,6 +51,7 @@ def open_servers(stack: ExitStack) -> Servers:
     return Servers(
         openai=stack.enter_context(FaultServer()),
         cohere=stack.enter_context(FaultServer(wire=CohereWire())),
+        ollama=stack.enter_context(FaultServer(wire=OllamaWire(), dimensions=768)),
     )
 
 

@@ -17,7 +17,7 @@ from embedbridge.contract import (
     Limits,
     ModelCard,
 )
-from embedbridge.contract.errors import InvalidKeyError
+from embedbridge.contract.errors import InvalidKeyError, ProviderUnavailableError
 from embedbridge.contract.remote import HttpModel, Vendor, in_order, matrix, rows_at, usage_at
 from embedbridge.core import Embedder
 from embedbridge.testing import FaultServer, faults
@@ -145,6 +145,28 @@ def test_a_vendor_without_an_address_wants_one() -> None:
     """Every user has a server of their own."""
     with pytest.raises(ConfigurationError, match=r"address of Acme is not known.*base_url"):
         _ = OwnHeader("acme-1").address
+
+
+class OwnServer(AcmeModel):
+    vendor = Vendor(
+        name="Acme",
+        url="http://127.0.0.1:9",
+        url_variable="ACME_URL",
+        keys=("ACME_API_KEY",),
+        needs_key=False,
+        start_hint="Start it with `acme serve`.",
+        complete=lambda text: f"http://{text}",
+    )
+
+
+def test_a_server_of_the_user_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short address in its variable, what starts it, and a key that looks like anything."""
+    monkeypatch.setenv("ACME_API_KEY", "short")
+    with pytest.raises(ProviderUnavailableError, match=r"127\.0\.0\.1:9 failed.*`acme serve`"):
+        ask(OwnServer("acme-1"), "one")
+    monkeypatch.setenv("ACME_URL", "box:1234")
+
+    assert OwnServer("acme-1").address.url == "http://box:1234"
 
 
 def test_another_address_is_another_space(server: FaultServer) -> None:

@@ -29,13 +29,17 @@ pytestmark = pytest.mark.usefixtures("no_network_variables")
         ({"ALL_PROXY": "socks5://127.0.0.1:1080", "HTTPS_PROXY": "http://p.example:1"}, URL, "http://p.example:1"),
         ({"HTTPS_PROXY": "http://p.example:8080", "NO_PROXY": "example.com"}, URL, None),
         ({"HTTPS_PROXY": ""}, URL, None),
+        ({"ALL_PROXY": "http://p.example:1"}, "http://localhost:11434", None),
+        ({"HTTP_PROXY": "http://p.example:1"}, "http://127.8.8.8:80/v1", None),
+        ({"HTTPS_PROXY": "http://p.example:1"}, "https://[::1]:8080", None),
+        ({"HTTP_PROXY": "http://p.example:1"}, "http://localhost.example", "http://p.example:1"),
     ],
     ids=str,
 )  # fmt: skip
 def test_the_proxy_on_the_way(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], url: str, proxy: str | None
 ) -> None:
-    """By scheme, then for all; without a scheme it is an HTTP proxy, as for curl."""
+    """By scheme, then for all; without a scheme it is an HTTP proxy, as for curl. None for loopback."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 

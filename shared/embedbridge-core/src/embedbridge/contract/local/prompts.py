@@ -54,6 +54,22 @@ AUDITED: tuple[tuple[str, Mapping[str, str]], ...] = (
     # https://huggingface.co/Snowflake/snowflake-arctic-embed-m-long
     # https://huggingface.co/Snowflake/snowflake-arctic-embed-m-v1.5
     (r"Snowflake/snowflake-arctic-embed-(xs|s|m|l|m-long|m-v1\.5)", _SEARCHING),
+    # The next three register theirs as well; a server with converted weights has no such file.
+    # https://huggingface.co/Snowflake/snowflake-arctic-embed-l-v2.0
+    (r"Snowflake/snowflake-arctic-embed-(m|l)-v2\.0", {"query": "query: "}),
+    # https://huggingface.co/Qwen/Qwen3-Embedding-0.6B
+    (r"Qwen/Qwen3-Embedding-(0\.6|4|8)B", {"query": _INSTRUCT["query"].rstrip(" ")}),
+    # https://ai.google.dev/gemma/docs/embeddinggemma/model_card
+    (
+        r"google/embeddinggemma-300m",
+        {
+            "query": "task: search result | query: ",
+            "document": "title: none | text: ",
+            "classification": "task: classification | query: ",
+            "clustering": "task: clustering | query: ",
+            "similarity": "task: sentence similarity | query: ",
+        },
+    ),
 )
 
 

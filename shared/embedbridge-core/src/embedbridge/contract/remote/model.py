@@ -12,6 +12,7 @@ from embedbridge.contract.errors import (
     AuthenticationError,
     ConfigurationError,
     EmbedBridgeError,
+    ProviderUnavailableError,
     UnknownModelError,
 )
 from embedbridge.contract.model import EmbeddingModel
@@ -79,7 +80,8 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
             ConfigurationError: No address is known.
         """
         vendor = self.vendor
-        named = url_variable(vendor.url_variable) if vendor.url_variable else None
+        variable_name = vendor.url_variable
+        named = url_variable(variable_name, vendor.complete) if variable_name else None
         url = getattr(self.options, "base_url", None) or named or self.own_url
         if url is None:
             where = f"Set {vendor.url_variable}, or pass base_url." if vendor.url_variable else None
@@ -123,7 +125,10 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
 
     def _translated(self, error: Exception, client: ClientT) -> EmbedBridgeError | None:
         """Our error for one of the library's; `None` for what is a fault of somebody's code."""
-        return network_error(error, client.secrets, self.address.place)
+        ours = network_error(error, client.secrets, self.address.place)
+        if isinstance(ours, ProviderUnavailableError):
+            ours.hint = self.vendor.start_hint or ours.hint
+        return ours
 
     async def embed_batch(self, batch: Batch) -> BatchResult:
         """Embed one batch.
@@ -162,10 +167,12 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
 
     def _own_credential(self, secrets: Secrets) -> Credential | None:
         """The key; `None` where a header of the user's stands for it, or none is needed."""
-        key = self._key
-        if key is None and (self.options.sets(self.vendor.header) or not self.vendor.needs_key):
+        key, vendor = self._key, self.vendor
+        if key is None and (self.options.sets(vendor.header) or not vendor.needs_key):
             return None
-        return self._credential(key, secrets, vendor=self.vendor if self.at_home else None)
+        # Where no key is needed, it is one of the user's own server, and may look like anything.
+        its_own = self.at_home and vendor.needs_key
+        return self._credential(key, secrets, vendor=vendor if its_own else None)
 
     async def _parsed(self, client: ClientT, body: bytes | bytearray, read: Callable[[], T]) -> T:
         """What `read` makes of a body; a large one is parsed beside the event loop."""

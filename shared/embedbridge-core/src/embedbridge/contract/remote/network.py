@@ -2,8 +2,8 @@
 
 HTTP libraries read the environment themselves, and fail in words of their own: without a file name,
 without the variable, with `NO_PROXY` entries that they do not know. Sources for `NO_PROXY`: curl's
-manual (https://curl.se/docs/manpage.html#--noproxy) for names and networks in CIDR form, and Python's
-`urllib.request.getproxies` for the variables.
+manual (https://curl.se/docs/manpage.html#--noproxy) for names and networks in CIDR form, Python's
+`urllib.request.getproxies` for the variables, and Go's `http.ProxyFromEnvironment` for loopback.
 """
 
 from __future__ import annotations
@@ -84,9 +84,15 @@ def bypasses_proxy(host: str, port: int | None, entries: str) -> bool:
     return False
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: no proxy is used for it, as in browsers and in Go."""
+    address = _address(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
 def _proxy(scheme: str, host: str, port: int | None) -> str | None:
     proxies = getproxies()
-    if bypasses_proxy(host, port, proxies.get("no", "")):
+    if is_loopback(host) or bypasses_proxy(host, port, proxies.get("no", "")):
         return None
     kind = scheme if proxies.get(scheme) else "all"
     value = proxies.get(kind)

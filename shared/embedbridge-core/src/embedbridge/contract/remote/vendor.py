@@ -5,6 +5,7 @@ Discovery, options, errors and docs read them here. Imports neither NumPy nor py
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -42,6 +43,10 @@ class Vendor:
     """What stands in front of the key in that header; `""` for nothing."""
     endings: tuple[str, ...] = ("/embeddings",)
     """Endings of an address that users copy along, and that are not of the base; cut in order."""
+    start_hint: str | None = None
+    """What to do where no connection can be made, for a server that users start themselves."""
+    complete: Callable[[str], str] = str
+    """Completes an address from the environment, where the vendor's own tools take short forms."""
 
     @property
     def own_hosts(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ DISTRIBUTIONS = MappingProxyType(
         "fake": "embedbridge-testing",
         "huggingface": "embedbridge-huggingface",
         "local": "embedbridge-huggingface",
+        "ollama": "embedbridge-ollama",
         "onnx": "embedbridge-onnx",
         "openai": "embedbridge-openai",
         "openai-compatible": "embedbridge-openai",
