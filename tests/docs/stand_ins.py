@@ -20,6 +20,7 @@ import pytest
 
 from embedbridge.testing import FaultServer, tiny_clip
 from embedbridge.testing.wires.cohere import CohereWire
+from embedbridge.testing.wires.jina import JinaWire
 from embedbridge.testing.wires.ollama import OllamaWire
 
 KEY = "sk-for-the-guide-0123456789"
@@ -31,6 +32,7 @@ class Servers:
 
     openai: FaultServer
     cohere: FaultServer
+    jina: FaultServer
     ollama: FaultServer
 
     @property
@@ -43,6 +45,8 @@ class Servers:
             "AZURE_OPENAI_API_KEY": KEY,
             "CO_API_KEY": KEY,
             "CO_API_URL": self.cohere.url,
+            "JINA_API_KEY": KEY,
+            "JINA_BASE_URL": self.jina.url,
             "OLLAMA_HOST": self.ollama.url,
         }
 
@@ -51,6 +55,7 @@ def open_servers(stack: ExitStack) -> Servers:
     return Servers(
         openai=stack.enter_context(FaultServer()),
         cohere=stack.enter_context(FaultServer(wire=CohereWire())),
+        jina=stack.enter_context(FaultServer(wire=JinaWire(), dimensions=1024)),
         ollama=stack.enter_context(FaultServer(wire=OllamaWire(), dimensions=768)),
     )
 

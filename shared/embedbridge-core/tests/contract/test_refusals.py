@@ -57,6 +57,7 @@ TOO_MANY_INPUTS = [
     ("Voyage", 400, {"detail": "The batch size limit is 1000. Your batch size is 1200."}, 1000),
     ("Bedrock", 400, {"message": "Malformed input request: #/texts: expected maximum item count: 96, found: 97, please reformat your input and try again."}, 96),
     ("Jina", 422, {"detail": "Number of inputs exceeds the limit of 512"}, 512),
+    ("Jina", 422, {"detail": "Validation error: 'body -> jina-embeddings-v4' Each input list can contain at most 512 items.. Field errors: : Invalid value", "errors": [{"field": "body -> jina-embeddings-v4", "message": "Value error, Each input list can contain at most 512 items.", "type": "value_error"}]}, 512),
     ("Mistral", 400, {"object": "error", "message": "Too many inputs in request, split into more batches.", "type": "invalid_request_prompt", "code": "3210"}, None),
     ("Vertex", 400, {"error": {"code": 400, "message": "251 instance(s) is not within the allowed range of 1 to 250. Number of instances exceeds the maximum 250", "status": "INVALID_ARGUMENT"}}, 250),
 ]  # fmt: skip
@@ -158,6 +159,7 @@ def test_a_status_that_means_what_it_says(
     ("status", "body", "option"),
     [
         (400, openai("not supported", param="dimensions"), "dimensions"),
+        (422, {"detail": "Validation error", "errors": [{"field": "body -> jina-embeddings-v3 -> task", "message": "Input should be 'retrieval.query'", "type": "literal_error"}]}, "task"),
         (422, {"detail": [{"loc": ["body", "user"], "msg": "Extra inputs are not permitted", "type": "extra_forbidden"}]}, "user"),
         (400, {"error": {"message": "bad", "details": [{"fieldViolations": [{"field": "output_dimension"}]}]}}, "dimensions"),
     ],
@@ -176,6 +178,7 @@ def test_a_field_that_is_named_is_an_options(status: int, body: object, option: 
         (openai("Invalid 'input[3]': must not be empty"), 3),
         ({"detail": [{"loc": ["body", "inputs", 2], "msg": "none is not allowed"}]}, 2),
         ({"error": {"message": "bad", "details": [{"fieldViolations": [{"field": "requests[4].content"}]}]}}, 4),
+        ({"detail": "Validation error", "errors": [{"field": "body -> jina-embeddings-v4 -> input -> list[union[str,TextDoc]] -> 6", "message": "Input should be a valid string"}]}, 6),
         ({"message": "image at index 1 cannot be decoded"}, 1),
         ({"detail": "The example at index 17 in your batch has too many tokens"}, 17),
         ({"detail": "not within the permitted range: [base64 image at input 3, index 0]"}, 3),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.format import Asked as Asked
     from embedbridge.testing.wires.format import Row as Row
     from embedbridge.testing.wires.format import WireFormat as WireFormat
+    from embedbridge.testing.wires.jina import JinaWire as JinaWire
     from embedbridge.testing.wires.ollama import OllamaWire as OllamaWire
     from embedbridge.testing.wires.openai import OpenAIWire as OpenAIWire
 
@@ -45,6 +46,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "virtual_time": ["no_backoff"],
         "wires.cohere": ["CohereWire"],
         "wires.format": ["Asked", "Row", "WireFormat"],
+        "wires.jina": ["JinaWire"],
         "wires.ollama": ["OllamaWire"],
         "wires.openai": ["OpenAIWire"],
     },

@@ -36,7 +36,7 @@ def rows_at(answer: dict[str, Any], path: str) -> list[Any]:
     rows = value_at(answer, path)
     if isinstance(rows, list):
         return rows
-    error = answer.get("error") or answer.get("message")
+    error = answer.get("error") or answer.get("message") or answer.get("detail")
     if error:
         said = error.get("message", error) if isinstance(error, dict) else error
         raise InvalidResponseError(f"The server answered 200 with an error: {short_repr(said)}")

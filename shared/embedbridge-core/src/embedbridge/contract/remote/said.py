@@ -89,15 +89,24 @@ def _place(objects: list[Mapping[str, Any]]) -> tuple[str | None, int | None]:
     for each in objects:
         location = each.get("loc")
         if isinstance(location, list):  # FastAPI: ["body", "input", 3]
-            names = [part for part in location if isinstance(part, str) and part != "body"]
-            numbers = [part for part in location if type(part) is int]
-            return (names[0] if names else None), (numbers[0] if numbers else None)
+            return _within(location)
         named = each.get("param") or each.get("field")
+        if isinstance(named, str) and "->" in named:  # Jina: "body -> jina-embeddings-v3 -> task"
+            parts = [part.strip() for part in named.split("->")]
+            return _within([int(part) if part.isdigit() else part for part in parts])
         if isinstance(named, str):  # "input[3]", "requests[3].content"
             name, bracket, rest = named.partition("[")
             digits = rest.partition("]")[0]
             return name, int(digits) if bracket and digits.isdigit() else None
     return None, None
+
+
+def _within(location: list[object]) -> tuple[str | None, int | None]:
+    """Field and position in a path of pydantic's, which also names the member of a union."""
+    names = [part for part in location if isinstance(part, str) and part != "body"]
+    fields = [name for name in names if name.isidentifier()]  # `jina-embeddings-v3` is none
+    numbers = [part for part in location if type(part) is int]
+    return (fields[0] if fields else None), (numbers[0] if numbers else None)
 
 
 def _first_number(objects: list[Mapping[str, Any]], *names: str) -> int | None:

@@ -10,6 +10,7 @@ DISTRIBUTIONS = MappingProxyType(
         "default": "embedbridge-onnx",
         "fake": "embedbridge-testing",
         "huggingface": "embedbridge-huggingface",
+        "jina": "embedbridge-jina",
         "local": "embedbridge-huggingface",
         "ollama": "embedbridge-ollama",
         "onnx": "embedbridge-onnx",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.format import Encoding as Encoding
     from embedbridge.testing.wires.format import Row as Row
     from embedbridge.testing.wires.format import WireFormat as WireFormat
+    from embedbridge.testing.wires.jina import JinaWire as JinaWire
     from embedbridge.testing.wires.ollama import OllamaWire as OllamaWire
     from embedbridge.testing.wires.openai import OpenAIWire as OpenAIWire
 
@@ -18,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "cohere": ["CohereWire"],
         "format": ["Asked", "Encoding", "Row", "WireFormat"],
+        "jina": ["JinaWire"],
         "ollama": ["OllamaWire"],
         "openai": ["OpenAIWire"],
     },

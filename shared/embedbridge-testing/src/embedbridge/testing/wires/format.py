@@ -126,17 +126,31 @@ def image_in(data_url: str, where: str) -> LoadedImage:
     Raises:
         ValueError: It cannot be decoded, or is of another type than it says.
     """
+    head, _, data = data_url.partition(",")
+    kind, image = _decoded(data, where)
+    require(head == f"data:image/{kind};base64", f"{where} is not what it says")
+    return image
+
+
+def image_in_base64(data: str, where: str) -> LoadedImage:
+    """The picture in base64 without a type in front.
+
+    Raises:
+        ValueError: It cannot be decoded.
+    """
+    return _decoded(data, where)[1]
+
+
+def _decoded(data: str, where: str) -> tuple[str, LoadedImage]:
+    """The format, as media types call it, and the picture."""
     import PIL.Image
 
-    head, _, data = data_url.partition(",")
     try:
         picture = PIL.Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
         pixels = picture.convert("RGB")
     except (ValueError, OSError):
         raise ValueError(f"{where} cannot be decoded") from None
-    said = f"data:image/{(picture.format or '').lower()};base64"
-    require(head == said, f"{where} is not what it says")
-    return LoadedImage(pixels=pixels, described="data URL")
+    return (picture.format or "").lower(), LoadedImage(pixels=pixels, described="base64")
 
 
 def require(holds: bool, message: str) -> None:  # noqa: FBT001  # a claim

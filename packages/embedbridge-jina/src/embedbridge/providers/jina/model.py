@@ -1,0 +1,156 @@
+"""Jina's models: one request and one answer."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.errors import (
+    InputTooLongError,
+    InvalidImageError,
+    InvalidOptionError,
+    QuotaExhaustedError,
+    UnknownModelError,
+)
+from embedbridge.contract.loaded import Loaded, LoadedMixed
+from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.remote import (
+    HttpModel,
+    OutputType,
+    Refusals,
+    Vendor,
+    in_order,
+    rows_at,
+    too_many_items,
+    usage_at,
+)
+from embedbridge.providers.jina.catalog import CARDS, UNKNOWN, VENDOR, family_of
+from embedbridge.providers.jina.options import JinaOptions
+
+MEDIA_TYPES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
+"""What is sent as it is; all else travels as PNG. Source: `media.py` of jina-on-prem."""
+TASKS = {
+    "similarity": ("text-matching",),
+    "classification": ("classification",),
+    "clustering": ("clustering", "separation"),
+    "code": ("code.{side}", "nl2code.{side}"),
+    "qa": ("qa.{side}",),
+}
+"""By our task: Jina's, the first that the model has."""
+USUAL = ("retrieval.{side}", "nl2code.{side}")
+"""Where no task is given, or the model does not have it."""
+
+REFUSALS = Refusals(
+    codes={
+        "INPUT_TOKEN_LIMIT_EXCEEDED": InputTooLongError,
+        "INPUT_MODEL_NOT_FOUND": UnknownModelError,
+        "AUTHZ_INSUFFICIENT_BALANCE": QuotaExhaustedError,
+        "AUTHZ_RESOURCE_LIMIT_EXCEEDED": QuotaExhaustedError,
+    },
+    sentences=(
+        # Jina says "Each input list can contain at most 512 items.", and for older models that the
+        # length of "input", 2049, "is larger than the largest allowed size 2048"
+        (r"can contain at most \d+ items|larger than the largest allowed size", too_many_items),
+        # Its server says "Cannot decode image", "Invalid base64 encoding", "Media too large"
+        (r"\bimage|base64 encoding|media too large", InvalidImageError),
+    ),
+    options={"embedding_type": "output_type"},
+)
+"""Sources: codes from https://api.jina.ai/openapi.json; sentences from langgenius/dify-official-plugins#1997,
+refly-ai/refly#831, and `media.py` of jina-on-prem."""
+
+
+class JinaModel(HttpModel):
+    """A model of Jina's, for texts, images and both together.
+
+    Example:
+        model = JinaModel("jina-embeddings-v5-omni-small", dimensions=512)
+        with Embedder(model) as embedder:  # the key is in JINA_API_KEY
+            pictures = embedder.embed_images([Image.from_path("cat.jpg")])
+            query = embedder.embed_query("a sleeping cat")
+
+    Args:
+        name: For example `"jina-embeddings-v3"`; a name that we do not know is tried.
+        options: See `JinaOptions`.
+    """
+
+    provider: ClassVar[str] = "jina"
+    vendor: ClassVar[Vendor] = VENDOR
+    cards: ClassVar[Sequence[ModelCard]] = CARDS
+    unknown: ClassVar[ModelCard] = UNKNOWN
+    refusals: ClassVar[Refusals] = REFUSALS
+    Options: ClassVar[type[ModelOptions]] = JinaOptions
+    options: JinaOptions
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model can do, with these options and at this address."""
+        card, task = super().card, self.options.task
+        space = card.space or f"jina:{self.name}"
+        changed = replace(
+            card,
+            truncates=self.options.truncate,
+            space=f"{space}:{task}" if task else card.space,
+        )
+        return self._output.card(changed, space)
+
+    def identity(self) -> Mapping[str, object]:
+        """The options that change a vector; base64 changes only how it travels."""
+        return {**super().identity(), **self._output.identity()}
+
+    def headers(self) -> Mapping[str, str]:
+        """As Jina asks for in its guide for programs (https://docs.jina.ai)."""
+        return {"Accept": "application/json"}
+
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        """One batch, of one kind of input."""
+        bare = self.card.modalities == ("text",)
+        return "/v1/embeddings", {
+            "model": self.name,
+            "task": self._task(batch),
+            "dimensions": self._output.asked(batch.dimensions),
+            "embedding_type": self.options.output_type,
+            # By default true in the OpenAPI document, false in Jina's older guide: said in any case.
+            "normalized": True if family_of(self.name).takes_normalized else None,
+            "truncate": self.options.truncate,
+            "input": batch.texts if bare else [_spelled(content) for content in batch.inputs],
+        }
+
+    def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
+        """The rows by Jina's own numbers, and the tokens that it counted."""
+        vectors = self._output.matrix(in_order(rows_at(answer, "data"), len(batch)))
+        return BatchResult(vectors=vectors, usage=usage_at(answer, "usage.total_tokens"))
+
+    @property
+    def _output(self) -> OutputType:
+        """What the values of a vector are, however they travel."""
+        kind = self.options.output_type
+        return OutputType("float" if kind == "base64" else kind)
+
+    def _task(self, batch: Batch) -> str | None:
+        """Jina's word for role and task, or the user's own."""
+        known, own = family_of(self.name).tasks, self.options.task
+        if batch.modality == "image" and len(known) == 1:
+            return None  # clip: its only task is a prompt, and an image has none
+        side = "query" if batch.role == "query" else "passage"
+        choices = (own, f"{own}.{side}") if own else (*TASKS.get(batch.task or "", ()), *USUAL)
+        task = next((word for c in choices if (word := c.format(side=side)) in known), None)
+        if own and task is None:
+            raise InvalidOptionError(
+                f"{self.name} has no task {own!r}.", hint=f"It has: {', '.join(known) or 'none'}."
+            )
+        return task
+
+
+def _spelled(content: Loaded) -> dict[str, object]:
+    """An input as an object: a bare string that looks like an image or an address becomes one."""
+    if isinstance(content, str):
+        return {"text": content}
+    if isinstance(content, LoadedMixed):
+        return {"content": [_spelled(part) for part in content.parts]}
+    data, _ = content.encoded(MEDIA_TYPES)
+    return {"image": base64.b64encode(data).decode()}
