@@ -308,8 +308,21 @@ def bench(session: nox.Session) -> None:
 PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 # The vendors' classes that benchmarks/vendors.py has beside ours.
 VENDOR_CLASSES = {
-    "langchain": ["langchain-cohere"],
-    "llama-index": ["llama-index-embeddings-cohere"],
+    "langchain": [
+        "langchain-cohere",
+        "langchain-mistralai",
+        "langchain-nvidia-ai-endpoints",
+        "langchain-ollama",
+        "langchain-voyageai",
+    ],
+    "llama-index": [
+        "llama-index-embeddings-cohere",
+        "llama-index-embeddings-mistralai",
+        "llama-index-embeddings-nvidia",
+        "llama-index-embeddings-ollama",
+        "llama-index-embeddings-voyageai",
+        "openai",  # the class for NVIDIA imports it, and its package does not name it
+    ],
 }
 # One worker per core. A file stays with one worker: its fixtures load models and start servers.
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]

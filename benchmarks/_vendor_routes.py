@@ -6,6 +6,7 @@ framework in one of theirs, because they want other versions of the vendors' SDK
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -49,12 +50,112 @@ def cohere_llama_index(model: str, url: str) -> Route:
     ).get_text_embedding_batch
 
 
+def voyage_langchain(model: str, url: str) -> Route:
+    from langchain_voyageai import VoyageAIEmbeddings
+
+    theirs = VoyageAIEmbeddings(model=model, api_key=KEY, base_url=f"{url}/v1")
+    theirs._client.tokenizer = lambda _: words()  # noqa: SLF001  # the real one is a download
+    return theirs.embed_documents
+
+
+def voyage_llama_index(model: str, url: str) -> Route:
+    import voyageai
+    from llama_index.embeddings.voyageai import VoyageEmbedding
+
+    theirs = VoyageEmbedding(model_name=model, voyage_api_key=KEY)
+    # It has no option for the address.
+    theirs._client = voyageai.Client(api_key=KEY, base_url=f"{url}/v1")  # noqa: SLF001
+    theirs._client.tokenizer = lambda _: words()  # noqa: SLF001
+    return theirs.get_text_embedding_batch
+
+
+def mistral_langchain(model: str, url: str) -> Route:
+    from langchain_mistralai import MistralAIEmbeddings
+
+    # With its own stand-in, which counts letters, it would make four times as many requests.
+    return MistralAIEmbeddings(
+        model=model, api_key=KEY, endpoint=f"{url}/v1/", tokenizer=words()
+    ).embed_documents
+
+
+def mistral_llama_index(model: str, url: str) -> Route:
+    from llama_index.embeddings.mistralai import MistralAIEmbedding
+    from mistralai.client import Mistral
+
+    theirs = MistralAIEmbedding(model_name=model, api_key=KEY)
+    # It has no option for the address.
+    theirs._client = Mistral(api_key=KEY, server_url=url)  # noqa: SLF001
+    return theirs.get_text_embedding_batch
+
+
+def nvidia_langchain(model: str, url: str) -> Route:
+    from langchain_nvidia_ai_endpoints import NVIDIAEmbeddings
+
+    return NVIDIAEmbeddings(model=model, api_key=KEY, base_url=f"{url}/v1").embed_documents
+
+
+def nvidia_llama_index(model: str, url: str) -> Route:
+    from llama_index.embeddings.nvidia import NVIDIAEmbedding
+
+    return NVIDIAEmbedding(model=model, api_key=KEY, base_url=f"{url}/v1").get_text_embedding_batch
+
+
+def ollama_langchain(model: str, url: str) -> Route:
+    from langchain_ollama import OllamaEmbeddings
+
+    return OllamaEmbeddings(model=model, base_url=url).embed_documents
+
+
+def ollama_llama_index(model: str, url: str) -> Route:
+    from llama_index.embeddings.ollama import OllamaEmbedding
+
+    return OllamaEmbedding(model_name=model, base_url=url).get_text_embedding_batch
+
+
+@functools.cache
+def words() -> Any:
+    """A tokenizer that splits at blanks and marks: as many tokens as a real one finds, and faster."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"unknown": 0}, unk_token="unknown"))  # noqa: S106  # no password
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
+
+
 VENDORS = {
     "cohere": Vendor(
         model="embed-english-v3.0",
         langchain=cohere_langchain,
         llama_index=cohere_llama_index,
         packages=("langchain-cohere", "llama-index-embeddings-cohere"),
+    ),
+    "mistral": Vendor(
+        model="mistral-embed",
+        langchain=mistral_langchain,
+        llama_index=mistral_llama_index,
+        packages=("langchain-mistralai", "llama-index-embeddings-mistralai"),
+        base="/v1",
+    ),
+    "nvidia": Vendor(
+        model="nvidia/nv-embedqa-e5-v5",
+        langchain=nvidia_langchain,
+        llama_index=nvidia_llama_index,
+        packages=("langchain-nvidia-ai-endpoints", "llama-index-embeddings-nvidia"),
+        base="/v1",
+    ),
+    "ollama": Vendor(
+        model="mxbai-embed-large",
+        langchain=ollama_langchain,
+        llama_index=ollama_llama_index,
+        packages=("langchain-ollama", "llama-index-embeddings-ollama"),
+        base64=False,
+    ),
+    "voyage": Vendor(
+        model="voyage-3.5",
+        langchain=voyage_langchain,
+        llama_index=voyage_llama_index,
+        packages=("langchain-voyageai", "llama-index-embeddings-voyageai"),
+        base="/v1",
     ),
 }
 

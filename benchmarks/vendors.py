@@ -106,6 +106,13 @@ def measure(
         if python is not None
     }
     sizes = (str(arguments.texts), str(arguments.dimensions))
+    counted: dict[str, str] = {}
+
+    def count(route: str, _: object) -> None:
+        """Of the run that is not timed, in which the child checks its vectors."""
+        counted[route] = "{requests}, {in_flight} at once".format(**counts_of(url))
+
+    counts_of(url)
     with ExitStack() as running:
         children = {
             route: running.enter_context(child(python, name, route, url, *sizes))
@@ -114,11 +121,10 @@ def measure(
         seconds = interleave(
             {route: process.run for route, process in children.items()},
             arguments.rounds,
-            check=lambda *_: None,  # a child has checked its own
+            check=count,
             # Of the children themselves, without what it takes to ask them.
             clock=lambda: sum(process.seconds for process in children.values()),
         )
-        counted = {route: requests_of(process, url) for route, process in children.items()}
         versions = {route: process.version for route, process in children.items()}
     peers = [package for package in vendor.packages if package in seconds]
     title = f"{name}, {arguments.texts:,} texts of {vendor.model}, a server of {arguments.latency_ms} ms"
@@ -146,13 +152,6 @@ def goals(name: str, vendor: Vendor, seconds: Timings, faster: str) -> list[Goal
         )
         for route, goal in zip((ARRAYS, LANGCHAIN), GOALS[vendor.base64], strict=True)
     ]
-
-
-def requests_of(process: Child, url: str) -> str:
-    """How many requests one more run makes, and how many at once."""
-    counts_of(url)
-    process.run()
-    return "{requests}, {in_flight} at once".format(**counts_of(url))
 
 
 def counts_of(url: str) -> dict[str, int]:
