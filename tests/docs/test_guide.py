@@ -36,7 +36,9 @@ ERRORS = [
     for name, value in vars(errors).items()
     if inspect.isclass(value) and issubclass(value, errors.EmbedBridgeError)
 ]
-VARIABLE = re.compile(r"(?:EMBEDBRIDGE|OPENAI|AZURE|CO|COHERE|HF|SENTENCE|XDG|IS)_[A-Z][A-Z0-9_]*")
+VARIABLE = re.compile(
+    r"(?:EMBEDBRIDGE|OPENAI|AZURE|CO|COHERE|VOYAGE|HF|SENTENCE|XDG|IS)_[A-Z][A-Z0-9_]*"
+)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 

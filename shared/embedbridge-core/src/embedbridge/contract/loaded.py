@@ -79,9 +79,11 @@ class LoadedImage:
             )
         return data, PNG
 
-    def to_data_url(self, media_types: Collection[str] = (PNG,)) -> str:
+    def to_data_url(
+        self, media_types: Collection[str] = (PNG,), *, max_bytes: int | None = None
+    ) -> str:
         """The same as `encoded`, as a data URL (RFC 2397)."""
-        data, media_type = self.encoded(media_types)
+        data, media_type = self.encoded(media_types, max_bytes=max_bytes)
         return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
     def digest(self) -> bytes:

@@ -61,7 +61,7 @@ class FaultServer:
 
     Args:
         wire: The vendor's format; OpenAI's if left out.
-        dimensions: Width of the vectors, unless a request asks for fewer.
+        dimensions: Width of the vectors, unless a request asks for another.
         latency: Seconds before each answer.
     """
 
@@ -115,10 +115,9 @@ class FaultServer:
             dimensions: The width that is asked for, if one is.
             role: What the vendor calls the role, where it makes other vectors.
         """
-        native = _vector(f"{role}|{model}" if role else model, content, self._dimensions)
-        if dimensions is None or dimensions == self._dimensions:
-            return native
-        return truncate_dimensions(native, dimensions)
+        width = max(self._dimensions, dimensions or 0)
+        vector = _vector(f"{role}|{model}" if role else model, content, width)
+        return vector if dimensions in (None, width) else truncate_dimensions(vector, dimensions)
 
     def wait_for(self, requests: int, *, timeout: float | None = None) -> None:
         """Wait until so many requests have come; for ever, unless a timeout is given.

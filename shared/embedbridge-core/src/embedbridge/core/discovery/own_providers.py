@@ -16,6 +16,7 @@ DISTRIBUTIONS = MappingProxyType(
         "onnx": "embedbridge-onnx",
         "openai": "embedbridge-openai",
         "openai-compatible": "embedbridge-openai",
+        "voyage": "embedbridge-voyage",
     }
 )
 """The distribution that owns each reserved provider name."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.jina import JinaWire as JinaWire
     from embedbridge.testing.wires.ollama import OllamaWire as OllamaWire
     from embedbridge.testing.wires.openai import OpenAIWire as OpenAIWire
+    from embedbridge.testing.wires.voyage import VoyageWire as VoyageWire
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -22,5 +23,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "jina": ["JinaWire"],
         "ollama": ["OllamaWire"],
         "openai": ["OpenAIWire"],
+        "voyage": ["VoyageWire"],
     },
 )

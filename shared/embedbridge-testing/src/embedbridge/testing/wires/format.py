@@ -36,6 +36,8 @@ class Asked:
     """Width of the vectors; `None` means the model's own."""
     encoding: Encoding = "float"
     """How vectors are to be written."""
+    packed: bool = False
+    """Whether whole numbers are to be written as base64 of their bytes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,15 +90,23 @@ class WireFormat(ABC):
 # For every format.
 
 
-def written(row: Row) -> object:
-    """The vector of a row as JSON numbers or base64 of floats, spoiled if need be."""
+def written(row: Row, *, packed: bool = False) -> object:
+    """The vector of a row as JSON numbers or base64, spoiled if need be.
+
+    Args:
+        row: Says whether it is base64 of floats.
+        packed: Write whole numbers as base64 of their bytes.
+    """
     values: object
     if row.encoding == "base64":
         values = base64.b64encode(row.vector.astype("<f4").tobytes()).decode()
     elif row.encoding == "float":
         values = row.vector.tolist()
     else:
-        values = whole_numbers(row.vector, row.encoding).tolist()
+        whole = whole_numbers(row.vector, row.encoding)
+        # The last byte of a number is the number, signed or not.
+        data = whole.astype(np.uint8).tobytes()
+        values = base64.b64encode(data).decode() if packed else whole.tolist()
     return values if row.spoil is None else row.spoil(values)
 
 

@@ -1,0 +1,145 @@
+"""Voyage's models: one request, one answer, and what its options change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.errors import (
+    InvalidImageError,
+    InvalidOptionError,
+    UnknownModelError,
+)
+from embedbridge.contract.loaded import LoadedImage, LoadedMixed
+from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.remote import (
+    HttpModel,
+    OutputType,
+    Refusals,
+    Vendor,
+    in_order,
+    rows_at,
+    too_many_tokens,
+    usage_at,
+)
+from embedbridge.providers.voyage.catalog import (
+    ATLAS_KEY,
+    ATLAS_URL,
+    CARDS,
+    MULTIMODAL_LIMITS,
+    UNKNOWN,
+    UNKNOWN_MULTIMODAL,
+    VENDOR,
+    is_multimodal,
+)
+from embedbridge.providers.voyage.options import VoyageOptions
+
+MEDIA_TYPES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
+"""What Voyage takes as it is; all else is sent as PNG."""
+
+REFUSALS = Refusals(
+    codes={"TOO_MANY_TOKENS_IN_BATCH": too_many_tokens},
+    sentences=(
+        # Voyage says "Model voyage-9 is not supported. Supported models are ['voyage-4', …]."
+        (r"model \S+ is not supported", UnknownModelError),
+        # Voyage says "The image resolution is not within the permitted range: [base64 image at
+        # input 0, index 0]"
+        (r"\bimage\b", InvalidImageError),
+        (r"output_dimension|output_dtype|input_type", InvalidOptionError),
+    ),
+    options={"output_dimension": "dimensions", "output_dtype": "output_type"},
+)
+"""Beside what the kit knows of Voyage. Sources: public bug reports that quote the server."""
+
+
+class VoyageModel(HttpModel):
+    """A model of Voyage AI's, for texts, and for images and both together where it takes them.
+
+    Example:
+        model = VoyageModel("voyage-multimodal-3.5", dimensions=512)
+        with Embedder(model) as embedder:  # the key is in VOYAGE_API_KEY
+            pictures = embedder.embed_images([Image.from_path("cat.jpg")])
+            query = embedder.embed_query("a sleeping cat")
+
+    Args:
+        name: For example `"voyage-4"`; a name that we do not know is tried.
+        options: See `VoyageOptions`.
+    """
+
+    provider: ClassVar[str] = "voyage"
+    vendor: ClassVar[Vendor] = VENDOR
+    cards: ClassVar[Sequence[ModelCard]] = CARDS
+    refusals: ClassVar[Refusals] = REFUSALS
+    Options: ClassVar[type[ModelOptions]] = VoyageOptions
+    options: VoyageOptions
+
+    @property
+    def own_url(self) -> str | None:
+        """Keys of MongoDB Atlas have a server of their own."""
+        key = self._key
+        text = key.get_secret_value() if isinstance(key, SecretStr) else key
+        is_atlas = isinstance(text, str) and text.startswith(ATLAS_KEY)
+        return ATLAS_URL if is_atlas else VENDOR.url
+
+    @property
+    def unknown(self) -> ModelCard:  # type: ignore[override]  # it depends on the name
+        """The card of a name that is not in the catalogue."""
+        return UNKNOWN_MULTIMODAL if is_multimodal(self.name) else UNKNOWN
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model can do, with these options and at this address."""
+        card = self._output.card(super().card, space=f"voyage:{self.name}")
+        return replace(card, truncates=self.options.truncation)
+
+    def identity(self) -> Mapping[str, object]:
+        """The options that change a vector."""
+        return {**super().identity(), **self._output.identity()}
+
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        """One batch: texts of a text model, or inputs of several parts."""
+        fields = {
+            "model": self.name,
+            "input_type": batch.role,
+            "truncation": self.options.truncation,
+            "output_dimension": self._output.asked(batch.dimensions),
+            "output_dtype": None if self._output.kind == "float" else self._output.kind,
+            "encoding_format": "base64",
+        }
+        if not is_multimodal(self.name):
+            return "/embeddings", {"input": batch.texts, **fields}
+        return "/multimodalembeddings", {"inputs": _inputs(batch), **fields}
+
+    def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
+        """The rows by the server's own numbers, and the tokens that it counted."""
+        rows = in_order(rows_at(answer, "data"), len(batch))
+        usage = usage_at(answer, "usage.total_tokens")
+        return BatchResult(vectors=self._output.matrix(rows), usage=usage)
+
+    @property
+    def _output(self) -> OutputType:
+        return OutputType(self.options.output_type)
+
+
+def _inputs(batch: Batch) -> list[dict[str, object]]:
+    inputs: list[dict[str, object]] = []
+    for content in batch.inputs:
+        parts = content.parts if isinstance(content, LoadedMixed) else (content,)
+        try:
+            inputs.append({"content": [_part(part) for part in parts]})
+        except InvalidImageError as error:
+            error.index = len(inputs)
+            raise
+    return inputs
+
+
+def _part(part: str | LoadedImage) -> dict[str, str]:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    url = part.to_data_url(MEDIA_TYPES, max_bytes=MULTIMODAL_LIMITS.max_bytes_per_image)
+    return {"type": "image_base64", "image_base64": url}

@@ -1,0 +1,133 @@
+"""Voyage's format: `POST …/embeddings` for texts, `POST …/multimodalembeddings` for inputs of parts.
+
+It refuses what Voyage refuses, in the sentences that public bug reports quote, so that a batch of the
+wrong kind is an error and no vector. Takes Pillow as soon as an image comes. Sources:
+https://docs.voyageai.com/reference/embeddings-api,
+https://docs.voyageai.com/reference/multimodal-embeddings-api.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
+from embedbridge.testing._http_server import HttpRequest
+from embedbridge.testing.wires.format import (
+    Asked,
+    Encoding,
+    Row,
+    WireFormat,
+    as_json,
+    bearer,
+    image_in,
+    require,
+    words_in,
+    written,
+)
+
+MAX_ITEMS = 1000
+MULTIMODAL = "multimodal"
+"""What the names of models for inputs of parts hold, and their endpoint."""
+WIDTHS = frozenset({256, 512, 1024, 2048})
+TYPES: dict[str, Encoding] = {
+    "float": "float",
+    "int8": "int8",
+    "uint8": "uint8",
+    "binary": "binary",
+    "ubinary": "ubinary",
+}
+FIELDS = frozenset(
+    {
+        "model",
+        "input_type",
+        "truncation",
+        "output_dimension",
+        "output_dtype",
+        "encoding_format",
+    }
+)
+
+
+class VoyageWire(WireFormat):
+    """Voyage's own format. Vectors depend on `input_type` as well."""
+
+    endpoint = "embeddings"
+    base = "/v1"
+
+    def read(self, request: HttpRequest) -> Asked:
+        """Take texts, or inputs of parts, each at its endpoint."""
+        asked = json.loads(request.body)
+        model, of_parts = asked["model"], request.path.endswith("/multimodalembeddings")
+        require(of_parts == (MULTIMODAL in model), f"Model {model} is not supported.")
+        field = "inputs" if of_parts else "input"
+        strange = set(asked) - FIELDS - {field}
+        require(not strange, f"Arguments {sorted(strange)} are not supported.")
+        sent = asked[field]
+        require(
+            1 <= len(sent) <= MAX_ITEMS,
+            f"The batch size limit is {MAX_ITEMS}. Your batch size is {len(sent)}.",
+        )
+        role, width = asked.get("input_type"), asked.get("output_dimension")
+        require(role in (None, "query", "document"), f"input_type {role} is not supported.")
+        require(width is None or width in WIDTHS, f"output_dimension {width} is not supported.")
+        require(asked.get("encoding_format") in (None, "base64"), "encoding_format is wrong.")
+        kind = TYPES[asked.get("output_dtype") or "float"]
+        packed = asked.get("encoding_format") == "base64"
+        return Asked(
+            model=model,
+            inputs=[_read(value, number, of_parts=of_parts) for number, value in enumerate(sent)],
+            role=role or "",
+            dimensions=width,
+            encoding="base64" if packed and kind == "float" else kind,
+            packed=packed,
+        )
+
+    def answer(self, rows: Sequence[Row] | None, asked: Asked) -> bytes:
+        """A list of objects with `index` and `embedding`, and the tokens used: one per word."""
+        tokens = sum(map(words_in, asked.inputs))
+        return as_json(
+            {
+                "object": "list",
+                "data": None if rows is None else [_written(row, asked) for row in rows],
+                "model": asked.model,
+                "usage": {"total_tokens": tokens},
+            }
+        )
+
+    def error(self, message: str, *, code: str | None = None, kind: str | None = None) -> bytes:
+        """`detail`, and beside it a code where Voyage has one."""
+        return as_json({"detail": message, **({"error_code": code} if code else {})})
+
+    def credential(self, request: HttpRequest) -> str:
+        """`Authorization: Bearer …`."""
+        return bearer(request)
+
+
+def _read(value: Any, number: int, *, of_parts: bool) -> Loaded:
+    if not of_parts:
+        require(isinstance(value, str) and value != "", f"The example at index {number} is empty.")
+        return str(value)
+    parts = [_part(part, number) for part in value["content"]]
+    require(bool(parts), f"The example at index {number} is empty.")
+    (first, *others) = parts
+    return first if not others else LoadedMixed(tuple(parts))
+
+
+def _part(part: dict[str, Any], number: int) -> str | LoadedImage:
+    require(
+        set(part) == {"type", part["type"]} and part["type"] in ("text", "image_base64"),
+        f"The example at index {number} has a part that is not supported.",
+    )
+    if part["type"] == "text":
+        return str(part["text"])
+    return image_in(part["image_base64"], f"The base64 image at input {number}, index 0,")
+
+
+def _written(row: Row, asked: Asked) -> dict[str, object]:
+    return {
+        "object": "embedding",
+        "index": row.index,
+        "embedding": written(row, packed=asked.packed),
+    }

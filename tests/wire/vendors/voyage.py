@@ -1,0 +1,144 @@
+"""Voyage: `voyageai.Client` beside `voyage:…`. The SDK sends every field, absent ones as null."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..short import Json, floats, in_base64, signed, unsigned
+from ..vendor import (
+    ABSENT,
+    DATA_URL,
+    KEY,
+    QUERY,
+    TEXTS,
+    Case,
+    Difference,
+    Vendor,
+    our_image,
+    our_mixed,
+)
+
+MODEL, MULTIMODAL = "voyage-4", "voyage-multimodal-3.5"
+IMAGE = {"type": "image_base64", "image_base64": DATA_URL}
+
+
+def client(url: str) -> Any:
+    import voyageai
+
+    return voyageai.Client(api_key=KEY, base_url=f"{url}/v1")
+
+
+def their_texts(texts: list[str], input_type: str = "document", **asked: Any) -> Any:
+    asked = {"model": MODEL, "input_type": input_type, **asked}
+    return lambda client: client.embed(texts, **asked).embeddings
+
+
+def their_parts(*parts: Json) -> Any:
+    inputs = [{"content": list(parts)}]
+    return lambda client: (
+        client.multimodal_embed(inputs, model=MULTIMODAL, input_type="document").embeddings
+    )
+
+
+def our_documents(name: str = MODEL, **options: Any) -> Any:
+    return lambda load: load(f"voyage:{name}", **options).embed_documents(TEXTS)
+
+
+def answer(rows: list[Json]) -> Json:
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": number, "embedding": row}
+            for number, row in enumerate(rows)
+        ],
+        "model": MODEL,
+        "usage": {"total_tokens": 8, "text_tokens": 8, "image_pixels": 0, "video_pixels": 0},
+    }
+
+
+def output(kind: str, rows: list[Json]) -> Case:
+    return Case(
+        theirs=their_texts(TEXTS, output_dtype=kind),
+        ours=our_documents(output_type=kind),
+        answer=answer(rows),
+    )
+
+
+def as_default(field: str) -> Difference:
+    return Difference(
+        field=f"body.{field}",
+        theirs=None,
+        ours=ABSENT,
+        because="the same to the server; fields that are not set are not sent",
+    )
+
+
+VENDOR = Vendor(
+    sdk="voyageai==0.5.0",
+    client=client,
+    options=lambda url: {"base_url": f"{url}/v1", "api_key": KEY},
+    cases={
+        "documents": Case(
+            theirs=their_texts(TEXTS),
+            ours=our_documents(),
+            answer=answer(in_base64(floats(2, 1024))),
+        ),
+        "numbers": Case(  # a proxy that does not know base64
+            theirs=their_texts(TEXTS),
+            ours=our_documents(),
+            answer=answer(floats(2, 1024)),
+        ),
+        "query": Case(
+            theirs=their_texts([QUERY], "query"),
+            ours=lambda load: load(f"voyage:{MODEL}").embed_query(QUERY),
+            answer=answer(in_base64(floats(1, 1024))),
+        ),
+        "dimensions": Case(
+            theirs=their_texts(TEXTS, output_dimension=256),
+            ours=our_documents(dimensions=256),
+            answer=answer(in_base64(floats(2, 256))),
+        ),
+        "truncation": Case(
+            theirs=their_texts(TEXTS, truncation=True),
+            ours=our_documents(truncation=True),
+            answer=answer(in_base64(floats(2, 1024))),
+        ),
+        "int8": output("int8", in_base64(signed(2, 1024), "b")),
+        "uint8": output("uint8", in_base64(unsigned(2, 1024), "B")),
+        "binary": output("binary", in_base64(signed(2, 1024 // 8), "b")),
+        "ubinary": output("ubinary", in_base64(unsigned(2, 1024 // 8), "B")),
+        "text of a multimodal model": Case(
+            theirs=their_parts({"type": "text", "text": QUERY}),
+            ours=lambda load: load(f"voyage:{MULTIMODAL}").embed_documents([QUERY]),
+            answer=answer(in_base64(floats(1, 1024))),
+        ),
+        "image": Case(
+            theirs=their_parts(IMAGE),
+            ours=lambda load: load(f"voyage:{MULTIMODAL}").embed_images([our_image()]),
+            answer=answer(in_base64(floats(1, 1024))),
+        ),
+        "mixed": Case(
+            theirs=their_parts({"type": "text", "text": QUERY}, IMAGE),
+            ours=lambda load: (
+                load(f"voyage:{MULTIMODAL}").embed([our_mixed()], role="document").vectors
+            ),
+            answer=answer(in_base64(floats(1, 1024))),
+        ),
+    },
+    differences=[
+        as_default("output_dtype"),
+        as_default("output_dimension"),
+        Difference(
+            field="body.truncation",
+            theirs=True,
+            ours=False,
+            because="a text that is too long is refused, so that the engine cuts it and says so",
+        ),
+        Difference(
+            field="headers.accept",
+            theirs="*/*",
+            ours="application/json",
+            because="nothing else would be read",
+        ),
+    ],
+)
