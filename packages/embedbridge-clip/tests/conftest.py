@@ -157,6 +157,12 @@ def clip_folder(folders: dict[str, str]) -> str:
     return folders["clip"]
 
 
+@pytest.fixture
+def own_folder(clip_folder: str, tmp_path: Path) -> str:
+    """A copy of it for tests that change a loaded model, which equal models would share."""
+    return str(shutil.copytree(clip_folder, tmp_path / "own"))
+
+
 @pytest.fixture(scope="session")
 def clip(clip_folder: str) -> Embedder:
     """The CLIP, with us."""

@@ -87,11 +87,11 @@ def test_pixels_are_scaled_as_by_the_processor(clip_folder: str, photos: list[An
 
 
 def test_fewer_images_at_once_are_embedded_after_all(
-    clip: Embedder, clip_folder: str, photos: list[Pillow.Image]
+    clip: Embedder, own_folder: str, photos: list[Pillow.Image]
 ) -> None:
     """A job that does not fit into memory at once is done in smaller batches."""
     images = [Image.from_pil(photo) for photo in photos]
-    with load_embedder(f"clip:{clip_folder}", device="cpu") as embedder:
+    with load_embedder(f"clip:{own_folder}", device="cpu") as embedder:
         network = embedder.model._load().network  # type: ignore[attr-defined]
         tower, sizes = network.get_image_features, []
 
@@ -108,12 +108,12 @@ def test_fewer_images_at_once_are_embedded_after_all(
     np.testing.assert_allclose(vectors, clip.embed_images(images), rtol=0, atol=1e-6)
 
 
-def test_fewer_texts_at_once_are_embedded_after_all(clip: Embedder, clip_folder: str) -> None:
+def test_fewer_texts_at_once_are_embedded_after_all(clip: Embedder, own_folder: str) -> None:
     """The same for texts; one that does not fit alone is an error with its remedy."""
     import torch
 
     texts = [f"text {number}" for number in range(12)]
-    with load_embedder(f"clip:{clip_folder}", device="cpu") as embedder:
+    with load_embedder(f"clip:{own_folder}", device="cpu") as embedder:
         network = embedder.model._load().network  # type: ignore[attr-defined]
         tower, sizes, most = network.get_text_features, [], 2
 

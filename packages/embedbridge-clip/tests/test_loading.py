@@ -267,14 +267,14 @@ def test_many_threads_load_it_once(clip_folder: str) -> None:
     assert len(loaded) == 1
 
 
-def test_after_close_it_can_be_used_again(clip_folder: str) -> None:
+def test_after_close_it_can_be_used_again(own_folder: str) -> None:
     """Closing gives the memory back; the next use loads the model anew."""
-    embedder = load_embedder(f"clip:{clip_folder}", device="cpu")
+    embedder = load_embedder(f"clip:{own_folder}", device="cpu")
     before = embedder.embed_query("text")
     embedder.close()
     embedder.close()
 
-    assert embedder.model._loaded is None  # type: ignore[attr-defined]
+    assert embedder.model.shared_weights.loaded is None  # type: ignore[attr-defined]
     np.testing.assert_allclose(embedder.embed_query("text"), before, rtol=0, atol=1e-6)
 
 

@@ -126,6 +126,12 @@ def tiny_folder(folder: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(where / "model")
 
 
+@pytest.fixture
+def own_folder(tiny_folder: str, tmp_path: Path) -> str:
+    """A copy of it for tests that change a loaded model, which equal models would share."""
+    return str(shutil.copytree(tiny_folder, tmp_path / "own"))
+
+
 @pytest.fixture(scope="session")
 def tiny(tiny_folder: str) -> Embedder:
     """The tiny model with us."""

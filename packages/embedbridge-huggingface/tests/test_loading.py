@@ -221,14 +221,14 @@ def test_many_threads_load_it_once(tiny_folder: str) -> None:
     assert len(loaded) == 1
 
 
-def test_after_close_it_can_be_used_again(tiny_folder: str) -> None:
+def test_after_close_it_can_be_used_again(own_folder: str) -> None:
     """Closing gives the memory back; the next use loads the model anew."""
-    embedder = load_embedder(f"huggingface:{tiny_folder}", device="cpu")
+    embedder = load_embedder(f"huggingface:{own_folder}", device="cpu")
     before = embedder.embed_query("text")
     embedder.close()
     embedder.close()
 
-    assert embedder.model._loaded is None  # type: ignore[attr-defined]
+    assert embedder.model.shared_weights.loaded is None  # type: ignore[attr-defined]
     np.testing.assert_array_equal(embedder.embed_query("text"), before)
 
 
@@ -240,10 +240,10 @@ def test_loading_prints_nothing(tiny_folder: str, capfd: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
-def test_out_of_memory_halves_the_batch(tiny_folder: str, tiny: Embedder, most: int) -> None:
+def test_out_of_memory_halves_the_batch(own_folder: str, tiny: Embedder, most: int) -> None:
     """A device that takes only so many texts at once gets smaller batches, and nothing is lost."""
     texts = [f"text number {number}" for number in range(16)]
-    with load_embedder(f"huggingface:{tiny_folder}", device="cpu") as embedder:
+    with load_embedder(f"huggingface:{own_folder}", device="cpu") as embedder:
         sizes = small_device(embedder, most)
         vectors = embedder.embed_documents(texts)
 
@@ -252,9 +252,9 @@ def test_out_of_memory_halves_the_batch(tiny_folder: str, tiny: Embedder, most: 
     np.testing.assert_allclose(vectors, tiny.embed_documents(texts), rtol=0, atol=1e-6)
 
 
-def test_out_of_memory_for_a_single_text_names_the_remedy(tiny_folder: str) -> None:
+def test_out_of_memory_for_a_single_text_names_the_remedy(own_folder: str) -> None:
     """What does not fit alone is an error that says what to set; the others are embedded."""
-    with load_embedder(f"huggingface:{tiny_folder}", device="cpu") as embedder:
+    with load_embedder(f"huggingface:{own_folder}", device="cpu") as embedder:
         small_device(embedder, 0)
         with pytest.raises(EmbedBridgeError, match=r"single input.*Set max_length") as caught:
             embedder.embed_documents(["one", "two"])
@@ -280,9 +280,9 @@ def small_device(embedder: Embedder, most: int) -> list[int]:
     return sizes
 
 
-def test_a_failure_is_raised_at_once(tiny_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_raised_at_once(own_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed once would fail again: a local model is asked one time only."""
-    embedder = load_embedder(f"huggingface:{tiny_folder}", device="cpu")
+    embedder = load_embedder(f"huggingface:{own_folder}", device="cpu")
     transformer = embedder.model._load().transformer  # type: ignore[attr-defined]
     calls: list[object] = []
 

@@ -109,7 +109,7 @@ def test_a_chat_template_is_filled_in_once(talking_folder: str, role: Any) -> No
 
 
 def test_another_tokenizer_than_ours_gets_the_texts(
-    tiny_folder: str, monkeypatch: pytest.MonkeyPatch
+    own_folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model whose own features differ is not guessed at: its texts are tokenised by itself."""
     from sentence_transformers import SentenceTransformer
@@ -122,8 +122,8 @@ def test_another_tokenizer_than_ours_gets_the_texts(
         return features
 
     monkeypatch.setattr(SentenceTransformer, "preprocess", other)
-    raw = SentenceTransformer(tiny_folder, device="cpu")
-    with load_embedder(f"huggingface:{tiny_folder}", device="cpu") as embedder:
+    raw = SentenceTransformer(own_folder, device="cpu")
+    with load_embedder(f"huggingface:{own_folder}", device="cpu") as embedder:
         found = embedder.embed_documents(TEXTS)
 
     np.testing.assert_allclose(found, raw.encode(TEXTS), rtol=0, atol=1e-6)

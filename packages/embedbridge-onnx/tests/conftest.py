@@ -99,6 +99,12 @@ def tiny_folder(
     return folder
 
 
+@pytest.fixture
+def own_folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A copy of it for tests that change a loaded model, which equal models would share."""
+    return shutil.copytree(tiny_folder, tmp_path / "own")
+
+
 Change = Callable[..., Path]
 
 

@@ -107,11 +107,11 @@ def test_threads_follow_the_affinity_mask() -> None:
     assert usable_processors() == len(os.sched_getaffinity(0))
 
 
-def test_without_onnxruntime(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnxruntime(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError, match="pip install embedbridge-onnx"):
-        load_embedder(f"onnx:{tiny_folder}").embed_query("text")
+        load_embedder(f"onnx:{own_folder}").embed_query("text")
 
 
 def test_without_the_client_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_out_of_memory_halves_the_batch(message: str) -> None:
     """A device that takes only so many texts at once gets smaller batches, down to a single one."""
     texts = [f"text number {number}" for number in range(16)]
     expected = load_embedder("default").embed_documents(texts)
-    with load_embedder("default") as embedder:
+    with load_embedder("default", threads=3) as embedder:  # its own: equal ones would share it
         session = embedder.model._load().session  # type: ignore[attr-defined]
         run, sizes, most = session.run, [], 3
 
@@ -77,10 +77,11 @@ def test_out_of_memory_halves_the_batch(message: str) -> None:
 def test_a_text_is_split_into_tokens_once(include_prompt: bool) -> None:
     """What was counted for the plan is what the model reads; also a text that must be cut."""
     texts = [*real_texts(20, max_words=60), "one text", "another", "word " * 400]
-    with load_embedder("default", document_prompt="passage: ") as embedder:
+    # Its own weights: equal models would share what is replaced here.
+    with load_embedder("default", document_prompt="passage: ", threads=3) as embedder:
         model: Any = embedder.model
         loaded = model._load()
-        model._loaded = replace(
+        model.shared_weights.loaded = replace(
             loaded, recipe=replace(loaded.recipe, include_prompt=include_prompt)
         )
         expected = embedder.embed(texts, role="document")

@@ -133,7 +133,7 @@ def test_a_mixed_input_has_no_tokens_of_its_own() -> None:
 def test_calls_that_are_merged_bring_their_tokens_along() -> None:
     """By text; what one of them lacks, the model tokenises by itself."""
     model = PreparingModel()
-    driver = LocalDriver(model)
+    driver = LocalDriver()
     called: list[Batch] = []
 
     def noting(batch: Batch) -> BatchResult:
@@ -147,16 +147,16 @@ def test_calls_that_are_merged_bring_their_tokens_along() -> None:
     ]
     without = replace(batches[0], inputs=["d"], prepared={})
     for group in (batches, [*batches, without]):
-        driver._serve_together([_request(batch) for batch in group])
+        driver._serve_together([_request(model, batch) for batch in group])
 
     assert [batch.prepared for batch in called] == [{"a": "A", "b": "B", "c": "C"}] * 2
     assert [batch.texts for batch in called] == [list("abc"), list("abcd")]
 
 
-def _request(batch: Batch) -> Any:
+def _request(model: PreparingModel, batch: Batch) -> Any:
     from embedbridge.core.engine.local_driver import _Request
 
-    return _Request(batch, None)
+    return _Request(model, batch, None)
 
 
 @pytest.mark.parametrize("payloads", [["one"], ["one", "two", "three"]])

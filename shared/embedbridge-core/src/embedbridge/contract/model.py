@@ -148,6 +148,11 @@ class EmbeddingModel(ABC):
 class LocalEmbeddingModel(EmbeddingModel):
     """A model that computes in this process. The engine never calls it from two threads at once."""
 
+    @property
+    def shared_weights(self) -> object:
+        """What it computes with. Models that share it are not called from two threads at once."""
+        return self
+
     @abstractmethod
     def embed_batch(self, batch: Batch) -> BatchResult:
         """Embed one batch, in the thread of a caller that holds the model's lock."""

@@ -31,6 +31,11 @@ class OnnxModel(LazyModel[Loaded]):
     provider: ClassVar[str] = "onnx"
     Options: ClassVar[type[ModelOptions]] = OnnxOptions
     options: OnnxOptions
+    not_in_weights: ClassVar[frozenset[str]] = LazyModel.not_in_weights | {
+        "document_prompt",
+        "normalize",
+        "query_prompt",
+    }
 
     def __init__(self, name: str, **options: object) -> None:
         super().__init__(name, **options)

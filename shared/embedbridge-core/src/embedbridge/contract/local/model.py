@@ -1,5 +1,6 @@
 """Lazy loading: a model that is read from disk when it is first used, and that survives a fork.
 
+Equal models share what is loaded, see `shared_weights.py`.
 The threads of a computing library do not follow into a forked child, where it would wait for them
 for ever. What needs them is loaded again in the child; what is on another device raises an error.
 """
@@ -8,18 +9,18 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.local import shared_weights
+from embedbridge.contract.local.shared_weights import SharedWeights, share, source_of
 from embedbridge.contract.model import LocalEmbeddingModel
 
 # One at a time in the whole process: transformers changes torch's default dtype while it loads.
 _loading = threading.Lock()
-_models: weakref.WeakSet[LazyModel[Any]] = weakref.WeakSet()
 _of_the_parent: list[Loaded] = []
 """Models that a forked child cannot use. They are kept, for freeing them could wait for threads."""
 
@@ -59,11 +60,12 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
         options: Fields of the class's `Options`.
     """
 
+    not_in_weights: ClassVar[frozenset[str]] = frozenset({"space"})
+    """Options that `_open` does not read: models that differ only in them share what it loads."""
+
     def __init__(self, name: str, **options: object) -> None:
         super().__init__(name, **options)
-        self._loaded: LoadedT | None = None
-        self._left_on: str | None = None
-        _models.add(self)
+        self._held: SharedWeights[LoadedT] | None = None
 
     @abstractmethod
     def _open(self) -> LoadedT:
@@ -87,10 +89,22 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
         """Whether it computes elsewhere than on this machine's processors."""
         return not self._load().device.startswith("cpu")
 
+    @property
+    def shared_weights(self) -> SharedWeights[LoadedT]:
+        """What equal models of this process share, loaded or not."""
+        held = self._held
+        if held is None:
+            options = {
+                name: value for name, value in self.options if name not in self.not_in_weights
+            }
+            held = self._held = share(self, source_of(self.name), options)
+        return held
+
     def close(self) -> None:
-        """Stop what runs beside the model, and give the weights' memory back."""
+        """Leave the weights to equal models that are still open; the last one frees them."""
         with _loading:
-            loaded, self._loaded = self._loaded, None
+            held, self._held = self._held, None
+            loaded = None if held is None else held.leave(self)
         if loaded is not None:
             loaded.close()
             on_cuda = loaded.device.startswith("cuda")
@@ -101,11 +115,12 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
                 torch.cuda.empty_cache()
 
     def _load(self) -> LoadedT:
-        loaded = self._loaded
+        shared = self.shared_weights
+        loaded = shared.loaded
         if loaded is None:
-            if self._left_on is not None:
+            if shared.left_on is not None:
                 raise ConfigurationError(
-                    f"This process was forked while the model was on {self._left_on}, which does "
+                    f"This process was forked while the model was on {shared.left_on}, which does "
                     f"not follow into a child.",
                     hint="Start processes with multiprocessing.get_context('spawn'), or load the "
                     "model only in the children.",
@@ -113,27 +128,26 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
                     model=self.name,
                 )
             with _loading:
-                if self._loaded is None:
-                    self._loaded = self._open()
-                loaded = self._loaded
+                if shared.loaded is None:
+                    shared.loaded = self._open()
+                    shared.used()
+                loaded = shared.loaded
         return loaded
-
-    def _after_fork(self) -> None:
-        loaded = self._loaded
-        if loaded is None:
-            return
-        if not loaded.device.startswith("cpu"):
-            self._left_on = loaded.device
-        if self._left_on is not None or not loaded.after_fork():
-            _of_the_parent.append(loaded)
-            self._loaded = None
 
 
 def _after_fork_in_child() -> None:
     global _loading  # noqa: PLW0603
     _loading = threading.Lock()  # a thread of the parent may have held it
-    for model in list(_models):
-        model._after_fork()  # noqa: SLF001  # our own class
+    shared_weights.after_fork()
+    for shared in shared_weights.every():
+        loaded = shared.loaded
+        if loaded is None:
+            continue
+        if not loaded.device.startswith("cpu"):
+            shared.left_on = loaded.device
+        if shared.left_on is not None or not loaded.after_fork():
+            _of_the_parent.append(loaded)
+            shared.loaded = None
 
 
 if hasattr(os, "register_at_fork"):

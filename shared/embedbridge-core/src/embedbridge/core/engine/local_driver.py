@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections import ChainMap, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,29 +30,24 @@ MAX_WAITING_THREADS = 32
 
 
 class LocalDriver:
-    """Serialises the calls to one local model, and merges those that wait."""
+    """Serialises the calls to one local model and its equals, and merges those that wait."""
 
-    def __init__(self, model: LocalEmbeddingModel) -> None:
-        self._weak_model = weakref.ref(model)  # the table below must not keep it alive
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: deque[_Request] = deque()
         self._queue_lock = threading.Lock()
 
-    @property
-    def _model(self) -> LocalEmbeddingModel:
-        model = self._weak_model()
-        if model is None:
-            raise RuntimeError("A caller did not hold the model that it calls.")
-        return model
-
-    def call(self, batch: Batch, *, batch_size: int | None = None) -> BatchResult:
+    def call(
+        self, model: LocalEmbeddingModel, batch: Batch, *, batch_size: int | None = None
+    ) -> BatchResult:
         """Compute one batch in this thread, or have it computed by the thread that holds the lock.
 
         Args:
+            model: One of those that share this driver.
             batch: What to compute.
             batch_size: Inputs that it may be computed together with at most, itself included.
         """
-        request = _Request(batch, batch_size)
+        request = _Request(model, batch, batch_size)
         with self._queue_lock:
             self._waiting.append(request)
         while not request.done:
@@ -64,9 +58,9 @@ class LocalDriver:
 
     def _take(self) -> list[_Request]:
         """The request that waits longest, and those that can be computed together with it."""
-        limits = self._model.card.limits
         with self._queue_lock:
             group = [self._waiting.popleft()]
+            limits = group[0].model.card.limits
             for request in list(self._waiting):
                 # First come, first served: no request overtakes another.
                 if not _fit_together([*group, request], limits):
@@ -81,7 +75,7 @@ class LocalDriver:
                 self._serve_together(group)
             for request in group:
                 if not request.done:  # alone, or the group failed and the culprit must be found
-                    request.compute(self._model)
+                    request.compute()
         finally:
             # Interrupted (Ctrl-C) while serving others: they must not wait for ever.
             with self._queue_lock:
@@ -93,7 +87,7 @@ class LocalDriver:
         prepared = dict(ChainMap(*(dict(request.batch.prepared) for request in group)))
         together = replace(group[0].batch, inputs=inputs, tokens=tokens, prepared=prepared)
         try:
-            result = self._model.embed_batch(together)
+            result = group[0].model.embed_batch(together)
         except Exception:  # noqa: BLE001  # each request is then computed alone and gets its own
             return
         if not _can_be_shared_out(result, len(inputs)):
@@ -112,16 +106,17 @@ class LocalDriver:
 class _Request:
     """One caller's batch and, later, its answer."""
 
-    def __init__(self, batch: Batch, batch_size: int | None) -> None:
+    def __init__(self, model: LocalEmbeddingModel, batch: Batch, batch_size: int | None) -> None:
+        self.model = model
         self.batch = batch
         self.batch_size = batch_size
         self.done = False
         self._result: BatchResult | None = None
         self._error: Exception | None = None
 
-    def compute(self, model: LocalEmbeddingModel) -> None:
+    def compute(self) -> None:
         try:
-            self.succeed(model.embed_batch(self.batch))
+            self.succeed(self.model.embed_batch(self.batch))
         except Exception as error:  # noqa: BLE001  # handed to the thread that asked
             self._error = error
             self.done = True
@@ -175,16 +170,17 @@ def _same_kind(a: Batch, b: Batch) -> bool:
     )
 
 
-_drivers: WeakKeyDictionary[LocalEmbeddingModel, LocalDriver] = WeakKeyDictionary()
+_drivers: WeakKeyDictionary[object, LocalDriver] = WeakKeyDictionary()
 _drivers_lock = ForkSafeLock()
 
 
 def local_driver(model: LocalEmbeddingModel) -> LocalDriver:
-    """The one driver of this model: its lock exists once, however many embedders share it."""
+    """The one driver of this model and of those that share its weights, whatever embedders they have."""
+    shared = model.shared_weights
     with _drivers_lock:
-        if model not in _drivers:
-            _drivers[model] = LocalDriver(model)
-        return _drivers[model]
+        if shared not in _drivers:
+            _drivers[shared] = LocalDriver()
+        return _drivers[shared]
 
 
 @cache

@@ -105,7 +105,7 @@ def embed_locally(
                 if spec.limiter is not None:
                     spec.limiter.acquire(request.tokens)
                 job.requests += 1
-                answer = driver.call(request, batch_size=spec.settings.batch_size)
+                answer = driver.call(model, request, batch_size=spec.settings.batch_size)
                 answered = Answered(finalize(spec, answer, request), attempts=1)
                 if spec.cache is not None:
                     write_cache(spec.cache, job.cache_keys_of(batch), answered.result.vectors)

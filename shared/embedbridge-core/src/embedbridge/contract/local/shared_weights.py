@@ -1,0 +1,107 @@
+"""Shared weights: equal models of one process are loaded once, and freed with the last of them.
+
+Frameworks copy models: a worker of LlamaIndex's `IngestionPipeline` unpickles one for each batch of
+nodes. Models are equal if class, files and options are; what only the engine reads does not count.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
+
+LoadedT = TypeVar("LoadedT")
+
+_lock = threading.Lock()
+_all: WeakSet[SharedWeights[Any]] = WeakSet()
+_last_used: list[SharedWeights[Any]] = []
+"""In a worker process: the weights that stay when no model is left. Each task brings a copy of its
+model along and drops it in the end; the next task would load it again."""
+
+DEPTH = 2
+"""Folders below a model's own that hold files of it, as in `onnx/` or `text_model/0_Transformer/`."""
+
+
+class SharedWeights(Generic[LoadedT]):
+    """What equal models share: the loaded model, as soon as one of them needs it.
+
+    Args:
+        kind: The class of the models.
+        source: Where they come from, see `source_of`.
+        options: Their options, without what only the engine reads.
+    """
+
+    def __init__(self, kind: type, source: object, options: Mapping[str, object]) -> None:
+        self._of = (kind, source, dict(options))
+        self._models: WeakSet[Any] = WeakSet()
+        self.loaded: LoadedT | None = None
+        """In memory; `None` before the first use."""
+        self.left_on: str | None = None
+        """In a forked child: the device on which the parent's weights are, if they stay there."""
+
+    def used(self) -> None:
+        """Tell that it was loaded: a worker process keeps the last one for its next task."""
+        if multiprocessing.parent_process() is not None:
+            _last_used[:] = [self]
+
+    def leave(self, model: object) -> LoadedT | None:
+        """A model needs it no longer. Gives what is to be closed, if it was the last one."""
+        with _lock:
+            self._models.discard(model)
+            if self._models:
+                return None
+            loaded, self.loaded = self.loaded, None
+            return loaded
+
+
+def share(model: object, source: object, options: Mapping[str, object]) -> SharedWeights[Any]:
+    """The one object for a model and all that are equal to it."""
+    wanted = (type(model), source, dict(options))
+    with _lock:
+        found = next((one for one in _all if one._of == wanted), None)  # noqa: SLF001  # our own
+        if found is None:
+            found = SharedWeights(*wanted)
+            _all.add(found)
+        found._models.add(model)  # noqa: SLF001
+        return found
+
+
+def every() -> Iterator[SharedWeights[Any]]:
+    """All that there are now."""
+    return iter(list(_all))
+
+
+def after_fork() -> None:
+    """In a forked child: a thread of the parent may have held the lock."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+def source_of(name: str) -> object:
+    """A model's files, so that those that were written anew meanwhile are another source.
+
+    Args:
+        name: A folder, or an id on the Hub, whose commit the options name.
+    """
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111  # Path's own fails for unknown users
+    if not folder.is_dir():
+        return name
+    return os.fspath(folder.resolve()), tuple(sorted(_files(folder, DEPTH)))
+
+
+def _files(folder: Path, depth: int) -> Iterator[tuple[str, int, int]]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return  # loading says what is wrong with it
+    for entry in entries:
+        if entry.is_dir():
+            if depth:
+                yield from _files(Path(entry.path), depth - 1)
+        elif entry.is_file():
+            stat = entry.stat()
+            yield entry.path, stat.st_mtime_ns, stat.st_size
