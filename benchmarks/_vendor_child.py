@@ -1,5 +1,7 @@
 """One route in a process of its own: each line of standard input is a run, answered by its seconds.
 
+They are those on the clock, and those of the processor.
+
     python _vendor_child.py VENDOR ROUTE URL TEXTS DIMENSIONS
 
 The first line of standard output is the version of the route's package. The first run is checked: the
@@ -29,16 +31,16 @@ def main() -> None:
     print(version(f"embedbridge-{vendor}" if name in OURS else name), file=answers)
     right = expected(texts, int(dimensions))
     for number, _ in enumerate(sys.stdin):
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         vectors = route(texts)
-        seconds = time.perf_counter() - begun
+        seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
         if number == 0:
             gap = float(np.abs(np.asarray(vectors, dtype=np.float32) - right).max())
             assert gap < 1e-7, (name, gap)
         # Before the answer: else it would take time from the next route.
         del vectors
         gc.collect()
-        print(seconds, file=answers)
+        print(seconds, cpu, file=answers)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
+TOKENIZER = (
+    Path(__file__)
+    .parents[1]
+    .joinpath(
+        "packages/embedbridge-onnx/src/embedbridge/providers/onnx/all-MiniLM-L6-v2/tokenizer.json"
+    )
+)
 KEY = "key-0123456789abcdef"
 Route: TypeAlias = Callable[[list[str]], Any]
 Make: TypeAlias = Callable[[str, str], Route]
@@ -54,7 +62,7 @@ def voyage_langchain(model: str, url: str) -> Route:
     from langchain_voyageai import VoyageAIEmbeddings
 
     theirs = VoyageAIEmbeddings(model=model, api_key=KEY, base_url=f"{url}/v1")
-    theirs._client.tokenizer = lambda _: words()  # noqa: SLF001  # the real one is a download
+    theirs._client.tokenizer = lambda _: tokenizer()  # noqa: SLF001  # the real one is a download
     return theirs.embed_documents
 
 
@@ -65,7 +73,7 @@ def voyage_llama_index(model: str, url: str) -> Route:
     theirs = VoyageEmbedding(model_name=model, voyage_api_key=KEY)
     # It has no option for the address.
     theirs._client = voyageai.Client(api_key=KEY, base_url=f"{url}/v1")  # noqa: SLF001
-    theirs._client.tokenizer = lambda _: words()  # noqa: SLF001
+    theirs._client.tokenizer = lambda _: tokenizer()  # noqa: SLF001
     return theirs.get_text_embedding_batch
 
 
@@ -74,7 +82,7 @@ def mistral_langchain(model: str, url: str) -> Route:
 
     # With its own stand-in, which counts letters, it would make four times as many requests.
     return MistralAIEmbeddings(
-        model=model, api_key=KEY, endpoint=f"{url}/v1/", tokenizer=words()
+        model=model, api_key=KEY, endpoint=f"{url}/v1/", tokenizer=tokenizer()
     ).embed_documents
 
 
@@ -113,13 +121,14 @@ def ollama_llama_index(model: str, url: str) -> Route:
 
 
 @functools.cache
-def words() -> Any:
-    """A tokenizer that splits at blanks and marks: as many tokens as a real one finds, and faster."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
+def tokenizer() -> Any:
+    """A real one, of our default model: those of the vendors are downloads."""
+    from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer(models.WordLevel({"unknown": 0}, unk_token="unknown"))  # noqa: S106  # no password
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return tokenizer
+    ours = Tokenizer.from_file(str(TOKENIZER))
+    ours.no_truncation()
+    ours.no_padding()
+    return ours
 
 
 VENDORS = {
