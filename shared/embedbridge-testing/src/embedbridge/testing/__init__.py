@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.format import Row as Row
     from embedbridge.testing.wires.format import WireFormat as WireFormat
     from embedbridge.testing.wires.jina import JinaWire as JinaWire
+    from embedbridge.testing.wires.nvidia import NvidiaWire as NvidiaWire
     from embedbridge.testing.wires.ollama import OllamaWire as OllamaWire
     from embedbridge.testing.wires.openai import OpenAIWire as OpenAIWire
     from embedbridge.testing.wires.voyage import VoyageWire as VoyageWire
@@ -48,6 +49,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "wires.cohere": ["CohereWire"],
         "wires.format": ["Asked", "Row", "WireFormat"],
         "wires.jina": ["JinaWire"],
+        "wires.nvidia": ["NvidiaWire"],
         "wires.ollama": ["OllamaWire"],
         "wires.openai": ["OpenAIWire"],
         "wires.voyage": ["VoyageWire"],

@@ -22,6 +22,7 @@ VENDOR = Vendor(
     # As Jina, llama-index-embeddings-jinaai, LiteLLM and langchain-community call it.
     keys=("JINA_API_KEY", "JINAAI_API_KEY", "JINA_AI_API_KEY", "JINA_AUTH_TOKEN"),
     url_variable="JINA_BASE_URL",
+    self_hosted=True,
     endings=("/embeddings", "/v1"),  # the version is in our path
 )
 

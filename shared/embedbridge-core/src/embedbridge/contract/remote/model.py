@@ -168,7 +168,8 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
     def _own_credential(self, secrets: Secrets) -> Credential | None:
         """The key; `None` where a header of the user's stands for it, or none is needed."""
         key, vendor = self._key, self.vendor
-        if key is None and (self.options.sets(vendor.header) or not vendor.needs_key):
+        needs_key = vendor.needs_key and (self.at_home or not vendor.self_hosted)
+        if key is None and (self.options.sets(vendor.header) or not needs_key):
             return None
         # Where no key is needed, it is one of the user's own server, and may look like anything.
         its_own = self.at_home and vendor.needs_key

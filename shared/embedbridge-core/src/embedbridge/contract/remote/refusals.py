@@ -53,9 +53,10 @@ CODES: Mapping[str, Make] = {
 NOUNS = r"(?:inputs?|texts?|items|images|documents|instances|contents|sentences|strings|requests)"
 SENTENCES: Sentences = (
     # TEI "batch size 33 > maximum allowed batch size 32"; DashScope "batch size is invalid, it
-    # should not be larger than 10"; SiliconFlow "input batch size 25 > maximum allowed batch size"
+    # should not be larger than 10"; SiliconFlow "input batch size 25 > maximum allowed batch size";
+    # Triton "inference request batch-size must be <= 30 for 'NV-Embed-QA_ensemble'"
     (
-        r"(?<!physical )batch.?size.*(?:invalid|larger|greater|exceed|limit|maximum|at most|>)",
+        r"(?<!physical )batch.?size.*(?:invalid|larger|greater|exceed|limit|maximum|at most|>|<=)",
         too_many_items,
     ),
     (r"(?:exceed\S*|maximum|max\.?|limit)[^.]{0,40}\bbatch.?size(?! \(tokens)", too_many_items),
@@ -139,7 +140,7 @@ INPUT_FIELDS = frozenset(
 
 NUMBER = r"(\d[\d,_]*)"
 MOST = re.compile(
-    r"(?:max(?:imum|\.)?|exceeding|limit(?! exceeded by)|at most|less than|up to|(?:larger|greater|longer|more) than|window of|n_ctx"
+    r"(?:max(?:imum|\.)?|exceeding|limit(?! exceeded by)|at most|less than|up to|(?:larger|greater|longer|more) than|window of|n_ctx|<="
     rf"|\[\s*\d+\s*,)[^\d.]{{0,48}}?{NUMBER}",
     re.IGNORECASE,
 )

@@ -37,6 +37,8 @@ class Vendor:
     """Environment variable that may hold another base."""
     needs_key: bool = True
     """Whether its server refuses a request without a key."""
+    self_hosted: bool = False
+    """Whether users run the same API on servers of their own, where no key may be needed."""
     header: str = "Authorization"
     """The header that carries the key."""
     scheme: str = "Bearer"

@@ -12,6 +12,7 @@ DISTRIBUTIONS = MappingProxyType(
         "huggingface": "embedbridge-huggingface",
         "jina": "embedbridge-jina",
         "local": "embedbridge-huggingface",
+        "nvidia": "embedbridge-nvidia",
         "ollama": "embedbridge-ollama",
         "onnx": "embedbridge-onnx",
         "openai": "embedbridge-openai",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.format import Row as Row
     from embedbridge.testing.wires.format import WireFormat as WireFormat
     from embedbridge.testing.wires.jina import JinaWire as JinaWire
+    from embedbridge.testing.wires.nvidia import NvidiaWire as NvidiaWire
     from embedbridge.testing.wires.ollama import OllamaWire as OllamaWire
     from embedbridge.testing.wires.openai import OpenAIWire as OpenAIWire
     from embedbridge.testing.wires.voyage import VoyageWire as VoyageWire
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "cohere": ["CohereWire"],
         "format": ["Asked", "Encoding", "Row", "WireFormat"],
         "jina": ["JinaWire"],
+        "nvidia": ["NvidiaWire"],
         "ollama": ["OllamaWire"],
         "openai": ["OpenAIWire"],
         "voyage": ["VoyageWire"],

@@ -38,13 +38,8 @@ class Session(Protocol):
         ...
 
 
-def open_session(path: Path, options: OnnxOptions, *, weighs_layers: bool) -> Session:
+def open_session(path: Path, options: OnnxOptions) -> Session:
     """Load an ONNX file.
-
-    Args:
-        path: The file.
-        options: Those of the model.
-        weighs_layers: Whether vectors of tokens must be the weighted mean of layers.
 
     Raises:
         MissingDependencyError: The engine is not installed, or what a precision takes.
@@ -54,7 +49,7 @@ def open_session(path: Path, options: OnnxOptions, *, weighs_layers: bool) -> Se
     if options.backend == "openvino":
         from embedbridge.providers.onnx.backends.openvino import open_openvino
 
-        return open_openvino(path, options, weighs_layers=weighs_layers)
+        return open_openvino(path, options)
     from embedbridge.providers.onnx.backends.onnxruntime import open_onnxruntime
 
-    return open_onnxruntime(path, options, weighs_layers=weighs_layers)
+    return open_onnxruntime(path, options)
