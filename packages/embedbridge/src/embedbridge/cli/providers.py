@@ -64,12 +64,12 @@ def show(found: list[ProviderInfo], available: list[dict[str, Any]], *, checked:
     for info in found:
         table.add_row(
             info.name,
-            f"{info.distribution} {info.version}",
+            f"{info.distribution} {info.version}".rstrip(),
             Text(info.status, style=COLOURS[info.status]),
             info.reason or info.summary or "",
         )
     console = Console(highlight=False)
-    console.print(table if found else "No provider is installed.")
+    console.print(table.merged() if found else "No provider is installed.")
     if not checked:
         console.print("\nNotes are the packages' own; --check imports each plugin, and asks it.")
     if available:
@@ -77,4 +77,4 @@ def show(found: list[ProviderInfo], available: list[dict[str, Any]], *, checked:
         more = new_table("not installed", "how to get it")
         for entry in available:
             more.add_row(entry["name"], entry["install"])
-        console.print(more)
+        console.print(more.merged())

@@ -55,6 +55,19 @@ class Table:
 
         self.rows.append([cell if isinstance(cell, Text) else Text(cell) for cell in cells])
 
+    def merged(self) -> Table:
+        """Rows that differ in their first cell only become one, and that cell lists them."""
+        from rich.text import Text
+
+        firsts: dict[tuple[str, ...], list[Text]] = {}
+        others: dict[tuple[str, ...], list[Text]] = {}
+        for first, *other in self.rows:
+            key = tuple(cell.plain for cell in other)
+            firsts.setdefault(key, []).append(first)
+            others.setdefault(key, other)
+        rows = [[Text(", ").join(firsts[key]), *others[key]] for key in firsts]
+        return Table(self.columns, rows, self.spacious)
+
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
         """What rich asks for: the grid if the longest word of each column fits, else the blocks."""
         columns = [[column.name] for column in self.columns]

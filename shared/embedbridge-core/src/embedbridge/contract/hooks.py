@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from embedbridge.contract.card import ModelCard
     from embedbridge.contract.events import Event
 
@@ -36,7 +38,10 @@ class ProviderSpec:
     name: str
     """What users type before the colon."""
     factory: str
-    """`"package.module:Class"`, imported when a model is first asked for."""
+    """`"package.module:Class"`, imported when a model is first asked for. With a `variant` it may also
+    be a function that makes the class from this spec."""
+    variant: object = None
+    """Data for a factory that serves many providers; what it is, is up to the factory."""
     cards: tuple[ModelCard, ...] = ()
     """The models that are known by name; others are allowed."""
     default_model: str | None = None
@@ -53,6 +58,19 @@ class ProviderSpec:
 @hookspec
 def embedbridge_provider() -> ProviderSpec | None:
     """The provider that this plugin brings."""
+
+
+@hookspec
+def embedbridge_variant(name: str, row: Mapping[str, object]) -> ProviderSpec | None:
+    """A further provider of this plugin's kind, from a row of the user's providers file.
+
+    Args:
+        name: What users type before the colon.
+        row: What the user wrote, without the field `like`.
+
+    Raises:
+        ConfigurationError: The row is wrong; the message says which field and what to write.
+    """
 
 
 @hookspec

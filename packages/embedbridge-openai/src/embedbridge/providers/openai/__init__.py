@@ -15,6 +15,11 @@ if TYPE_CHECKING:
         OpenAICompatibleOptions as OpenAICompatibleOptions,
     )
     from embedbridge.providers.openai.options import OpenAIOptions as OpenAIOptions
+    from embedbridge.providers.openai.options import VendorOptions as VendorOptions
+    from embedbridge.providers.openai.vendor_model import VendorModel as VendorModel
+    from embedbridge.providers.openai.vendors import Announced as Announced
+    from embedbridge.providers.openai.vendors import VendorRow as VendorRow
+    from embedbridge.providers.openai.vendors import spec_of as spec_of
 
 # Late, because plugin.py stands beside: whoever lists providers pays for nothing else.
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -23,6 +28,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "azure": ["AzureOpenAIModel"],
         "compatible": ["OpenAICompatibleModel"],
         "model": ["OpenAIModel"],
-        "options": ["AzureOpenAIOptions", "OpenAICompatibleOptions", "OpenAIOptions"],
+        "options": [
+            "AzureOpenAIOptions",
+            "OpenAICompatibleOptions",
+            "OpenAIOptions",
+            "VendorOptions",
+        ],
+        "vendor_model": ["VendorModel"],
+        "vendors": ["Announced", "VendorRow", "spec_of"],
     },
 )

@@ -42,6 +42,7 @@ def open_client(
     *,
     headers: Mapping[str, Any] | None = None,
     extra_headers: Mapping[str, Any] | None = None,
+    optional: OptionalFields | None = None,
     **own: Any,
 ) -> OpenedSDK:
     """A client of the SDK.
@@ -53,6 +54,7 @@ def open_client(
         url: The base of the API.
         headers: Of the client; the user's own win.
         extra_headers: Of each request.
+        optional: What is known of the server's optional fields.
         own: Arguments of that class, the credential among them.
 
     Raises:
@@ -82,6 +84,7 @@ def open_client(
             close=client.close,
             secrets=secrets,
             extra_headers=extra_headers or {},
+            optional=optional or OptionalFields(),
             owns_http=options.http_client is None or callable(options.http_client),
         )
     # Outside the handler: the SDK's own error may hold what it was given.

@@ -21,6 +21,7 @@ from embedbridge.contract.remote import (
     rows_at,
     usage_at,
 )
+from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.openai._client import OpenedSDK
 from embedbridge.providers.openai._optional import OptionalFields
 from embedbridge.providers.openai.options import SharedOptions
@@ -66,7 +67,7 @@ class SharedModel(RemoteModel[OpenedSDK]):
     async def _post(self, client: OpenedSDK, batch: Batch, fields: dict[str, Any]) -> BatchResult:
         import openai
 
-        count, options = len(batch), self.options
+        count = len(batch)
         # The SDK adds this field where it is not given; only here it can be taken away.
         left_out = {} if "encoding_format" in fields else {"encoding_format": openai.omit}
         async with client.client.embeddings.with_streaming_response.create(
@@ -77,12 +78,16 @@ class SharedModel(RemoteModel[OpenedSDK]):
             user=fields.get("user", openai.omit),
             extra_headers=client.extra_headers,
             # Here and not above, where the SDK would look at each text for 15 µs.
-            extra_body={**left_out, **options.body(batch.role), "input": batch.texts},
+            extra_body={**left_out, **self._body(batch.role), "input": batch.texts},
         ) as reply:
             check_content_type(reply.headers.get("content-type"))
             limit = limit_for(count, batch.dimensions or self.card.dimensions)
             body = await read_body(reply.iter_bytes(), limit)
         return await self._parsed(client, body, lambda: read_answer(body, count, client.optional))
+
+    def _body(self, role: Role) -> dict[str, Any]:
+        """Further fields of a request for this role."""
+        return self.options.body(role)
 
     def _credential(
         self, source: object, secrets: Secrets, *, vendor: Vendor | None = None

@@ -9,9 +9,10 @@ from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import Credential, Secrets, Vendor, variable
 from embedbridge.providers.openai._client import OpenedSDK, open_client
+from embedbridge.providers.openai._optional import OptionalFields
 from embedbridge.providers.openai._shared import UNUSED, SharedModel
 from embedbridge.providers.openai.catalog import COMPATIBLE, compatible_card
-from embedbridge.providers.openai.options import OpenAICompatibleOptions
+from embedbridge.providers.openai.options import OpenAICompatibleOptions, VendorOptions
 
 
 class OpenAICompatibleModel(SharedModel):
@@ -32,7 +33,7 @@ class OpenAICompatibleModel(SharedModel):
 
     provider: ClassVar[str] = "openai-compatible"
     Options: ClassVar[type[ModelOptions]] = OpenAICompatibleOptions
-    options: OpenAICompatibleOptions
+    options: VendorOptions
     vendor: ClassVar[Vendor] = COMPATIBLE
 
     @property
@@ -40,6 +41,15 @@ class OpenAICompatibleModel(SharedModel):
         """Conservative limits; what the server really takes is found out by asking."""
         card = compatible_card(self.name, max_items=self.options.max_items)
         return replace(card, space=f"{self.name}@{self.address.place}")
+
+    @property
+    def _keeper(self) -> Vendor | None:
+        """Who must have made the key; `None` where anybody may have."""
+        return None
+
+    def _optional(self) -> OptionalFields:
+        """What is known of the server's optional fields; the rest is found out by asking."""
+        return OptionalFields()
 
     def _open(self) -> OpenedSDK:
         import openai
@@ -49,8 +59,8 @@ class OpenAICompatibleModel(SharedModel):
         # What the SDK finds in the environment is meant for OpenAI's server, not for this one.
         headers: dict[str, Any] = dict.fromkeys(_ambient_headers(), openai.omit)
         unwanted = {"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit}
-        if key is not None:
-            credential = self._credential(key, secrets)
+        if key is not None or (self.vendor.needs_key and not self.options.sets("Authorization")):
+            credential = self._credential(key, secrets, vendor=self._keeper)
             if isinstance(credential, str):
                 headers["Authorization"] = f"Bearer {credential}"
         elif not self.options.sets("Authorization"):
@@ -62,6 +72,7 @@ class OpenAICompatibleModel(SharedModel):
             self.address.url,
             headers=headers,
             extra_headers=unwanted,
+            optional=self._optional(),
             api_key=credential,
             base_url=self.address.url,
         )

@@ -9,9 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from embedbridge.contract.remote import RemoteOptions, Secret, Url
 from embedbridge.contract.vocabulary import Role
-
-OUR_FIELDS = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
-"""Fields of a request that are not for `extra_body`."""
+from embedbridge.providers.openai.vendors import OUR_FIELDS
 
 
 def _not_ours(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -87,11 +85,18 @@ class AzureOpenAIOptions(SharedOptions):
         return self
 
 
-class OpenAICompatibleOptions(SharedOptions):
+class VendorOptions(SharedOptions):
+    """Options of vendors by name, see `VendorRow`."""
+
+    base_url: Url | None = None
+    """Another address; else the vendor's variable, else its own."""
+    max_items: int | None = Field(default=None, gt=0)
+    """Texts per request that the server takes. If left out, it is what the vendor's row says; else
+    requests begin with 32 and grow, up to 2,048, while the server takes them and gets faster by it."""
+
+
+class OpenAICompatibleOptions(VendorOptions):
     """Options of servers that speak OpenAI's API."""
 
     base_url: Url
     """The address up to where `/embeddings` follows, for example `http://localhost:8000/v1`."""
-    max_items: int | None = Field(default=None, gt=0)
-    """Texts per request that the server takes. If left out, requests begin with 32 and grow, up to
-    2,048, while the server takes them and gets faster by it."""

@@ -1,22 +1,22 @@
-"""Announces the providers `openai`, `azure-openai` and `openai-compatible`; imports no SDK."""
+"""Announces `openai`, `azure-openai`, `openai-compatible` and the vendors by name; imports no SDK."""
+
+from collections.abc import Mapping
 
 from embedbridge.contract.hooks import ProviderSpec, hookimpl
 from embedbridge.providers.openai.catalog import AZURE, CARDS, COMPATIBLE, OPENAI
+from embedbridge.providers.openai.vendors import Announced, row_of, rows, spec_of
 
 
-class _Plugin:
-    """One provider. An entry point names one object, so three providers take three of them."""
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        self._spec = spec
+class _Compatible(Announced):
+    """The provider whose kind the rows of a user's providers file are."""
 
     @hookimpl
-    def embedbridge_provider(self) -> ProviderSpec:
-        """What is announced."""
-        return self._spec
+    def embedbridge_variant(self, name: str, row: Mapping[str, object]) -> ProviderSpec:
+        """A vendor of the user's."""
+        return spec_of(name, row_of(row))
 
 
-openai = _Plugin(
+openai = Announced(
     ProviderSpec(
         name="openai",
         factory="embedbridge.providers.openai.model:OpenAIModel",
@@ -25,7 +25,7 @@ openai = _Plugin(
         variables=(*OPENAI.variables, "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"),
     )
 )
-azure_openai = _Plugin(
+azure_openai = Announced(
     ProviderSpec(
         name="azure-openai",
         factory="embedbridge.providers.openai.azure:AzureOpenAIModel",
@@ -34,7 +34,7 @@ azure_openai = _Plugin(
         variables=(*AZURE.variables, "OPENAI_API_VERSION"),
     )
 )
-openai_compatible = _Plugin(
+openai_compatible = _Compatible(
     ProviderSpec(
         name="openai-compatible",
         factory="embedbridge.providers.openai.compatible:OpenAICompatibleModel",
@@ -42,3 +42,11 @@ openai_compatible = _Plugin(
         variables=COMPATIBLE.variables,
     )
 )
+
+
+def __getattr__(attribute: str) -> Announced:
+    """The plugin of a vendor in the table; an entry point cannot hold the dashes of its name."""
+    name = attribute.replace("_", "-")
+    if name not in rows():
+        raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
+    return Announced(spec_of(name, rows()[name]))

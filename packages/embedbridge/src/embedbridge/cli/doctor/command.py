@@ -90,13 +90,24 @@ def settings(facts: dict[str, Any]) -> Table:
 
 
 def variables(facts: dict[str, Any]) -> Table:
-    """Environment variables of the providers: set or not, never to what."""
+    """Environment variables of the providers: set or not, never to what.
+
+    Providers that find none of theirs share a line: there are many, and most are of no interest.
+    """
+    tried = facts.get("model", {}).get("model", "").partition(":")[0]
+    shown = {one["provider"] for one in facts["variables"] if one["is_set"]} | {tried}
     readers: dict[tuple[str, bool], list[str]] = {}
     for one in facts["variables"]:
-        readers.setdefault((one["name"], one["is_set"]), []).append(one["provider"])
+        if one["provider"] in shown:
+            readers.setdefault((one["name"], one["is_set"]), []).append(one["provider"])
     table = new_table("variable", "is", "read by")
     for (name, is_set), names in readers.items():
         table.add_row(name, "set" if is_set else "not set", ", ".join(names))
+    others = dict.fromkeys(
+        one["provider"] for one in facts["variables"] if one["provider"] not in shown
+    )
+    if others:
+        table.add_row("all others", "not set", ", ".join(others))
     return table
 
 
@@ -108,11 +119,11 @@ def providers(facts: dict[str, Any]) -> Table:
     for info in facts["providers"]:
         table.add_row(
             info["name"],
-            f"{info['distribution']} {info['version']}",
+            f"{info['distribution']} {info['version']}".rstrip(),
             Text(info["status"], style=COLOURS[info["status"]]),
             info["reason"] or "",
         )
-    return table
+    return table.merged()
 
 
 def _show_model(console: Console, tried: dict[str, Any]) -> None:

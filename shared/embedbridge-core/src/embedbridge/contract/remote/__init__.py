@@ -29,6 +29,8 @@ from embedbridge.contract.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from embedbridge.contract.remote.address import Address as Address
+    from embedbridge.contract.remote.address import checked_url as checked_url
+    from embedbridge.contract.remote.address import is_loopback as is_loopback
     from embedbridge.contract.remote.body import check_content_type as check_content_type
     from embedbridge.contract.remote.body import closing_stream as closing_stream
     from embedbridge.contract.remote.body import limit_for as limit_for
@@ -69,7 +71,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "address": ["Address"],
+        "address": ["Address", "checked_url", "is_loopback"],
         "body": ["check_content_type", "closing_stream", "limit_for", "parse_object", "read_body"],
         "client_slot": ["ClientHandle"],
         "credentials": ["Credential"],

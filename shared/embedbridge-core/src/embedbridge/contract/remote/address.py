@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+LOOPBACK = re.compile(r"localhost|::1|127(?:\.\d{1,3}){3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,12 @@ class Address:
         """Whether it is one of these hosts, regional ones such as `eu.<host>` included."""
         own = urlsplit(self.url).hostname or ""
         return any(own == host or own.endswith(f".{host}") for host in hosts)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: no proxy is used for it, as in browsers and in Go."""
+    name = host.lower().strip("[]")
+    return name.endswith(".localhost") or LOOPBACK.fullmatch(name) is not None
 
 
 def checked_url(url: str) -> str:

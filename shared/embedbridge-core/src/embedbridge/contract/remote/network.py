@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from embedbridge.contract.errors import ConfigurationError, short_path
+from embedbridge.contract.remote.address import is_loopback
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
 """Of proxies."""
@@ -84,14 +85,9 @@ def bypasses_proxy(host: str, port: int | None, entries: str) -> bool:
     return False
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine: no proxy is used for it, as in browsers and in Go."""
-    address = _address(host)
-    return host.lower() == "localhost" if address is None else address.is_loopback
-
-
 def _proxy(scheme: str, host: str, port: int | None) -> str | None:
     proxies = getproxies()
+    # A proxy's own "localhost" is another machine, which cannot be meant.
     if is_loopback(host) or bypasses_proxy(host, port, proxies.get("no", "")):
         return None
     kind = scheme if proxies.get(scheme) else "all"

@@ -2,6 +2,36 @@
 
 from types import MappingProxyType
 
+OPENAI_VENDORS = (
+    "cloudflare",
+    "dashscope",
+    "databricks",
+    "deepinfra",
+    "docker-model-runner",
+    "fireworks",
+    "github-models",
+    "infinity",
+    "litellm",
+    "llamacpp",
+    "lmstudio",
+    "localai",
+    "nebius",
+    "netmind",
+    "novita",
+    "openrouter",
+    "ovhcloud",
+    "sambanova",
+    "scaleway",
+    "siliconflow",
+    "together",
+    "vercel",
+    "vllm",
+    "volcengine",
+    "xinference",
+    "zhipu",
+)
+"""Vendors and servers with OpenAI's API: the rows of the table in embedbridge-openai."""
+
 DISTRIBUTIONS = MappingProxyType(
     {
         "azure-openai": "embedbridge-openai",
@@ -18,6 +48,7 @@ DISTRIBUTIONS = MappingProxyType(
         "openai": "embedbridge-openai",
         "openai-compatible": "embedbridge-openai",
         "voyage": "embedbridge-voyage",
+        **dict.fromkeys(OPENAI_VENDORS, "embedbridge-openai"),
     }
 )
 """The distribution that owns each reserved provider name."""

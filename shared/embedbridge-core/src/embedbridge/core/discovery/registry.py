@@ -5,21 +5,28 @@ A plugin that fails costs itself only: each is imported in its own `try`, and it
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Literal
-
-import pluggy
 
 from embedbridge.contract import hooks
 from embedbridge.contract.errors import ConfigurationError, UnknownProviderError, short_repr
 from embedbridge.core.discovery.entry_points import Package, installed_entry_points, package_of
 from embedbridge.core.discovery.own_providers import DISTRIBUTIONS, OBJECTS, install_hint
+from embedbridge.core.discovery.plugin_hooks import ask, checked, one_line, read_spec
+from embedbridge.core.discovery.providers_file import (
+    LIKE,
+    ProvidersFile,
+    Row,
+    own_providers_file,
+)
 
 if TYPE_CHECKING:
     from embedbridge.contract.hooks import ProviderSpec
@@ -27,8 +34,11 @@ if TYPE_CHECKING:
 ALLOW_LIST_VARIABLE = "EMBEDBRIDGE_PROVIDERS"
 """Environment variable: comma-separated provider names that may be loaded; unset means all."""
 
+logger = logging.getLogger(__name__)
+
+MOST_LISTED = 12
+"""Providers that a message lists; of more it says how many there are."""
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-FACTORY = re.compile(r"[^:]+:[^:]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +48,9 @@ class ProviderInfo:
     name: str
     """What users type before the colon."""
     distribution: str
-    """The package that announces it."""
+    """The package that announces it, or the path of the user's own file."""
     version: str
-    """That package's version."""
+    """That package's version; empty for a file."""
     status: Literal["installed", "refused", "broken"] = "installed"
     """`refused` is never imported; `broken` is known only after an import was tried."""
     reason: str | None = None
@@ -50,16 +60,28 @@ class ProviderInfo:
 
 
 class Registry:
-    """The providers that a set of entry points announces.
+    """The providers that a set of entry points announces, and those of the user's own file.
+
+    A row of the file goes before an installed provider of the same name: a package that comes to
+    know that name must not change what the user's code means.
 
     Args:
         points: Entry points of the group `embedbridge`; the installed ones if left out.
         allowed: Names that may be loaded; from `EMBEDBRIDGE_PROVIDERS` if left out.
+        file: The user's own providers; if left out, the user's file where `points` is left out too,
+            else none.
     """
 
     def __init__(
-        self, points: Iterable[EntryPoint] | None = None, *, allowed: Iterable[str] | None = None
+        self,
+        points: Iterable[EntryPoint] | None = None,
+        *,
+        allowed: Iterable[str] | None = None,
+        file: ProvidersFile | None = None,
     ) -> None:
+        if file is None:
+            file = own_providers_file() if points is None else ProvidersFile(None)
+        self._file = file
         if points is None:
             points = installed_entry_points(hooks.ENTRY_POINT_GROUP)
         self._points: dict[str, list[EntryPoint]] = defaultdict(list)
@@ -69,9 +91,11 @@ class Registry:
 
     def providers(self) -> list[ProviderInfo]:
         """Every announced provider by name, without importing any."""
-        return [
-            self._describe(point) for name in sorted(self._points) for point in self._points[name]
-        ]
+        rows = self._rows
+        listed = [self._describe_row(name, rows[name]) for name in rows]
+        for name in self._points:
+            listed += [self._describe(point) for point in self._points[name]]
+        return sorted(listed, key=lambda info: info.name)
 
     def check(self) -> list[ProviderInfo]:
         """The same after importing each plugin, the broken ones with their reason."""
@@ -84,8 +108,17 @@ class Registry:
 
         Raises:
             UnknownProviderError: No installed package announces that name.
-            ConfigurationError: It is announced twice, not allowed, or its plugin is broken.
+            ConfigurationError: It is announced twice, not allowed, or its plugin or row is broken.
         """
+        rows = self._rows if name in self._points else self._file.rows
+        if name in rows:
+            return self._spec_of_row(name, rows[name])
+        plugin, info = self._plugin(name)
+        culprit = f"Provider {name!r} of {info.distribution} {info.version}"
+        return read_spec(plugin, culprit, info.distribution)
+
+    def _plugin(self, name: str) -> tuple[object, ProviderInfo]:
+        """Import a provider's plugin."""
         points = self._points.get(name, [])
         if not points:
             raise self._unknown(name)
@@ -96,7 +129,7 @@ class Registry:
         if info.status == "refused":
             raise ConfigurationError(f"Provider {name!r}: {info.reason}")
         try:
-            module = point.load()
+            return point.load(), info
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a stranger's import may do anything, even sys.exit()
@@ -105,7 +138,37 @@ class Registry:
                 f"{one_line(error)}",
                 hint=f"Reinstall or remove {info.distribution}.",
             ) from error
-        return _read_spec(module, info)
+
+    @cached_property
+    def _rows(self) -> Mapping[str, Row]:
+        """The user's own rows; none where their file cannot be read, which is told."""
+        try:
+            return self._file.rows
+        except ConfigurationError as error:
+            logger.warning("%s", error)
+            return {}
+
+    def _spec_of_row(self, name: str, row: Row) -> ProviderSpec:
+        """Ask the plugin of the kind that a row names what becomes of it."""
+        info = self._describe_row(name, row)
+        place = f"The providers file {self._file.place}, [{name}]"
+        if info.status == "refused":
+            raise ConfigurationError(f"{place}: {info.reason}.")
+        like = row.get(LIKE)
+        if not isinstance(like, str):
+            raise ConfigurationError(
+                f'{place}: the line {LIKE} = "PROVIDER" is missing.',
+                hint=f'A server with OpenAI\'s API needs {LIKE} = "openai-compatible".',
+            )
+        values = {field: value for field, value in row.items() if field != LIKE}
+        try:
+            plugin, _ = self._plugin(like)
+            specs = ask(plugin, "embedbridge_variant", place, name=name, row=values)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{place}: {error.message}", hint=error.hint) from error
+        if not specs:
+            raise ConfigurationError(f"{place}: the provider {like!r} has no further kinds.")
+        return checked(specs, place, self._file.place)
 
     def _describe(self, point: EntryPoint) -> ProviderInfo:
         distribution, version, summary = self._package(point)
@@ -115,10 +178,19 @@ class Registry:
         reason = self._objection(point, info)
         return replace(info, status="refused", reason=reason) if reason else info
 
+    def _describe_row(self, name: str, row: Row) -> ProviderInfo:
+        info = ProviderInfo(
+            name=name, distribution=self._file.place, version="", summary=f"Like {row.get(LIKE)}."
+        )
+        reason = self._objection_to_name(name)
+        return replace(info, status="refused", reason=reason) if reason else info
+
     def _objection(self, point: EntryPoint, info: ProviderInfo) -> str | None:
         """Why this entry point must not be imported, if there is a reason."""
-        if not NAME.fullmatch(point.name):
-            return f"{short_repr(point.name)} is not a provider name (lower case, digits, . _ -)"
+        if reason := self._objection_to_name(point.name):
+            return reason
+        if point.name in self._rows:
+            return f"replaced by [{point.name}] in {self._file.place}"
         owner = DISTRIBUTIONS.get(point.name)
         if owner is not None and owner != info.distribution:
             return f"the name is reserved for {owner}; {info.distribution} may not announce it"
@@ -129,7 +201,12 @@ class Registry:
             if owner is None or [name for name, _ in packages].count(owner) > 1:
                 names = " and ".join(map(" ".join, packages))
                 return f"announced twice, by {names}; uninstall one of them"
-        if self._allowed is not None and point.name not in self._allowed:
+        return None
+
+    def _objection_to_name(self, name: str) -> str | None:
+        if not NAME.fullmatch(name):
+            return f"{short_repr(name)} is not a provider name (lower case, digits, . _ -)"
+        if self._allowed is not None and name not in self._allowed:
             return f"not in the allow-list {ALLOW_LIST_VARIABLE}"
         return None
 
@@ -159,7 +236,7 @@ class Registry:
             hint = f"Did you mean {near[0]!r}?" if near else "See `embedbridge providers`."
         return UnknownProviderError(
             f"No installed package announces the provider {short_repr(name)}. "
-            f"Installed: {', '.join(installed) or 'none'}.",
+            f"Installed: {_few(installed)}.",
             hint=hint,
         )
 
@@ -169,44 +246,9 @@ def list_providers() -> list[ProviderInfo]:
     return Registry().providers()
 
 
-def _read_spec(module: object, info: ProviderInfo) -> ProviderSpec:
-    """Ask a plugin what it brings, and check the answer before anything relies on it."""
-    culprit = f"Provider {info.name!r} of {info.distribution} {info.version}"
-    manager = pluggy.PluginManager(hooks.ENTRY_POINT_GROUP)
-    manager.add_hookspecs(hooks)
-    try:
-        manager.register(module)
-        specs = manager.hook.embedbridge_provider()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # as above: the hook is a stranger's code
-        raise ConfigurationError(f"{culprit} fails: {one_line(error)}") from error
-    if len(specs) != 1 or not isinstance(specs[0], hooks.ProviderSpec):
-        found = f"{len(specs)} hooks that return" if len(specs) > 1 else "no hook that returns"
-        raise ConfigurationError(
-            f"{culprit} has {found} a ProviderSpec.",
-            hint="Its plugin module needs one `@hookimpl def embedbridge_provider()`.",
-        )
-    spec: ProviderSpec = specs[0]
-    if spec.contract_version != hooks.CONTRACT_VERSION:
-        raise ConfigurationError(
-            f"{culprit} was written for contract {spec.contract_version}, "
-            f"this is contract {hooks.CONTRACT_VERSION}.",
-            hint=f"Install a version of {info.distribution} that fits embedbridge-core.",
-        )
-    if not isinstance(spec.factory, str) or not FACTORY.fullmatch(spec.factory):
-        raise ConfigurationError(
-            f"{culprit}: factory {short_repr(spec.factory)} is not 'module:Class'."
-        )
-    return spec
-
-
-def one_line(error: BaseException) -> str:
-    """A stranger's exception in one line; even its `str` may fail."""
-    try:
-        return f"{type(error).__name__}: {short_repr(str(error))}"
-    except Exception:  # noqa: BLE001  # as above
-        return type(error).__name__
+def _few(names: list[str]) -> str:
+    more = len(names) - MOST_LISTED
+    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "") or "none"
 
 
 def _allow_list() -> frozenset[str] | None:

@@ -11,9 +11,11 @@ from embedbridge.contract.errors import (
     UnknownProviderError,
     short_repr,
 )
+from embedbridge.contract.hooks import ProviderSpec
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.core.discovery.own_providers import install_hint
-from embedbridge.core.discovery.registry import Registry, one_line
+from embedbridge.core.discovery.plugin_hooks import one_line
+from embedbridge.core.discovery.registry import Registry
 
 BUNDLED = frozenset({"default", "local"})
 """Bare names of the model that ships with us: no key, no network, no cost."""
@@ -54,11 +56,11 @@ def resolve(text: str, registry: Registry | None = None) -> tuple[type[Embedding
                 + (f", for example '{provider}:{known[0]}'." if known else "."),
             )
         name = spec.default_model
-    return _import_factory(spec.factory, provider), name
+    return _import_factory(spec, provider), name
 
 
-def _import_factory(factory: str, provider: str) -> type[EmbeddingModel]:
-    name, _, attribute = factory.partition(":")
+def _import_factory(spec: ProviderSpec, provider: str) -> type[EmbeddingModel]:
+    name, _, attribute = spec.factory.partition(":")
     try:
         module = importlib.import_module(name)
     except ImportError as error:
@@ -77,8 +79,10 @@ def _import_factory(factory: str, provider: str) -> type[EmbeddingModel]:
     found: Any = getattr(module, attribute, None)
     if found is None:
         raise ConfigurationError(f"Provider {provider!r}: {name} has no {attribute!r}.")
+    if spec.variant is not None and not isinstance(found, type) and callable(found):
+        found = found(spec)
     if not (isinstance(found, type) and issubclass(found, EmbeddingModel)):
         raise ConfigurationError(
-            f"Provider {provider!r}: {factory} is not a subclass of EmbeddingModel."
+            f"Provider {provider!r}: {spec.factory} is not a subclass of EmbeddingModel."
         )
     return found

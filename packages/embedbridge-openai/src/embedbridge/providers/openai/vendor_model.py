@@ -1,0 +1,168 @@
+"""Models of vendors by name: an OpenAI-compatible server whose row says what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.errors import (
+    ConfigurationError,
+    EmbedBridgeError,
+    ProviderUnavailableError,
+)
+from embedbridge.contract.hooks import ProviderSpec
+from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.remote import Address, Vendor, variable
+from embedbridge.contract.vocabulary import Role
+from embedbridge.providers.openai._client import OpenedSDK
+from embedbridge.providers.openai._optional import OptionalFields
+from embedbridge.providers.openai.catalog import compatible_card
+from embedbridge.providers.openai.compatible import OpenAICompatibleModel
+from embedbridge.providers.openai.options import VendorOptions
+from embedbridge.providers.openai.vendors import FORMATS, PLACEHOLDER, VendorRow, spec_of
+
+
+class VendorModel(OpenAICompatibleModel):
+    """A model of a vendor that has a row; `vendor_class` makes the class of each vendor.
+
+    Example:
+        with load_embedder("together:BAAI/bge-base-en-v1.5") as embedder:
+            vectors = embedder.embed_documents(["one text", "another"])
+
+    Args:
+        name: The model's name, as the vendor spells it; the prefix of its row may be left out.
+        options: See `VendorOptions`.
+
+    Raises:
+        ConfigurationError: The vendor has ended its service.
+    """
+
+    Options: ClassVar[type[ModelOptions]] = VendorOptions
+    row: ClassVar[VendorRow]
+
+    def __init__(self, name: str, **options: Any) -> None:
+        if self.row.closed:
+            raise ConfigurationError(
+                f"{self.row.title} ended its service on {self.row.closed}.",
+                hint="Other vendors have the same models; see the README of embedbridge-openai.",
+            )
+        super().__init__(name, **options)
+
+    @property
+    def sent_name(self) -> str:
+        """The name with the vendor's prefix."""
+        return self.name if "/" in self.name else f"{self.row.model_prefix}{self.name}"
+
+    @property
+    def at_home(self) -> bool:
+        """Whether this is the one server of the vendor, so that a name means one model.
+
+        It is not where each user has a server, as on this machine or in a Databricks workspace.
+        """
+        return self.row.base_url is not None and self._keeper is not None
+
+    @property
+    def _keeper(self) -> Vendor | None:
+        """The vendor, if the key goes to one of its own hosts."""
+        is_own = not self.row.is_on_this_machine and super().at_home
+        return self.vendor if is_own else None
+
+    @property
+    def address(self) -> Address:
+        """The option `base_url`, else the variable, else the vendor's own; completed by its path.
+
+        Raises:
+            ConfigurationError: No address is known, or a part of it.
+        """
+        url = PLACEHOLDER.sub(self._filled, super().address.url)
+        if not urlsplit(url).path:
+            url += self.row.default_path.rstrip("/")
+        return Address(url)
+
+    def _filled(self, placeholder: Any) -> str:
+        name = placeholder[1]
+        value = variable(name)
+        if value is None:
+            raise ConfigurationError(
+                f"The address of {self.row.title} is not known.",
+                hint=f"Set {name} in the environment, or pass base_url.",
+            )
+        return value
+
+    @property
+    def card(self) -> ModelCard:
+        """The limits of the row; whatever is not in it is found out by asking."""
+        row, most = self.row, self.options.max_items or self.row.max_items
+        card = compatible_card(self.name, max_items=most)
+        limits = replace(
+            card.limits,
+            max_tokens_per_input=row.max_tokens_per_input,
+            max_tokens_per_request=row.max_tokens_per_request,
+        )
+        where = f"{self.provider}:{self.sent_name}"
+        space = where if self.at_home else f"{self.sent_name}@{self.address.place}"
+        return replace(card, limits=limits, requests_dimensions=row.dimensions, space=space)
+
+    def identity(self) -> Mapping[str, object]:
+        """The options that change a vector, the name that is sent, and what the row adds."""
+        row = self.row
+        bodies = {
+            name: dict(body)
+            for name in ("extra_body", "query_body", "document_body")
+            if (body := getattr(row, name))
+        }
+        added = {"row": bodies} if bodies else {}
+        return {**super().identity(), "model": self.sent_name, **added}
+
+    def _body(self, role: Role) -> dict[str, Any]:
+        row = self.row
+        of_role = row.query_body if role == "query" else row.document_body
+        return {**row.extra_body, **of_role, **super()._body(role)}
+
+    def _optional(self) -> OptionalFields:
+        return OptionalFields(format=FORMATS.index(self.row.encoding_format))
+
+    def _translated(self, error: Exception, client: OpenedSDK) -> EmbedBridgeError | None:
+        ours = super()._translated(error, client)
+        # With a status somebody has answered: the server runs.
+        if isinstance(ours, ProviderUnavailableError) and not hasattr(error, "status_code"):
+            ours.hint = self._start_hint() or ours.hint
+        return ours
+
+    def _start_hint(self) -> str | None:
+        """What to do where no server answers on this machine."""
+        row = self.row
+        if not row.is_on_this_machine:
+            return None
+        where = f"set {row.base_url_variable}, or " if row.base_url_variable else ""
+        return f"Start {row.title} there; for another address {where}pass base_url."
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # With its row: the other process need not have the file that it is from.
+        return (_restored, (self.provider, self.row, self.name, self.options.public()))
+
+
+@cache
+def vendor_class(spec: ProviderSpec) -> type[VendorModel]:
+    """The class of the vendor that a `ProviderSpec` announces, the same one each time."""
+    row = spec.variant
+    if not isinstance(row, VendorRow):
+        raise ConfigurationError(f"Provider {spec.name!r}: its variant is no VendorRow.")
+    words = spec.name.replace("-", " ").replace(".", " ").replace("_", " ").split()
+    attributes = {
+        "provider": spec.name,
+        "vendor": row.vendor,
+        "row": row,
+        "__module__": __name__,
+        "__doc__": f"A model of {row.title}'s.\n\n    Args:\n        name: For example {row.example!r}.\n"
+        "        options: See `VendorOptions`.\n",
+    }
+    return type(f"{''.join(map(str.capitalize, words))}Model", (VendorModel,), attributes)
+
+
+def _restored(provider: str, row: VendorRow, name: str, options: Mapping[str, Any]) -> VendorModel:
+    return vendor_class(spec_of(provider, row))(name, **options)
