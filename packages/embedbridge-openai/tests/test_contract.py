@@ -1,8 +1,8 @@
-"""The contract suite for the three providers, over HTTP."""
+"""The contract suite for the three providers and a vendor by name, over HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeAlias
 
 import pytest
@@ -60,3 +60,18 @@ class TestOpenAICompatible(EmbeddingModelContract):
 
     def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
         return load_embedder("openai-compatible:BAAI/bge-m3", base_url=server.url, **settings)
+
+
+class TestVendorByName(EmbeddingModelContract):
+    card: ClassVar[ModelCard | None] = compatible_card("BAAI/bge-m3")
+
+    @pytest.fixture
+    def embedder(
+        self, server: FaultServer, key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Embedder]:
+        monkeypatch.setenv("TOGETHER_API_KEY", key)
+        with load_embedder("together:BAAI/bge-m3", base_url=server.url) as embedder:
+            yield embedder
+
+    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
+        return load_embedder("together:BAAI/bge-m3", base_url=server.url, **settings)

@@ -103,6 +103,21 @@ def test_vendors_variables_are_told_by_name_only(run: Run, monkeypatch: pytest.M
     assert KEY not in table + listing.stdout
 
 
+def test_providers_without_a_variable_share_a_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two dozen vendors that nobody has set up are one line; all variables are in the JSON."""
+    monkeypatch.delenv("TOGETHER_API_KEY", raising=False)
+    listing = run("doctor", "--json")
+    table = " ".join(run("doctor").stdout.split())
+
+    assert "TOGETHER_API_KEY" not in table
+    assert "all others not set" in table
+    assert "TOGETHER_API_KEY" in {one["name"] for one in facts_of(listing)["variables"]}
+    monkeypatch.setenv("TOGETHER_API_KEY", KEY)
+    assert "TOGETHER_API_KEY set together" in " ".join(run("doctor").stdout.split())
+
+
 def test_a_broken_provider_is_a_problem(run: Run, announce: Announce) -> None:
     """With its reason; the others are fine."""
     announce("evil", "raise ImportError('libgood.so is not there')")

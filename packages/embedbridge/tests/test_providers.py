@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,3 +88,32 @@ def test_what_is_installed_is_not_offered(run: Run, monkeypatch: pytest.MonkeyPa
     available = json.loads(run("providers", "--json").stdout)["available"]
 
     assert "fake" not in [entry["name"] for entry in available]
+
+
+def test_providers_that_say_the_same_share_a_row(run: Run) -> None:
+    """A package with two dozen names is one row; in the JSON each has its own."""
+    table = " ".join(run("providers", "--check").stdout.split())
+
+    assert table.count("Vendors and servers with OpenAI's API, by name.") == 1
+    assert {"together", "siliconflow"} <= set(listing(run("providers", "--json")))
+
+
+def test_the_users_own_providers_are_listed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the file that they are from; a wrong row is broken, with its reason."""
+    path = tmp_path / "own.toml"
+    path.write_text(
+        '[acme]\nlike = "openai-compatible"\ntitle = "Acme"\nbase_url = "https://api.acme.example"\n'
+        '[wrong]\nlike = "openai-compatible"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("EMBEDBRIDGE_PROVIDERS_FILE", str(path))
+    result = run("providers", "--check", "--json")
+    found = listing(result)
+
+    assert result.exit_code == 1
+    assert found["acme"]["status"] == "installed"
+    assert "own.toml" in found["acme"]["distribution"]
+    assert found["wrong"]["status"] == "broken"
+    assert "title is missing" in found["wrong"]["reason"]

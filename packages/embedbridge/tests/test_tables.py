@@ -49,6 +49,8 @@ def test_no_word_is_broken(
 ) -> None:
     """Names of providers, packages, variables and settings stand whole in a narrow terminal."""
     monkeypatch.setenv("COLUMNS", str(width))
+    for name in ("AZURE_OPENAI_API_KEY", "OPENAI_COMPATIBLE_API_KEY"):
+        monkeypatch.setenv(name, "set")  # else they share a line with all others
     output = run(*command.split()).stdout
     paths = [line for line in output.splitlines() if line.startswith(("Python", "Cache"))]
 
@@ -110,3 +112,16 @@ def test_the_widest_column_gives_way(columns: list[tuple[int, int]], spare: int)
 
     assert all(a <= width <= b for a, width, b in zip(least, widths, wanted, strict=True))
     assert sum(widths) == min(room, sum(wanted))
+
+
+def test_rows_that_differ_in_their_first_cell_only_become_one() -> None:
+    """In the order in which they came; the others stay as they are."""
+    table = new_table("name", "package", "note")
+    for row in (("a", "p 1", ""), ("b", "p 2", ""), ("c", "p 1", ""), ("d", "p 1", "broken")):
+        table.add_row(*row)
+
+    assert [[cell.plain for cell in row] for row in table.merged().rows] == [
+        ["a, c", "p 1", ""],
+        ["b", "p 2", ""],
+        ["d", "p 1", "broken"],
+    ]

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("no_network_variables")
         ({"HTTP_PROXY": "http://p.example:1"}, "http://127.8.8.8:80/v1", None),
         ({"HTTPS_PROXY": "http://p.example:1"}, "https://[::1]:8080", None),
         ({"HTTP_PROXY": "http://p.example:1"}, "http://localhost.example", "http://p.example:1"),
+        ({"HTTP_PROXY": "http://p.example:1"}, "http://127.evil.example/v1", "http://p.example:1"),
     ],
     ids=str,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ COLOURS = {
 """By the status of a provider, and by the outcome of a check."""
 GAP = 2
 """Between two columns."""
+LISTED = 26
+"""Cells of a line that lists names."""
 INDENT = 2
 """Of the lines of an expanded row below its first."""
 
@@ -57,15 +60,13 @@ class Table:
 
     def merged(self) -> Table:
         """Rows that differ in their first cell only become one, and that cell lists them."""
-        from rich.text import Text
-
         firsts: dict[tuple[str, ...], list[Text]] = {}
         others: dict[tuple[str, ...], list[Text]] = {}
         for first, *other in self.rows:
             key = tuple(cell.plain for cell in other)
             firsts.setdefault(key, []).append(first)
             others.setdefault(key, other)
-        rows = [[Text(", ").join(firsts[key]), *others[key]] for key in firsts]
+        rows = [[_listed(firsts[key]), *others[key]] for key in firsts]
         return Table(self.columns, rows, self.spacious)
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
@@ -111,6 +112,16 @@ class Table:
                     line = Text.assemble((f"{column.name}: ", "dim"), cell)
                     yield Padding(line, (0, 0, 0, INDENT))
             yield Text()
+
+
+def _listed(names: list[Text]) -> Text:
+    """Names in a narrow column, so that the other columns have room."""
+    from rich.text import Text
+
+    if len(names) == 1:
+        return names[0]
+    text = ", ".join(name.plain for name in names)
+    return Text("\n".join(wrap(text, LISTED, break_long_words=False, break_on_hyphens=False)))
 
 
 def new_table(*columns: str | Column, spacious: bool = False) -> Table:

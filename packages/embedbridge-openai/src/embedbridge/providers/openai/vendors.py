@@ -30,7 +30,8 @@ FORMATS = ("base64", "float", "none")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 """An environment variable in an address."""
 VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+UNSHOWN = frozenset({"base_url", "document_body", "extra_body", "key_variables", "query_body"})
+"""Fields whose values no message repeats, for somebody may have written a key there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +178,14 @@ class Announced:
 
 
 def _problems(row: VendorRow) -> list[tuple[str, str]]:
-    """What cannot be in a row: fields, and what they must be."""
+    """What cannot be in a row: fields, and what they must be. Values that may hold a secret are not shown."""
     found = [
-        (one.name, f"must be {wanted}, not {short_repr(value)}.")
+        (
+            one.name,
+            f"must be {wanted}."
+            if one.name in UNSHOWN
+            else f"must be {wanted}, not {short_repr(value)}.",
+        )
         for one in dataclasses.fields(row)
         if (wanted := _wanted(one.name, value := getattr(row, one.name)))
     ]
@@ -193,7 +199,11 @@ def _wanted(name: str, value: object) -> str | None:
     if name in ("title", "model_prefix", "example"):
         return None if isinstance(value, str) and (value or name != "title") else "a text"
     if name == "base_url":
-        return None if value is None or _is_address(value) else "an address such as https://HOST/v1"
+        return (
+            None
+            if value is None or _is_address(value)
+            else "an address such as https://HOST/v1, without a password"
+        )
     if name == "base_url_variable":
         return None if value is None or _is_variable(value) else "the name of a variable"
     if name == "path":
