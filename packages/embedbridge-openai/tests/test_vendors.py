@@ -342,17 +342,14 @@ def test_a_server_on_this_machine_that_does_not_run_says_so(
 
 def test_spaces_tell_servers_apart() -> None:
     """A vendor's model is one model; a server of the user's has models of its own."""
-    options: dict[str, Any]
-    spaces = [
-        load_embedder(name, **options).space
-        for name, options in (
-            ("together:BAAI/bge-m3", {}),
-            ("nebius:m", {"base_url": "https://api.studio.nebius.ai/v1"}),
-            ("nebius:m", {"base_url": "https://gateway.example/v1"}),
-            ("vllm:m", {}),
-            ("databricks:m", {"base_url": "https://w.cloud.databricks.com"}),
-        )
+    addresses: list[tuple[str, dict[str, Any]]] = [
+        ("together:BAAI/bge-m3", {}),
+        ("nebius:m", {"base_url": "https://api.studio.nebius.ai/v1"}),
+        ("nebius:m", {"base_url": "https://gateway.example/v1"}),
+        ("vllm:m", {}),
+        ("databricks:m", {"base_url": "https://w.cloud.databricks.com"}),
     ]
+    spaces = [load_embedder(name, **options).space for name, options in addresses]
 
     assert spaces == [
         "together:BAAI/bge-m3",

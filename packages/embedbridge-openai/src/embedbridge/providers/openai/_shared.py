@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult
-from embedbridge.contract.errors import EmbedBridgeError
+from embedbridge.contract.errors import EmbedBridgeError, ProviderUnavailableError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     Credential,
@@ -50,7 +50,11 @@ class SharedModel(RemoteModel[OpenedSDK]):
     def _translated(self, error: Exception, client: OpenedSDK) -> EmbedBridgeError | None:
         from embedbridge.providers.openai._errors import translated  # it imports the SDK
 
-        return translated(error, client.secrets, self.address.place)
+        ours = translated(error, client.secrets, self.address.place)
+        # With a status somebody has answered: the server runs.
+        if isinstance(ours, ProviderUnavailableError) and not hasattr(error, "status_code"):
+            ours.hint = self.vendor.start_hint or ours.hint
+        return ours
 
     async def _send(self, client: OpenedSDK, batch: Batch) -> BatchResult:
         """Ask once; again where the server does not know a field that can be left out."""

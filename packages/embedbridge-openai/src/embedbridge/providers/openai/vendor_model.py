@@ -9,16 +9,11 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.errors import (
-    ConfigurationError,
-    EmbedBridgeError,
-    ProviderUnavailableError,
-)
+from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.hooks import ProviderSpec
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import Address, Vendor, variable
 from embedbridge.contract.vocabulary import Role
-from embedbridge.providers.openai._client import OpenedSDK
 from embedbridge.providers.openai._optional import OptionalFields
 from embedbridge.providers.openai.catalog import compatible_card
 from embedbridge.providers.openai.compatible import OpenAICompatibleModel
@@ -72,16 +67,20 @@ class VendorModel(OpenAICompatibleModel):
         return self.vendor if is_own else None
 
     @property
-    def address(self) -> Address:
-        """The option `base_url`, else the variable, else the vendor's own; completed by its path.
+    def own_url(self) -> str | None:
+        """The vendor's own server, with what the environment says of it.
 
         Raises:
-            ConfigurationError: No address is known, or a part of it.
+            ConfigurationError: A variable in it is not set.
         """
-        url = PLACEHOLDER.sub(self._filled, super().address.url)
-        if not urlsplit(url).path:
-            url += self.row.default_path.rstrip("/")
-        return Address(url)
+        url = self.row.base_url
+        return url and PLACEHOLDER.sub(self._filled, url)
+
+    @property
+    def address(self) -> Address:
+        """The option `base_url`, else the variable, else the vendor's own; a host alone gets the path."""
+        url = super().address.url
+        return Address(url if urlsplit(url).path else f"{url}{self.row.default_path.rstrip('/')}")
 
     def _filled(self, placeholder: Any) -> str:
         name = placeholder[1]
@@ -125,21 +124,6 @@ class VendorModel(OpenAICompatibleModel):
 
     def _optional(self) -> OptionalFields:
         return OptionalFields(format=FORMATS.index(self.row.encoding_format))
-
-    def _translated(self, error: Exception, client: OpenedSDK) -> EmbedBridgeError | None:
-        ours = super()._translated(error, client)
-        # With a status somebody has answered: the server runs.
-        if isinstance(ours, ProviderUnavailableError) and not hasattr(error, "status_code"):
-            ours.hint = self._start_hint() or ours.hint
-        return ours
-
-    def _start_hint(self) -> str | None:
-        """What to do where no server answers on this machine."""
-        row = self.row
-        if not row.is_on_this_machine:
-            return None
-        where = f"set {row.base_url_variable}, or " if row.base_url_variable else ""
-        return f"Start {row.title} there; for another address {where}pass base_url."
 
     def __reduce__(self) -> tuple[object, ...]:
         # With its row: the other process need not have the file that it is from.

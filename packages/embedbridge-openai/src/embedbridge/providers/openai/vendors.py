@@ -104,7 +104,16 @@ class VendorRow:
             key_starts=self.key_starts,
             url_variable=self.base_url_variable,
             needs_key=self.needs_key,
+            start_hint=self._start_hint,
         )
+
+    @property
+    def _start_hint(self) -> str | None:
+        """What to do where no server answers on this machine."""
+        if not self.is_on_this_machine:
+            return None
+        where = f"set {self.base_url_variable}, or " if self.base_url_variable else ""
+        return f"Start {self.title} there; for another address {where}pass base_url."
 
     @property
     def is_on_this_machine(self) -> bool:
