@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,12 +19,24 @@ NOT_RECORDED = (
     "content-length",
     "host",
     "transfer-encoding",
-    # Who asks, with versions that change every week.
+    # Who asks, with versions that change every week; which attempt it is.
+    "amz-sdk-",
     "user-agent",
+    "x-amz-user-agent",
     "x-fern-",
+    "x-goog-api-client",
     "x-stainless-",
 )
 """How the names of headers begin that say nothing about the vendor's API."""
+
+IN_SHORT = (
+    (re.compile(re.escape(KEY)), "<key>"),
+    # A signature of AWS, the moment that it is for, and the day among what it is made of.
+    (re.compile(r"\d{8}T\d{6}Z"), "<moment>"),
+    (re.compile(r"(?<=/)\d{8}(?=/)"), "<day>"),
+    (re.compile(r"(?<=Signature=)[0-9a-f]{64}"), "<signature>"),
+)
+"""What is secret in the value of a header, or another one each time; and what is recorded instead."""
 
 
 class Recorder:
@@ -53,7 +66,7 @@ class Recorder:
         if path in self._beside:
             return json.dumps(written_out(self._beside[path])).encode()
         kept = {
-            name.lower(): value.replace(KEY, "<key>")
+            name.lower(): _in_short(value)
             for name, value in headers.items()
             if not name.lower().startswith(NOT_RECORDED)
         }
@@ -75,6 +88,12 @@ class Recorder:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _in_short(value: str) -> str:
+    for pattern, instead in IN_SHORT:
+        value = pattern.sub(instead, value)
+    return value
 
 
 def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:

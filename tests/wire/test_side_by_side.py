@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from .record import exchange, laid_out
+from .server import Recorder
 from .short import Json, floats, in_base64, in_short, signed, written_out
 from .side_by_side import explains, unequal
 from .vendor import ABSENT, DATA_URL, KEY, PICTURE, Case, Difference, Vendor
@@ -119,6 +120,21 @@ def test_a_long_vector_is_written_in_short() -> None:
 def test_a_recording_is_json(value: Json) -> None:
     """However it is laid out for people."""
     assert json.loads(laid_out(value)) == value
+
+
+def test_a_signature_is_recorded_as_what_it_is_made_of() -> None:
+    """Which headers are signed for which service stays; the moment and the signature go."""
+    credential = "Credential=ID/20261128/us-east-1/bedrock/aws4_request"
+    signed_for = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature={'0a' * 32}"
+    with Recorder({}) as server:
+        headers = {"Authorization": signed_for, "X-Amz-Date": "20261128T004806Z"}
+        urllib.request.urlopen(urllib.request.Request(server.url, b"{}", headers)).close()
+
+    assert server.requests[0]["headers"]["x-amz-date"] == "<moment>"
+    assert server.requests[0]["headers"]["authorization"] == (
+        "AWS4-HMAC-SHA256 Credential=ID/<day>/us-east-1/bedrock/aws4_request, "
+        "SignedHeaders=host, Signature=<signature>"
+    )
 
 
 def test_an_exchange_is_recorded_without_its_secret() -> None:
