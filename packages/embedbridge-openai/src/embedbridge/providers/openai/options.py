@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from embedbridge.contract.remote import RemoteOptions, Secret, Url
 from embedbridge.contract.vocabulary import Role
-from embedbridge.providers.openai.vendors import OUR_FIELDS
+from embedbridge.providers.openai._vendor_rules import OUR_FIELDS
 
 
 def _not_ours(value: dict[str, JsonValue]) -> dict[str, JsonValue]:

@@ -15,10 +15,11 @@ from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import Address, Vendor, variable
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.openai._optional import OptionalFields
+from embedbridge.providers.openai._vendor_rules import FORMATS, PLACEHOLDER
 from embedbridge.providers.openai.catalog import compatible_card
 from embedbridge.providers.openai.compatible import OpenAICompatibleModel
 from embedbridge.providers.openai.options import VendorOptions
-from embedbridge.providers.openai.vendors import FORMATS, PLACEHOLDER, VendorRow, spec_of
+from embedbridge.providers.openai.vendors import VendorRow, spec_of
 
 
 class VendorModel(OpenAICompatibleModel):

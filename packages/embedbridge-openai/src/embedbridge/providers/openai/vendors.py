@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,18 +19,10 @@ from urllib.parse import urlsplit
 
 from embedbridge.contract.errors import ConfigurationError, short_repr
 from embedbridge.contract.hooks import ProviderSpec, hookimpl
-from embedbridge.contract.remote import Vendor, checked_url, is_loopback
+from embedbridge.contract.remote import Vendor, is_loopback
+from embedbridge.providers.openai._vendor_rules import PLACEHOLDER, problems
 
 TABLE = Path(__file__).with_name("vendors.toml")
-OUR_FIELDS = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
-"""Fields of a request that a row or a user may not add: there are options for them."""
-FORMATS = ("base64", "float", "none")
-"""Values of `VendorRow.encoding_format`."""
-PLACEHOLDER = re.compile(r"\{(\w+)\}")
-"""An environment variable in an address."""
-VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-UNSHOWN = frozenset({"base_url", "document_body", "extra_body", "key_variables", "query_body"})
-"""Fields whose values no message repeats, for somebody may have written a key there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +81,7 @@ class VendorRow:
     """Where this was read."""
 
     def __post_init__(self) -> None:
-        for name, problem in _problems(self):
+        for name, problem in problems(self):
             raise ConfigurationError(f"{name} {problem}")
 
     @property
@@ -184,65 +175,3 @@ class Announced:
     def embedbridge_provider(self) -> ProviderSpec:
         """What is announced."""
         return self._spec
-
-
-def _problems(row: VendorRow) -> list[tuple[str, str]]:
-    """What cannot be in a row: fields, and what they must be. Values that may hold a secret are not shown."""
-    found = [
-        (
-            one.name,
-            f"must be {wanted}."
-            if one.name in UNSHOWN
-            else f"must be {wanted}, not {short_repr(value)}.",
-        )
-        for one in dataclasses.fields(row)
-        if (wanted := _wanted(one.name, value := getattr(row, one.name)))
-    ]
-    if not found and not (row.base_url or row.base_url_variable):
-        found.append(("base_url", "is missing: the address up to where `/embeddings` follows."))
-    return found
-
-
-def _wanted(name: str, value: object) -> str | None:
-    """What a field must be, if this value is not."""
-    if name in ("title", "model_prefix", "example"):
-        return None if isinstance(value, str) and (value or name != "title") else "a text"
-    if name == "base_url":
-        return (
-            None
-            if value is None or _is_address(value)
-            else "an address such as https://HOST/v1, without a password"
-        )
-    if name == "base_url_variable":
-        return None if value is None or _is_variable(value) else "the name of a variable"
-    if name == "path":
-        sound = value is None or (isinstance(value, str) and (not value or value[0] == "/"))
-        return None if sound else "a path such as /v1"
-    if name == "closed":
-        return None if value is None or isinstance(value, str) else "a day, as text"
-    if name == "key_variables":
-        sound = isinstance(value, tuple) and all(map(_is_variable, value))
-        return None if sound else "a list of names of variables"
-    if name in ("hosts", "key_starts", "sources"):
-        sound = isinstance(value, tuple) and all(one and isinstance(one, str) for one in value)
-        return None if sound else "a list of texts"
-    if name in ("needs_key", "dimensions"):
-        return None if isinstance(value, bool) else "true or false"
-    if name == "encoding_format":
-        return None if value in FORMATS else f"one of {', '.join(FORMATS)}"
-    if name.startswith("max_"):
-        sound = value is None or (type(value) is int and value > 0)
-        return None if sound else "a whole number above 0"
-    sound = isinstance(value, Mapping) and not OUR_FIELDS & set(value)
-    return None if sound else f"a table of fields without {', '.join(sorted(OUR_FIELDS))}"
-
-
-def _is_address(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(checked_url(PLACEHOLDER.sub("x", value)))
-    except ValueError:
-        return False
-
-
-def _is_variable(value: object) -> bool:
-    return isinstance(value, str) and VARIABLE.fullmatch(value) is not None
