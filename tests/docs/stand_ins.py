@@ -25,6 +25,7 @@ from embedbridge.testing.wires import (
     JinaWire,
     NvidiaWire,
     OllamaWire,
+    TeiWire,
     VoyageWire,
     WireFormat,
 )
@@ -37,6 +38,7 @@ VENDORS: dict[str, tuple[WireFormat, int]] = {
     "jina": (JinaWire(), 1024),
     "nvidia": (NvidiaWire(), 2048),
     "ollama": (OllamaWire(), 768),
+    "tei": (TeiWire(model_id="/data"), 768),
     "voyage": (VoyageWire(), 1024),
 }
 """By the provider's name: the format of its vendor's server, and the width of the vectors."""

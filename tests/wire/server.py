@@ -23,6 +23,7 @@ NOT_RECORDED = (
     "amz-sdk-",
     "user-agent",
     "x-amz-user-agent",
+    "x-amzn-trace-id",  # a random one for each request
     "x-fern-",
     "x-goog-api-client",
     "x-stainless-",

@@ -134,6 +134,21 @@ class EmbeddingModel(ABC):
         """
         return self.options.identity()
 
+    @property
+    def needs_discovery(self) -> bool:
+        """Whether `discover` is to be awaited before the next job."""
+        return False
+
+    async def discover(self) -> None:
+        """Ask the server for what only it knows, such as its limits, so that `card` can say it.
+
+        Called on the engine's background event loop, before a job is planned. Identity and space
+        must not depend on it: they are the same before and after.
+
+        Raises:
+            EmbedBridgeError: The server answers, and this model can never be used there.
+        """
+
     async def aclose(self) -> None:
         """Release clients. The model may be used again and then opens them anew."""
 

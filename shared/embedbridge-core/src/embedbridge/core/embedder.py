@@ -99,6 +99,7 @@ class Embedder(EmbeddingMethods):
             InvalidInputError: An input is bad; it names the position. Nothing was sent.
             EmbedBridgeError: The model failed.
         """
+        pipeline.discover(self.model)
         spec = self._spec(role, task, show_progress)
         if isinstance(self.model, LocalEmbeddingModel):
             return pipeline.embed_locally(spec, inputs)
@@ -115,6 +116,8 @@ class Embedder(EmbeddingMethods):
         show_progress: Progress = None,
     ) -> EmbeddingResult:
         """The async twin of `embed`; never blocks the event loop."""
+        if self.model.needs_discovery:
+            await _in_thread(pipeline.discover, self.model)
         spec = await _in_thread(self._spec, role, task, show_progress)
         if isinstance(self.model, LocalEmbeddingModel):
             cancelled = threading.Event()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.nvidia import NvidiaWire as NvidiaWire
     from embedbridge.testing.wires.ollama import OllamaWire as OllamaWire
     from embedbridge.testing.wires.openai import OpenAIWire as OpenAIWire
+    from embedbridge.testing.wires.tei import TeiWire as TeiWire
     from embedbridge.testing.wires.voyage import VoyageWire as VoyageWire
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -52,6 +53,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "wires.nvidia": ["NvidiaWire"],
         "wires.ollama": ["OllamaWire"],
         "wires.openai": ["OpenAIWire"],
+        "wires.tei": ["TeiWire"],
         "wires.voyage": ["VoyageWire"],
     },
 )

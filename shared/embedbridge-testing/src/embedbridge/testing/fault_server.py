@@ -77,6 +77,8 @@ class FaultServer:
         self._changed = threading.Condition()
         self.requests: list[Recorded] = []
         """Every request so far, in the order in which they came."""
+        self.asked_beside: list[str] = []
+        """Paths of the requests that are not for embeddings, see `WireFormat.beside`."""
         self.in_flight = 0
         """Requests that are not answered yet."""
         self.max_in_flight = 0
@@ -160,6 +162,11 @@ class FaultServer:
 
     async def _handle(self, request: HttpRequest, connection: Connection) -> None:
         connection.status = 0
+        beside = self._wire.beside(request)
+        if beside is not None:
+            self.asked_beside.append(request.path)
+            await connection.respond(*beside, headers=JSON)
+            return
         record = self._begin(request)
         try:
             await self._answer(record, connection)

@@ -7,6 +7,7 @@
     rows.py          the vectors of an answer in order, as one float32 matrix
     output_types.py  OutputType: floats, whole numbers or bits
     model.py         RemoteModel: the base of all models behind HTTP, whatever their client
+    discovery.py     Server: what only the server knows, asked before a job is planned
     http_client.py   the HTTP client: no redirects, error bodies cut
     network.py       proxy and certificates from the environment
     options.py       what its users may set
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.body import read_body as read_body
     from embedbridge.contract.remote.client_slot import ClientHandle as ClientHandle
     from embedbridge.contract.remote.credentials import Credential as Credential
+    from embedbridge.contract.remote.discovery import Reply as Reply
+    from embedbridge.contract.remote.discovery import Server as Server
     from embedbridge.contract.remote.environment import url_variable as url_variable
     from embedbridge.contract.remote.environment import variable as variable
     from embedbridge.contract.remote.failures import CONNECT_SECONDS as CONNECT_SECONDS
@@ -75,6 +78,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "body": ["check_content_type", "closing_stream", "limit_for", "parse_object", "read_body"],
         "client_slot": ["ClientHandle"],
         "credentials": ["Credential"],
+        "discovery": ["Reply", "Server"],
         "environment": ["url_variable", "variable"],
         "failures": ["CONNECT_SECONDS", "network_error", "redirect_error", "unreachable"],
         "http_client": ["new_client"],

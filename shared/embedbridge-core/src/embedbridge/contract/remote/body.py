@@ -72,8 +72,12 @@ def check_content_type(content_type: str | None) -> None:
         )
 
 
-def parse_object(body: bytes | bytearray) -> dict[str, Any]:
+def parse_object(body: bytes | bytearray, *, list_name: str | None = None) -> dict[str, Any]:
     """The JSON object in a body.
+
+    Args:
+        body: The whole of it.
+        list_name: Where a list may stand in place of an object: its name in the result.
 
     Raises:
         InvalidResponseError: It is something else.
@@ -84,6 +88,12 @@ def parse_object(body: bytes | bytearray) -> dict[str, Any]:
         raise InvalidResponseError(
             f"The answer of {len(body)} bytes is no JSON: {short_repr(str(error))}"
         ) from None
+    if list_name is not None and isinstance(answer, list):
+        return {list_name: answer}
     if not isinstance(answer, dict):
+        if list_name is not None:
+            raise InvalidResponseError(
+                f"The answer is a JSON {type(answer).__name__}, and no list of vectors."
+            )
         raise InvalidResponseError(f"The answer is a JSON {type(answer).__name__}, not an object.")
     return answer

@@ -27,6 +27,8 @@ class ClientHandle:
     """Whether the HTTP client is ours to close."""
     parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Large answers are parsed one by one: Python does no two at once, but holds them in memory."""
+    discovering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Jobs that begin together ask the server once (single-flight)."""
 
 
 ClientT = TypeVar("ClientT", bound=ClientHandle)

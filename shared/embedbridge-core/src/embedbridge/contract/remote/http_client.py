@@ -1,4 +1,4 @@
-"""The HTTP client of a model: opened lazily, no redirects, error bodies cut, one POST.
+"""The HTTP client of a model: opened lazily, no redirects, error bodies cut, JSON.
 
 The library is httpx2, imported late. A user's own client may be of httpx, which has the same methods.
 """
@@ -53,21 +53,22 @@ class HttpHandle(ClientHandle):
         return self.authorize(key)
 
     @asynccontextmanager
-    async def post(self, url: str, body: bytes) -> AsyncIterator[Any]:
-        """Send a JSON body. Gives the reply, with a body that is still to be read.
+    async def send(self, url: str, body: bytes | None) -> AsyncIterator[Any]:
+        """Send a JSON body, or a GET without one. Gives the reply; its body is still to be read.
 
         Redirects are not followed, for they would take the key along.
         """
         headers = {
             "Accept": "application/json",
-            "Content-Type": "application/json",
+            **({} if body is None else {"Content-Type": "application/json"}),
             **await self.authorization(),
             **self.headers,
         }
+        method = "GET" if body is None else "POST"
         # A tuple, because the user's client may be of either library.
         waits = (min(CONNECT_SECONDS, self.timeout), *[self.timeout] * 3)
         async with self.client.stream(
-            "POST", url, content=body, headers=headers, timeout=waits, follow_redirects=False
+            method, url, content=body, headers=headers, timeout=waits, follow_redirects=False
         ) as reply:
             yield reply
 

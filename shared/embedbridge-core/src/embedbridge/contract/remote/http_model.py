@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.batch import Batch, BatchResult, Usage
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote.body import (
@@ -22,6 +22,7 @@ from embedbridge.contract.remote.body import (
     parse_object,
     read_body,
 )
+from embedbridge.contract.remote.discovery import Server, Unanswered
 from embedbridge.contract.remote.http_client import HttpHandle, open_http, read_error
 from embedbridge.contract.remote.model import RemoteModel
 from embedbridge.contract.remote.options import HttpOptions
@@ -57,9 +58,16 @@ class HttpModel(RemoteModel[HttpHandle]):
     """The card of a name that is not in `cards`."""
     refusals: ClassVar[Refusals] = Refusals()
     """The vendor's own words for refusals."""
+    discovers: ClassVar[bool] = False
+    """Whether the server is asked for what only it knows, before the first job, see `ask`."""
+    list_name: ClassVar[str | None] = None
+    """For a server that answers with a list instead of an object: its name in what `read` gets."""
+    tokens_header: ClassVar[str | None] = None
+    """For a server that counts tokens in a header of its answers, in lower case."""
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
+        self._facts: Mapping[str, Any] | None = None
         if self.known_card is None and self.cards:
             limits = self.unknown.limits
             warnings.warn(
@@ -107,6 +115,41 @@ class HttpModel(RemoteModel[HttpHandle]):
         """Headers of each request beside the key; a provider may add its own."""
         return {}
 
+    # What only the server knows.
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the server said to `ask`, for `card` and `request`; empty before, and if it is silent."""
+        return self._facts or {}
+
+    async def ask(self, server: Server) -> Mapping[str, Any]:
+        """Ask for limits and the like, where the class says `discovers`; called once.
+
+        Raises:
+            EmbedBridgeError: This model can never be used there.
+        """
+        return {}
+
+    @property
+    def needs_discovery(self) -> bool:
+        """Until the server has answered."""
+        return self.discovers and self._facts is None
+
+    async def discover(self) -> None:
+        """Ask the server once. One that cannot be reached now is asked again before the next job."""
+        client = await self._slot.get()
+        async with client.discovering:
+            if self._facts is None:
+                try:
+                    self._facts = await self.ask(Server(client, self.address.url))
+                except Unanswered:
+                    return  # the first request says what is wrong, better than we could here
+
+    async def aclose(self) -> None:
+        """Close the connections, and forget what the server said: another may answer next time."""
+        self._facts = None
+        await super().aclose()
+
     # What stands between the two.
 
     def _open(self) -> HttpHandle:
@@ -125,7 +168,7 @@ class HttpModel(RemoteModel[HttpHandle]):
             path, body = self._encoded(batch)
         else:
             path, body = await asyncio.to_thread(self._encoded, batch)
-        async with client.post(f"{self.address.url}{path}", body) as reply:
+        async with client.send(f"{self.address.url}{path}", body) as reply:
             if not 200 <= reply.status_code < 300:
                 said = await read_error(reply)
                 raise self.refusals.error(reply.status_code, said, reply.headers, client.secrets)
@@ -133,7 +176,14 @@ class HttpModel(RemoteModel[HttpHandle]):
             width = batch.dimensions or self.card.dimensions
             limit = limit_for(len(batch), width) + ESCAPED * len(body)
             answer = await read_body(reply.aiter_bytes(), limit)
-        return await self._parsed(client, answer, lambda: self.read(parse_object(answer), batch))
+            tokens = reply.headers.get(self.tokens_header or "", "")
+        name = self.list_name
+        result = await self._parsed(
+            client, answer, lambda: self.read(parse_object(answer, list_name=name), batch)
+        )
+        if result.usage is None and tokens.isdecimal():
+            return replace(result, usage=Usage(tokens=int(tokens)))
+        return result
 
     def _encoded(self, batch: Batch) -> tuple[str, bytes]:
         path, fields = self.request(batch)

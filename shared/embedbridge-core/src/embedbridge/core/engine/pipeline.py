@@ -18,7 +18,8 @@ from collections import deque
 from collections.abc import Iterable
 
 from embedbridge.contract.batch import BatchResult, Usage
-from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.errors import EmbedBridgeError
+from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.core.engine.answer import Answered, accept, finalize
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
 from embedbridge.core.engine.coerce import coerce
@@ -42,9 +43,26 @@ from embedbridge.core.engine.read_ahead import ReadAhead, loading_threads
 from embedbridge.core.engine.render import render
 from embedbridge.core.engine.scatter import abort, scatter
 from embedbridge.core.remote.limit import Ticket
+from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.shared_requests import SharedRequest
 from embedbridge.core.result import EmbeddingResult
+
+
+def discover(model: EmbeddingModel) -> None:
+    """Before all stages: let a model ask its server for limits that only the server knows.
+
+    Once per model and process; the card that the job is planned with then holds the answer.
+
+    Raises:
+        EmbedBridgeError: The model can never be used there.
+    """
+    if model.needs_discovery:
+        try:
+            background_loop().run(model.discover())
+        except EmbedBridgeError as error:
+            error.locate(provider=model.provider, model=model.name)
+            raise
 
 
 def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]]:

@@ -78,6 +78,13 @@ class WireFormat(ABC):
     def answer(self, rows: Sequence[Row] | None, asked: Asked) -> bytes:
         """The body of an answer; `None` stands for a list that is not there."""
 
+    def beside(self, request: HttpRequest) -> tuple[int, bytes] | None:
+        """Status and body for a request that is not for embeddings, such as one for limits.
+
+        The fault server answers it without a fault and without recording it. `None` for all others.
+        """
+        return None
+
     @abstractmethod
     def error(self, message: str, *, code: str | None = None, kind: str | None = None) -> bytes:
         """The body that goes with a status of 400 or more."""

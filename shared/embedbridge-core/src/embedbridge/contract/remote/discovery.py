@@ -1,0 +1,82 @@
+"""Discovery: limits and names that only the server knows, asked before a job is planned.
+
+A question is never worth a job: a server that refuses it, or has no such page, is used with
+conservative limits, and the engine learns the true ones from its refusals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from embedbridge.contract.errors import InvalidResponseError
+from embedbridge.contract.remote.body import parse_object, read_body
+from embedbridge.contract.remote.failures import network_error
+from embedbridge.contract.remote.http_client import HttpHandle
+from embedbridge.contract.remote.said import what_is_said
+
+SECONDS = 10.0
+"""For one question."""
+MAX_BYTES = 1 << 20
+"""Of the answer to a question."""
+
+
+class Unanswered(Exception):  # noqa: N818  # it says that there is no answer; nothing failed yet
+    """The server cannot be reached, or is too busy to answer: it may be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a question."""
+
+    status: int
+    """Of HTTP."""
+    content: Mapping[str, Any]
+    """The JSON object of a success; a list stands under `"list"`; empty for all else."""
+    message: str = ""
+    """What a refusal says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server to ask, with the client and the key of the model."""
+
+    client: HttpHandle
+    url: str
+    """The base of the API."""
+
+    async def ask(self, path: str, fields: Mapping[str, object] | None = None) -> Reply:
+        """Ask with GET, or with POST and JSON.
+
+        Args:
+            path: Below the base.
+            fields: Of the JSON.
+
+        Raises:
+            Unanswered: There is no answer; the cause is not attached, for it may hold the key.
+        """
+        body = None if fields is None else json.dumps(fields).encode()
+        try:
+            async with (
+                asyncio.timeout(min(SECONDS, self.client.timeout)),
+                self.client.send(f"{self.url}{path}", body) as reply,
+            ):
+                status = reply.status_code
+                answer = await read_body(reply.aiter_bytes(), MAX_BYTES)
+        except InvalidResponseError:
+            return Reply(200, {})
+        except Exception as error:
+            if network_error(error, self.client.secrets, self.url) is None:
+                raise  # a fault of a user's function or of our own
+            status = 503
+        if status in (408, 429) or status >= 500:
+            raise Unanswered
+        if not 200 <= status < 300:
+            return Reply(status, {}, what_is_said(answer).message)
+        try:
+            return Reply(status, parse_object(answer, list_name="list"))
+        except InvalidResponseError:  # a login page, for example
+            return Reply(status, {})

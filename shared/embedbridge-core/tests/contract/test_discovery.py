@@ -1,0 +1,186 @@
+"""What only the server knows is asked once, before a job is planned, and never costs a job."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import httpx2
+import pytest
+
+from embedbridge.contract import Batch, BatchResult, ConfigurationError, Limits, ModelCard
+from embedbridge.contract.errors import AuthenticationError
+from embedbridge.contract.remote import HttpModel, Server, Vendor, counted, matrix, rows_at
+from embedbridge.core import Embedder
+
+TEXTS = [f"text {number}" for number in range(12)]
+
+
+class ListModel(HttpModel):
+    """Its server answers with a bare list, counts tokens in a header, and says how much it takes."""
+
+    provider: ClassVar[str] = "lists"
+    vendor: ClassVar[Vendor] = Vendor(name="Lists", url="http://lists.example", needs_key=False)
+    unknown: ClassVar[ModelCard] = ModelCard(name="unknown", limits=Limits(max_items=2))
+    discovers: ClassVar[bool] = True
+    list_name: ClassVar[str | None] = "vectors"
+    tokens_header: ClassVar[str | None] = "x-tokens"
+
+    @property
+    def card(self) -> ModelCard:
+        return replace(super().card, limits=Limits(max_items=self.facts.get("most", 2)))
+
+    async def ask(self, server: Server) -> Mapping[str, Any]:
+        reply = await server.ask("/limits")
+        if reply.content.get("closed"):
+            raise ConfigurationError("This server is closed.")
+        return reply.content
+
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        return "/embed", {"texts": batch.texts}
+
+    def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
+        return BatchResult(vectors=matrix(counted(rows_at(answer, "vectors"), len(batch))))
+
+
+class Lists:
+    """The server, in memory."""
+
+    def __init__(self) -> None:
+        self.says: Any = httpx2.Response(200, json={"most": 6})
+        self.asked = 0
+        self.sizes: list[int] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/limits":
+            self.asked += 1
+            if isinstance(self.says, Exception):
+                raise self.says
+            return httpx2.Response(
+                self.says.status_code, content=self.says.content, headers=self.says.headers
+            )
+        texts = json.loads(request.content)["texts"]
+        self.sizes.append(len(texts))
+        rows = [[float(len(text)), 1.0] for text in texts]
+        return httpx2.Response(200, json=rows, headers={"x-tokens": str(len(texts))})
+
+
+@pytest.fixture
+def server() -> Lists:
+    return Lists()
+
+
+@pytest.fixture
+def embedder(server: Lists) -> Iterator[Embedder]:
+    transport = httpx2.MockTransport(server)
+    model = ListModel("one", http_client=lambda: httpx2.AsyncClient(transport=transport))
+    with Embedder(model) as embedder:
+        yield embedder
+
+
+def test_the_plan_knows_what_the_server_said(server: Lists, embedder: Embedder) -> None:
+    """Also the first one; and the tokens of its header are counted."""
+    result = embedder.embed(TEXTS, role="document")
+
+    assert server.sizes == [6, 6]
+    assert (result.usage.tokens, result.usage.estimated) == (12, False)
+
+
+def test_jobs_that_begin_together_ask_once(server: Lists, embedder: Embedder) -> None:
+    """From threads and tasks, and of twins with other settings."""
+
+    async def ask() -> None:
+        await asyncio.gather(*map(embedder.aembed_query, TEXTS))
+
+    threads = [threading.Thread(target=asyncio.run, args=[ask()]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    embedder.using(max_attempts=1).embed_query("another")
+
+    assert server.asked == 1
+
+
+def test_nothing_is_asked_for_a_description(server: Lists, embedder: Embedder) -> None:
+    """A card before the first job holds careful limits."""
+    embedder.explain("a text", "query")
+
+    assert (embedder.card.limits.max_items, embedder.space) == (2, "lists:one")
+    assert server.asked == 0
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        httpx2.Response(404, text="page not found"),
+        httpx2.Response(401),
+        httpx2.Response(302, headers={"location": "http://elsewhere.example"}),
+        httpx2.Response(200, text="<html>Log in</html>"),
+        httpx2.Response(200, json=None),
+        httpx2.Response(200, text="[" + "1," * 600_000 + "1]"),
+    ],
+    ids=["404", "401", "302", "page", "null", "large"],
+)
+def test_a_refusal_is_an_answer(server: Lists, embedder: Embedder, says: httpx2.Response) -> None:
+    """Careful limits hold, and it is not asked again."""
+    server.says = says
+    embedder.embed_documents(TEXTS[:4])
+    embedder.embed_documents(TEXTS[:4])
+
+    assert server.sizes == [2, 2, 2, 2]
+    assert server.asked == 1
+
+
+@pytest.mark.parametrize(
+    "says",
+    [httpx2.Response(503), httpx2.Response(429), httpx2.ConnectError("x"), httpx2.ReadTimeout("x")],
+    ids=repr,
+)
+def test_no_answer_is_asked_again(server: Lists, embedder: Embedder, says: object) -> None:
+    """Before the next job; this one goes on with careful limits."""
+    server.says = says
+    embedder.embed_documents(TEXTS[:4])
+    server.says = httpx2.Response(200, json={"most": 6})
+    embedder.embed_documents(TEXTS)
+
+    assert server.sizes == [2, 2, 6, 6]
+    assert server.asked == 2
+
+
+def test_a_model_that_can_never_be_used_there_says_so(server: Lists, embedder: Embedder) -> None:
+    """Before anything is sent, with provider and model, sync and async."""
+    server.says = httpx2.Response(200, json={"closed": True})
+    with pytest.raises(ConfigurationError, match=r"closed\. \[lists:one\]"):
+        embedder.embed_query("a text")
+    with pytest.raises(ConfigurationError, match=r"closed\. \[lists:one\]"):
+        asyncio.run(embedder.aembed_query("a text"))
+
+    assert server.sizes == []
+
+
+def test_a_closed_model_asks_again(server: Lists, embedder: Embedder) -> None:
+    """The server may have been started anew."""
+    embedder.embed_query("a text")
+    embedder.close()
+    embedder.embed_query("a text")
+
+    assert server.asked == 2
+
+
+def test_a_key_that_cannot_be_fetched_is_said(server: Lists) -> None:
+    """It is a fault of the user's function, not of the server."""
+    transport = httpx2.MockTransport(server)
+
+    def fetch() -> str:
+        raise OSError("the vault is closed")
+
+    model = ListModel(
+        "one", http_client=lambda: httpx2.AsyncClient(transport=transport), api_key=fetch
+    )
+    with Embedder(model) as embedder, pytest.raises(AuthenticationError, match="fetches the key"):
+        embedder.embed_query("a text")

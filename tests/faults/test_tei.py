@@ -1,0 +1,40 @@
+"""The fault matrix for Text Embeddings Inference, which answers with a bare list of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from embedbridge.contract.remote import Vendor
+from embedbridge.providers.tei.catalog import VENDOR
+from embedbridge.testing import TeiWire, WireFormat
+
+from .hosted import NO_BASE64, UNNUMBERED, HostedFaults
+
+
+class TestTei(HostedFaults):
+    provider: ClassVar[str] = "tei"
+    vendor: ClassVar[Vendor] = VENDOR
+    # Long enough that no limit but the fault's own is met.
+    wire: ClassVar[WireFormat] = TeiWire(("query", "document"), max_input_length=2**30)
+    model: ClassVar[str] = "acme/embed"
+    width: ClassVar[int] = 256
+    document: ClassVar[str] = "document"
+    query: ClassVar[str] = "query"
+    numbered: ClassVar[bool] = False
+    too_long: ClassVar[tuple[int, str]] = (
+        422,
+        "`inputs` must have less than 270000 tokens. Given: 540001",
+    )
+    too_many: ClassVar[tuple[int, str]] = (422, "batch size 8 > maximum allowed batch size 4")
+    others: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {"dimensions": 128},
+        {"normalize": False},
+        {"query_prompt_name": "document", "document_prompt_name": "query"},
+    )
+    excused: ClassVar[Mapping[str, str]] = {
+        **UNNUMBERED,
+        **NO_BASE64,
+        "R01": "an answer holds vectors and nothing else: no number, no text to compare",
+        "H04": "a server of the user's own has no quota",
+    }
