@@ -309,6 +309,21 @@ def test_a_key_of_another_vendor_is_not_sent(vendor: str, key: str, problem: str
     assert key not in str(caught.value) or key == "short"
 
 
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [("dapi" + "0" * 32, None), ("fw_" + "x" * 24, "looks like one of Fireworks")],
+)
+def test_a_workspace_is_the_vendors_own_server(key: str, problem: str | None) -> None:
+    """Keys are checked there too, although each workspace has models of its own."""
+    model = model_of("databricks:m", api_key=key, base_url="https://w.cloud.databricks.com")
+    assert not model.at_home
+    if problem is None:
+        model._open()
+        return
+    with pytest.raises(InvalidKeyError, match=problem):
+        model._open()
+
+
 def test_no_key_is_said_before_anything_is_sent() -> None:
     """With the variable to set."""
     with pytest.raises(InvalidKeyError, match="Set TOGETHER_API_KEY"):

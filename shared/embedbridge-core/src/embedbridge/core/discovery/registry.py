@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import EntryPoint
+from importlib.metadata import Distribution, EntryPoint
 from typing import TYPE_CHECKING, Literal
 
 from embedbridge.contract import hooks
@@ -84,6 +84,7 @@ class Registry:
         self._file = file
         if points is None:
             points = installed_entry_points(hooks.ENTRY_POINT_GROUP)
+        self._packages: dict[Distribution, Package] = {}
         self._points: dict[str, list[EntryPoint]] = defaultdict(list)
         for point in points:
             self._points[point.name].append(point)
@@ -212,7 +213,11 @@ class Registry:
 
     def _package(self, point: EntryPoint) -> Package:
         """The package that announces a provider, as far as its metadata describes it."""
-        return Package() if point.dist is None else package_of(point.dist)
+        if point.dist is None:
+            return Package()
+        if point.dist not in self._packages:  # one may announce dozens
+            self._packages[point.dist] = package_of(point.dist)
+        return self._packages[point.dist]
 
     def _try(self, info: ProviderInfo) -> ProviderInfo:
         try:
