@@ -19,7 +19,7 @@ def original() -> str:
 def exported() -> str:
     """A folder with the same weights as an ONNX file; delete it to have it made anew."""
     if not EXPORT.exists():
-        from embedbridge.cli.export import export
+        from embedbridge.cli.export.command import export
 
         export(f"huggingface:{original()}", EXPORT)
         _forget_the_shorter_limit(EXPORT / "tokenizer_config.json")

@@ -27,29 +27,34 @@ BROKEN: dict[str, tuple[dict[str, Any], type[EmbedBridgeError], str]] = {
     "nested without end": ({POOLING: b"[" * 100_000}, ConfigurationError, "cannot be used"),
     "pooling is a list": ({POOLING: []}, ConfigurationError, "no JSON object"),
     "pooling that we lack": (
-        {POOLING: {"pooling_mode": "weightedmean"}},
+        {POOLING: {"pooling_mode": ["cls", "median"]}},
         ConfigurationError,
-        "mean",
+        "median.*known are cls",
     ),
-    "two poolings": ({POOLING: {"pooling_mode": ["cls", "mean"]}}, ConfigurationError, "lasttoken"),
+    "no pooling named": ({POOLING: {"pooling_mode": []}}, ConfigurationError, "known are cls"),
     "modules are no list": ({MODULES: {"0": 1}}, ConfigurationError, "no list"),
     "no modules": ({MODULES: []}, ConfigurationError, "nothing"),
     "other modules": (
-        {MODULES: [{"type": "x.StaticEmbedding"}]},
+        {MODULES: [{"type": f"{KIND}StaticEmbedding"}]},
         ConfigurationError,
-        "huggingface:",
+        "StaticEmbedding.*huggingface:",
+    ),
+    "a module with its own code": (
+        {MODULES: [{"type": "custom_st.Transformer"}]},
+        ConfigurationError,
+        "'custom_st.Transformer'.*huggingface:",
     ),
     "a path outside": (
-        {MODULES: [{"type": "Transformer"}, {"type": "x.Pooling", "path": "../.."}]},
+        {MODULES: [{"type": f"{KIND}Transformer"}, {"type": f"{KIND}Pooling", "path": "../.."}]},
         ConfigurationError,
         "outside",
     ),
     "a dense layer without weights": (
         {
             MODULES: [
-                {"type": "x.Transformer"},
-                {"type": "x.Pooling", "path": "1_Pooling"},
-                {"type": "x.Dense", "path": "2_Dense"},
+                {"type": f"{KIND}Transformer"},
+                {"type": f"{KIND}Pooling", "path": "1_Pooling"},
+                {"type": f"{KIND}Dense", "path": "2_Dense"},
             ]
         },
         ConfigurationError,

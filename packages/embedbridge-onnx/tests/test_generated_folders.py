@@ -31,8 +31,14 @@ FLAGS = {
     "lasttoken": "pooling_mode_lasttoken",
     "max": "pooling_mode_max_tokens",
     "mean": "pooling_mode_mean_tokens",
+    "mean_sqrt_len_tokens": "pooling_mode_mean_sqrt_len_tokens",
     "weightedmean": "pooling_mode_weightedmean_tokens",
 }
+ACTIVATIONS = [
+    *(f"torch.nn.modules.activation.{kind}" for kind in ("Tanh", "ReLU", "Sigmoid", "GELU")),
+    "torch.nn.modules.linear.Identity",
+]
+SENTENCE, TOKENS = "sentence_embedding", "token_embeddings"
 pytestmark = pytest.mark.filterwarnings("ignore:.*has no modules.json:UserWarning")
 
 Folder = dict[str, Any]
@@ -50,42 +56,58 @@ def keys(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def pooling_files(draw: st.DrawFn) -> Folder:
-    """A pooling's file, as it is written now or as it was; mostly of a kind that is supported."""
-    mode = draw(st.sampled_from([*FLAGS, "mean", "mean", "cls"]))
-    flags = draw(st.booleans())
-    named = (
-        {flag: kind == mode for kind, flag in FLAGS.items()} if flags else {"pooling_mode": mode}
-    )
+    """A pooling's file, as it is written now or as it was: one kind, or several that are joined."""
+    modes = draw(st.lists(st.sampled_from([*FLAGS]), min_size=1, max_size=3))
+    written: Folder = {"pooling_mode": modes[0] if len(modes) == 1 else modes}
+    if draw(st.booleans()):
+        written = {flag: kind in modes for kind, flag in FLAGS.items()}
     width = draw(st.sampled_from(["word_embedding_dimension", "embedding_dimension"]))
-    return {width: WIDTH, **named, **draw(keys(include_prompt=st.booleans()))}
+    return {width: WIDTH, **written, **draw(keys(include_prompt=st.booleans()))}
+
+
+def joined(pooling: Folder) -> int:
+    """How many poolings a file names."""
+    modes = pooling.get("pooling_mode")
+    if modes is None:
+        return sum(value is True for key, value in pooling.items() if key in FLAGS.values())
+    return 1 if isinstance(modes, str) else len(modes)
 
 
 @st.composite
-def dense_layers(draw: st.DrawFn) -> list[Folder | None]:
-    """What follows pooling: layers with some of their keys, `None` for scaling to length 1."""
-    steps: list[Folder | None] = []
-    width = WIDTH
-    for wide in draw(st.lists(st.sampled_from([None, 8, 24, 64]), max_size=3)):
-        if wide is None:
-            steps.append(None)
-            continue
-        extra = draw(
-            keys(
-                bias=st.booleans(),
-                activation_function=st.sampled_from(
-                    [
-                        "torch.nn.modules.activation.Tanh",
-                        "torch.nn.modules.linear.Identity",
-                        "torch.nn.modules.activation.GELU",
-                    ]
-                ),
-                module_input_name=st.just("sentence_embedding"),
-                module_output_name=optional(st.just("sentence_embedding")),
+def steps(draw: st.DrawFn, width: int, kinds: list[str], on: str) -> list[Folder]:
+    """Modules that change vectors, each with some of its keys: `kind`, and what its file says."""
+    listed: list[Folder] = []
+    for kind in draw(st.lists(st.sampled_from(kinds), max_size=3)):
+        names = {"module_output_name": optional(st.just(on))}
+        named = {"module_input_name": on} if on == TOKENS else {}
+        if kind == "Dense":
+            wide = draw(st.sampled_from([8, 24, width]))
+            extra = draw(
+                keys(
+                    bias=st.booleans(),
+                    activation_function=st.sampled_from(ACTIVATIONS),
+                    use_residual=st.booleans(),
+                    **names,
+                )
             )
-        )
-        steps.append({"in_features": width, "out_features": wide, **extra})
-        width = wide
-    return steps
+            listed.append(
+                {"kind": kind, "in_features": width, "out_features": wide} | named | extra
+            )
+            width = wide
+        elif kind == "LayerNorm":
+            listed.append({"kind": kind, "dimension": width})
+        elif kind == "Normalize":
+            listed.append({"kind": kind} | named | draw(keys(**names)))
+        else:
+            listed.append({"kind": kind, "dropout": 0.5})
+    return listed
+
+
+def width_of(listed: list[Folder], width: int) -> int:
+    """The width of vectors behind modules."""
+    return next(
+        (step["out_features"] for step in reversed(listed) if "out_features" in step), width
+    )
 
 
 @st.composite
@@ -95,11 +117,19 @@ def folders(draw: st.DrawFn) -> Folder:
     prompts = draw(
         st.dictionaries(st.sampled_from(names), st.sampled_from(["", "find: ", "Text: the "]))
     )
+    pooling = draw(pooling_files())
+    on_tokens = draw(st.just([]) | steps(WIDTH, ["Dense", "Normalize"], TOKENS))
+    width = width_of(on_tokens, WIDTH) * joined(pooling)
+    kinds = ["Dense", "Dropout", "LayerNorm", "Normalize"]
     return {
         "modules": draw(st.sampled_from([True, True, True, False])),
         "place": draw(st.sampled_from(["", "", "0_Transformer"])),
-        "pooling": draw(pooling_files()),
-        "after": draw(dense_layers()),
+        "on_tokens": on_tokens,
+        "pooling": {
+            key: width_of(on_tokens, WIDTH) if value == WIDTH else value
+            for key, value in pooling.items()
+        },
+        "on_sentences": draw(steps(width, kinds, SENTENCE)),
         "length_name": draw(st.sampled_from(LENGTH_FILES)),
         "length": draw(
             keys(
@@ -157,25 +187,19 @@ def write(
         save("", "config_sentence_transformers.json", folder["own"])
         if not folder["modules"]:
             return root
-        save("1_Pooling", "config.json", folder["pooling"])
-        kinds = {place: "Transformer", "1_Pooling": "Pooling"}
-        for number, layer in enumerate(folder["after"], start=2):
-            name = f"{number}_{'Normalize' if layer is None else 'Dense'}"
-            kinds[name] = name[2:]
-            (root / name).mkdir()
-            if layer is not None:
-                save(name, "config.json", layer)
-                weights = {
-                    "linear.weight": (layer["out_features"], layer["in_features"]),
-                    **(
-                        {"linear.bias": (layer["out_features"],)} if layer.get("bias", True) else {}
-                    ),
-                }
-                drawn = {
-                    key: random.normal(0, 0.3, shape).astype(np.float32)
-                    for key, shape in weights.items()
-                }
-                save_file(drawn, root / name / "model.safetensors")
+        kinds = {place: "Transformer"}
+        listed = [*folder["on_tokens"], {"kind": "Pooling"} | folder["pooling"]]
+        for number, step in enumerate([*listed, *folder["on_sentences"]], start=1):
+            config = dict(step)
+            kind = config.pop("kind")
+            kinds[f"{number}_{kind}"] = kind
+            save(f"{number}_{kind}", "config.json", config)
+            drawn = {
+                key: random.normal(0, 0.3, shape).astype(np.float32)
+                for key, shape in shapes_of(step).items()
+            }
+            if drawn:
+                save_file(drawn, root / f"{number}_{kind}" / "model.safetensors")
         save(
             "",
             "modules.json",
@@ -189,15 +213,24 @@ def write(
     return make
 
 
+def shapes_of(step: Folder) -> dict[str, tuple[int, ...]]:
+    """The weights of a module."""
+    if step["kind"] == "LayerNorm":
+        return {"norm.weight": (step["dimension"],), "norm.bias": (step["dimension"],)}
+    if step["kind"] != "Dense":
+        return {}
+    inputs, outputs = step["in_features"], step["out_features"]
+    projects = step.get("use_residual") and inputs != outputs
+    return {
+        "linear.weight": (outputs, inputs),
+        **({"linear.bias": (outputs,)} if step.get("bias", True) else {}),
+        **({"residual.weight": (outputs, inputs)} if projects else {}),
+    }
+
+
 def refused_by_onnx(folder: Folder) -> str | None:
     """What `onnx:` does not support, if anything."""
-    if not folder["modules"]:
-        return None
-    if "weightedmean" in str({key for key, value in folder["pooling"].items() if value is True}):
-        return "weightedmean"
-    if folder["pooling"].get("pooling_mode") == "weightedmean":
-        return "weightedmean"
-    layers = [layer for layer in folder["after"] if layer is not None]
+    layers = [*folder["on_tokens"], *folder["on_sentences"]] if folder["modules"] else []
     return "GELU" if "GELU" in str(layers) else None
 
 
@@ -224,8 +257,15 @@ def check(folder: Path, refused: str | None) -> None:
             assert embedder.dimensions == raw.get_embedding_dimension()
             spaces.add(embedder.space)
         for role, vectors in expected.items():
-            np.testing.assert_allclose(found[role], vectors, rtol=0, atol=1e-5, err_msg=provider)
+            assert_same(found[role], vectors, provider)
     assert len(spaces) == 1
+
+
+def assert_same(found: Any, expected: Any, provider: str) -> None:
+    """Equal to 1e-5: the directions of vectors, and their lengths."""
+    ours, theirs = (np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (found, expected))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, err_msg=provider)
+    np.testing.assert_allclose(found / ours, expected / theirs, rtol=0, atol=1e-5, err_msg=provider)
 
 
 @settings(max_examples=40)

@@ -64,7 +64,7 @@ def test_an_export_that_differs_is_not_kept(
     run: Run, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Below the least cosine, nothing is left but the error."""
-    monkeypatch.setattr("embedbridge.cli.export.LEAST", 1.1)
+    monkeypatch.setattr("embedbridge.cli.export.command.LEAST", 1.1)
     result = run("export", f"huggingface:{tiny_bert}", tmp_path / "out" / "exported")
 
     assert result.exit_code == 1

@@ -31,6 +31,12 @@ def slowly(pooling: Pooling, tokens: Floats, mask: NDArray[Any]) -> Floats:
             rows.append(visible[-1])
         elif pooling == "max":
             rows.append(np.max(visible, axis=0))
+        elif pooling == "weightedmean":
+            begin = list(map(bool, seen)).index(True)
+            weights = (np.arange(len(seen)) - begin + 1)[seen.astype(bool)]
+            rows.append(np.average(visible, axis=0, weights=weights))
+        elif pooling == "mean_sqrt_len_tokens":
+            rows.append(np.sum(visible, axis=0, dtype=np.float32) / np.sqrt(len(visible)))
         else:
             rows.append(np.mean(visible, axis=0, dtype=np.float32))
     return np.array(rows, np.float32).reshape(len(tokens), tokens.shape[2])
@@ -70,6 +76,25 @@ def test_torch_gives_the_same_numbers(
 
     assert isinstance(pooled, torch.Tensor)
     assert np.allclose(pooled.numpy(), pooling(tokens, mask), atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", list(Pooling))
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("left", [0, 2], ids=["padded right", "padded left"])
+def test_a_prompt_is_left_out_on_either_side(pooling: Pooling, kind: str, left: int) -> None:
+    """Without its tokens; those behind it keep their positions, which `weightedmean` weighs."""
+    torch = pytest.importorskip("torch")
+    modules = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
+    mask = np.ones((4, 5), np.int64)
+    mask[1:3, 0 if left else 3 :][:, : left or 2] = 0
+    theirs = modules.Pooling(
+        3, {"last": "lasttoken"}.get(pooling, str(pooling)), include_prompt=False
+    )
+    features = {"token_embeddings": torch.tensor(TOKENS), "attention_mask": torch.tensor(mask)}
+    expected = theirs({**features, "prompt_length": 2})["sentence_embedding"]
+
+    found = pooling(*of_kind(kind, TOKENS, mask), prompt_tokens=2)
+    assert np.allclose(as_numpy(found), expected.numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))

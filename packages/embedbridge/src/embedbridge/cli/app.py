@@ -19,7 +19,7 @@ from embedbridge.cli.check import check
 from embedbridge.cli.demo.command import demo
 from embedbridge.cli.doctor.command import doctor
 from embedbridge.cli.embed.command import embed
-from embedbridge.cli.export import export
+from embedbridge.cli.export.command import export
 from embedbridge.cli.new.command import new
 from embedbridge.cli.providers import providers
 from embedbridge.contract.errors import EmbedBridgeError

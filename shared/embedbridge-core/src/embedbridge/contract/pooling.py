@@ -30,15 +30,26 @@ class Pooling(StrEnum):
     """The maximum over the tokens, per dimension."""
     LAST = "last"
     """The last token, as decoder models use (https://arxiv.org/abs/2401.00368)."""
+    WEIGHTED_MEAN = "weightedmean"
+    """The mean, where the first token counts once, the second twice, and so on, as SGPT does
+    (Muennighoff 2022, https://arxiv.org/abs/2202.08904)."""
+    MEAN_SQRT_LEN = "mean_sqrt_len_tokens"
+    """The sum of the tokens, divided by the square root of their number."""
 
     def __call__(
-        self, tokens: ArrayT, attention_mask: NDArray[Any] | torch.Tensor | None = None
+        self,
+        tokens: ArrayT,
+        attention_mask: NDArray[Any] | torch.Tensor | None = None,
+        *,
+        prompt_tokens: int = 0,
     ) -> ArrayT:
         """Pool over the token axis.
 
         Args:
             tokens: Floats of shape (tokens, d) or (n, tokens, d).
             attention_mask: Shape (tokens,) or (n, tokens); 0 hides a token, on either side.
+            prompt_tokens: Tokens at the beginning of each text that are left out. They still count as
+                positions for the weights of `weightedmean`.
 
         Returns:
             Shape (d,) or (n, d), of the same kind and type as `tokens`.
@@ -62,7 +73,7 @@ class Pooling(StrEnum):
         if mask is not None and single:
             mask = mask[None]
         array = _torch_array(batch) if type(tokens).__module__.startswith("torch") else None
-        pooled = (array or _numpy_array(batch)).pool(self, batch, mask)
+        pooled = (array or _numpy_array(batch)).pool(self, batch, mask, prompt_tokens)
         return pooled[0] if single else pooled  # type: ignore[no-any-return]
 
 
@@ -73,7 +84,7 @@ class _Operations:
         self.library = library
         self.cast = cast
 
-    def pool(self, pooling: Pooling, tokens: Any, mask: Any) -> Any:
+    def pool(self, pooling: Pooling, tokens: Any, mask: Any, prompt_tokens: int) -> Any:
         """Pool (n, tokens, d) under a mask (n, tokens) or None."""
         count = tokens.shape[1]
         if mask is None:
@@ -82,32 +93,51 @@ class _Operations:
             seen = self.cast(mask, "bool")
         if count == 0:
             return tokens.sum(1)  # no tokens: zeros of the right shape
-        # Chosen, not multiplied: attention may leave NaN where a token is hidden.
-        shown = self.library.where(seen[:, :, None], tokens, 0)
-        if pooling is Pooling.MEAN:
-            return shown.sum(1) / self.cast(seen.sum(1), "like tokens").clip(1)[:, None]
+        # Padding may be on the left: a text begins with its first token that is seen.
+        numbers = self.cast(self.library.ones_like(seen), "int").cumsum(1)
+        position = numbers - self.cast(seen, "int").argmax(1)[:, None]
+        counted = seen & (position > prompt_tokens) if prompt_tokens else seen
+        if pooling is Pooling.CLS:
+            # A text that ends within its prompt still has its first token, as in sentence-transformers.
+            return self._token(tokens, seen, self.cast(counted, "int").argmax(1))
+        if pooling is Pooling.LAST:
+            last = count - 1 - self.library.flip(self.cast(counted, "int"), (1,)).argmax(1)
+            return self._token(tokens, counted, last)
         if pooling is Pooling.MAX:
             lowest = self.library.finfo(tokens.dtype).min
-            hidden = self.library.where(seen[:, :, None], tokens, lowest)
+            hidden = self.library.where(counted[:, :, None], tokens, lowest)
             highest = hidden.max(1)
             highest = getattr(highest, "values", highest)  # torch also returns the indices
-            return self.library.where(seen.any(1)[:, None], highest, 0)
-        numbers = self.cast(seen, "int")
-        first = numbers.argmax(1)
-        last = count - 1 - self.library.flip(numbers, (1,)).argmax(1)
-        chosen = first if pooling is Pooling.CLS else last
-        return shown[self.library.arange(tokens.shape[0]), chosen]
+            return self.library.where(counted.any(1)[:, None], highest, 0)
+        # Chosen, not multiplied: attention may leave NaN where a token is hidden.
+        shown = self.cast(self.library.where(counted[:, :, None], tokens, 0), "wide")
+        weights = self.cast(counted, "wide")
+        if pooling is Pooling.WEIGHTED_MEAN:
+            weights = weights * self.cast(position, "wide")
+            shown = shown * weights[:, :, None]
+        divisor = weights.sum(1).clip(1)[:, None]
+        if pooling is Pooling.MEAN_SQRT_LEN:
+            divisor = divisor**0.5
+        return self.cast(shown.sum(1) / divisor, "like tokens")
+
+    def _token(self, tokens: Any, seen: Any, chosen: Any) -> Any:
+        """One token of each text; zeros where it is hidden."""
+        texts = self.library.arange(tokens.shape[0])
+        return self.library.where(seen[texts, chosen][:, None], tokens[texts, chosen], 0)
 
 
 def _numpy_array(tokens: Any) -> _Operations:
     import numpy as np
 
-    kinds = {"bool": bool, "int": np.int64, "like tokens": tokens.dtype}
-    return _Operations(np, lambda value, kind: value.astype(kinds[kind]))
+    # Sums are wider than half precision, in which the weights of a long text would overflow.
+    wide = np.promote_types(tokens.dtype, np.float32)
+    kinds = {"bool": bool, "int": np.int64, "like tokens": tokens.dtype, "wide": wide}
+    return _Operations(np, lambda value, kind: value.astype(kinds[kind], copy=False))
 
 
 def _torch_array(tokens: Any) -> _Operations:
     import torch
 
-    kinds = {"bool": torch.bool, "int": torch.int64, "like tokens": tokens.dtype}
+    wide = torch.promote_types(tokens.dtype, torch.float32)
+    kinds = {"bool": torch.bool, "int": torch.int64, "like tokens": tokens.dtype, "wide": wide}
     return _Operations(torch, lambda value, kind: value.to(kinds[kind]))

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.local import mode_of, warn_of_contradiction, warn_of_default
+from embedbridge.contract.local import (
+    check_pooling,
+    mode_of,
+    warn_of_contradiction,
+    warn_of_default,
+)
 from embedbridge.contract.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -24,7 +29,8 @@ def set_pooling(transformer: SentenceTransformer, wanted: str | None) -> str:
         The word of sentence-transformers for it, if that is not the model's own pooling, else `""`.
 
     Raises:
-        InvalidOptionError: The model does not pool vectors of tokens.
+        InvalidOptionError: The model does not pool vectors of tokens, or a layer takes those of several
+            poolings.
     """
     if wanted is None:
         return ""
@@ -35,11 +41,21 @@ def set_pooling(transformer: SentenceTransformer, wanted: str | None) -> str:
             hint="Leave pooling out.",
         )
     mode = mode_of(Pooling(wanted))
-    if module.pooling_mode == mode:
+    own = modes_of(module)
+    if own == [mode]:
         return ""
+    children = list(transformer.children())
+    behind = children[children.index(module) + 1 :]
+    check_pooling(own, [mode], layers=[type(layer).__name__ for layer in behind])
     module.pooling_mode = mode
     module.pooling_output_dimension = module.embedding_dimension
     return mode
+
+
+def modes_of(module: Any) -> list[str]:
+    """The poolings of one module, in the words of sentence-transformers; their vectors are joined."""
+    mode = module.pooling_mode
+    return [mode] if isinstance(mode, str) else list(mode)
 
 
 def warn_of_folder(

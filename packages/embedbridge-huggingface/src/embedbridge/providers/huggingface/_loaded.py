@@ -19,7 +19,7 @@ from embedbridge.contract.local import (
 )
 from embedbridge.contract.vectors import normalize
 from embedbridge.contract.vocabulary import Role
-from embedbridge.providers.huggingface._folder import set_pooling, warn_of_folder
+from embedbridge.providers.huggingface._folder import modes_of, set_pooling, warn_of_folder
 from embedbridge.providers.huggingface._identity import hub_commit, hub_folder
 from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
 from embedbridge.providers.huggingface._length import limit_length
@@ -206,8 +206,10 @@ def _weights(
         commit = hub_commit(hub_id, options.revision, cache_folder(options))
         return hub_identity(hub_id, commit, other_pooling)
     assert source.folder is not None  # noqa: S101  # the other kind of source
-    modes = [str(getattr(module, "pooling_mode", "")) for module in transformer.modules()]
-    return folder_identity(source.folder, pooling=" ".join(filter(None, modes)))
+    pools = [module for module in transformer.modules() if hasattr(module, "pooling_mode")]
+    return folder_identity(
+        source.folder, pooling=" ".join("+".join(modes_of(module)) for module in pools)
+    )
 
 
 def at_once() -> dict[str, AtOnce]:
@@ -219,11 +221,12 @@ def at_once() -> dict[str, AtOnce]:
 
 
 def _ends_normalized(transformer: SentenceTransformer) -> bool:
-    from sentence_transformers.sentence_transformer.modules import Normalize
+    from sentence_transformers.sentence_transformer.modules import Dropout, Normalize
 
-    last = list(transformer.children())[-1]
+    # Dropout does nothing outside of training.
+    modules = [module for module in transformer.children() if not isinstance(module, Dropout)]
     # A model whose own configuration shortens vectors does so afterwards.
-    return isinstance(last, Normalize) and transformer.truncate_dim is None
+    return isinstance(modules[-1], Normalize) and transformer.truncate_dim is None
 
 
 def _separates_prompt(transformer: SentenceTransformer) -> bool:

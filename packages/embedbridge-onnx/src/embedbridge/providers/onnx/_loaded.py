@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.local import (
     SentenceFolder,
     Tokens,
+    check_pooling,
     mode_of,
     prompts_of,
     read_sentence_folder,
@@ -20,11 +21,10 @@ from embedbridge.contract.local import (
     warn_of_default,
 )
 from embedbridge.contract.pooling import Pooling
-from embedbridge.contract.vectors import normalize
-from embedbridge.providers.onnx._dense import load_dense
 from embedbridge.providers.onnx._identity import identify
 from embedbridge.providers.onnx._inputs import Part, cut_into_parts
 from embedbridge.providers.onnx._source import find_source
+from embedbridge.providers.onnx._steps import Layer, load_steps, width_behind
 from embedbridge.providers.onnx._tokens import load_tokens
 from embedbridge.providers.onnx.backends.session import Session, open_session
 
@@ -45,8 +45,10 @@ class Loaded:
     """The number that fills up short texts."""
     recipe: SentenceFolder
     """What happens around the computation."""
-    after: tuple[Callable[[Vectors], Vectors], ...]
-    """What happens to vectors after pooling."""
+    on_tokens: tuple[Layer, ...]
+    """What happens to token vectors before pooling."""
+    on_sentences: tuple[Layer, ...]
+    """What happens to the pooled vectors."""
     card: ModelCard
     """What it can do."""
     identity: Mapping[str, object]
@@ -73,26 +75,31 @@ class Loaded:
         encoded = rows_of(batch, self.tokens, self.tokens.prepare) or []
         at_once = self.session.part_tokens(len(encoded) * max(map(len, encoded)))
         parts = list(cut_into_parts(encoded, self.padding, at_once))
-        left_out = 0
+        prompt_tokens = 0
         if batch.prompt and not self.recipe.include_prompt:
-            left_out = self.tokens.length_of_prompt(batch.prompt)
+            prompt_tokens = self.tokens.length_of_prompt(batch.prompt)
         vectors = np.concatenate(
             [
-                self._pool(vectors, part, left_out)
-                for vectors, part in zip(self.session.run(parts), parts, strict=True)
+                self._pool(tokens, part, prompt_tokens)
+                for tokens, part in zip(self.session.run(parts), parts, strict=True)
             ]
         )
-        for step in self.after:
-            vectors = step(vectors)
+        for layer in self.on_sentences:
+            vectors = layer(vectors)
         return vectors[:, : self.recipe.truncate_dim]
 
-    def _pool(self, vectors: Vectors, part: Part, left_out: int) -> Vectors:
-        """One vector for each text of a part, without its first tokens where so many are left out."""
-        pooled = part.mask
-        if left_out:
-            pooled = pooled.copy()
-            pooled[:, :left_out] = 0
-        return self.recipe.pooling(vectors, pooled)
+    def _pool(self, tokens: Vectors, part: Part, prompt_tokens: int) -> Vectors:
+        """One vector for each text of a part; those of several poolings are joined."""
+        if self.on_tokens:
+            # What attention leaves at padded places may be no number, which layers would carry on.
+            tokens = np.where(part.mask[:, :, None], tokens, np.float32(0))
+        for layer in self.on_tokens:
+            tokens = layer(tokens)
+        pooled = [
+            pooling(tokens, part.mask, prompt_tokens=prompt_tokens)
+            for pooling in self.recipe.pooling
+        ]
+        return np.concatenate(pooled, axis=1) if len(pooled) > 1 else pooled[0]
 
 
 def load(name: str, options: OnnxOptions) -> Loaded:
@@ -107,24 +114,27 @@ def load(name: str, options: OnnxOptions) -> Loaded:
     recipe = _as_wanted(own, options)
     length = _length(own, options.max_length)
     if not own.says_pooling and options.pooling is None:
-        warn_of_default(name, own.pooling)
-    mode, is_own = mode_of(recipe.pooling), recipe.pooling is own.pooling
+        warn_of_default(name, own.pooling[0])
+    mode, is_own = mode_of(*recipe.pooling), recipe.pooling == own.pooling
     space, weights = identify(source, export, recipe.transformer, mode, is_own=is_own)
     tokens, padding = load_tokens(recipe, length)
-    after = tuple(normalize if folder is None else load_dense(folder) for folder in recipe.after)
-    session = open_session(export, options)
+    on_tokens, on_sentences = load_steps(recipe.on_tokens), load_steps(recipe.on_sentences)
+    session = open_session(export, options, weighs_layers=recipe.weighs_layers)
+    width = width_behind(on_tokens, session.dimensions)
+    width = width_behind(on_sentences, width and width * len(recipe.pooling))
     prompts = prompts_of(recipe.prompts, source.hub_id)
     return Loaded(
         session=session,
         tokens=tokens,
         padding=padding,
         recipe=recipe,
-        after=after,
+        on_tokens=on_tokens,
+        on_sentences=on_sentences,
         card=ModelCard(
             name=name,
             roles="prefix" if prompts else "none",
             prompts=prompts,
-            dimensions=_width(session, after, recipe.truncate_dim),
+            dimensions=width and min(width, recipe.truncate_dim or width),
             allowed_dimensions=None,
             limits=_limits(session, length),
             normalized=recipe.normalizes,
@@ -141,9 +151,11 @@ def load(name: str, options: OnnxOptions) -> Loaded:
 
 def _as_wanted(own: SentenceFolder, options: OnnxOptions) -> SentenceFolder:
     """The folder's configuration, where the user's options win."""
+    pooling = (Pooling(options.pooling),) if options.pooling else own.pooling
+    check_pooling(own.pooling, pooling, layers=[step.kind for step in own.on_sentences])
     return replace(
         own,
-        pooling=Pooling(options.pooling) if options.pooling else own.pooling,
+        pooling=pooling,
         truncate_dim=own.truncate_dim if options.dimensions is None else None,
     )
 
@@ -157,12 +169,6 @@ def _length(own: SentenceFolder, wanted: int | None) -> int | None:
             hint=f"Set max_length to {most} or less, or leave it out.",
         )
     return own.max_length if wanted is None else wanted
-
-
-def _width(session: Session, after: Sequence[object], most: int | None) -> int | None:
-    widths = [len(step.weight) for step in after if hasattr(step, "weight")]
-    width = widths[-1] if widths else session.dimensions
-    return width if width is None or most is None else min(width, most)
 
 
 def _limits(session: Session, max_tokens_per_input: int | None) -> Limits:

@@ -86,6 +86,7 @@ def _fetch(hub_id: str, options: OnnxOptions) -> Path:
             allow_patterns=[
                 "*.json",
                 "*_Dense/*.safetensors",
+                "*_LayerNorm/*.safetensors",
                 *exports,
                 *(f"{export}{ending}" for export in exports for ending in BESIDE),
             ],

@@ -7,6 +7,7 @@
     loading.py   what transformers raises while it loads, as our errors; no progress bars
     weights.py   content hashes of weights: a model's identity, and the space of its vectors
     prompts.py   the text in front of queries and documents
+    modules.py   the modules of a sentence-transformers folder, and their order
     sentence_folder.py  the configuration of a sentence-transformers folder, without that library
     pooling.py   the pooling that a folder names, and a warning where none is named
     special_tokens.py   a warning where a tokenizer's files contradict each other
@@ -43,12 +44,16 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.memory import memory_error as memory_error
     from embedbridge.contract.local.memory import memory_errors as memory_errors
     from embedbridge.contract.local.model import LazyModel as LazyModel
+    from embedbridge.contract.local.modules import WEIGHTED_LAYERS as WEIGHTED_LAYERS
+    from embedbridge.contract.local.modules import Step as Step
+    from embedbridge.contract.local.modules import StepKind as StepKind
     from embedbridge.contract.local.onednn import use_onednn as use_onednn
     from embedbridge.contract.local.options import LocalOptions as LocalOptions
     from embedbridge.contract.local.options import as_path as as_path
     from embedbridge.contract.local.options import as_torch_word as as_torch_word
     from embedbridge.contract.local.options import as_tuple as as_tuple
     from embedbridge.contract.local.pooling import PoolingName as PoolingName
+    from embedbridge.contract.local.pooling import check_pooling as check_pooling
     from embedbridge.contract.local.pooling import mode_of as mode_of
     from embedbridge.contract.local.pooling import warn_of_default as warn_of_default
     from embedbridge.contract.local.prompts import audited_prompts as audited_prompts
@@ -85,9 +90,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "loading": ["Loading", "first_line", "loading_errors", "no_loading_bars"],
         "memory": ["is_out_of_memory", "memory_error", "memory_errors"],
         "model": ["LazyModel"],
+        "modules": ["WEIGHTED_LAYERS", "Step", "StepKind"],
         "onednn": ["use_onednn"],
         "options": ["LocalOptions", "as_path", "as_torch_word", "as_tuple"],
-        "pooling": ["PoolingName", "mode_of", "warn_of_default"],
+        "pooling": ["PoolingName", "check_pooling", "mode_of", "warn_of_default"],
         "prompts": ["audited_prompts", "prompts_of"],
         "sentence_folder": ["LENGTH_FILES", "SentenceFolder", "read_sentence_folder"],
         "special_tokens": ["warn_of_contradiction"],

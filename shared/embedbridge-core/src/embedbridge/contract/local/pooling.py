@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from embedbridge.contract.errors import (
     ConfigurationError,
+    InvalidOptionError,
     UnknownModelError,
     short_path,
     short_repr,
@@ -16,7 +17,9 @@ from embedbridge.contract.errors import (
 from embedbridge.contract.local.json_files import read_object
 from embedbridge.contract.pooling import Pooling
 
-PoolingName: TypeAlias = Literal["cls", "mean", "max", "last"]
+PoolingName: TypeAlias = Literal[
+    "cls", "mean", "max", "last", "weightedmean", "mean_sqrt_len_tokens"
+]
 """The option `pooling`."""
 
 POOLINGS = {
@@ -24,6 +27,8 @@ POOLINGS = {
     "lasttoken": Pooling.LAST,
     "max": Pooling.MAX,
     "mean": Pooling.MEAN,
+    "mean_sqrt_len_tokens": Pooling.MEAN_SQRT_LEN,
+    "weightedmean": Pooling.WEIGHTED_MEAN,
 }
 """By the words of sentence-transformers."""
 OLDER_POOLINGS = {
@@ -37,13 +42,14 @@ OLDER_POOLINGS = {
 """How sentence-transformers before 6 wrote it: a flag for each."""
 
 
-def mode_of(pooling: Pooling) -> str:
-    """The word of sentence-transformers for a pooling."""
-    return next(mode for mode, known in POOLINGS.items() if known is pooling)
+def mode_of(*poolings: Pooling) -> str:
+    """The word of sentence-transformers for a pooling; several that are joined have a + between them."""
+    words = {known: mode for mode, known in POOLINGS.items()}
+    return "+".join(words[pooling] for pooling in poolings)
 
 
-def read_pooling(path: Path) -> tuple[Pooling, bool]:
-    """The pooling in a file, and whether it takes the tokens of the prompt as well.
+def read_pooling(path: Path) -> tuple[tuple[Pooling, ...], bool]:
+    """The poolings in a file, whose vectors are joined, and whether they take the prompt's tokens too.
 
     Raises:
         UnknownModelError: The file is missing.
@@ -59,13 +65,36 @@ def read_pooling(path: Path) -> tuple[Pooling, bool]:
     if modes is None:
         modes = [mode for key, mode in OLDER_POOLINGS.items() if config.get(key)] or ["mean"]
     modes = [modes] if isinstance(modes, str) else modes
-    if not isinstance(modes, list) or len(modes) != 1 or modes[0] not in POOLINGS:
+    if not isinstance(modes, list) or not modes or not all(map(_is_mode, modes)):
         raise ConfigurationError(
-            f"{short_path(path)} pools by {short_repr(modes)}; here, it is one of "
-            f"{', '.join(POOLINGS)}.",
+            f"{short_path(path)} pools by {short_repr(modes)}; known are {', '.join(POOLINGS)}.",
             hint="Use it with embedbridge-huggingface: huggingface:MODEL",
         )
-    return POOLINGS[modes[0]], bool(config.get("include_prompt", True))
+    return tuple(POOLINGS[mode] for mode in modes), bool(config.get("include_prompt", True))
+
+
+def _is_mode(value: object) -> bool:
+    return isinstance(value, str) and value in POOLINGS
+
+
+def check_pooling(own: Sequence[str], wanted: Sequence[str], *, layers: Collection[str]) -> None:
+    """Look whether what follows the pooling can take vectors of the width that is wanted.
+
+    Args:
+        own: The model's poolings.
+        wanted: Those that the user wants.
+        layers: The kinds of modules behind them.
+
+    Raises:
+        InvalidOptionError: A layer takes the joined vectors of another number of poolings.
+    """
+    fixed = [kind for kind in layers if kind in ("Dense", "LayerNorm")]
+    if len(own) != len(wanted) and fixed:
+        raise InvalidOptionError(
+            f"{fixed[0]} of this model takes the joined vectors of {len(own)} poolings "
+            f"({', '.join(own)}), so that pooling cannot be changed.",
+            hint="Leave pooling out.",
+        )
 
 
 def default_pooling(config: Mapping[str, Any]) -> Pooling:
@@ -89,7 +118,7 @@ def warn_of_default(name: str, pooling: str) -> None:
     warnings.warn(
         f"{short_repr(name)} has no modules.json, which would say how token vectors are pooled: "
         f'pooling="{pooling}" is taken, as sentence-transformers does. Look into the card of the '
-        'model, and set the option pooling to "cls", "mean", "max" or "last".',
+        f"model, and set the option pooling to one of: {', '.join(Pooling)}.",
         UserWarning,
         stacklevel=2,
     )

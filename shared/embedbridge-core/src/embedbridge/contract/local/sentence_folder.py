@@ -1,6 +1,6 @@
 """The configuration of a sentence-transformers model, read as sentence-transformers reads it, without it.
 
-    modules.json                      Transformer, Pooling, then Dense and Normalize
+    modules.json                      which modules there are; see modules.py
     1_Pooling/config.json             pooling: how token vectors become one
     sentence_bert_config.json         length; the file has seven names
     config.json, tokenizer_config.json   the architecture, and what limits the length
@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, TypeGuard
 
-from embedbridge.contract.errors import ConfigurationError, short_path, short_repr
-from embedbridge.contract.local.json_files import damaged, read_json, read_object
+from embedbridge.contract.errors import short_path, short_repr
+from embedbridge.contract.local.json_files import damaged, read_object
+from embedbridge.contract.local.modules import Step, read_modules, refuse_folder
 from embedbridge.contract.local.pooling import default_pooling, read_pooling
 from embedbridge.contract.pooling import Pooling
 
@@ -32,8 +33,14 @@ UNLIMITED = 10**9
 """Tokenizers without a limit of their own claim a far larger one."""
 SAVED = "config_sentence_transformers.json"
 """The file of the model as a whole."""
-SENTENCE = frozenset({"sentence_embedding", None})
-"""What modules behind the pooling may read and write; `None` is the default."""
+LEFT_OUT = ("document_length", "processing_kwargs", "query_expansion", "query_length")
+"""Keys of the Transformer module that are not supported."""
+USUAL = {"module_output_name": "token_embeddings", "transformer_task": "feature-extraction"}
+"""Keys that may have one value only."""
+READS = {"method": "forward", "method_output_name": "last_hidden_state"}
+"""How a transformer makes vectors of texts."""
+OWN_TYPE = "SentenceTransformer"
+"""The kind of model whose modules are taken as they are saved; of another kind, only the transformer is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +49,18 @@ class SentenceFolder:
 
     transformer: Path
     """Where `config.json` and the tokenizer lie."""
-    pooling: Pooling
-    """How token vectors become one."""
+    weighs_layers: bool = False
+    """Whether token vectors are a weighted mean of several layers, and not those of the last one."""
+    on_tokens: tuple[Step, ...] = ()
+    """What happens to token vectors before pooling."""
+    pooling: tuple[Pooling, ...]
+    """How token vectors become one; the vectors of several are joined."""
     says_pooling: bool
     """Whether a file says so; else it is the default of sentence-transformers."""
     include_prompt: bool = True
     """Whether pooling takes the tokens of the prompt as well."""
-    after: tuple[Path | None, ...] = ()
-    """What follows pooling: `None` scales to length 1, a path is the folder of a dense layer."""
+    on_sentences: tuple[Step, ...] = ()
+    """What happens to the pooled vectors."""
     truncate_dim: int | None = None
     """Dimensions that are kept at the very end."""
     max_length: int | None = None
@@ -68,7 +79,8 @@ class SentenceFolder:
     @property
     def normalizes(self) -> bool:
         """Whether vectors leave with length 1."""
-        return bool(self.after) and self.after[-1] is None and self.truncate_dim is None
+        last = self.on_sentences[-1].kind if self.on_sentences else None
+        return last == "Normalize" and self.truncate_dim is None
 
 
 def read_sentence_folder(folder: Path) -> SentenceFolder:
@@ -81,26 +93,35 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
         ConfigurationError: A file is damaged, or asks for what is not supported here.
         UnknownModelError: The folder says that it pools, but not how.
     """
-    modules = _modules(folder)
-    transformer = modules[0][1] if modules else folder
-    # The Transformer module has a file of its own only where there is a list of modules.
+    modules = read_modules(folder)
+    transformer = modules.transformer if modules else folder
+    # Without a list of modules, sentence-transformers opens neither of these two files.
     own = _first_object(transformer / name for name in LENGTH_FILES) if modules else {}
-    _check_supported(transformer, own)
-    config = read_object(transformer / "config.json")
-    tokenizer = read_object(transformer / "tokenizer_config.json") | _tokenizer_options(own)
-    pooling, include_prompt = (
-        read_pooling(modules[1][1] / "config.json") if modules else (default_pooling(config), True)
-    )
-    # Without a list of modules, sentence-transformers does not open this file either.
     saved = read_object(folder / SAVED) if modules else {}
+    _check_supported(transformer, own)
+    if saved.get("model_type", OWN_TYPE) != OWN_TYPE:
+        refuse_folder(
+            f"{short_path(folder)} is a model of the kind {short_repr(saved['model_type'])}."
+        )
+    config = read_object(transformer / "config.json")
+    tokenizer = read_object(transformer / "tokenizer_config.json") | _options(
+        own, "processor", "tokenizer"
+    )
+    pooling, include_prompt = (
+        read_pooling(modules.pooling / "config.json")
+        if modules
+        else ((default_pooling(config),), True)
+    )
     padding = config.get("pad_token_id")
     positions = _positions(config)
     return SentenceFolder(
         transformer=transformer,
+        weighs_layers=modules is not None and modules.weighs_layers and _gives_layers(config, own),
+        on_tokens=modules.on_tokens if modules else (),
         pooling=pooling,
-        says_pooling=bool(modules),
+        says_pooling=modules is not None,
         include_prompt=include_prompt,
-        after=tuple(path if kind == "Dense" else None for kind, path in modules[2:]),
+        on_sentences=modules.on_sentences if modules else (),
         truncate_dim=_truncate_dim(folder / SAVED, saved),
         max_length=_length(own, tokenizer, positions),
         positions=positions,
@@ -116,58 +137,32 @@ def is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _modules(folder: Path) -> list[tuple[str, Path]]:
-    """The kind and the folder of each module; empty for a plain transformer."""
-    path = folder / "modules.json"
-    modules = read_json(path)
-    if modules is None:
-        return []
-    if not (isinstance(modules, list) and all(isinstance(module, dict) for module in modules)):
-        raise damaged(path, "it is no list of modules")
-    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
-    if kinds[:2] != ["Transformer", "Pooling"] or not {*kinds[2:]} <= {"Dense", "Normalize"}:
-        _refuse(
-            f"{short_path(folder)} is made of {', '.join(kinds) or 'nothing'}; here, a model is "
-            "Transformer, Pooling, and then Dense or Normalize."
-        )
-    paths = [folder / str(module.get("path", "")) for module in modules]
-    if not all(path.resolve().is_relative_to(folder.resolve()) for path in paths):
-        raise damaged(path, "it names a path outside of the folder")
-    for kind, place in zip(kinds[2:], paths[2:], strict=True):
-        config = read_object(place / "config.json") if kind == "Normalize" else {}
-        names = {config.get("module_input_name"), config.get("module_output_name")}
-        if not names <= SENTENCE:
-            _refuse(f"{short_path(place)} normalises something else than sentence_embedding.")
-    return list(zip(kinds, paths, strict=True))
-
-
 def _first_object(paths: Iterable[Path]) -> dict[str, Any]:
     return next(filter(None, map(read_object, paths)), {})
 
 
 def _check_supported(transformer: Path, own: Mapping[str, Any]) -> None:
     """Refuse what the Transformer module does beside reading tokens and giving their vectors."""
-    asked = [key for key in ("processing_kwargs", "query_expansion") if own.get(key)]
-    if own.get("transformer_task", "feature-extraction") != "feature-extraction":
-        asked.append("transformer_task")
-    if own.get("module_output_name", "token_embeddings") != "token_embeddings":
-        asked.append("module_output_name")
-    if "message" in (own.get("modality_config") or ()):
+    asked = [key for key in LEFT_OUT if own.get(key)]
+    asked += [key for key, usual in USUAL.items() if own.get(key, usual) != usual]
+    modalities = own.get("modality_config")
+    if isinstance(modalities, dict) and "message" in modalities:
         asked.append("a chat template (modality_config)")
+    elif isinstance(modalities, dict) and modalities.get("text") != READS:
+        asked.append("another way from a text to vectors (modality_config)")
     if asked:
-        _refuse(f"The transformer in {short_path(transformer)} asks for {', '.join(asked)}.")
+        refuse_folder(f"The transformer in {short_path(transformer)} asks for {', '.join(asked)}.")
 
 
-def _refuse(said: str) -> NoReturn:
-    raise ConfigurationError(
-        said, hint="Use the model with embedbridge-huggingface: huggingface:MODEL"
-    )
-
-
-def _tokenizer_options(own: Mapping[str, Any]) -> dict[str, Any]:
-    """What the Transformer module's file hands to the tokenizer; `tokenizer_args` is the older name."""
-    options = own.get("processor_kwargs") or own.get("tokenizer_args")
+def _options(own: Mapping[str, Any], new: str, old: str) -> dict[str, Any]:
+    """What the Transformer module's file hands on to transformers, by the newer name or the older."""
+    options = own.get(f"{new}_kwargs") or own.get(f"{old}_args")
     return options if isinstance(options, dict) else {}
+
+
+def _gives_layers(config: dict[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether the transformer gives the vectors of all layers; else there is nothing to weigh."""
+    return bool((config | _options(own, "config", "config")).get("output_hidden_states"))
 
 
 def _length(
@@ -175,7 +170,7 @@ def _length(
 ) -> int | None:
     """Tokens that are read: what the first file says, and never more than there are positions."""
     stated = own.get("max_seq_length")
-    if not is_count(stated) or "model_max_length" in _tokenizer_options(own):
+    if not is_count(stated) or "model_max_length" in _options(own, "processor", "tokenizer"):
         stated = tokenizer.get("model_max_length")
     if not is_count(stated) or stated >= UNLIMITED:
         return positions

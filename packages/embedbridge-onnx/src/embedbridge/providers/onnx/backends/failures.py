@@ -9,9 +9,6 @@ from pathlib import Path
 from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, short_path
 from embedbridge.contract.local import first_line, is_out_of_memory, memory_error
 
-LOGITS = "logits"
-"""The output of an export that predicts words: one number for each word, and no vector of a token."""
-
 
 @contextmanager
 def loading_errors(path: Path, engine: str) -> Iterator[None]:
@@ -34,11 +31,3 @@ def loading_errors(path: Path, engine: str) -> Iterator[None]:
             f"{short_path(path)} cannot be loaded: {first_line(error)}",
             hint=f"Copy, download or export the model again, or update {engine}.",
         ) from error
-
-
-def no_token_vectors(path: Path) -> ConfigurationError:
-    """The error of a file that pools by itself, or is no encoder."""
-    return ConfigurationError(
-        f"{short_path(path)} has no vectors of tokens among its outputs.",
-        hint="Export the transformer alone; pooling is done here.",
-    )

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.contract.local import disable_telemetry
 from embedbridge.providers.onnx._inputs import Inputs, InputSpec, Kind, Part
-from embedbridge.providers.onnx.backends.failures import LOGITS, loading_errors, no_token_vectors
+from embedbridge.providers.onnx.backends.failures import loading_errors
 from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantize
+from embedbridge.providers.onnx.backends.outputs import find_output
 from embedbridge.providers.onnx.backends.threads import threads_for
 
 if TYPE_CHECKING:
@@ -48,27 +49,26 @@ class OnnxruntimeSession:
         session: What onnxruntime has loaded.
         path: Its file, for messages.
         options: Those of the model.
+        weighs_layers: Whether vectors of tokens must be the weighted mean of layers.
 
     Raises:
         ConfigurationError: It is not a text encoder.
     """
 
-    def __init__(self, session: InferenceSession, path: Path, options: OnnxOptions) -> None:
+    def __init__(
+        self, session: InferenceSession, path: Path, options: OnnxOptions, *, weighs_layers: bool
+    ) -> None:
         self._session = session
         specs = {
             node.name: InputSpec(KINDS.get(node.type), _lengths(node.shape))
             for node in session.get_inputs()
         }
         self._inputs = Inputs(specs, path)
-        outputs = [
-            node
-            for node in session.get_outputs()
-            if len(node.shape or ()) == 3 and node.name != LOGITS
-        ]
-        if not outputs:
-            raise no_token_vectors(path)
-        self._output = outputs[0].name
-        width = outputs[0].shape[2]
+        outputs = session.get_outputs()
+        found = [({node.name}, len(node.shape or ())) for node in outputs]
+        output = outputs[find_output(found, path, weighs_layers=weighs_layers)]
+        self._output = output.name
+        width = output.shape[2]
         self.dimensions = width if isinstance(width, int) else None
         here = options.on_cpu
         self.items = ITEMS if here else ITEMS_ELSEWHERE
@@ -91,7 +91,9 @@ def _lengths(shape: Sequence[object]) -> tuple[int | None, ...]:
     return tuple(axis if isinstance(axis, int) else None for axis in shape)
 
 
-def open_onnxruntime(path: Path, options: OnnxOptions) -> OnnxruntimeSession:
+def open_onnxruntime(
+    path: Path, options: OnnxOptions, *, weighs_layers: bool
+) -> OnnxruntimeSession:
     """Load an ONNX file.
 
     Raises:
@@ -122,7 +124,7 @@ def open_onnxruntime(path: Path, options: OnnxOptions) -> OnnxruntimeSession:
             providers=list(options.providers),
             disabled_optimizers=SLOWER if options.on_cpu else (),
         )
-    return OnnxruntimeSession(session, path, options)
+    return OnnxruntimeSession(session, path, options, weighs_layers=weighs_layers)
 
 
 def _settings(options: OnnxOptions) -> Any:

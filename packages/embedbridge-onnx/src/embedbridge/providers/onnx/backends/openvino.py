@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.contract.local import without_package
 from embedbridge.providers.onnx._inputs import Inputs, InputSpec, Kind, Part
-from embedbridge.providers.onnx.backends.failures import LOGITS, loading_errors, no_token_vectors
+from embedbridge.providers.onnx.backends.failures import loading_errors
 from embedbridge.providers.onnx.backends.openvino_int8 import quantize
+from embedbridge.providers.onnx.backends.outputs import find_output
 from embedbridge.providers.onnx.backends.threads import threads_for
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class OpenVINOSession:
         path: Its file, for messages.
         options: Those of the model.
         settings: In which numbers to compute.
+        weighs_layers: Whether vectors of tokens must be the weighted mean of layers.
 
     Raises:
         ConfigurationError: It is not a text encoder.
@@ -67,6 +69,8 @@ class OpenVINOSession:
         path: Path,
         options: OnnxOptions,
         settings: Mapping[str, object],
+        *,
+        weighs_layers: bool,
     ) -> None:
         self._core = core
         self._model = model
@@ -82,13 +86,11 @@ class OpenVINOSession:
         }
         self._inputs = Inputs(specs, path)
         shapes = [node.get_partial_shape() for node in model.outputs]
-        ranks = [
-            len(shape) if shape.rank.is_static and LOGITS not in node.get_names() else 0
+        found = [
+            (node.get_names(), len(shape) if shape.rank.is_static else 0)
             for node, shape in zip(model.outputs, shapes, strict=True)
         ]
-        if 3 not in ranks:
-            raise no_token_vectors(path)
-        self._output = ranks.index(3)
+        self._output = find_output(found, path, weighs_layers=weighs_layers)
         width = shapes[self._output][2]
         self.dimensions = width.get_length() if width.is_static else None
         self.items = ITEMS_PER_STREAM * self._threads
@@ -170,7 +172,7 @@ def _lengths(shape: Any) -> tuple[int | None, ...]:
     return tuple(axis.get_length() if axis.is_static else None for axis in shape)
 
 
-def open_openvino(path: Path, options: OnnxOptions) -> OpenVINOSession:
+def open_openvino(path: Path, options: OnnxOptions, *, weighs_layers: bool) -> OpenVINOSession:
     """Load an ONNX file.
 
     Raises:
@@ -199,7 +201,7 @@ def open_openvino(path: Path, options: OnnxOptions) -> OpenVINOSession:
         folding.run_passes(model)
         if options.precision == "int8":
             settings[GROUP] = quantize(model)
-        return OpenVINOSession(core, model, path, options, settings)
+        return OpenVINOSession(core, model, path, options, settings, weighs_layers=weighs_layers)
 
 
 def arithmetic(precision: str, capabilities: Collection[str]) -> dict[str, str]:

@@ -38,8 +38,13 @@ class Session(Protocol):
         ...
 
 
-def open_session(path: Path, options: OnnxOptions) -> Session:
+def open_session(path: Path, options: OnnxOptions, *, weighs_layers: bool) -> Session:
     """Load an ONNX file.
+
+    Args:
+        path: The file.
+        options: Those of the model.
+        weighs_layers: Whether vectors of tokens must be the weighted mean of layers.
 
     Raises:
         MissingDependencyError: The engine is not installed, or what a precision takes.
@@ -49,7 +54,7 @@ def open_session(path: Path, options: OnnxOptions) -> Session:
     if options.backend == "openvino":
         from embedbridge.providers.onnx.backends.openvino import open_openvino
 
-        return open_openvino(path, options)
+        return open_openvino(path, options, weighs_layers=weighs_layers)
     from embedbridge.providers.onnx.backends.onnxruntime import open_onnxruntime
 
-    return open_onnxruntime(path, options)
+    return open_onnxruntime(path, options, weighs_layers=weighs_layers)
