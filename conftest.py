@@ -40,6 +40,7 @@ HEAVY = (
     "tests/docs/",
     "tests/faults/",
     "tests/integration/",
+    "tests/zoo/",
 )
 """Where real models are loaded, pages are run, or each row of a matrix goes over HTTP."""
 
