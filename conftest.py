@@ -36,6 +36,7 @@ HEAVY = (
     "packages/embedbridge-clip/",
     "packages/embedbridge-huggingface/",
     "packages/embedbridge-onnx/",
+    "packages/embedbridge-static/",
     "shared/embedbridge-testing/tests/test_tiny_clip.py",
     "tests/docs/",
     "tests/faults/",

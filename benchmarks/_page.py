@@ -9,6 +9,7 @@ ORDER = (
     "local_text",
     "local_batches",
     "local_queries",
+    "static",
     "images",
     "remote",
     "vendors",

@@ -13,7 +13,9 @@ HEAVY = [
     "numpy",
     "openai",
     "pydantic",
+    "safetensors",
     "sentence_transformers",
+    "tokenizers",
     "torch",
     "transformers",
 ]

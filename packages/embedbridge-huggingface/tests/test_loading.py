@@ -323,3 +323,10 @@ def test_the_alias_local_is_the_same_provider(tiny_folder: str) -> None:
     ours = load_embedder(f"huggingface:{tiny_folder}", device="cpu")
 
     assert local.fingerprint == ours.fingerprint
+
+
+def test_a_model_of_model2vec_without_a_list_of_modules(tmp_path: Path) -> None:
+    """sentence-transformers cannot load it; the error names the provider that can."""
+    (tmp_path / "config.json").write_text('{"model_type": "model2vec"}', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="static:MODEL"):
+        load_embedder(f"huggingface:{tmp_path}", device="cpu").embed_query("text")

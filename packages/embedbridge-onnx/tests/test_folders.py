@@ -35,9 +35,19 @@ BROKEN: dict[str, tuple[dict[str, Any], type[EmbedBridgeError], str]] = {
     "modules are no list": ({MODULES: {"0": 1}}, ConfigurationError, "no list"),
     "no modules": ({MODULES: []}, ConfigurationError, "nothing"),
     "other modules": (
-        {MODULES: [{"type": f"{KIND}StaticEmbedding"}]},
+        {MODULES: [{"type": f"{KIND}CNN"}]},
         ConfigurationError,
-        "StaticEmbedding.*huggingface:",
+        "CNN.*huggingface:",
+    ),
+    "a static model": (
+        {MODULES: [{"type": f"{KIND}StaticEmbedding"}], "onnx/model.onnx": None},
+        ConfigurationError,
+        "StaticEmbedding.*static:MODEL",
+    ),
+    "a model of model2vec": (
+        {MODULES: None, "config.json": {"model_type": "model2vec"}, "onnx/model.onnx": None},
+        ConfigurationError,
+        "static:MODEL",
     ),
     "a module with its own code": (
         {MODULES: [{"type": "custom_st.Transformer"}]},

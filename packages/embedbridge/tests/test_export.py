@@ -81,6 +81,24 @@ def test_only_models_of_hugging_face(run: Run, tmp_path: Path, model: str) -> No
     assert "cannot be exported" in result.stderr
 
 
+def test_a_static_model_has_nothing_to_export(run: Run, tmp_path: Path) -> None:
+    """One sentence names the provider that needs no export, before anything is written."""
+    pytest.importorskip("onnxscript")
+    import numpy as np
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models
+
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    module = StaticEmbedding(tokenizer, embedding_weights=np.eye(2, dtype=np.float32))
+    SentenceTransformer(modules=[module], device="cpu").save(str(tmp_path / "static"))
+    result = run("export", f"huggingface:{tmp_path / 'static'}", tmp_path / "exported")
+
+    assert result.exit_code != 0
+    assert "static:MODEL" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["static"]
+
+
 def test_nothing_is_overwritten(run: Run, tmp_path: Path) -> None:
     """A folder that exists is somebody's."""
     result = run("export", "huggingface:model", tmp_path)

@@ -109,8 +109,8 @@ def load(name: str, options: OnnxOptions) -> Loaded:
         ConfigurationError: It cannot be found or loaded.
     """
     source = find_source(name, options)
+    own = read_sentence_folder(source.folder)  # first: it may hold no transformer at all
     export = source.export(options.file_name)
-    own = read_sentence_folder(source.folder)
     recipe = _as_wanted(own, options)
     length = _length(own, options.max_length)
     if not own.says_pooling and options.pooling is None:

@@ -6,13 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedbridge.contract.errors import (
-    MissingDependencyError,
-    UnknownModelError,
-    short_path,
-    short_repr,
-)
-from embedbridge.contract.local import find_folder, not_found, refusal, without_hub
+from embedbridge.contract.errors import UnknownModelError, short_path, short_repr
+from embedbridge.contract.local import fetch_files, find_folder
 from embedbridge.providers.onnx import bundled
 
 if TYPE_CHECKING:
@@ -64,33 +59,13 @@ def find_source(name: str, options: OnnxOptions) -> Source:
     folder = find_folder(name, bare_ids=False)
     if folder is not None:
         return Source(folder=folder)
-    return Source(folder=_fetch(name, options), hub_id=name)
-
-
-def _fetch(hub_id: str, options: OnnxOptions) -> Path:
-    """The folder of a model in the Hub's cache; what is not needed is not fetched."""
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"Fetching {short_repr(hub_id)} from the Hub needs huggingface_hub.",
-            hint='pip install "embedbridge-onnx[hub]"',
-        ) from error
     exports = (options.file_name,) if options.file_name else EXPORTS
-    try:
-        folder = snapshot_download(
-            hub_id,
-            revision=options.revision,
-            cache_dir=options.cache_folder,
-            local_files_only=without_hub(offline=options.offline),
-            allow_patterns=[
-                "*.json",
-                "*_Dense/*.safetensors",
-                "*_LayerNorm/*.safetensors",
-                *exports,
-                *(f"{export}{ending}" for export in exports for ending in BESIDE),
-            ],
-        )
-    except Exception as error:  # the Hub's client raises many kinds, and those of its HTTP library
-        raise refusal(error, hub_id, options.revision) or not_found(hub_id) from error
-    return Path(folder)
+    patterns = [
+        "*.json",
+        "*_Dense/*.safetensors",
+        "*_LayerNorm/*.safetensors",
+        *exports,
+        *(f"{export}{ending}" for export in exports for ending in BESIDE),
+    ]
+    fetched = fetch_files(name, options, patterns, package="embedbridge-onnx[hub]")
+    return Source(folder=fetched, hub_id=name)

@@ -41,7 +41,9 @@ NEIGHBOURS = (
     "openai",
     "pillow",
     "pydantic",
+    "safetensors",
     "sentence-transformers",
+    "tokenizers",
     "torch",
     "transformers",
 )

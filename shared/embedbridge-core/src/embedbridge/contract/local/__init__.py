@@ -7,6 +7,7 @@
     loading.py   what transformers raises while it loads, as our errors; no progress bars
     weights.py   content hashes of weights: a model's identity, and the space of its vectors
     prompts.py   the text in front of queries and documents
+    saved_files.py      what every folder of sentence-transformers has: its modules, its settings
     modules.py   the modules of a sentence-transformers folder, and their order
     sentence_folder.py  the configuration of a sentence-transformers folder, without that library
     pooling.py   the pooling that a folder names, and a warning where none is named
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.device import best_device as best_device
     from embedbridge.contract.local.device import choose_device as choose_device
     from embedbridge.contract.local.folder import find_folder as find_folder
+    from embedbridge.contract.local.hub import fetch_files as fetch_files
     from embedbridge.contract.local.hub import not_found as not_found
     from embedbridge.contract.local.hub import refusal as refusal
     from embedbridge.contract.local.hub import without_hub as without_hub
+    from embedbridge.contract.local.json_files import damaged as damaged
     from embedbridge.contract.local.json_files import read_object as read_object
     from embedbridge.contract.local.limits import AtOnce as AtOnce
     from embedbridge.contract.local.limits import limits_on as limits_on
@@ -58,6 +61,12 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.pooling import warn_of_default as warn_of_default
     from embedbridge.contract.local.prompts import audited_prompts as audited_prompts
     from embedbridge.contract.local.prompts import prompts_of as prompts_of
+    from embedbridge.contract.local.saved_files import STATIC as STATIC
+    from embedbridge.contract.local.saved_files import Module as Module
+    from embedbridge.contract.local.saved_files import Saved as Saved
+    from embedbridge.contract.local.saved_files import is_count as is_count
+    from embedbridge.contract.local.saved_files import list_modules as list_modules
+    from embedbridge.contract.local.saved_files import read_saved as read_saved
     from embedbridge.contract.local.sentence_folder import LENGTH_FILES as LENGTH_FILES
     from embedbridge.contract.local.sentence_folder import SentenceFolder as SentenceFolder
     from embedbridge.contract.local.sentence_folder import (
@@ -73,6 +82,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.tokens import Tokens as Tokens
     from embedbridge.contract.local.tokens import fast_encode as fast_encode
     from embedbridge.contract.local.tokens import pad as pad
+    from embedbridge.contract.local.tokens import payloads_of as payloads_of
     from embedbridge.contract.local.tokens import rows_of as rows_of
     from embedbridge.contract.local.weights import folder_digest as folder_digest
     from embedbridge.contract.local.weights import folder_identity as folder_identity
@@ -84,8 +94,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "device": ["best_device", "choose_device"],
         "folder": ["find_folder"],
-        "hub": ["not_found", "refusal", "without_hub"],
-        "json_files": ["read_object"],
+        "hub": ["fetch_files", "not_found", "refusal", "without_hub"],
+        "json_files": ["damaged", "read_object"],
         "limits": ["AtOnce", "limits_on"],
         "loading": ["Loading", "first_line", "loading_errors", "no_loading_bars"],
         "memory": ["is_out_of_memory", "memory_error", "memory_errors"],
@@ -95,10 +105,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "options": ["LocalOptions", "as_path", "as_torch_word", "as_tuple"],
         "pooling": ["PoolingName", "check_pooling", "mode_of", "warn_of_default"],
         "prompts": ["audited_prompts", "prompts_of"],
+        "saved_files": ["STATIC", "Module", "Saved", "is_count", "list_modules", "read_saved"],
         "sentence_folder": ["LENGTH_FILES", "SentenceFolder", "read_sentence_folder"],
         "special_tokens": ["warn_of_contradiction"],
         "telemetry": ["disable_telemetry", "without_package"],
-        "tokens": ["Encode", "Ids", "Tokens", "fast_encode", "pad", "rows_of"],
+        "tokens": ["Encode", "Ids", "Tokens", "fast_encode", "pad", "payloads_of", "rows_of"],
         "weights": ["folder_digest", "folder_identity", "hub_identity", "pooled_space"],
     },
 )

@@ -6,20 +6,63 @@ Its classes are known by their names, so that it need not be installed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import (
     AuthenticationError,
     ConfigurationError,
+    MissingDependencyError,
     UnknownModelError,
     short_repr,
 )
 from embedbridge.contract.remote.network import network_for
 
+if TYPE_CHECKING:
+    from embedbridge.contract.local.options import LocalOptions
+
 logger = logging.getLogger(__name__)
 
 SECONDS_TO_ANSWER = 5
 """How long the Hub may take for its first answer, in which it sends nothing."""
+
+
+def fetch_files(
+    hub_id: str, options: LocalOptions, patterns: Sequence[str], *, package: str
+) -> Path:
+    """The folder of a model in the Hub's cache; what is not needed is not fetched.
+
+    Args:
+        hub_id: Its id.
+        options: Which revision, from where, and whether the Hub may be asked.
+        patterns: Names of the files that are needed, as shells write them.
+        package: The distribution that brings the Hub's client.
+
+    Raises:
+        MissingDependencyError: The client is not installed.
+        UnknownModelError: The Hub has no such model, or cannot be reached.
+        AuthenticationError: It is gated, and the terms were not accepted.
+    """
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"Fetching {short_repr(hub_id)} from the Hub needs huggingface_hub.",
+            hint=f'pip install "{package}"',
+        ) from error
+    try:
+        folder = snapshot_download(
+            hub_id,
+            revision=options.revision,
+            cache_dir=options.cache_folder,
+            local_files_only=without_hub(offline=options.offline),
+            allow_patterns=list(patterns),
+        )
+    except Exception as error:  # the Hub's client raises many kinds, and those of its HTTP library
+        raise refusal(error, hub_id, options.revision) or not_found(hub_id) from error
+    return Path(folder)
 
 
 def without_hub(*, offline: bool) -> bool:

@@ -17,6 +17,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.local.hub import classes_of, not_found, refusal
 from embedbridge.contract.local.memory import is_out_of_memory, memory_error
+from embedbridge.contract.local.saved_files import MODEL2VEC, static_refusal
 
 MOST_OF_A_REASON = 200
 """Characters of another library's message that ours repeats."""
@@ -76,6 +77,8 @@ def _translated(error: Exception, what: Loading) -> EmbedBridgeError:
     # transformers and the Hub raise OSError and ValueError for nearly everything: look at the cause.
     if refused := refusal(error, what.address, what.revision):
         return refused
+    if f"`{MODEL2VEC}`" in str(error):  # transformers names the architecture that it does not know
+        return static_refusal(short_repr(what.address))
     is_folder = Path(what.address).expanduser().is_dir()
     if is_folder and (isinstance(error, OSError) or "Unrecognized model" in str(error)):
         return UnknownModelError(

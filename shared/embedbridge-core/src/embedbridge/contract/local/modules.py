@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 
 from embedbridge.contract.errors import ConfigurationError, short_path, short_repr
-from embedbridge.contract.local.json_files import damaged, read_json, read_object
+from embedbridge.contract.local.json_files import read_object
+from embedbridge.contract.local.saved_files import Module, list_modules, refuse_static
 
 StepKind: TypeAlias = Literal["Dense", "LayerNorm", "Normalize"]
 
@@ -70,16 +71,12 @@ def read_modules(folder: Path) -> Modules | None:
     Raises:
         ConfigurationError: It is damaged, or has a module that is not known here.
     """
-    path = folder / "modules.json"
-    listed = read_json(path)
+    refuse_static(folder)
+    listed = list_modules(folder)
     if listed is None:
         return None
-    if not (isinstance(listed, list) and all(isinstance(module, dict) for module in listed)):
-        raise damaged(path, "it is no list of modules")
-    kinds = [_kind(folder, str(module.get("type", ""))) for module in listed]
-    places = [folder / str(module.get("path", "")) for module in listed]
-    if not all(place.resolve().is_relative_to(folder.resolve()) for place in places):
-        raise damaged(path, "it names a path outside of the folder")
+    kinds = [_kind(folder, module) for module in listed]
+    places = [module.path for module in listed]
     if kinds[:1] != ["Transformer"] or kinds.count("Pooling") != 1:
         _refuse_order(folder, kinds)
     pooling = kinds.index("Pooling")
@@ -107,13 +104,13 @@ def refuse_folder(said: str) -> NoReturn:
     )
 
 
-def _kind(folder: Path, type_: str) -> str:
+def _kind(folder: Path, module: Module) -> str:
     """The name of a module's class."""
-    if not type_.startswith(LIBRARY):
+    if not module.type.startswith(LIBRARY):
         refuse_folder(
-            f"{short_path(folder)} has a module with code of its own, {short_repr(type_)}."
+            f"{short_path(folder)} has a module with code of its own, {short_repr(module.type)}."
         )
-    return type_.rpartition(".")[2]
+    return module.kind
 
 
 def _refuse_order(folder: Path, kinds: Sequence[str]) -> NoReturn:

@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from embedbridge.contract.errors import short_path, short_repr
-from embedbridge.contract.local.json_files import damaged, read_object
+from embedbridge.contract.local.json_files import read_object
 from embedbridge.contract.local.modules import Step, read_modules, refuse_folder
 from embedbridge.contract.local.pooling import default_pooling, read_pooling
+from embedbridge.contract.local.saved_files import Saved, is_count, read_saved
 from embedbridge.contract.pooling import Pooling
 
 LENGTH_FILES = tuple(
@@ -31,8 +32,6 @@ COUNT_FROM_PADDING = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})
 """Architectures whose first position is the one after that of padding."""
 UNLIMITED = 10**9
 """Tokenizers without a limit of their own claim a far larger one."""
-SAVED = "config_sentence_transformers.json"
-"""The file of the model as a whole."""
 LEFT_OUT = ("document_length", "processing_kwargs", "query_expansion", "query_length")
 """Keys of the Transformer module that are not supported."""
 USUAL = {"module_output_name": "token_embeddings", "transformer_task": "feature-extraction"}
@@ -97,11 +96,11 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
     transformer = modules.transformer if modules else folder
     # Without a list of modules, sentence-transformers opens neither of these two files.
     own = _first_object(transformer / name for name in LENGTH_FILES) if modules else {}
-    saved = read_object(folder / SAVED) if modules else {}
+    saved = read_saved(folder) if modules else Saved()
     _check_supported(transformer, own)
-    if saved.get("model_type", OWN_TYPE) != OWN_TYPE:
+    if saved.model_type not in (None, OWN_TYPE):
         refuse_folder(
-            f"{short_path(folder)} is a model of the kind {short_repr(saved['model_type'])}."
+            f"{short_path(folder)} is a model of the kind {short_repr(saved.model_type)}."
         )
     config = read_object(transformer / "config.json")
     tokenizer = read_object(transformer / "tokenizer_config.json") | _options(
@@ -122,19 +121,14 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
         says_pooling=modules is not None,
         include_prompt=include_prompt,
         on_sentences=modules.on_sentences if modules else (),
-        truncate_dim=_truncate_dim(folder / SAVED, saved),
+        truncate_dim=saved.truncate_dim,
         max_length=_length(own, tokenizer, positions),
         positions=positions,
         lower_case=bool(own.get("do_lower_case")),
         padding=padding if is_count(padding) else None,
         truncation_side=tokenizer.get("truncation_side"),
-        prompts=_prompts(folder / SAVED, saved),
+        prompts=saved.prompts,
     )
-
-
-def is_count(value: object) -> TypeGuard[int]:
-    """Whether a value from JSON is a number of things."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _first_object(paths: Iterable[Path]) -> dict[str, Any]:
@@ -185,27 +179,3 @@ def _positions(config: Mapping[str, Any]) -> int | None:
         padding = config.get("pad_token_id", 1)
         return int(positions) - (padding + 1 if is_count(padding) else 0)
     return int(positions)
-
-
-def _truncate_dim(path: Path, saved: Mapping[str, Any]) -> int | None:
-    width = saved.get("truncate_dim")
-    if width is None:
-        return None
-    if not is_count(width) or width == 0:
-        raise damaged(path, f"truncate_dim is {short_repr(width)}")
-    return width
-
-
-def _prompts(path: Path, saved: Mapping[str, Any]) -> dict[str, str | None]:
-    prompts = saved.get("prompts", {})
-    if not isinstance(prompts, dict) or not all(
-        isinstance(text, str | None) for text in prompts.values()
-    ):
-        raise damaged(path, "its prompts are no texts")
-    default = saved.get("default_prompt_name")
-    # `encode_query` and `encode_document` never use the default, but its name has to be there.
-    if default is not None and default not in {"query", "document", *prompts}:
-        raise damaged(
-            path, f"default_prompt_name is {short_repr(default)}, and there is no such prompt"
-        )
-    return prompts

@@ -127,6 +127,17 @@ def rows_of(
         tokens: What payloads are made by.
         prepare: Makes the same of texts that were not planned.
     """
+    payloads = payloads_of(batch, prepare)
+    return None if payloads is None or None in payloads else list(map(tokens.unpack, payloads))
+
+
+def payloads_of(batch: Batch, prepare: Callable[[list[str]], Prepared | None]) -> list[Any] | None:
+    """The payload of each text of a batch; `None` if nothing can be prepared of one of them.
+
+    Args:
+        batch: Texts. What was made of them for the plan is taken from it.
+        prepare: Makes the same of texts that were not planned.
+    """
     known = batch.prepared
     missing = [text for text in batch.texts if text not in known]
     if missing:
@@ -134,8 +145,7 @@ def rows_of(
         if prepared is None or not prepared.payloads:
             return None
         known = {**known, **dict(zip(missing, prepared.payloads, strict=True))}
-    payloads: list[Any] = [known[text] for text in batch.texts]
-    return None if None in payloads else list(map(tokens.unpack, payloads))
+    return [known[text] for text in batch.texts]
 
 
 def fast_encode(tokenizer: Tokenizer, *, special: bool = True) -> Encode:

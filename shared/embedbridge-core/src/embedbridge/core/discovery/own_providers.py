@@ -47,6 +47,7 @@ DISTRIBUTIONS = MappingProxyType(
         "onnx": "embedbridge-onnx",
         "openai": "embedbridge-openai",
         "openai-compatible": "embedbridge-openai",
+        "static": "embedbridge-static",
         "tei": "embedbridge-tei",
         "voyage": "embedbridge-voyage",
         **dict.fromkeys(OPENAI_VENDORS, "embedbridge-openai"),

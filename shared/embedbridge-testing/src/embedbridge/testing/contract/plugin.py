@@ -37,6 +37,7 @@ HEAVY = frozenset(
         "openai",
         "pydantic",
         "requests",
+        "safetensors",
         "scipy",
         "sentence_transformers",
         "tensorflow",

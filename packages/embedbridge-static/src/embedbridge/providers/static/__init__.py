@@ -1,0 +1,14 @@
+"""Static embeddings (sentence-transformers' StaticEmbedding, model2vec) with NumPy and tokenizers."""
+
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from embedbridge.providers.static.model import StaticModel as StaticModel
+    from embedbridge.providers.static.options import StaticOptions as StaticOptions
+
+# Lazy: discovery imports this package on its way to `plugin`, and must not pay for NumPy.
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__, {"model": ["StaticModel"], "options": ["StaticOptions"]}
+)

@@ -1,0 +1,144 @@
+"""Loading a folder's tokenizer, and what it makes of texts: the numbers of their tokens.
+
+There are no special tokens around a text, and no padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedbridge.contract.batch import Prepared
+from embedbridge.contract.errors import ConfigurationError, UnknownModelError, short_path
+from embedbridge.contract.local import Encode, fast_encode, first_line, read_object
+from embedbridge.providers.static._separable import separable
+from embedbridge.providers.static._words import TokenBytes, WordCache
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+FILE = "tokenizer.json"
+AT_ONCE = 1024
+"""Texts whose encodings are in memory together: they take many times as much as the numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Counts and encodes texts. Safe to use from several threads."""
+
+    encode: TokenBytes
+    """From texts to the numbers of their tokens."""
+    kind: np.dtype[Any]
+    """What those numbers are."""
+    max_length: int | None
+    """Tokens of a text that the model reads; `None` means all."""
+    left: bool
+    """Whether a text that is too long loses its beginning instead of its end."""
+    max_chars: int | None
+    """Characters of a text that the model reads; `None` means all."""
+
+    def prepare(self, texts: Sequence[str]) -> Prepared:
+        """How many tokens each text has, and as payload those that the model reads."""
+        if self.max_chars is not None:
+            texts = [text[: self.max_chars] for text in texts]
+        payloads = self.encode(texts)
+        size = self.kind.itemsize
+        counts = [len(payload) // size for payload in payloads]
+        if self.max_length is not None and max(counts, default=0) > self.max_length:
+            payloads = list(map(self._cut, payloads))
+        return Prepared(counts=counts, payloads=payloads)
+
+    def unpack(self, payloads: Sequence[bytes]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The tokens of some texts, one text after another, and how many each of them has."""
+        lengths = np.fromiter(map(len, payloads), np.intp, len(payloads)) // self.kind.itemsize
+        return np.frombuffer(b"".join(payloads), dtype=self.kind).astype(np.intp), lengths
+
+    def _cut(self, payload: bytes) -> bytes:
+        most = (self.max_length or 0) * self.kind.itemsize
+        if len(payload) <= most:
+            return payload
+        return payload[len(payload) - most :] if self.left else payload[:most]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticTokenizer:
+    """A tokenizer, and what its file says beside the tokens."""
+
+    tokenizer: Tokenizer
+    definition: dict[str, Any]
+    """The content of `tokenizer.json`."""
+
+    @property
+    def truncation(self) -> dict[str, Any] | None:
+        """What is done to texts that are too long."""
+        truncation = self.definition.get("truncation")
+        return truncation if isinstance(truncation, dict) else None
+
+    @property
+    def unknown(self) -> int | None:
+        """The token that stands for everything that is not in the vocabulary."""
+        model = self.definition.get("model") or {}
+        if "unk_id" in model:  # Unigram
+            number = model["unk_id"]
+            return number if isinstance(number, int) else None
+        token = model.get("unk_token")
+        return self.tokenizer.token_to_id(token) if isinstance(token, str) else None
+
+    @property
+    def highest(self) -> int:
+        """The highest number of a token."""
+        return max(self.tokenizer.get_vocab().values(), default=-1)
+
+    def characters(self, tokens: int) -> int:
+        """How many characters so many tokens have, if each is as long as the median (model2vec)."""
+        lengths = [len(token) for token in self.tokenizer.get_vocab()]
+        return tokens * int(np.median(lengths))
+
+    def encoder(self) -> tuple[TokenBytes, np.dtype[Any]]:
+        """What makes tokens of texts, word by word where that is proven to be the same."""
+        kind = np.dtype(np.uint16 if self.highest < 2**16 else np.int32)
+        encode = _as_bytes(fast_encode(self.tokenizer, special=False), kind)
+        cuts = separable(self.definition, self.tokenizer)
+        return (encode if cuts is None else WordCache(encode, cuts)), kind
+
+
+def load_tokenizer(folder: Path) -> StaticTokenizer:
+    """Read a folder's tokenizer.
+
+    Raises:
+        UnknownModelError: It has none that can be read without transformers.
+        ConfigurationError: It is damaged.
+    """
+    from tokenizers import Tokenizer
+
+    path = folder / FILE
+    if not path.is_file():
+        raise UnknownModelError(
+            f"{short_path(folder)} has no {FILE}.",
+            hint="Save the model again: a static model needs it and model.safetensors.",
+        )
+    definition = read_object(path)
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise ConfigurationError(
+            f"{short_path(path)} cannot be used: {first_line(error)}.",
+            hint="Copy or download the model again.",
+        ) from error
+    return StaticTokenizer(tokenizer=tokenizer, definition=definition)
+
+
+def _as_bytes(encode: Encode, kind: np.dtype[Any]) -> TokenBytes:
+    def as_bytes(texts: Sequence[str]) -> list[bytes]:
+        found: list[bytes] = []
+        for start in range(0, len(texts), AT_ONCE):
+            some = encode(list(texts[start : start + AT_ONCE]))
+            found += [np.array(encoding.ids, dtype=kind).tobytes() for encoding in some]
+        return found
+
+    return as_bytes

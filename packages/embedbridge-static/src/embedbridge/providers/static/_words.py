@@ -1,0 +1,88 @@
+"""Memoised tokenization: what a word becomes is remembered in a bounded cache.
+
+Natural texts repeat their words, and the tokenizer is most of the work of a static model. Words are
+looked up by the text between two spaces; one that is not known is cut into its pieces, and only
+pieces that are not known either go through the tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from embedbridge.providers.static._separable import Separable
+
+TokenBytes: TypeAlias = Callable[[Sequence[str]], list[bytes]]
+"""From texts to the numbers of their tokens, as bytes."""
+
+WORDS = 2**17
+"""Words and pieces that are remembered: 30 MB at most. When there are more, it begins anew."""
+LONGEST = 128
+"""Characters of the longest word that is remembered: longer ones hardly come again."""
+AT_ONCE = 256
+"""Texts that are looked at together; it bounds what is held beside the cache."""
+
+
+class WordCache:
+    """Tokenises texts word by word. Safe to use from several threads, without a lock.
+
+    A dictionary that is full is replaced, never emptied: a thread that uses it keeps it.
+
+    Args:
+        encode: The tokenizer.
+        separable: How it lets texts be cut.
+        words: How many words and pieces are remembered.
+    """
+
+    def __init__(self, encode: TokenBytes, separable: Separable, *, words: int = WORDS) -> None:
+        self._encode = encode
+        self._separable = separable
+        self._words = words
+        self._known: dict[str, bytes] = {"": b""}
+
+    def __call__(self, texts: Sequence[str]) -> list[bytes]:
+        """The numbers of each text's tokens, as bytes."""
+        found: list[bytes] = []
+        for start in range(0, len(texts), AT_ONCE):
+            found += self._look_up(texts[start : start + AT_ONCE])
+        return found
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def _look_up(self, texts: Sequence[str]) -> list[bytes]:
+        known = self._known
+        found: list[bytes] = []
+        unfinished: list[tuple[int, list[str]]] = []
+        for place, text in enumerate(texts):
+            words = text.split(" ")
+            try:
+                found.append(b"".join(map(known.__getitem__, words)))
+            except KeyError:
+                found.append(b"")
+                unfinished.append((place, words))
+        if unfinished:
+            unseen = {word for _, words in unfinished for word in words if word not in known}
+            new = self._learn(unseen, known)
+            for place, words in unfinished:
+                found[place] = b"".join([known[w] if w in known else new[w] for w in words])
+            self._remember(known, new)
+        return found
+
+    def _learn(self, words: Iterable[str], known: Mapping[str, bytes]) -> dict[str, bytes]:
+        """What some words become, and their pieces that are not known either."""
+        cut = {word: self._separable.pieces(word) for word in words}
+        unseen = list({p for pieces in cut.values() for p in pieces if p not in known})
+        new = dict(zip(unseen, self._encode(unseen), strict=True))
+        for word, pieces in cut.items():
+            if word not in new:
+                new[word] = b"".join([known[p] if p in known else new[p] for p in pieces])
+        return new
+
+    def _remember(self, known: dict[str, bytes], new: dict[str, bytes]) -> None:
+        if len(known) + len(new) > self._words:
+            self._known = known = {"": b""}
+        short = ((word, ids) for word, ids in new.items() if len(word) <= LONGEST)
+        known.update(islice(short, self._words - len(known)))
