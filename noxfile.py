@@ -320,6 +320,7 @@ VENDOR_CLASSES = {
         "llama-index-embeddings-mistralai",
         "llama-index-embeddings-nvidia",
         "llama-index-embeddings-ollama",
+        "llama-index-embeddings-text-embeddings-inference",
         "llama-index-embeddings-voyageai",
         "openai",  # the class for NVIDIA imports it, and its package does not name it
     ],

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import numpy as np
-from _vendor_formats import format_of
+from _vendor_formats import TEI_INFO, format_of
 from numpy.typing import NDArray
 
 HOST = "127.0.0.1"
@@ -95,13 +95,14 @@ class Answers:
 async def converse(
     answers: Answers, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Answer the requests of one connection; `GET` asks for the counts."""
+    """Answer the requests of one connection; `GET` asks for the counts, or what TEI says of itself."""
     with suppress(ConnectionError, asyncio.IncompleteReadError):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             path = head.split(b" ", 2)[1].decode()
             if head.startswith(b"get"):
-                body = answers.take_counts()
+                is_info = path.endswith("/info")
+                body = json.dumps(TEI_INFO).encode() if is_info else answers.take_counts()
             else:
                 length = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
                 request = await reader.readexactly(length)

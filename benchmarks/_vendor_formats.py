@@ -60,18 +60,34 @@ def _ollama(vectors: Sequence[bytes], _: Json) -> bytes:
     )
 
 
+def _tei(vectors: Sequence[bytes], _: Json) -> bytes:
+    return b"[%b]" % b",".join(vectors)
+
+
 OPENAI = Format("input", lambda asked: asked.get("encoding_format") == "base64", _openai)
 """Also Voyage's, Mistral's and NVIDIA's."""
 COHERE = Format("texts", lambda asked: asked["embedding_types"] == ["base64"], _cohere)
 OLLAMA = Format("input", lambda _: False, _ollama)
+TEI = Format("inputs", lambda _: False, _tei)
 
 BY_PATH = {
     "/embeddings": OPENAI,
     "/v1/embed": COHERE,
     "/v2/embed": COHERE,
     "/api/embed": OLLAMA,
+    "/embed": TEI,
 }
-"""By how the path of a request ends."""
+"""By how the path of a request ends; the first one counts."""
+TEI_INFO = {
+    "model_id": "BAAI/bge-large-en-v1.5",
+    "model_type": {"embedding": {"pooling": "cls"}},
+    "max_input_length": 512,
+    "max_batch_tokens": 16_384,
+    "max_client_batch_size": 32,
+    "max_concurrent_requests": 512,
+    "auto_truncate": True,
+}
+"""What TEI says of itself at `/info`, with its default limits."""
 
 
 def format_of(path: str) -> Format:

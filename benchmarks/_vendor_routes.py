@@ -7,7 +7,7 @@ framework in one of theirs, because they want other versions of the vendors' SDK
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -31,10 +31,8 @@ class Vendor:
 
     model: str
     """A model of 1,024 dimensions."""
-    langchain: Make
-    llama_index: Make
-    packages: tuple[str, str]
-    """Those of the two classes, by distribution."""
+    peers: Mapping[str, Make]
+    """Their classes, by distribution; its name begins with the framework's."""
     base: str = ""
     """The path of our base URL."""
     base64: bool = True
@@ -120,6 +118,12 @@ def ollama_llama_index(model: str, url: str) -> Route:
     return OllamaEmbedding(model_name=model, base_url=url).get_text_embedding_batch
 
 
+def tei_llama_index(model: str, url: str) -> Route:
+    from llama_index.embeddings.text_embeddings_inference import TextEmbeddingsInference
+
+    return TextEmbeddingsInference(model_name=model, base_url=url).get_text_embedding_batch
+
+
 @functools.cache
 def tokenizer() -> Any:
     """A real one, of our default model: those of the vendors are downloads."""
@@ -134,36 +138,47 @@ def tokenizer() -> Any:
 VENDORS = {
     "cohere": Vendor(
         model="embed-english-v3.0",
-        langchain=cohere_langchain,
-        llama_index=cohere_llama_index,
-        packages=("langchain-cohere", "llama-index-embeddings-cohere"),
+        peers={
+            "langchain-cohere": cohere_langchain,
+            "llama-index-embeddings-cohere": cohere_llama_index,
+        },
     ),
     "mistral": Vendor(
         model="mistral-embed",
-        langchain=mistral_langchain,
-        llama_index=mistral_llama_index,
-        packages=("langchain-mistralai", "llama-index-embeddings-mistralai"),
+        peers={
+            "langchain-mistralai": mistral_langchain,
+            "llama-index-embeddings-mistralai": mistral_llama_index,
+        },
         base="/v1",
     ),
     "nvidia": Vendor(
         model="nvidia/nv-embedqa-e5-v5",
-        langchain=nvidia_langchain,
-        llama_index=nvidia_llama_index,
-        packages=("langchain-nvidia-ai-endpoints", "llama-index-embeddings-nvidia"),
+        peers={
+            "langchain-nvidia-ai-endpoints": nvidia_langchain,
+            "llama-index-embeddings-nvidia": nvidia_llama_index,
+        },
         base="/v1",
     ),
     "ollama": Vendor(
         model="mxbai-embed-large",
-        langchain=ollama_langchain,
-        llama_index=ollama_llama_index,
-        packages=("langchain-ollama", "llama-index-embeddings-ollama"),
+        peers={
+            "langchain-ollama": ollama_langchain,
+            "llama-index-embeddings-ollama": ollama_llama_index,
+        },
+        base64=False,
+    ),
+    # The class of langchain-huggingface takes no address of a server.
+    "tei": Vendor(
+        model="BAAI/bge-large-en-v1.5",
+        peers={"llama-index-embeddings-text-embeddings-inference": tei_llama_index},
         base64=False,
     ),
     "voyage": Vendor(
         model="voyage-3.5",
-        langchain=voyage_langchain,
-        llama_index=voyage_llama_index,
-        packages=("langchain-voyageai", "llama-index-embeddings-voyageai"),
+        peers={
+            "langchain-voyageai": voyage_langchain,
+            "llama-index-embeddings-voyageai": voyage_llama_index,
+        },
         base="/v1",
     ),
 }
@@ -207,7 +222,6 @@ def route_of(vendor: str, name: str, url: str) -> Route:
     """A route by its name: one of ours, or the distribution of a peer."""
     about = VENDORS[vendor]
     if name in OURS:
-        key = {} if vendor == "ollama" else {"api_key": KEY}
+        key = {} if vendor in ("ollama", "tei") else {"api_key": KEY}
         return OURS[name](f"{vendor}:{about.model}", base_url=f"{url}{about.base}", **key)
-    make = about.langchain if name == about.packages[0] else about.llama_index
-    return make(about.model, url)
+    return about.peers[name](about.model, url)

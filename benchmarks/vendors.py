@@ -27,7 +27,10 @@ from _report import Goal, Report, speed_chart
 from _vendor_routes import ARRAYS, LANGCHAIN, OURS, VENDORS, Vendor
 
 CHILD = Path(__file__).with_name("_vendor_child.py")
-VARIABLES = ("EMBEDBRIDGE_BENCH_LANGCHAIN", "EMBEDBRIDGE_BENCH_LLAMA_INDEX")
+VARIABLES = {
+    "langchain": "EMBEDBRIDGE_BENCH_LANGCHAIN",
+    "llama-index": "EMBEDBRIDGE_BENCH_LLAMA_INDEX",
+}
 """Environment variables: the Pythons of the environments that have the peers of each framework."""
 GOALS = {True: (3.0, 1.5), False: (1.6, 1.2)}
 """Where base64 is served, and where it is not: arrays and lists, beside the faster peer."""
@@ -83,10 +86,14 @@ def main() -> None:
     arguments = parse(parser, texts=(5000, 200), rounds=(3, 1), latency_ms=(50, 5))
     arguments.dimensions = 1024
     report = Report(__file__, "Vendors", __doc__, arguments)
-    pythons = [os.environ.get(variable) for variable in VARIABLES]
-    if not all(pythons):
+    pythons = {
+        framework: os.environ[variable]
+        for framework, variable in VARIABLES.items()
+        if variable in os.environ
+    }
+    if len(pythons) < len(VARIABLES):
         report.say(
-            f"The peers are left out: {' and '.join(VARIABLES)} name no Python. `nox -s bench` makes them."
+            f"The peers are left out: {' and '.join(VARIABLES.values())} name no Python. `nox -s bench` makes them."
         )
     with serving(arguments.dimensions, arguments.latency_ms / 1e3) as url:
         for name in arguments.vendor or VENDORS:
@@ -98,7 +105,7 @@ def measure(
     report: Report,
     name: str,
     url: str,
-    pythons: list[str | None],
+    pythons: dict[str, str],
     arguments: argparse.Namespace,
 ) -> None:
     """One vendor: all routes in turns."""
@@ -106,8 +113,9 @@ def measure(
     environments = dict.fromkeys(OURS, sys.executable)
     environments |= {
         package: python
-        for package, python in zip(vendor.packages, pythons, strict=True)
-        if python is not None
+        for package in vendor.peers
+        for framework, python in pythons.items()
+        if package.startswith(framework)
     }
     sizes = (str(arguments.texts), str(arguments.dimensions))
     counted: dict[str, str] = {}
@@ -135,7 +143,7 @@ def measure(
             route: f"{statistics.median(process.cpu[1:]):.2f}; {counted[route]}"
             for route, process in children.items()
         }
-    peers = [package for package in vendor.packages if package in seconds]
+    peers = [package for package in vendor.peers if package in seconds]
     title = f"{name}, {arguments.texts:,} texts of {vendor.model}, a server of {arguments.latency_ms} ms"
     faster = min(peers, key=lambda peer: statistics.median(seconds[peer]), default=ARRAYS)
     report.bars(speed_chart(title, seconds, faster), f"_{name}")
