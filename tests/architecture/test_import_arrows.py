@@ -69,7 +69,7 @@ def test_discovery_needs_neither_numpy_nor_pydantic(root: Path, file: str) -> No
     path = core / "src" / "embedbridge" / "contract" / file
     names = {found.name.partition(".")[0] for found in imports_of(path, core) if not found.lazy}
 
-    assert not names & {"numpy", "pydantic", "pydantic_settings"}
+    assert not names & {"numpy", "pydantic"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HEAVY = ["torch", "transformers", "openai", "llama_index", "langchain", "langchain_core", "PIL"]
-LIGHT = [*HEAVY, "numpy", "pydantic", "pydantic_settings", "asyncio", "tqdm"]
+LIGHT = [*HEAVY, "numpy", "pydantic", "asyncio", "tqdm"]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -149,3 +152,35 @@ def test_a_model_that_was_not_used_before_the_fork(device: str) -> None:
     model.device = device
 
     assert in_a_child(Embedder(model)) == 0
+
+
+GROWTH = """
+import ctypes, gc
+from embedbridge.contract.local.memory import return_freed_memory
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1])
+
+libc = ctypes.CDLL(None)
+libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD: everything comes from the heap, as small pieces do
+kept = [bytearray(1 << 16) for _ in range(800)]
+top = bytearray(64)  # what lies above keeps the heap from shrinking by itself
+full = resident()
+del kept
+gc.collect()
+return_freed_memory()
+print((full - resident()) * 4096 >> 20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="malloc_trim is glibc's")
+def test_freed_memory_goes_back_to_the_system() -> None:
+    """What loading took on the way is not kept by the C library."""
+    if not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        pytest.skip("this C library has no malloc_trim")
+    answer = subprocess.run(
+        [sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True
+    )
+
+    assert int(answer.stdout) >= 40  # of 50

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.options import parse_options
@@ -19,13 +19,13 @@ OnEmpty: TypeAlias = Literal["error", "embed", "skip", "zero"]
 """What becomes of an empty text; recommended is `"embed"`, for static models `"error"`."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Settings of an `Embedder`. None of them changes a vector.
 
     Each can be set by an environment variable: `EMBEDBRIDGE_BATCH_SIZE=8`.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     batch_size: int | None = Field(default=None, gt=0)
     """Inputs per call to the model at most; `None` leaves it to the model's limits."""
@@ -65,6 +65,14 @@ class Settings(BaseSettings):
     show_progress: bool = False
     """Whether to show a progress bar (takes tqdm)."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_environment(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        found = {name: _parsed(os.environ[variable]) for variable, name in _variables()}
+        return {**found, **values}
+
 
 SETTING_NAMES = frozenset({*Settings.model_fields, "max_retries"})
 """What users may write: the fields, and `max_retries` for one less than `max_attempts`."""
@@ -88,12 +96,28 @@ def parse_settings(*layers: Mapping[str, Any]) -> Settings:
 
 def _variable_to_blame(error: InvalidOptionError, values: Mapping[str, Any]) -> str | None:
     """The remedy for a value that the user did not write, but found in the environment."""
-    for variable in os.environ:
-        prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
-        is_setting = prefix == PREFIX and name in Settings.model_fields and name not in values
-        if is_setting and (f"'{name}'" in error.message or f"'{name}." in error.message):
+    for variable, name in _variables():
+        if name not in values and (f"'{name}'" in error.message or f"'{name}." in error.message):
             return f"It comes from the environment variable {variable}."
     return None
+
+
+def _variables() -> list[tuple[str, str]]:
+    """The environment variables that are settings, in any case, and the settings' names."""
+    named = [(variable, variable.upper()) for variable in os.environ]
+    return [
+        (variable, name[len(PREFIX) :].lower())
+        for variable, name in named
+        if name.startswith(PREFIX) and name[len(PREFIX) :].lower() in Settings.model_fields
+    ]
+
+
+def _parsed(text: str) -> object:
+    """A variable's value: JSON, `["example.org"]`, or the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _without_synonyms(values: Mapping[str, Any]) -> dict[str, Any]:

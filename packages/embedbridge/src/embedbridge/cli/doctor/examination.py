@@ -166,7 +166,7 @@ def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
     from embedbridge.core import Settings
 
     given = {name: value for name, value in options.items() if name in Settings.model_fields}
-    set_ = {name.upper() for name in os.environ}  # pydantic-settings looks at neither case
+    set_ = {name.upper() for name in os.environ}  # in any case
     problems = []
     try:
         effective: Any = parse_options(Settings, given, owner="embedbridge")

@@ -16,6 +16,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.local import shared_weights
+from embedbridge.contract.local.memory import return_freed_memory
 from embedbridge.contract.local.shared_weights import SharedWeights, share, source_of
 from embedbridge.contract.model import LocalEmbeddingModel
 
@@ -130,6 +131,7 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
             with _loading:
                 if shared.loaded is None:
                     shared.loaded = self._open()
+                    return_freed_memory()
                     shared.used()
                 loaded = shared.loaded
         return loaded
