@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.format import Asked as Asked
     from embedbridge.testing.wires.format import Row as Row
     from embedbridge.testing.wires.format import WireFormat as WireFormat
+    from embedbridge.testing.wires.google import GoogleWire as GoogleWire
+    from embedbridge.testing.wires.google import PredictWire as PredictWire
+    from embedbridge.testing.wires.google import VertexWire as VertexWire
     from embedbridge.testing.wires.jina import JinaWire as JinaWire
     from embedbridge.testing.wires.nvidia import NvidiaWire as NvidiaWire
     from embedbridge.testing.wires.ollama import OllamaWire as OllamaWire
@@ -49,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "virtual_time": ["no_backoff"],
         "wires.cohere": ["CohereWire"],
         "wires.format": ["Asked", "Row", "WireFormat"],
+        "wires.google": ["GoogleWire", "PredictWire", "VertexWire"],
         "wires.jina": ["JinaWire"],
         "wires.nvidia": ["NvidiaWire"],
         "wires.ollama": ["OllamaWire"],

@@ -5,7 +5,7 @@ The library is httpx2, imported late. A user's own client may be of httpx, which
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +44,9 @@ class HttpHandle(ClientHandle):
     """Of each request; the user's own win."""
     timeout: float
     """Seconds for one request."""
+    renew: Callable[[Mapping[str, str]], Awaitable[bool]] | None = None
+    """Fetches another credential in place of the one in these headers, which the server refused with
+    401; whether there is one. The request is then sent once more."""
 
     async def authorization(self) -> Mapping[str, str]:
         """The header that says who asks."""
@@ -58,10 +61,23 @@ class HttpHandle(ClientHandle):
 
         Redirects are not followed, for they would take the key along.
         """
+        sent = await self.authorization()
+        async with self._sent(url, body, sent) as reply:
+            refused = reply.status_code == 401 and self.renew is not None
+            if not (refused and await self.renew(sent)):  # type: ignore[misc]  # it is not None
+                yield reply
+                return
+        async with self._sent(url, body, await self.authorization()) as reply:
+            yield reply
+
+    @asynccontextmanager
+    async def _sent(
+        self, url: str, body: bytes | None, authorization: Mapping[str, str]
+    ) -> AsyncIterator[Any]:
         headers = {
             "Accept": "application/json",
             **({} if body is None else {"Content-Type": "application/json"}),
-            **await self.authorization(),
+            **authorization,
             **self.headers,
         }
         method = "GET" if body is None else "POST"

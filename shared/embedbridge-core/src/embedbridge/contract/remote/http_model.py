@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult, Usage
 from embedbridge.contract.card import ModelCard
+from embedbridge.contract.errors import RequestTooLargeError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote.body import (
     check_content_type,
@@ -64,6 +65,9 @@ class HttpModel(RemoteModel[HttpHandle]):
     """For a server that answers with a list instead of an object: its name in what `read` gets."""
     tokens_header: ClassVar[str | None] = None
     """For a server that counts tokens in a header of its answers, in lower case."""
+    max_request_bytes: ClassVar[int | None] = None
+    """Bytes of JSON that one request may have. A batch is planned by the bytes of its contents
+    (`Limits.max_bytes_per_request`); JSON and base64 make it larger."""
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
@@ -188,4 +192,11 @@ class HttpModel(RemoteModel[HttpHandle]):
     def _encoded(self, batch: Batch) -> tuple[str, bytes]:
         path, fields = self.request(batch)
         sent = {name: value for name, value in fields.items() if value is not None}
-        return path, json.dumps(sent, ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(sent, ensure_ascii=False, separators=(",", ":")).encode()
+        most = self.max_request_bytes
+        if most is not None and len(body) > most and len(batch) > 1:
+            raise RequestTooLargeError(
+                f"The request has {len(body)} bytes; {self.vendor.name} takes {most}.",
+                limit="bytes",
+            )
+        return path, body

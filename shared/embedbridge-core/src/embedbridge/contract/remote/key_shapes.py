@@ -50,7 +50,9 @@ KEY_LIKE = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     rf"(?:{'|'.join(SELF_MADE)})[\w-]{{8,}}"
     # The vendors' own have 16 characters and more behind it; `hf_hub_download` is no key.
-    rf"|(?:{'|'.join(VENDORS)})[\w-]{{16,}})",
+    rf"|(?:{'|'.join(VENDORS)})[\w-]{{16,}}"
+    # A JSON Web Token or Google's OAuth access token: clouds sign in with them.
+    r"|eyJ[\w-]{16,}(?:\.[\w-]*)*|ya29\.[\w.-]{16,})",
     re.ASCII,
 )
 """A key in a text, by its looks."""

@@ -19,6 +19,7 @@ from embedbridge.contract.errors import (
     InvalidInputError,
     InvalidOptionError,
     QuotaExhaustedError,
+    RateLimitedError,
     RequestTooLargeError,
     UnknownModelError,
 )
@@ -195,6 +196,8 @@ class Refusals:
                 else f"The server answered {status}."
             )
         _add_sizes(error, said)
+        if isinstance(error, RateLimitedError) and error.retry_after is None:
+            error.retry_after = said.wait
         if isinstance(error, InvalidInputError) and error.index is None:
             error.index = position(said)
         return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ MESSAGES = ("message", "error", "detail", "msg", "data", "errors", "title", "des
 """Where a message may stand, the most telling first; a value may hold another object."""
 CODES = ("code", "type", "status", "error_code", "error_type", "__type")
 """Where a code may stand."""
+WAIT = re.compile(r"(\d{1,6}(?:\.\d+)?)s")
+"""A duration in JSON of Protocol Buffers."""
 MAX_DEPTH = 8
 """Of objects and lists within one another that are read."""
 MAX_PARTS = 8
@@ -34,6 +37,8 @@ class Said:
     """The size that the server takes."""
     size: int | None = None
     """The size that it counted."""
+    wait: float | None = None
+    """Seconds that it asks to wait."""
 
 
 def what_is_said(body: bytes | bytearray | object) -> Said:
@@ -59,6 +64,7 @@ def what_is_said(body: bytes | bytearray | object) -> Said:
         index=index,
         most=_first_number(objects, "n_ctx"),
         size=_first_number(objects, "n_prompt_tokens"),
+        wait=_wait(objects),
     )
 
 
@@ -107,6 +113,12 @@ def _within(location: list[object]) -> tuple[str | None, int | None]:
     fields = [name for name in names if name.isidentifier()]  # `jina-embeddings-v3` is none
     numbers = [part for part in location if type(part) is int]
     return (fields[0] if fields else None), (numbers[0] if numbers else None)
+
+
+def _wait(objects: list[Mapping[str, Any]]) -> float | None:
+    """Google's `{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "27.5s"}`."""
+    told = (WAIT.fullmatch(str(each.get("retryDelay"))) for each in objects)
+    return next((float(found[1]) for found in told if found), None)
 
 
 def _first_number(objects: list[Mapping[str, Any]], *names: str) -> int | None:

@@ -60,9 +60,9 @@ class FaultChecks(ContractBase):
         If this fails, look at the table from the vendor's errors to ours: is it retryable there?
         """
         with self._served(embedder) as (server, remote):
-            expected = remote.embed_documents(SOME)
+            expected = remote.embed_documents(_some(remote))
             server.play(PASSING[kind])
-            found = remote.embed_documents(SOME)
+            found = remote.embed_documents(_some(remote))
 
             assert_same(found, expected, self.tolerance, f"After {kind!r} vectors are wrong")
             count = len(server.requests) - 1
@@ -78,7 +78,7 @@ class FaultChecks(ContractBase):
         with self._served(embedder, max_attempts=1) as (server, remote):
             server.always(WRONG[kind])
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(SOME)
+                remote.embed_documents(_some(remote))
 
             assert isinstance(caught.value, InvalidResponseError), (
                 f"{kind!r} is a {type(caught.value).__name__}, not an InvalidResponseError"
@@ -91,9 +91,9 @@ class FaultChecks(ContractBase):
         If this fails, pair vectors by the vendor's index, not by their place.
         """
         with self._served(embedder) as (server, remote):
-            expected = remote.embed_documents(SOME)
+            expected = remote.embed_documents(_some(remote))
             server.always(faults.shuffled())
-            found = remote.embed_documents(SOME)
+            found = remote.embed_documents(_some(remote))
 
             assert_same(found, expected, self.tolerance, "A shuffled answer is not put in order")
 
@@ -101,21 +101,24 @@ class FaultChecks(ContractBase):
     def test_a_refused_key_is_named_and_not_shown(
         self, embedder: Embedder, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """A refused key is an AuthenticationError after one request, and no message shows the key.
+        """A refused key is an AuthenticationError, is not sent twice, and no message shows it.
+
+        An access token may be replaced by a new one, once.
 
         If this fails, the vendor's error is quoted as it came, or chained with its request.
         """
         with self._served(embedder) as (server, remote), caplog.at_level(logging.DEBUG):
             server.always(faults.key_refused())
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(SOME)
-            key = (self.wire or OpenAIWire()).credential(server.requests[0].request)
+                remote.embed_documents(_some(remote))
+            wire = self.wire or OpenAIWire()
+            keys = [wire.credential(each.request) for each in server.requests]
             shown = "".join(traceback.format_exception(caught.value)) + caplog.text
 
             kind = type(caught.value).__name__
             assert isinstance(caught.value, AuthenticationError), f"A refused key is a {kind}"
-            assert len(server.requests) == 1, "A refused key is tried again"
-            assert not key or key not in shown, "The error or a log shows the key"
+            assert len(keys) == len(set(keys)) <= 2, "A refused key is tried again"
+            assert not any(key and key in shown for key in keys), "The error or a log shows the key"
 
     @asked_where(AT_A_SERVER)
     def test_a_server_that_stays_down(self, embedder: Embedder) -> None:
@@ -126,7 +129,7 @@ class FaultChecks(ContractBase):
         with self._served(embedder, max_attempts=2) as (server, remote):
             server.always(faults.status(500))
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(SOME)
+                remote.embed_documents(_some(remote))
 
             kind, count = type(caught.value).__name__, len(server.requests)
             assert isinstance(caught.value, ProviderUnavailableError), f"500 is a {kind}"
@@ -141,7 +144,7 @@ class FaultChecks(ContractBase):
         with self._served(embedder) as (server, remote):
             server.always(faults.rate_limited(retry_after="3600"))
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(SOME)
+                remote.embed_documents(_some(remote))
 
             error = caught.value
             assert isinstance(error, RateLimitedError), f"429 is a {type(error).__name__}"
@@ -156,13 +159,13 @@ class FaultChecks(ContractBase):
         with self._served(embedder) as (server, remote):
             server.always(faults.status(400, "Invalid request."))
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(SOME)
+                remote.embed_documents(_some(remote))
 
             kind = type(caught.value).__name__
             assert not caught.value.retryable, f"400 is a {kind}, which is retryable"
             sent = [tuple(map(str, each.inputs)) for each in server.requests]
             assert len(sent) == len(set(sent)), "A bad request is repeated"
-            assert len(sent) < 2 * len(SOME), "A bad request is searched without end"
+            assert len(sent) < 2 * len(_some(remote)), "A bad request is searched without end"
 
     @asked_where(AT_A_SERVER)
     def test_a_batch_that_is_too_large_is_halved(self, embedder: Embedder) -> None:
@@ -171,9 +174,9 @@ class FaultChecks(ContractBase):
         If this fails, translate 413 to RequestTooLargeError.
         """
         with self._served(embedder) as (server, remote):
-            expected = remote.embed_documents(SOME)
+            expected = remote.embed_documents(_some(remote))
             server.always(_at_most(2))
-            found = remote.embed_documents(SOME)
+            found = remote.embed_documents(_some(remote))
 
             assert_same(found, expected, self.tolerance, "Halves of a batch have wrong vectors")
 
@@ -186,7 +189,7 @@ class FaultChecks(ContractBase):
         with self._served(embedder, deadline=0.2, max_attempts=1) as (server, remote):
             server.always(faults.silent())
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(SOME)
+                remote.embed_documents(_some(remote))
 
             kind = type(caught.value).__name__
             assert isinstance(caught.value, RequestTimeoutError), f"No answer in time is a {kind}"
@@ -244,7 +247,7 @@ class FaultChecks(ContractBase):
         with FaultServer(wire=wire) as other, self._served(embedder) as (server, remote):
             server.always(faults.redirected(f"{other.url}{wire.endpoint}"))
             with pytest.raises(EmbedBridgeError):
-                remote.embed_documents(SOME)
+                remote.embed_documents(_some(remote))
 
             assert not other.requests, "A redirect is followed, and takes the key along"
 
@@ -281,6 +284,11 @@ class FaultChecks(ContractBase):
                 raise DoesNotApply(AT_A_SERVER.without)
             with remote:
                 yield server, remote
+
+
+def _some(remote: Embedder) -> list[str]:
+    """A few texts that go in one request, so that requests can be counted."""
+    return SOME[: remote.card.limits.items("text")]
 
 
 def _at_most(items: int) -> Fault:

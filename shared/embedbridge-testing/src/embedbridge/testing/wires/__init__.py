@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.format import Encoding as Encoding
     from embedbridge.testing.wires.format import Row as Row
     from embedbridge.testing.wires.format import WireFormat as WireFormat
+    from embedbridge.testing.wires.google import GoogleWire as GoogleWire
+    from embedbridge.testing.wires.google import PredictWire as PredictWire
+    from embedbridge.testing.wires.google import VertexWire as VertexWire
     from embedbridge.testing.wires.jina import JinaWire as JinaWire
     from embedbridge.testing.wires.nvidia import NvidiaWire as NvidiaWire
     from embedbridge.testing.wires.ollama import OllamaWire as OllamaWire
@@ -22,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "cohere": ["CohereWire"],
         "format": ["Asked", "Encoding", "Row", "WireFormat"],
+        "google": ["GoogleWire", "PredictWire", "VertexWire"],
         "jina": ["JinaWire"],
         "nvidia": ["NvidiaWire"],
         "ollama": ["OllamaWire"],
