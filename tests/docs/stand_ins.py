@@ -29,6 +29,7 @@ from safetensors.numpy import load_file, save_file
 from embedbridge.testing import FaultServer, tiny_clip
 from embedbridge.testing.wires import (
     CohereWire,
+    GoogleWire,
     JinaWire,
     NvidiaWire,
     OllamaWire,
@@ -42,6 +43,7 @@ KEY = "sk-for-the-guide-0123456789"
 
 VENDORS: dict[str, tuple[WireFormat, int]] = {
     "cohere": (CohereWire(), 1536),
+    "google": (GoogleWire(), 3072),
     "jina": (JinaWire(), 1024),
     "nvidia": (NvidiaWire(), 2048),
     "ollama": (OllamaWire(), 768),

@@ -141,6 +141,8 @@ class HostedFaults:
     """What it calls that of queries."""
     numbered: ClassVar[bool] = True
     """Whether answers number their vectors, so that another order is repaired (R01)."""
+    remedy: ClassVar[str] = ""
+    """What the error of a refused key says, where that is not to set the vendor's variable."""
     in_base64: ClassVar[Mapping[str, Any]] = {}
     """Options with which vectors travel as base64."""
     too_long: ClassVar[tuple[int, str]]
@@ -265,7 +267,8 @@ class HostedFaults:
     ) -> None:
         """Not in the error, what it holds, what it is chained to, nor a traceback; in no encoding."""
         server.always(faults.ROWS["H08"])
-        with pytest.raises(AuthenticationError, match=f"Set {self.vendor.keys[0]}") as caught:
+        remedy = self.remedy or f"Set {self.vendor.keys[0]}"
+        with pytest.raises(AuthenticationError, match=remedy) as caught:
             route.through(load()).documents(TEXTS)
         told = everything_about(caught.value)
 

@@ -19,8 +19,9 @@ from embedbridge.contract import (
 )
 from embedbridge.contract.errors import InvalidKeyError, ProviderUnavailableError
 from embedbridge.contract.remote import HttpModel, Vendor, in_order, matrix, rows_at, usage_at
+from embedbridge.contract.remote.http_client import HttpHandle
 from embedbridge.core import Embedder
-from embedbridge.testing import FaultServer, faults
+from embedbridge.testing import Exchange, Fault, FaultServer, faults
 
 KEY = "canary-acme-0123456789abcdef"
 VENDOR = Vendor(
@@ -218,3 +219,62 @@ def test_refusals_and_redirects_are_typed_and_show_no_key(server: FaultServer) -
 
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+class SmallRequests(AcmeModel):
+    max_request_bytes = 200
+
+
+def test_a_request_that_json_makes_too_large_is_halved(server: FaultServer) -> None:
+    """A batch is planned by its contents; one input alone is left to the server to judge."""
+    texts = ["\x01" * n for n in (10, 11, 12, 60)]
+    with Embedder(SmallRequests("acme-1", base_url=server.url, api_key=KEY)) as embedder:
+        assert embedder.embed_documents(texts).shape == (4, 8)
+    sizes = {len(each.json["input"]): len(each.request.body) for each in server.requests}
+
+    assert all(size <= 200 for items, size in sizes.items() if items > 1)
+    assert max(len(each.request.body) for each in server.requests) > 200
+
+
+class Renewing(AcmeModel):
+    """Signs in with tokens, of which only the second is good."""
+
+    tokens = ("first-token-0123456789abcdef", "other-token-0123456789abcdef")
+
+    def _open(self) -> HttpHandle:
+        handle = super()._open()
+        left = iter(self.tokens)
+        now = [next(left)]
+
+        async def current() -> str:
+            return now[0]
+
+        async def renew(sent: Mapping[str, str]) -> bool:
+            assert sent == {"Authorization": f"Bearer {now[0]}"}
+            now[0] = next(left, "")
+            return bool(now[0])
+
+        handle.credential, handle.renew = current, renew
+        return handle
+
+
+def refuses(token: str) -> Fault:
+    async def play(exchange: Exchange) -> None:
+        if exchange.request.headers["authorization"].endswith(token):
+            await exchange.refuse(401, "The token has expired.")
+        else:
+            await exchange.answer()
+
+    return Fault("expired", play)
+
+
+def test_a_credential_that_was_refused_is_replaced_once(server: FaultServer) -> None:
+    """401 for the first: the request is sent again with the next one; without one the error stands."""
+    server.always(refuses(Renewing.tokens[0]))
+    assert ask(Renewing("acme-1", base_url=server.url, api_key=KEY), "one").vectors.shape == (1, 8)
+    assert len(server.requests) == 2
+    server.always(faults.status(401))
+    with pytest.raises(AuthenticationError):
+        ask(Renewing("acme-1", base_url=server.url, api_key=KEY), "one")
+
+    assert len(server.requests) == 4

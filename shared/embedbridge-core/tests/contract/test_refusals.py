@@ -243,3 +243,24 @@ def test_any_body_gives_a_typed_error(status: int, body: object) -> None:
 def test_what_is_no_json_is_its_own_message(body: bytes) -> None:
     """A gateway's page, or bytes of any kind."""
     assert isinstance(what_is_said(body).message, str)
+
+
+@pytest.mark.parametrize(
+    ("delay", "headers", "expected"),
+    [
+        ("27.5s", {}, 27.5),
+        ("0s", {}, 0.0),
+        ("27.5s", {"retry-after": "3"}, 3.0),
+        ("soon", {}, None),
+        (27, {}, None),
+    ],
+)
+def test_the_wait_may_be_in_the_body(
+    delay: object, headers: dict[str, str], expected: float | None
+) -> None:
+    """Google names the seconds in a detail; a header wins, and nonsense says nothing."""
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
+    found = error(429, {"error": {"code": 429, "message": "Quota", "details": [info]}}, **headers)
+
+    assert isinstance(found, RateLimitedError)
+    assert found.retry_after == expected

@@ -171,6 +171,18 @@ def test_keys_of_others_are_hidden_as_well(beginning: str, form: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "token",
+    [
+        "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJyb2JvdCJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ",
+        "ya29.a0AfB_byC-canary0123456789.tail",
+    ],
+)
+def test_access_tokens_are_hidden(token: str) -> None:
+    """Assertions and tokens of clouds, whole: their parts have dots between them."""
+    assert hide(f"assertion={token}&grant_type=x", ()) == f"assertion={HIDDEN}&grant_type=x"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "hf_hub_download() failed for jina-embeddings-v3 in pa-risk-study",

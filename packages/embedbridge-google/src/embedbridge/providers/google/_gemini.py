@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+import numpy as np
+
 from embedbridge.contract.batch import Batch, BatchResult, Usage
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import (
@@ -106,7 +108,8 @@ class GeminiModel(HttpModel):
         """The vectors; those that Google has shortened get length 1, which they do not have."""
         vectors = matrix(rows)
         if batch.dimensions is not None and self.options.normalize is not False:
-            vectors = normalize(vectors)
+            with np.errstate(all="ignore"):  # what is not finite is refused after this
+                vectors = normalize(vectors)
         return BatchResult(vectors=vectors, usage=usage, truncated=truncated)
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from embedbridge.contract.card import Limits, ModelCard
 from embedbridge.contract.remote import Vendor
 
-GOOGLE = Vendor(
+VENDOR = Vendor(
     name="Google",
     url="https://generativelanguage.googleapis.com",
     hosts=("googleapis.com",),

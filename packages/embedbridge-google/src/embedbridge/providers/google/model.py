@@ -10,7 +10,7 @@ from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.remote import Vendor, in_order, rows_at, usage_at
 from embedbridge.providers.google._gemini import GeminiModel, contents, quoted, task_type
-from embedbridge.providers.google.catalog import CARDS, GOOGLE, MAX_REQUEST_BYTES
+from embedbridge.providers.google.catalog import CARDS, MAX_REQUEST_BYTES, VENDOR
 
 
 class GoogleModel(GeminiModel):
@@ -28,7 +28,7 @@ class GoogleModel(GeminiModel):
     """
 
     provider: ClassVar[str] = "google"
-    vendor: ClassVar[Vendor] = GOOGLE
+    vendor: ClassVar[Vendor] = VENDOR
     cards: ClassVar[Sequence[ModelCard]] = CARDS
     max_request_bytes: ClassVar[int | None] = MAX_REQUEST_BYTES
     # As in …/v1beta/models/gemini-embedding-001:embedContent and …/v1beta/openai

@@ -1,7 +1,7 @@
 """Announces the providers `google` and `vertex`; imports neither an HTTP library nor google-auth."""
 
 from embedbridge.contract.hooks import ProviderSpec, hookimpl
-from embedbridge.providers.google.catalog import CARDS, GOOGLE, VERTEX, VERTEX_CARDS
+from embedbridge.providers.google.catalog import CARDS, VENDOR, VERTEX, VERTEX_CARDS
 
 
 class _Plugin:
@@ -22,7 +22,7 @@ google = _Plugin(
         factory="embedbridge.providers.google.model:GoogleModel",
         cards=CARDS,
         summary="Google's embedding models of texts and images, from the Gemini API.",
-        variables=GOOGLE.variables,
+        variables=VENDOR.variables,
     )
 )
 vertex = _Plugin(

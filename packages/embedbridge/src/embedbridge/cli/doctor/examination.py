@@ -34,6 +34,7 @@ OTHER_VARIABLES = (
 """Those of ours that are no field of `Settings`."""
 NEIGHBOURS = (
     "cohere",
+    "google-auth",
     "langchain-core",
     "llama-index-core",
     "numpy",

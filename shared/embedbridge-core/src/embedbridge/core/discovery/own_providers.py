@@ -39,6 +39,7 @@ DISTRIBUTIONS = MappingProxyType(
         "cohere": "embedbridge-cohere",
         "default": "embedbridge-onnx",
         "fake": "embedbridge-testing",
+        "google": "embedbridge-google",
         "huggingface": "embedbridge-huggingface",
         "jina": "embedbridge-jina",
         "local": "embedbridge-huggingface",
@@ -49,6 +50,7 @@ DISTRIBUTIONS = MappingProxyType(
         "openai-compatible": "embedbridge-openai",
         "static": "embedbridge-static",
         "tei": "embedbridge-tei",
+        "vertex": "embedbridge-google",
         "voyage": "embedbridge-voyage",
         **dict.fromkeys(OPENAI_VENDORS, "embedbridge-openai"),
     }
