@@ -186,6 +186,7 @@ REMOTE = [
     "CONNECT_SECONDS",
     "ClientHandle",
     "Credential",
+    "HttpHandle",
     "HttpModel",
     "HttpOptions",
     "MAX_MESSAGE",

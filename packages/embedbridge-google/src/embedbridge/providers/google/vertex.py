@@ -11,6 +11,8 @@ from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
+    Credential,
+    HttpHandle,
     Secrets,
     Vendor,
     in_order,
@@ -19,8 +21,6 @@ from embedbridge.contract.remote import (
     value_at,
     variable,
 )
-from embedbridge.contract.remote.credentials import Credential
-from embedbridge.contract.remote.http_client import HttpHandle
 from embedbridge.providers.google._access_tokens import AccessTokens
 from embedbridge.providers.google._gemini import GeminiModel, contents, quoted, task_type
 from embedbridge.providers.google.catalog import (

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.failures import network_error as network_error
     from embedbridge.contract.remote.failures import redirect_error as redirect_error
     from embedbridge.contract.remote.failures import unreachable as unreachable
+    from embedbridge.contract.remote.http_client import HttpHandle as HttpHandle
     from embedbridge.contract.remote.http_client import new_client as new_client
     from embedbridge.contract.remote.http_model import HttpModel as HttpModel
     from embedbridge.contract.remote.model import RemoteModel as RemoteModel
@@ -81,7 +82,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "discovery": ["Reply", "Server"],
         "environment": ["url_variable", "variable"],
         "failures": ["CONNECT_SECONDS", "network_error", "redirect_error", "unreachable"],
-        "http_client": ["new_client"],
+        "http_client": ["HttpHandle", "new_client"],
         "http_model": ["HttpModel"],
         "model": ["RemoteModel"],
         "options": ["HttpOptions", "RemoteOptions", "Secret", "Url"],
