@@ -161,7 +161,7 @@ def test_a_project_is_needed(load: Load) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"project": "a/b"}, {"location": "evil.example/x"}, {"location": ""}]
 )
-def test_options_that_cannot_be(wrong: dict[str, str]) -> None:
+def test_options_that_cannot_be(wrong: dict[str, Any]) -> None:
     """They are parts of an address."""
     with pytest.raises(InvalidOptionError):
         load_embedder("vertex:gemini-embedding-2", **wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..short import Json, floats
@@ -23,7 +24,7 @@ def client(url: str) -> Any:
 
     class Token(Credentials):
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__()  # type: ignore[no-untyped-call]
             self.token = KEY
 
         def refresh(self, request: Any) -> None:
@@ -38,7 +39,7 @@ def client(url: str) -> Any:
     )
 
 
-def their_embed(inputs: list[str | bytes], model: str, **asked: Any) -> Any:
+def their_embed(inputs: Sequence[str | bytes], model: str, **asked: Any) -> Any:
     def call(client: Any) -> Any:
         from google.genai import types
 
@@ -52,7 +53,7 @@ def their_embed(inputs: list[str | bytes], model: str, **asked: Any) -> Any:
         # For the older models the SDK wants plain texts.
         found = client.models.embed_content(
             model=model,
-            contents=inputs if model == OLDER else list(map(content, inputs)),
+            contents=list(inputs) if model == OLDER else list(map(content, inputs)),
             config=types.EmbedContentConfig(auto_truncate=False, **asked),
         )
         return [row.values for row in found.embeddings]

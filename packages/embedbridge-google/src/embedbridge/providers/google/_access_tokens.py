@@ -127,7 +127,7 @@ class AccessTokens:
                 f"Option 'credentials' is {type(found).__name__}, "
                 "not google.auth.credentials.Credentials."
             )
-        scoped = with_scopes_if_required(found, SCOPES)
+        scoped = with_scopes_if_required(found, SCOPES)  # type: ignore[no-untyped-call]
         self._learn(scoped)
         return scoped, project
 
@@ -185,8 +185,8 @@ class AccessTokens:
             return f"from {VARIABLE}={short_path(named)}"
         if credentials is None:
             return "in this environment"
-        told = getattr(credentials, "get_cred_info", dict)() or {}
-        place = told.get("credential_source")
+        told: Mapping[str, str] | None = getattr(credentials, "get_cred_info", dict)()
+        place = (told or {}).get("credential_source", type(credentials).__qualname__)
         return f"from {short_path(place)}" if place != METADATA else f"from the {METADATA}"
 
 
