@@ -288,20 +288,22 @@ def bench(session: nox.Session) -> None:
     """
     named = [arg for arg in session.posargs if arg.endswith(".py")]
     options = [arg for arg in session.posargs if arg not in named]
+    scripts = named or sorted(map(str, Path("benchmarks").glob("[!_]*.py")))
     install_here(session, "-r", "requirements-bench.txt")
     # fastembed has its own idea of onnxruntime's and NumPy's versions.
     python = make_venv(session, "fastembed")
     pip_install(session, python, "fastembed")
     # Not all of OFFLINE: tokenizers use their threads here, as they do for everybody.
     env = {"HF_HUB_OFFLINE": "1", "EMBEDBRIDGE_BENCH_FASTEMBED": str(python)}
-    for framework, packages in VENDOR_CLASSES.items():
+    with_peers = any(Path(script).stem == "vendors" for script in scripts)
+    for framework, packages in VENDOR_CLASSES.items() if with_peers else ():
         peers = make_venv(session, framework)
         # Without our constraints: they want other versions of the vendors' SDKs.
         session.run(str(peers), *PIP, "numpy", *packages, external=True)
         env[f"EMBEDBRIDGE_BENCH_{framework.replace('-', '_').upper()}"] = str(peers)
     quick = Path(session.create_tmp(), "quick")
     page = str(quick if "--quick" in options else Path("docs", "benchmarks"))
-    for script in named or sorted(map(str, Path("benchmarks").glob("[!_]*.py"))):
+    for script in scripts:
         session.run("python", script, "--write", page, *options, env=env)
 
 

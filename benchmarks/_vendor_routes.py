@@ -225,3 +225,11 @@ def route_of(vendor: str, name: str, url: str) -> Route:
         key = {} if vendor in ("ollama", "tei") else {"api_key": KEY}
         return OURS[name](f"{vendor}:{about.model}", base_url=f"{url}{about.base}", **key)
     return about.peers[name](about.model, url)
+
+
+def items_per_request(vendor: str) -> int | None:
+    """How many texts the vendor takes in one request, if that is a number."""
+    from embedbridge.core import load_embedder
+
+    with load_embedder(f"{vendor}:{VENDORS[vendor].model}", base_url="http://127.0.0.1:9") as ours:
+        return ours.model.card.limits.items("text", "document")

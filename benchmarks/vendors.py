@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -24,7 +26,7 @@ from _embedding_server import serving
 from _interleaved import Timings, interleave, times_as_fast
 from _options import parse
 from _report import Goal, Report, speed_chart
-from _vendor_routes import ARRAYS, LANGCHAIN, OURS, VENDORS, Vendor
+from _vendor_routes import ARRAYS, LANGCHAIN, OURS, VENDORS, Vendor, items_per_request
 
 CHILD = Path(__file__).with_name("_vendor_child.py")
 VARIABLES = {
@@ -80,6 +82,26 @@ def child(python: str, *arguments: str) -> Iterator[Child]:
         yield Child(process)
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All routes of one vendor, by name."""
+
+    seconds: Timings
+    cpu: dict[str, float]
+    """Seconds of the client's processor."""
+    versions: dict[str, str]
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Requests, and how many at once."""
+
+    @property
+    def takes(self) -> dict[str, str]:
+        """For people."""
+        return {
+            route: f"{cpu:.2f}; {{requests}}, {{in_flight}} at once".format(**self.counts[route])
+            for route, cpu in self.cpu.items()
+        }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vendor", choices=list(VENDORS), action="append", help="only this one")
@@ -93,41 +115,38 @@ def main() -> None:
     }
     if len(pythons) < len(VARIABLES):
         report.say(
-            f"The peers are left out: {' and '.join(VARIABLES.values())} name no Python. `nox -s bench` makes them."
+            f"Peers are left out: {' and '.join(VARIABLES.values())} do not both name a Python. "
+            "`nox -s bench` makes them."
         )
     with serving(arguments.dimensions, arguments.latency_ms / 1e3) as url:
         for name in arguments.vendor or VENDORS:
-            measure(report, name, url.removesuffix("/v1"), pythons, arguments)
+            measured = measure(name, url.removesuffix("/v1"), pythons, arguments)
+            tell(report, name, measured, arguments)
     report.publish()
 
 
 def measure(
-    report: Report,
-    name: str,
-    url: str,
-    pythons: dict[str, str],
-    arguments: argparse.Namespace,
-) -> None:
-    """One vendor: all routes in turns."""
-    vendor = VENDORS[name]
+    vendor: str, url: str, pythons: dict[str, str], arguments: argparse.Namespace
+) -> Measured:
+    """Run all routes of one vendor in turns."""
     environments = dict.fromkeys(OURS, sys.executable)
     environments |= {
         package: python
-        for package in vendor.peers
+        for package in VENDORS[vendor].peers
         for framework, python in pythons.items()
         if package.startswith(framework)
     }
     sizes = (str(arguments.texts), str(arguments.dimensions))
-    counted: dict[str, str] = {}
+    counts: dict[str, dict[str, int]] = {}
 
     def count(route: str, _: object) -> None:
         """Of the run that is not timed, in which the child checks its vectors."""
-        counted[route] = "{requests}, {in_flight} at once".format(**counts_of(url))
+        counts[route] = counts_of(url)
 
     counts_of(url)
     with ExitStack() as running:
         children = {
-            route: running.enter_context(child(python, name, route, url, *sizes))
+            route: running.enter_context(child(python, vendor, route, url, *sizes))
             for route, python in environments.items()
         }
         seconds = interleave(
@@ -137,31 +156,46 @@ def measure(
             # Of the children themselves, without what it takes to ask them.
             clock=lambda: sum(process.seconds for process in children.values()),
         )
-        versions = {route: process.version for route, process in children.items()}
-        worked = {
+        return Measured(
+            seconds,
             # Without the first run, which imports and checks.
-            route: f"{statistics.median(process.cpu[1:]):.2f}; {counted[route]}"
-            for route, process in children.items()
-        }
+            {name: statistics.median(process.cpu[1:]) for name, process in children.items()},
+            {name: process.version for name, process in children.items()},
+            counts,
+        )
+
+
+def counts_of(url: str) -> dict[str, int]:
+    """Requests since the last time, and the most at once."""
+    with urlopen(url) as reply:  # noqa: S310  # our own server
+        counts: dict[str, int] = json.load(reply)
+    return counts
+
+
+def tell(report: Report, name: str, measured: Measured, arguments: argparse.Namespace) -> None:
+    """Add one vendor's chart, table and goals."""
+    vendor, seconds = VENDORS[name], measured.seconds
     peers = [package for package in vendor.peers if package in seconds]
     title = f"{name}, {arguments.texts:,} texts of {vendor.model}, a server of {arguments.latency_ms} ms"
     faster = min(peers, key=lambda peer: statistics.median(seconds[peer]), default=ARRAYS)
     report.bars(speed_chart(title, seconds, faster), f"_{name}")
-    report.say(", ".join(f"{peer} {versions[peer]}" for peer in peers))
+    report.say(", ".join(f"{peer} {measured.versions[peer]}" for peer in peers))
     report.speeds(
         title,
         seconds,
         count=arguments.texts,
         item="text",
         bases=peers,
-        beside=("client CPU s; requests", worked),
+        beside=("client CPU s; requests", measured.takes),
     )
     if peers:
-        report.goals(goals(name, vendor, seconds, faster))
+        report.goals(goals(name, vendor, measured, faster, arguments.texts))
 
 
-def goals(name: str, vendor: Vendor, seconds: Timings, faster: str) -> list[Goal]:
-    return [
+def goals(name: str, vendor: Vendor, measured: Measured, faster: str, texts: int) -> list[Goal]:
+    """Beside the faster peer, and no more requests than the vendor's limit of items needs."""
+    seconds, items = measured.seconds, items_per_request(name)
+    speeds = [
         Goal(
             figure=f"{name}: {route} beside {faster}",
             here=times_as_fast(seconds[route], seconds[faster]),
@@ -169,12 +203,13 @@ def goals(name: str, vendor: Vendor, seconds: Timings, faster: str) -> list[Goal
         )
         for route, goal in zip((ARRAYS, LANGCHAIN), GOALS[vendor.base64], strict=True)
     ]
-
-
-def counts_of(url: str) -> dict[str, int]:
-    with urlopen(url) as reply:  # noqa: S310  # our own server
-        counts: dict[str, int] = json.load(reply)
-    return counts
+    if items is None:
+        return speeds
+    needed, sent = math.ceil(texts / items), measured.counts[ARRAYS]["requests"]
+    return [
+        *speeds,
+        Goal(figure=f"{name}: requests", here=sent, goal=needed, unit="requests", at_most=True),
+    ]
 
 
 if __name__ == "__main__":
