@@ -43,6 +43,8 @@ class Row:
     prompts: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     """Changes of the transformer's configuration."""
+    transformer: dict[str, Any] = field(default_factory=dict)
+    """What else the Transformer module is made with."""
     truncate_dim: int | None = None
     slow: bool = False
     """Whether another row has shown nearly the same."""
@@ -55,7 +57,7 @@ def save_row(row: Row, folder: Path) -> None:
     from sentence_transformers.sentence_transformer import modules
 
     save_transformer(row.architecture, folder / "transformer", **row.config)
-    transformer = modules.Transformer(str(folder / "transformer"))
+    transformer = modules.Transformer(str(folder / "transformer"), **row.transformer)
     torch.manual_seed(1)
     made = [getattr(modules, kind)(**options) for kind, options in row.modules()]
     for weights in (weights for module in made for weights in module.parameters()):
@@ -224,3 +226,30 @@ ROWS = (
     ),
 )
 """Models that every route computes."""
+
+
+REFUSED = {
+    "CNN": Row(
+        name="a model with a CNN",
+        architecture="BERT",
+        modules=lambda: [
+            (
+                "CNN",
+                {"in_embedding_dimension": WIDTH, "out_channels": 8, "kernel_sizes": [1, 3]},
+            ),
+            pooling("mean", width=16),
+        ],
+    ),
+    "GELU": Row(
+        name="an activation that is rare",
+        architecture="BERT",
+        modules=lambda: [pooling("mean"), dense(8, activation="GELU")],
+    ),
+    "query_length": Row(
+        name="a length for each role",
+        architecture="BERT",
+        modules=lambda: [pooling("mean")],
+        transformer={"query_length": 12},
+    ),
+}
+"""Models that only `huggingface:` computes, by the word that every refusal has in it."""

@@ -1,6 +1,7 @@
 """Tiny tokenizers, trained on a few pages: each marks the ends of a text as one family of models does."""
 
 from functools import cache
+from typing import Any
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
@@ -55,12 +56,16 @@ def _wrap(source: str, template: str, **marks: str) -> PreTrainedTokenizerFast:
         single=template, special_tokens=numbers
     )
     names = {"pad_token": PADDING, "unk_token": UNKNOWN, **marks}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=LENGTH, **names)
+    fast: Any = PreTrainedTokenizerFast  # its constructor has no types
+    wrapped: PreTrainedTokenizerFast = fast(
+        tokenizer_object=tokenizer, model_max_length=LENGTH, **names
+    )
+    return wrapped
 
 
 @cache
 def _train(kind: str) -> str:
-    texts = real_texts(100, max_words=200)
+    trainer: Any
     if kind == "words":
         tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
@@ -82,5 +87,5 @@ def _train(kind: str) -> str:
         trainer = trainers.UnigramTrainer(
             vocab_size=WORDS, special_tokens=SPECIAL, unk_token=UNKNOWN, show_progress=False
         )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(real_texts(100, max_words=200), trainer)
     return tokenizer.to_str()

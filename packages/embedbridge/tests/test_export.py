@@ -1,6 +1,8 @@
 """`embedbridge export` writes what the provider `onnx` reads, and only if it is the same model."""
 
 import json
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +44,26 @@ def test_an_export_is_the_same_model(run: Run, tiny_bert: Path, tmp_path: Path) 
     assert "least 1.0000" in result.stdout or "least 0.9999" in result.stdout
     assert len(json.loads(embedded.stdout)["vector"]) == 32
     assert [path.name for path in folder.parent.iterdir()] == ["exported"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("progress", ["--no-progress", "--progress"])
+def test_an_export_is_quiet(tiny_bert: Path, tmp_path: Path, progress: str) -> None:
+    """The real command prints two lines, and at most one progress bar, which is ours."""
+    command = [sys.executable, "-m", "embedbridge.cli", "export", progress]
+    result = subprocess.run(
+        [*command, f"huggingface:{tiny_bert}", tmp_path / "exported"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    bars = [line for line in result.stderr.replace("\r", "\n").splitlines() if line.strip()]
+
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["Cosine", "Wrote"]
+    assert bool(bars) is (progress == "--progress")
+    assert all(re.search(r"\| \d/4 \[[\d:]+\]$", bar.rstrip()) for bar in bars), result.stderr
+    assert {"Loading", "Exported"} <= {bar.split()[0] for bar in bars} or not bars
 
 
 @pytest.mark.slow

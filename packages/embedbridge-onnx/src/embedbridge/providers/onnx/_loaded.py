@@ -109,7 +109,8 @@ def load(name: str, options: OnnxOptions) -> Loaded:
         ConfigurationError: It cannot be found or loaded.
     """
     source = find_source(name, options)
-    own = read_sentence_folder(source.folder)  # first: it may hold no transformer at all
+    # First, as an export of what is not supported would be of no use.
+    own = read_sentence_folder(source.folder)
     export = source.export(options.file_name)
     recipe = _as_wanted(own, options)
     length = _length(own, options.max_length)
