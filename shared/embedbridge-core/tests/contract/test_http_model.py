@@ -14,6 +14,8 @@ from embedbridge.contract import (
     Batch,
     BatchResult,
     ConfigurationError,
+    EmbedBridgeError,
+    InvalidInputError,
     Limits,
     ModelCard,
 )
@@ -278,3 +280,60 @@ def test_a_credential_that_was_refused_is_replaced_once(server: FaultServer) -> 
         ask(Renewing("acme-1", base_url=server.url, api_key=KEY), "one")
 
     assert len(server.requests) == 4
+
+
+class PickyModel(AcmeModel):
+    optional: ClassVar[Mapping[str, str]] = {"encoding_format": r"encoding_?format|base64"}
+
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        path, fields = super().request(batch)
+        return path, {**fields, "encoding_format": "base64"}
+
+
+def refuses_a_field(status: int, said: str, *, always: bool = False) -> Fault:
+    """Refuses a request with that field, or every one."""
+
+    async def play(exchange: Exchange) -> None:
+        if always or b"encoding_format" in exchange.request.body:
+            await exchange.refuse(status, said)
+        else:
+            await exchange.answer()
+
+    return Fault("refuses-a-field", play)
+
+
+def fields_sent(server: FaultServer) -> list[bool]:
+    return ["encoding_format" in record.json for record in server.requests]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_field_that_the_server_refuses_is_left_out(server: FaultServer, status: int) -> None:
+    """From then on: it costs one request, and not one for each batch."""
+    server.always(refuses_a_field(status, "Unknown parameter: encoding_format"))
+    model = PickyModel("acme-1", base_url=server.url, api_key=KEY)
+    with Embedder(model).using(max_concurrency=1) as embedder:
+        found = embedder.embed_documents([f"text {number}" for number in range(12)])
+
+    assert found.shape == (12, 8)
+    assert fields_sent(server) == [True, False, False, False]
+
+
+def test_a_field_is_left_out_once(server: FaultServer) -> None:
+    """A server that goes on refusing is believed: no endless loop."""
+    server.always(refuses_a_field(400, "No base64 here.", always=True))
+    with pytest.raises(InvalidInputError, match="No base64 here"):
+        ask(PickyModel("acme-1", base_url=server.url, api_key=KEY), "one")
+
+    assert fields_sent(server) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(400, "The input is not good."), (401, "base64"), (500, "base64")]
+)
+def test_other_refusals_leave_no_field_out(server: FaultServer, status: int, said: str) -> None:
+    """Only those that name it, with a status that blames the request."""
+    server.always(refuses_a_field(status, said))
+    with pytest.raises(EmbedBridgeError):
+        ask(PickyModel("acme-1", base_url=server.url, api_key=KEY), "one")
+
+    assert fields_sent(server) == [True]

@@ -75,6 +75,7 @@ class VoyageModel(HttpModel):
     vendor: ClassVar[Vendor] = VENDOR
     cards: ClassVar[Sequence[ModelCard]] = CARDS
     refusals: ClassVar[Refusals] = REFUSALS
+    optional: ClassVar[Mapping[str, str]] = {"encoding_format": r"encoding_?format"}  # gateways
     Options: ClassVar[type[ModelOptions]] = VoyageOptions
     options: VoyageOptions
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from embedbridge.contract.errors import (
@@ -47,6 +47,8 @@ class HttpHandle(ClientHandle):
     renew: Callable[[Mapping[str, str]], Awaitable[bool]] | None = None
     """Fetches another credential in place of the one in these headers, which the server refused with
     401; whether there is one. The request is then sent once more."""
+    left_out: set[str] = field(default_factory=set)
+    """Fields of a request that the server has refused; see `HttpModel.optional`."""
 
     async def authorization(self) -> Mapping[str, str]:
         """The header that says who asks."""

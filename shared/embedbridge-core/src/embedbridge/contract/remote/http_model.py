@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from embedbridge.contract.batch import Batch, BatchResult, Usage
 from embedbridge.contract.card import ModelCard
@@ -29,7 +30,10 @@ from embedbridge.contract.remote.model import RemoteModel
 from embedbridge.contract.remote.options import HttpOptions
 from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.contract.remote.refusals import Refusals
+from embedbridge.contract.remote.said import what_is_said
 
+REFUSES_A_FIELD = frozenset({400, 404, 415, 422})
+"""Statuses with which servers refuse a field that they do not know."""
 ESCAPED = 6
 """Bytes that JSON may need for one byte, where an answer repeats what was sent."""
 
@@ -68,6 +72,9 @@ class HttpModel(RemoteModel[HttpHandle]):
     max_request_bytes: ClassVar[int | None] = None
     """Bytes of JSON that one request may have. A batch is planned by the bytes of its contents
     (`Limits.max_bytes_per_request`); JSON and base64 make it larger."""
+    optional: ClassVar[Mapping[str, str]] = {}
+    """Fields that a server may not know, and how its refusals name them, as regular expressions. A
+    field that is refused is left out, and the request is made again; so are all later ones."""
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
@@ -168,30 +175,45 @@ class HttpModel(RemoteModel[HttpHandle]):
         )
 
     async def _send(self, client: HttpHandle, batch: Batch) -> BatchResult:
-        if batch.modality == "text":
-            path, body = self._encoded(batch)
-        else:
-            path, body = await asyncio.to_thread(self._encoded, batch)
-        async with client.send(f"{self.address.url}{path}", body) as reply:
-            if not 200 <= reply.status_code < 300:
-                said = await read_error(reply)
-                raise self.refusals.error(reply.status_code, said, reply.headers, client.secrets)
-            check_content_type(reply.headers.get("content-type"))
-            width = batch.dimensions or self.card.dimensions
-            limit = limit_for(len(batch), width) + ESCAPED * len(body)
-            answer = await read_body(reply.aiter_bytes(), limit)
-            tokens = reply.headers.get(self.tokens_header or "", "")
+        answer, headers = await self._answered(client, batch)
         name = self.list_name
         result = await self._parsed(
             client, answer, lambda: self.read(parse_object(answer, list_name=name), batch)
         )
+        tokens = headers.get(self.tokens_header or "", "")
         if result.usage is None and tokens.isdecimal():
             return replace(result, usage=Usage(tokens=int(tokens)))
         return result
 
-    def _encoded(self, batch: Batch) -> tuple[str, bytes]:
+    async def _answered(
+        self, client: HttpHandle, batch: Batch
+    ) -> tuple[bytes | bytearray, Mapping[str, str]]:
+        """Body and headers of a success; asks again where a field is refused that can be left out."""
+        while True:
+            if batch.modality == "text":
+                request = self._encoded(batch, client.left_out)
+            else:
+                request = await asyncio.to_thread(self._encoded, batch, client.left_out)
+            async with client.send(f"{self.address.url}{request.path}", request.body) as reply:
+                if 200 <= reply.status_code < 300:
+                    check_content_type(reply.headers.get("content-type"))
+                    width = batch.dimensions or self.card.dimensions
+                    limit = limit_for(len(batch), width) + ESCAPED * len(request.body)
+                    return await read_body(reply.aiter_bytes(), limit), reply.headers
+                said = await read_error(reply)
+                refused = self._refused_field(reply.status_code, said)
+                if refused is None or refused not in request.fields:
+                    headers = reply.headers
+                    raise self.refusals.error(reply.status_code, said, headers, client.secrets)
+                client.left_out.add(refused)
+
+    def _encoded(self, batch: Batch, left_out: Collection[str]) -> _Encoded:
         path, fields = self.request(batch)
-        sent = {name: value for name, value in fields.items() if value is not None}
+        sent = {
+            name: value
+            for name, value in fields.items()
+            if value is not None and name not in left_out
+        }
         body = json.dumps(sent, ensure_ascii=False, separators=(",", ":")).encode()
         most = self.max_request_bytes
         if most is not None and len(body) > most and len(batch) > 1:
@@ -199,4 +221,24 @@ class HttpModel(RemoteModel[HttpHandle]):
                 f"The request has {len(body)} bytes; {self.vendor.name} takes {most}.",
                 limit="bytes",
             )
-        return path, body
+        return _Encoded(path, body, frozenset(sent))
+
+    def _refused_field(self, status: int, body: bytes | bytearray) -> str | None:
+        """The field of `optional` that a refusal names."""
+        if not self.optional or status not in REFUSES_A_FIELD:
+            return None
+        said = what_is_said(body)
+        named = f"{said.field or ''} {said.message}"
+        for name, words in self.optional.items():
+            if re.search(words, named, re.IGNORECASE):
+                return name
+        return None
+
+
+class _Encoded(NamedTuple):
+    """A request as it is sent."""
+
+    path: str
+    body: bytes
+    fields: frozenset[str]
+    """Names of the fields in the body."""

@@ -97,7 +97,9 @@ def _wrong_dimensions(wanted: int, card: ModelCard) -> InvalidOptionError:
         allowed = f"1 to {card.dimensions}"
     else:
         widths = {*card.allowed_dimensions, card.dimensions or 0} - {0}
-        allowed = ", ".join(map(str, sorted(widths)))
+        least, most = min(widths, default=0), max(widths, default=0)
+        any_between = 1 < len(widths) == most - least + 1
+        allowed = f"{least} to {most}" if any_between else ", ".join(map(str, sorted(widths)))
     return InvalidOptionError(
         f"{card.name} cannot make vectors of {wanted} dimensions.",
         hint=f"It takes: {allowed or 'no choice'}.",
