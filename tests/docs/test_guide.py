@@ -37,7 +37,7 @@ ERRORS = [
     if inspect.isclass(value) and issubclass(value, errors.EmbedBridgeError)
 ]
 VARIABLE = re.compile(
-    r"(?:EMBEDBRIDGE|OPENAI|AZURE|CO|COHERE|VOYAGE|HF|SENTENCE|XDG|IS)_[A-Z][A-Z0-9_]*"
+    r"(?:EMBEDBRIDGE|OPENAI|AZURE|CO|COHERE|MISTRAL|VOYAGE|HF|SENTENCE|XDG|IS)_[A-Z][A-Z0-9_]*"
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 

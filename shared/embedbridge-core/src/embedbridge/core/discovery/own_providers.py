@@ -43,6 +43,7 @@ DISTRIBUTIONS = MappingProxyType(
         "huggingface": "embedbridge-huggingface",
         "jina": "embedbridge-jina",
         "local": "embedbridge-huggingface",
+        "mistral": "embedbridge-mistral",
         "nvidia": "embedbridge-nvidia",
         "ollama": "embedbridge-ollama",
         "onnx": "embedbridge-onnx",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.google import PredictWire as PredictWire
     from embedbridge.testing.wires.google import VertexWire as VertexWire
     from embedbridge.testing.wires.jina import JinaWire as JinaWire
+    from embedbridge.testing.wires.mistral import MistralWire as MistralWire
     from embedbridge.testing.wires.nvidia import NvidiaWire as NvidiaWire
     from embedbridge.testing.wires.ollama import OllamaWire as OllamaWire
     from embedbridge.testing.wires.openai import OpenAIWire as OpenAIWire
@@ -27,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "format": ["Asked", "Encoding", "Row", "WireFormat"],
         "google": ["GoogleWire", "PredictWire", "VertexWire"],
         "jina": ["JinaWire"],
+        "mistral": ["MistralWire"],
         "nvidia": ["NvidiaWire"],
         "ollama": ["OllamaWire"],
         "openai": ["OpenAIWire"],
