@@ -73,14 +73,9 @@ def answer(rows: list[Json]) -> Json:
     }
 
 
-def documented(
-    rows: list[Json], kind: str, inputs: list[Json], model: str = V3, **asked: Any
-) -> Any:
-    """The fields that every request of ours has, beside what a case asks for."""
-    body = {"model": model, "input": inputs, "embedding_type": kind, "truncate": False, **asked}
-    if model != CODE:
-        body["normalized"] = True
-    return as_documented(**body), answer(rows)
+def documented(rows: list[Json], inputs: list[Json], model: str = V3, **asked: Any) -> Any:
+    """A request with the fields that a case asks for and no other, and its answer."""
+    return as_documented(model=model, input=inputs, **asked), answer(rows)
 
 
 def documents(model: str = V3, **options: Any) -> Any:
@@ -114,33 +109,32 @@ VENDOR = Vendor(
         ),
         "base64": case(
             documents(),
-            documented(in_base64(floats(2, 1024)), "base64", TEXTS, task=PASSAGE),
+            documented(in_base64(floats(2, 1024)), TEXTS, task=PASSAGE, embedding_type="base64"),
         ),
         "binary": case(
             documents(output_type="binary"),
-            documented(signed(2, 1024 // 8), "binary", TEXTS, task=PASSAGE),
+            documented(signed(2, 1024 // 8), TEXTS, task=PASSAGE, embedding_type="binary"),
         ),
         "ubinary": case(
             documents(output_type="ubinary"),
-            documented(unsigned(2, 1024 // 8), "ubinary", TEXTS, task=PASSAGE),
+            documented(unsigned(2, 1024 // 8), TEXTS, task=PASSAGE, embedding_type="ubinary"),
         ),
         "code": case(
             documents(CODE),
-            documented(floats(2, 896), "base64", TEXTS, CODE, task="nl2code.passage"),
+            documented(floats(2, 896), TEXTS, CODE, task="nl2code.passage"),
         ),
         "image, clip": case(
             lambda load: load(f"jina:{CLIP}").embed_images([our_image()]),
-            documented(floats(1, 1024), "base64", [IMAGE], CLIP),
+            documented(floats(1, 1024), [IMAGE], CLIP),
         ),
         "text, clip": case(
             lambda load: load(f"jina:{CLIP}").embed_query(QUERY),
-            documented(floats(1, 1024), "base64", [{"text": QUERY}], CLIP, task="retrieval.query"),
+            documented(floats(1, 1024), [{"text": QUERY}], CLIP, task="retrieval.query"),
         ),
         "mixed": case(
             lambda load: load(f"jina:{OMNI}").embed([our_mixed()], role="document").vectors,
             documented(
                 floats(1, 1024),
-                "base64",
                 [{"content": [{"text": QUERY}, IMAGE]}],
                 OMNI,
                 task=PASSAGE,
