@@ -42,6 +42,13 @@ def in_base64(rows: Sequence[Json], code: str = "f") -> list[Json]:
     return [{**row, "base64": code} for row in rows]
 
 
+def numbered(rows: Sequence[Json]) -> list[Json]:
+    """The rows of an answer as OpenAI has them, and many after it."""
+    return [
+        {"object": "embedding", "index": index, "embedding": row} for index, row in enumerate(rows)
+    ]
+
+
 def written_out(value: Json) -> Json:
     """JSON with each vector in short replaced by what it stands for."""
     if isinstance(value, list):

@@ -10,7 +10,7 @@ import base64
 import struct
 from typing import Any
 
-from ..short import Json, floats, in_base64, signed, unsigned
+from ..short import Json, floats, in_base64, numbered, signed, unsigned
 from ..vendor import (
     ABSENT,
     KEY,
@@ -66,10 +66,7 @@ def answer(rows: list[Json]) -> Json:
         "model": "the same",
         "object": "list",
         "usage": {"total_tokens": 8, "prompt_tokens": 8},
-        "data": [
-            {"object": "embedding", "index": index, "embedding": row}
-            for index, row in enumerate(rows)
-        ],
+        "data": numbered(rows),
     }
 
 

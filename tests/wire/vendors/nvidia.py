@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..short import Json, floats
+from ..short import Json, floats, numbered
 from ..vendor import ABSENT, KEY, QUERY, TEXTS, Case, Difference, Vendor
 
 LONG, SHORT = "nvidia/llama-nemotron-embed-1b-v2", "nvidia/nv-embedqa-e5-v5"
@@ -27,10 +27,7 @@ def client(url: str) -> Any:
 def answer(rows: list[Json]) -> Json:
     return {
         "object": "list",
-        "data": [
-            {"object": "embedding", "index": index, "embedding": row}
-            for index, row in enumerate(rows)
-        ],
+        "data": numbered(rows),
         "model": "the same",
         "usage": {"prompt_tokens": 8, "total_tokens": 8},
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..short import Json, floats, in_base64
+from ..short import Json, floats, in_base64, numbered
 from ..vendor import KEY, QUERY, TEXTS, Case, Vendor
 
 MODEL = "text-embedding-3-small"
@@ -25,9 +25,7 @@ def their_embed(**asked: Any) -> Any:
 def answer(rows: list[Json]) -> Json:
     return {
         "object": "list",
-        "data": [
-            {"object": "embedding", "index": n, "embedding": row} for n, row in enumerate(rows)
-        ],
+        "data": numbered(rows),
         "model": MODEL,
         "usage": {"prompt_tokens": 8, "total_tokens": 8},
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
-from ..short import Json, floats, in_base64, signed, unsigned
+from ..short import Json, floats, in_base64, numbered, signed, unsigned
 from ..vendor import (
     ABSENT,
     DATA_URL,
     KEY,
+    PICTURE,
     QUERY,
     TEXTS,
     Case,
@@ -40,6 +42,14 @@ def their_parts(*parts: Json) -> Any:
     )
 
 
+def their_picture(client: Any) -> Any:
+    """The SDK writes a picture of Pillow's as WebP."""
+    import PIL.Image
+
+    picture = PIL.Image.open(io.BytesIO(PICTURE))
+    return client.multimodal_embed([[picture]], MULTIMODAL, input_type="document").embeddings
+
+
 def our_documents(name: str = MODEL, **options: Any) -> Any:
     return lambda load: load(f"voyage:{name}", **options).embed_documents(TEXTS)
 
@@ -47,10 +57,7 @@ def our_documents(name: str = MODEL, **options: Any) -> Any:
 def answer(rows: list[Json]) -> Json:
     return {
         "object": "list",
-        "data": [
-            {"object": "embedding", "index": number, "embedding": row}
-            for number, row in enumerate(rows)
-        ],
+        "data": numbered(rows),
         "model": MODEL,
         "usage": {"total_tokens": 8, "text_tokens": 8, "image_pixels": 0, "video_pixels": 0},
     }
@@ -117,6 +124,11 @@ VENDOR = Vendor(
             ours=lambda load: load(f"voyage:{MULTIMODAL}").embed_images([our_image()]),
             answer=answer(in_base64(floats(1, 1024))),
         ),
+        "picture": Case(
+            theirs=their_picture,
+            ours=lambda load: load(f"voyage:{MULTIMODAL}").embed_images([our_image()]),
+            answer=answer(in_base64(floats(1, 1024))),
+        ),
         "mixed": Case(
             theirs=their_parts({"type": "text", "text": QUERY}, IMAGE),
             ours=lambda load: (
@@ -133,6 +145,12 @@ VENDOR = Vendor(
             theirs=True,
             ours=False,
             because="a text that is too long is refused, so that the engine cuts it and says so",
+        ),
+        Difference(
+            field="body.inputs[].content[].image_base64 media type",
+            theirs="image/webp",
+            ours="image/png",
+            because="a file is sent as it is; the SDK encodes it anew",
         ),
         Difference(
             field="headers.accept",
