@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import MissingDependencyError, UnknownModelError, short_repr
-from embedbridge.contract.local import Loading, loading_errors, no_loading_bars, use_onednn
+from embedbridge.contract.local import (
+    Loading,
+    loading_errors,
+    no_loading_bars,
+    use_onednn,
+    warn_of_imitated_bf16,
+)
 from embedbridge.providers.clip._source import Source, check_weights, find_source
 from embedbridge.providers.clip.families import PADDING
 from embedbridge.providers.clip.names import hub_id_of
@@ -66,6 +72,8 @@ def load_parts(name: str, options: CLIPOptions, device: str) -> Parts:
         "`save_pretrained` writes them",
         smaller="Use a smaller model, or precision='bf16'.",
     )
+    if options.precision == "bf16":
+        warn_of_imitated_bf16(device)
     with loading_errors(loading):
         source = find_source(name, options)
         check_architecture(source)

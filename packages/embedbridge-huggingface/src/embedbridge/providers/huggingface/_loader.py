@@ -12,6 +12,7 @@ from embedbridge.contract.local import (
     loading_errors,
     no_loading_bars,
     use_onednn,
+    warn_of_imitated_bf16,
     without_hub,
 )
 from embedbridge.providers.huggingface._remote_code import check_remote_code
@@ -60,6 +61,8 @@ def load_transformer(
         smaller="Use a smaller model, or model_kwargs={'dtype': …}.",
         hint="Check model_kwargs." if options.model_kwargs else None,
     )
+    if options.precision == "bf16":
+        warn_of_imitated_bf16(device)
     with loading_errors(loading):
         from sentence_transformers import SentenceTransformer
 

@@ -57,7 +57,7 @@ def show(facts: dict[str, Any]) -> None:
 
     console = Console(highlight=False)
     console.width = max(console.width, LEAST_WIDTH)  # COLUMNS=0 would print nothing at all
-    for name in ("python", "devices", "cache"):
+    for name in ("python", "processor", "devices", "cache"):
         _line(console, name.capitalize(), _described(facts[name]))
     for table in (packages(facts), settings(facts), variables(facts), providers(facts)):
         console.line()

@@ -90,6 +90,7 @@ def examine(options: Mapping[str, Any], *, devices: bool) -> dict[str, Any]:
         "settings": settings,
         "variables": read,
         "cache": found.look("Cache", cache, {"path": None, "exists": False, "problem": None}),
+        "processor": found.look("Processor", processor, {}),
         "devices": found.look("Devices", torch_devices if devices else not_asked, {}),
         "providers": providers,
     }
@@ -100,6 +101,24 @@ def examine(options: Mapping[str, Any], *, devices: bool) -> dict[str, Any]:
     if facts["cache"]["problem"]:
         found.problems.append(facts["cache"]["problem"])
     return {**facts, "problems": found.problems}
+
+
+def processor() -> dict[str, Any]:
+    """What this machine's processors compute fast, and which precision that recommends."""
+    from embedbridge.contract.local import this_processor
+
+    here = this_processor()
+    return {
+        "name": here.name or platform.processor() or "unknown",
+        "bf16": _known(here.bf16),
+        "int8 (VNNI)": _known(here.int8),
+        "tiles (AMX)": _known(here.tiles),
+        "advice": here.advice,
+    }
+
+
+def _known(answer: bool | None) -> str:  # what was found out
+    return {None: "not known", True: "fast", False: "imitated"}[answer]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The toolkit for local providers: what they have in common, so that none writes it again.
 
     model.py     LazyModel: loaded when it is first used, and safe to fork
+    shared_weights.py   equal models of a process share one set of weights
     options.py   the options that all of them take
     folder.py    a name: a folder on this disk, or an id on the Hub
     hub.py       whether the Hub can be reached; what its client raises, as our errors
@@ -17,6 +18,7 @@
     device.py    which of torch's devices a model runs on
     limits.py    batch sizes by device
     memory.py    out of memory: a smaller batch
+    processor.py which number formats this machine computes fast
     telemetry.py telemetry of the libraries below is off
     onednn.py    matrix products of a torch model, faster on some processors
 
@@ -59,6 +61,11 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.pooling import check_pooling as check_pooling
     from embedbridge.contract.local.pooling import mode_of as mode_of
     from embedbridge.contract.local.pooling import warn_of_default as warn_of_default
+    from embedbridge.contract.local.processor import Processor as Processor
+    from embedbridge.contract.local.processor import this_processor as this_processor
+    from embedbridge.contract.local.processor import (
+        warn_of_imitated_bf16 as warn_of_imitated_bf16,
+    )
     from embedbridge.contract.local.prompts import audited_prompts as audited_prompts
     from embedbridge.contract.local.prompts import prompts_of as prompts_of
     from embedbridge.contract.local.saved_files import STATIC as STATIC
@@ -104,6 +111,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "onednn": ["use_onednn"],
         "options": ["LocalOptions", "as_path", "as_torch_word", "as_tuple"],
         "pooling": ["PoolingName", "check_pooling", "mode_of", "warn_of_default"],
+        "processor": ["Processor", "this_processor", "warn_of_imitated_bf16"],
         "prompts": ["audited_prompts", "prompts_of"],
         "saved_files": ["STATIC", "Module", "Saved", "is_count", "list_modules", "read_saved"],
         "sentence_folder": ["LENGTH_FILES", "SentenceFolder", "read_sentence_folder"],
