@@ -312,6 +312,7 @@ PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 VENDOR_CLASSES = {
     "langchain": [
         "langchain-cohere",
+        "langchain-google-genai",
         "langchain-mistralai",
         "langchain-nvidia-ai-endpoints",
         "langchain-ollama",
@@ -319,6 +320,7 @@ VENDOR_CLASSES = {
     ],
     "llama-index": [
         "llama-index-embeddings-cohere",
+        "llama-index-embeddings-google-genai",
         "llama-index-embeddings-mistralai",
         "llama-index-embeddings-nvidia",
         "llama-index-embeddings-ollama",

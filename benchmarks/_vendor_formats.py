@@ -64,9 +64,22 @@ def _tei(vectors: Sequence[bytes], _: Json) -> bytes:
     return b"[%b]" % b",".join(vectors)
 
 
+@dataclass(frozen=True, slots=True)
+class _Requests(Format):
+    """One request within the request for each text, as at Google."""
+
+    def texts(self, asked: Json) -> list[str]:
+        return [each["content"]["parts"][0]["text"] for each in asked[self.inputs]]
+
+
+def _google(vectors: Sequence[bytes], _: Json) -> bytes:
+    return b'{"embeddings":[%b]}' % b",".join(b'{"values":%b}' % vector for vector in vectors)
+
+
 OPENAI = Format("input", lambda asked: asked.get("encoding_format") == "base64", _openai)
 """Also Voyage's, Mistral's and NVIDIA's."""
 COHERE = Format("texts", lambda asked: asked["embedding_types"] == ["base64"], _cohere)
+GOOGLE = _Requests("requests", lambda _: False, _google)
 OLLAMA = Format("input", lambda _: False, _ollama)
 TEI = Format("inputs", lambda _: False, _tei)
 
@@ -76,8 +89,9 @@ BY_PATH = {
     "/v2/embed": COHERE,
     "/api/embed": OLLAMA,
     "/embed": TEI,
+    ":batchembedcontents": GOOGLE,
 }
-"""By how the path of a request ends; the first one counts."""
+"""By how the path of a request ends, in lower case; the first one counts."""
 TEI_INFO = {
     "model_id": "BAAI/bge-large-en-v1.5",
     "model_type": {"embedding": {"pooling": "cls"}},

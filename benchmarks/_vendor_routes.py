@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -30,13 +30,21 @@ class Vendor:
     """One vendor, and the classes that its users have today."""
 
     model: str
-    """A model of 1,024 dimensions."""
+    """Its vectors have `dimensions`, or are asked for so many."""
     peers: Mapping[str, Make]
     """Their classes, by distribution; its name begins with the framework's."""
     base: str = ""
     """The path of our base URL."""
     base64: bool = True
     """Whether the vendor serves base64; it decides the goals."""
+    dimensions: int = 1024
+    """Width of the vectors."""
+    texts: int | None = None
+    """How many at most, where the goals are for another number than the usual one."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of ours, beside address and key."""
+    goals: tuple[float, float] | None = None
+    """Arrays and lists beside the faster peer, where they are not the usual ones."""
 
 
 # The peers.
@@ -53,6 +61,25 @@ def cohere_llama_index(model: str, url: str) -> Route:
 
     return CohereEmbedding(
         model_name=model, api_key=KEY, base_url=url, input_type="search_document"
+    ).get_text_embedding_batch
+
+
+def google_langchain(model: str, url: str) -> Route:
+    from langchain_google_genai import GoogleGenerativeAIEmbeddings
+
+    return GoogleGenerativeAIEmbeddings(
+        model=model, google_api_key=KEY, base_url=url, output_dimensionality=768
+    ).embed_documents
+
+
+def google_llama_index(model: str, url: str) -> Route:
+    from llama_index.embeddings.google_genai import GoogleGenAIEmbedding
+
+    return GoogleGenAIEmbedding(
+        model_name=model,
+        api_key=KEY,
+        http_options={"base_url": url},
+        embedding_config={"output_dimensionality": 768},
     ).get_text_embedding_batch
 
 
@@ -143,6 +170,18 @@ VENDORS = {
             "llama-index-embeddings-cohere": cohere_llama_index,
         },
     ),
+    "google": Vendor(
+        model="gemini-embedding-001",
+        peers={
+            "langchain-google-genai": google_langchain,
+            "llama-index-embeddings-google-genai": google_llama_index,
+        },
+        base64=False,
+        dimensions=768,
+        texts=2000,
+        options={"dimensions": 768},
+        goals=(2.0, 1.2),
+    ),
     "mistral": Vendor(
         model="mistral-embed",
         peers={
@@ -223,7 +262,9 @@ def route_of(vendor: str, name: str, url: str) -> Route:
     about = VENDORS[vendor]
     if name in OURS:
         key = {} if vendor in ("ollama", "tei") else {"api_key": KEY}
-        return OURS[name](f"{vendor}:{about.model}", base_url=f"{url}{about.base}", **key)
+        return OURS[name](
+            f"{vendor}:{about.model}", base_url=f"{url}{about.base}", **key, **about.options
+        )
     return about.peers[name](about.model, url)
 
 

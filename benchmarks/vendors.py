@@ -106,7 +106,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vendor", choices=list(VENDORS), action="append", help="only this one")
     arguments = parse(parser, texts=(5000, 200), rounds=(3, 1), latency_ms=(50, 5))
-    arguments.dimensions = 1024
     report = Report(__file__, "Vendors", __doc__, arguments)
     pythons = {
         framework: os.environ[variable]
@@ -118,10 +117,10 @@ def main() -> None:
             f"Peers are left out: {' and '.join(VARIABLES.values())} do not both name a Python. "
             "`nox -s bench` makes them."
         )
-    with serving(arguments.dimensions, arguments.latency_ms / 1e3) as url:
-        for name in arguments.vendor or VENDORS:
+    for name in arguments.vendor or VENDORS:
+        with serving(VENDORS[name].dimensions, arguments.latency_ms / 1e3) as url:
             measured = measure(name, url.removesuffix("/v1"), pythons, arguments)
-            tell(report, name, measured, arguments)
+        tell(report, name, measured, arguments)
     report.publish()
 
 
@@ -129,14 +128,15 @@ def measure(
     vendor: str, url: str, pythons: dict[str, str], arguments: argparse.Namespace
 ) -> Measured:
     """Run all routes of one vendor in turns."""
+    about = VENDORS[vendor]
     environments = dict.fromkeys(OURS, sys.executable)
     environments |= {
         package: python
-        for package in VENDORS[vendor].peers
+        for package in about.peers
         for framework, python in pythons.items()
         if package.startswith(framework)
     }
-    sizes = (str(arguments.texts), str(arguments.dimensions))
+    sizes = (str(texts_for(about, arguments)), str(about.dimensions))
     counts: dict[str, dict[str, int]] = {}
 
     def count(route: str, _: object) -> None:
@@ -172,24 +172,30 @@ def counts_of(url: str) -> dict[str, int]:
     return counts
 
 
+def texts_for(vendor: Vendor, arguments: argparse.Namespace) -> int:
+    """How many, with regard to what the vendor's goals are for."""
+    return min(arguments.texts, vendor.texts or arguments.texts)
+
+
 def tell(report: Report, name: str, measured: Measured, arguments: argparse.Namespace) -> None:
     """Add one vendor's chart, table and goals."""
     vendor, seconds = VENDORS[name], measured.seconds
     peers = [package for package in vendor.peers if package in seconds]
-    title = f"{name}, {arguments.texts:,} texts of {vendor.model}, a server of {arguments.latency_ms} ms"
+    texts = texts_for(vendor, arguments)
+    title = f"{name}, {texts:,} texts of {vendor.model}, a server of {arguments.latency_ms} ms"
     faster = min(peers, key=lambda peer: statistics.median(seconds[peer]), default=ARRAYS)
     report.bars(speed_chart(title, seconds, faster), f"_{name}")
     report.say(", ".join(f"{peer} {measured.versions[peer]}" for peer in peers))
     report.speeds(
         title,
         seconds,
-        count=arguments.texts,
+        count=texts,
         item="text",
         bases=peers,
         beside=("client CPU s; requests", measured.takes),
     )
     if peers:
-        report.goals(goals(name, vendor, measured, faster, arguments.texts))
+        report.goals(goals(name, vendor, measured, faster, texts))
 
 
 def goals(name: str, vendor: Vendor, measured: Measured, faster: str, texts: int) -> list[Goal]:
@@ -201,7 +207,9 @@ def goals(name: str, vendor: Vendor, measured: Measured, faster: str, texts: int
             here=times_as_fast(seconds[route], seconds[faster]),
             goal=goal,
         )
-        for route, goal in zip((ARRAYS, LANGCHAIN), GOALS[vendor.base64], strict=True)
+        for route, goal in zip(
+            (ARRAYS, LANGCHAIN), vendor.goals or GOALS[vendor.base64], strict=True
+        )
     ]
     if items is None:
         return speeds

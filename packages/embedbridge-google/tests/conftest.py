@@ -126,7 +126,13 @@ class TokenServer:
             await connection.respond(200, b"project-of-metadata", headers={"metadata-flavor": "Google", "content-type": "text/plain"})  # fmt: skip
         elif path == "/" or (path.startswith("/computeMetadata") and "token" not in path):
             found = self.is_metadata_server
-            account = {"email": "default", "scopes": ["cloud-platform"], "aliases": ["default"]}
+            # The last field is for the project of a workload identity pool.
+            account = {
+                "projectId": "project-of-pool",
+                "email": "default",
+                "scopes": ["cloud-platform"],
+                "aliases": ["default"],
+            }
             await connection.respond(
                 200 if found else 404, json.dumps(account).encode(), headers=JSON if found else None
             )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import google.auth.credentials
+import google.auth.external_account
 import numpy as np
 import pytest
 
@@ -204,6 +205,24 @@ def test_the_project_of_the_credentials(
         load_vertex(project=None).embed_query(source)
 
         assert f"/projects/{project}/" in vertex.requests[-1].request.target
+
+
+def test_the_project_of_a_pool_is_asked_for(
+    set_up: Callable[[str], Path],
+    tokens: Any,
+    vertex: FaultServer,
+    load_vertex: Load,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only where nothing else names one: it takes a request to another of Google's servers."""
+    # google-auth knows this address by heart.
+    address = f"http://{tokens.place}/computeMetadata/project/"
+    monkeypatch.setattr(google.auth.external_account, "_CLOUD_RESOURCE_MANAGER", address)
+    set_up("external account")
+    load_vertex(project=None).embed_query("a text")
+
+    assert "/projects/project-of-pool/" in vertex.requests[-1].request.target
+    assert sent_tokens(vertex) == tokens.issued == [tokens.issued[0]]
 
 
 def test_what_describes_it_holds_no_token(
