@@ -20,7 +20,7 @@ from tokenizers import (
     pre_tokenizers,
 )
 
-from embedbridge.providers.static._separable import Separable, separable
+from embedbridge.providers.static._separable import GAPS, OTHER_SPACES, Separable, separable
 from embedbridge.providers.static._words import WordCache
 from embedbridge.testing import real_texts
 
@@ -289,3 +289,10 @@ def test_threads_may_share_it() -> None:
         thread.join()
 
     assert wrong == []
+
+
+def test_all_whitespace_of_python_is_known() -> None:
+    """`str.split` cuts at gaps, and at characters that are looked for before it is used."""
+    cut = {chr(code) for code in range(0x110000) if len(f"a{chr(code)}b".split()) > 1}
+
+    assert cut - set(GAPS) == {one for one in cut if OTHER_SPACES.search(one)}

@@ -45,16 +45,24 @@ class Separable:
 
     piece: re.Pattern[str]
     """What a piece is; gaps are between them."""
-    whole: tuple[str, ...] = ()
-    """Added tokens: a word with one of them in it is not cut at punctuation."""
+    whole: re.Pattern[str] | None = None
+    """An added token: a word with one of them in it is not cut at punctuation."""
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text, cut at gaps: the tokens of all are the tokens of the text."""
+        return text.split(" ") if OTHER_SPACES.search(text) else text.split()
 
     def pieces(self, word: str) -> list[str]:
-        """The pieces of a word, which holds no space; tokens of all are the tokens of the word."""
-        if any(token in word for token in self.whole):
+        """The pieces of a word: the tokens of all are the tokens of the word."""
+        if self.whole is not None and self.whole.search(word):
             return BETWEEN_GAPS.findall(word)
         return self.piece.findall(word)
 
 
+OTHER_SPACES = re.compile(
+    "[\\v\\f\\x1c-\\x1f\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]"
+)
+"""What `str.split` takes for whitespace, and a tokenizer perhaps not."""
 BETWEEN_GAPS = re.compile(f"[^{GAPS}]+")
 BETWEEN_MARKS = re.compile(f"[{MARKS}]|[^{MARKS}{GAPS}]+")
 
@@ -84,7 +92,8 @@ def separable(definition: Step, tokenizer: Tokenizer) -> Separable | None:
     composes = any(step.get("type") in COMPOSING for step in normalizers)
     if not isolates or composes or any(token.get("normalized") for token in added):
         return Separable(BETWEEN_GAPS)
-    return Separable(BETWEEN_MARKS, tuple(token["content"] for token in added))
+    contents = [re.escape(token["content"]) for token in added]
+    return Separable(BETWEEN_MARKS, re.compile("|".join(contents)) if contents else None)
 
 
 def _flat(step: Step | None, parts: str) -> Iterator[Step]:

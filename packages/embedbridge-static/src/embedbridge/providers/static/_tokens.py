@@ -5,6 +5,7 @@ There are no special tokens around a text, and no padding.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,7 @@ def _as_bytes(encode: Encode, kind: np.dtype[Any]) -> TokenBytes:
         found: list[bytes] = []
         for start in range(0, len(texts), AT_ONCE):
             some = encode(list(texts[start : start + AT_ONCE]))
-            found += [np.array(encoding.ids, dtype=kind).tobytes() for encoding in some]
+            found += [array(kind.char, encoding.ids).tobytes() for encoding in some]
         return found
 
     return as_bytes

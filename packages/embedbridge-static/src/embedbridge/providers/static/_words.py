@@ -1,7 +1,7 @@
 """Memoised tokenization: what a word becomes is remembered in a bounded cache.
 
 Natural texts repeat their words, and the tokenizer is most of the work of a static model. Words are
-looked up by the text between two spaces; one that is not known is cut into its pieces, and only
+looked up by the text between two gaps (whitespace); one that is not known is cut into its pieces, and only
 pieces that are not known either go through the tokenizer.
 """
 
@@ -54,22 +54,14 @@ class WordCache:
 
     def _look_up(self, texts: Sequence[str]) -> list[bytes]:
         known = self._known
-        found: list[bytes] = []
-        unfinished: list[tuple[int, list[str]]] = []
-        for place, text in enumerate(texts):
-            words = text.split(" ")
-            try:
-                found.append(b"".join(map(known.__getitem__, words)))
-            except KeyError:
-                found.append(b"")
-                unfinished.append((place, words))
-        if unfinished:
-            unseen = {word for _, words in unfinished for word in words if word not in known}
+        texts_words = list(map(self._separable.words, texts))
+        try:
+            return [b"".join(map(known.__getitem__, words)) for words in texts_words]
+        except KeyError:
+            unseen = [word for word in set().union(*texts_words) if word not in known]
             new = self._learn(unseen, known)
-            for place, words in unfinished:
-                found[place] = b"".join([known[w] if w in known else new[w] for w in words])
             self._remember(known, new)
-        return found
+            return [_joined(words, known, new) for words in texts_words]
 
     def _learn(self, words: Iterable[str], known: Mapping[str, bytes]) -> dict[str, bytes]:
         """What some words become, and their pieces that are not known either."""
@@ -86,3 +78,10 @@ class WordCache:
             self._known = known = {"": b""}
         short = ((word, ids) for word, ids in new.items() if len(word) <= LONGEST)
         known.update(islice(short, self._words - len(known)))
+
+
+def _joined(words: list[str], known: Mapping[str, bytes], new: Mapping[str, bytes]) -> bytes:
+    try:
+        return b"".join(map(known.__getitem__, words))
+    except KeyError:  # some are too long, or too many, to be remembered
+        return b"".join([known[word] if word in known else new[word] for word in words])
