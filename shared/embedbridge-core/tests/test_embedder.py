@@ -575,3 +575,39 @@ def test_everything_in_one_job() -> None:
     assert sorted(one.errors) == sorted(two.errors)
     assert len(one.errors) == 6
     assert one.usage == two.usage
+
+
+@pytest.mark.parametrize("kind", [RecordingModel, RemoteFakeModel])
+async def test_batches_are_handed_on_as_they_come(kind: type[FakeModel]) -> None:
+    """`on_batch` gets each vector once, by its position in the stream; what has an error, never."""
+    embedder = Embedder(kind("small"), settings=Settings(window=5, errors="collect", batch_size=2))
+    inputs = ["a", "", "b", "a", "c", "d", "e", "d", "  ", "f"]
+    found: dict[int, np.ndarray] = {}
+    again: dict[int, np.ndarray] = {}
+
+    def keep(into: dict[int, np.ndarray]) -> Any:
+        return lambda at, rows, cut: into.update(zip(at.tolist(), rows, strict=True))
+
+    windows = list(embedder.embed_windows(iter(inputs), on_batch=keep(found)))
+    async for _ in embedder.aembed_windows(iter(inputs), on_batch=keep(again)):
+        pass
+
+    vectors = np.concatenate([window.vectors for window in windows])
+    assert sorted(found) == sorted(again) == [0, 2, 4, 5, 6, 9]
+    assert all(np.array_equal(row, vectors[at]) for at, row in found.items())
+
+
+@pytest.mark.parametrize("kind", [RecordingModel, RemoteFakeModel])
+def test_what_on_batch_raises_ends_the_job(kind: type[FakeModel]) -> None:
+    """A full disk is no failure of the model: no input is tried alone, and none gets an error."""
+    embedder = Embedder(kind("small"), settings=Settings(errors="collect", batch_size=2))
+    calls = []
+
+    def fail(*batch: object) -> None:
+        calls.append(batch)
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        embedder.embed(["a", "b", "c", "d"], role="document", on_batch=fail)
+
+    assert len(calls) <= 2

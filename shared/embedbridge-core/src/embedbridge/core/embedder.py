@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -16,7 +14,7 @@ from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_le
 from embedbridge.core.embedding_methods import EmbeddingMethods, Progress
 from embedbridge.core.engine import identity, pipeline
 from embedbridge.core.engine.job_spec import JobSpec, Pinned
-from embedbridge.core.engine.local_driver import waiting_threads
+from embedbridge.core.engine.local_driver import in_thread
 from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.listeners.announce import Announcer
@@ -25,7 +23,7 @@ from embedbridge.core.locks import ForkSafeLock
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.remote.ticket_adapter import as_limiter
-from embedbridge.core.result import EmbeddingResult
+from embedbridge.core.result import EmbeddingResult, OnBatch
 from embedbridge.core.settings import Settings, parse_settings
 
 if TYPE_CHECKING:
@@ -83,6 +81,7 @@ class Embedder(EmbeddingMethods):
         role: Role,
         task: Task | None = None,
         show_progress: Progress = None,
+        on_batch: OnBatch | None = None,
     ) -> EmbeddingResult:
         """Embed texts, images and mixed inputs as one job.
 
@@ -91,6 +90,7 @@ class Embedder(EmbeddingMethods):
             role: `"query"` or `"document"`.
             task: An optional hint for models that know tasks.
             show_progress: Show a bar; a `str` is its description.
+            on_batch: Called with the vectors of each batch as soon as they are there.
 
         Returns:
             Vectors of shape (n, dimensions), usage, and per-input truncation and errors.
@@ -100,7 +100,7 @@ class Embedder(EmbeddingMethods):
             EmbedBridgeError: The model failed.
         """
         pipeline.discover(self.model)
-        spec = self._spec(role, task, show_progress)
+        spec = self._spec(role, task, show_progress, on_batch)
         if isinstance(self.model, LocalEmbeddingModel):
             return pipeline.embed_locally(spec, inputs)
         job, planned = pipeline.prepare(spec, inputs)
@@ -114,18 +114,19 @@ class Embedder(EmbeddingMethods):
         role: Role,
         task: Task | None = None,
         show_progress: Progress = None,
+        on_batch: OnBatch | None = None,
     ) -> EmbeddingResult:
         """The async twin of `embed`; never blocks the event loop."""
         if self.model.needs_discovery:
-            await _in_thread(pipeline.discover, self.model)
-        spec = await _in_thread(self._spec, role, task, show_progress)
+            await in_thread(pipeline.discover, self.model)
+        spec = await in_thread(self._spec, role, task, show_progress, on_batch)
         if isinstance(self.model, LocalEmbeddingModel):
             cancelled = threading.Event()
             try:
-                return await _in_thread(pipeline.embed_locally, spec, inputs, cancelled)
+                return await in_thread(pipeline.embed_locally, spec, inputs, cancelled)
             finally:
                 cancelled.set()  # between two batches a thread looks whether it is still wanted
-        job, planned = await _in_thread(pipeline.prepare, spec, inputs)
+        job, planned = await in_thread(pipeline.prepare, spec, inputs)
         work = background_loop().start(pipeline.embed_remotely(job, planned))
         await asyncio.wrap_future(work)
         return scatter(job)
@@ -259,7 +260,9 @@ class Embedder(EmbeddingMethods):
                     )
         return self._identity
 
-    def _spec(self, role: Role, task: Task | None, progress: Progress) -> JobSpec:
+    def _spec(
+        self, role: Role, task: Task | None, progress: Progress, on_batch: OnBatch | None = None
+    ) -> JobSpec:
         if progress is None:
             progress = self.settings.show_progress
         fingerprint, space = self._identify()
@@ -275,6 +278,7 @@ class Embedder(EmbeddingMethods):
             space=space,
             pinned=self._pinned,
             cache=self.cache,
+            on_batch=on_batch,
             endpoint=endpoint,
             limiter=self.limiter
             or endpoint.limiter(self.settings.requests_per_minute, self.settings.tokens_per_minute),
@@ -291,10 +295,3 @@ def _with_bar(announcer: Announcer, progress: Progress) -> Announcer:
     """The listeners of an embedder, and a progress bar for one job."""
     bar = TqdmProgress(progress) if isinstance(progress, str) else TqdmProgress()
     return Announcer([*announcer.listeners, bar])
-
-
-async def _in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Run blocking work in a thread pool, with the caller's context variables."""
-    context = contextvars.copy_context()
-    call = partial(context.run, function, *args)
-    return await asyncio.get_running_loop().run_in_executor(waiting_threads(), call)

@@ -6,7 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
-from embedbridge.core.streaming import awindows_of, in_stream, shifted_positions, windows_of
+from embedbridge.core.streaming import (
+    awindows_of,
+    in_stream,
+    on_batch_from,
+    shifted_positions,
+    windows_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.image import Image
     from embedbridge.contract.inputs import Input, Text
     from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core.result import EmbeddingResult
+    from embedbridge.core.result import EmbeddingResult, OnBatch
     from embedbridge.core.settings import Settings
 
 Progress: TypeAlias = bool | str | None
@@ -36,6 +42,7 @@ class EmbeddingMethods(ABC):
         role: Role,
         task: Task | None = None,
         show_progress: Progress = None,
+        on_batch: OnBatch | None = None,
     ) -> EmbeddingResult:
         """Embed all inputs as one job."""
 
@@ -47,6 +54,7 @@ class EmbeddingMethods(ABC):
         role: Role,
         task: Task | None = None,
         show_progress: Progress = None,
+        on_batch: OnBatch | None = None,
     ) -> EmbeddingResult:
         """The async twin of `embed`."""
 
@@ -103,13 +111,18 @@ class EmbeddingMethods(ABC):
         return (await self.aembed(images, role=role, show_progress=show_progress)).vectors
 
     def embed_windows(
-        self, inputs: Iterable[Input], *, role: Role = "document", task: Task | None = None
+        self,
+        inputs: Iterable[Input],
+        *,
+        role: Role = "document",
+        task: Task | None = None,
+        on_batch: OnBatch | None = None,
     ) -> Iterator[EmbeddingResult]:
         """Results of a stream, one per `settings.window` inputs; no more inputs are held at once.
 
         Takes the next inputs only when the consumer asks for their result. `start` of a result is
         the position of its first input in the stream; the errors in it, and those that are raised,
-        name positions in the stream.
+        name positions in the stream; so does `on_batch`, see `embed`.
 
         Raises:
             InvalidInputError: An input is bad. Its `partial` is the window's result, which begins
@@ -119,7 +132,9 @@ class EmbeddingMethods(ABC):
         start = 0
         for window in windows_of(inputs, self.settings.window):
             with shifted_positions(start):
-                result = self.embed(window, role=role, task=task)
+                result = self.embed(
+                    window, role=role, task=task, on_batch=on_batch_from(on_batch, start)
+                )
             yield in_stream(result, start)
             start += len(window)
 
@@ -129,12 +144,15 @@ class EmbeddingMethods(ABC):
         *,
         role: Role = "document",
         task: Task | None = None,
+        on_batch: OnBatch | None = None,
     ) -> AsyncIterator[EmbeddingResult]:
         """The async twin of `embed_windows`; also takes an async stream."""
         start = 0
         async for window in awindows_of(inputs, self.settings.window):
             with shifted_positions(start):
-                result = await self.aembed(window, role=role, task=task)
+                result = await self.aembed(
+                    window, role=role, task=task, on_batch=on_batch_from(on_batch, start)
+                )
             yield in_stream(result, start)
             start += len(window)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,14 @@ MAX_LISTED = 10
 """Positions that a note lists at most."""
 NUMBERS_AT_ONCE = 100_000
 """Numbers converted before other tasks get their turn; about two milliseconds."""
+
+
+OnBatch: TypeAlias = "Callable[[NDArray[np.intp], Vectors, NDArray[np.bool_]], None]"
+"""Gets each batch before the job is done: positions of its inputs, vectors, which were truncated.
+
+An input that occurs several times comes once; what a cache answers, or the model refuses, does not
+come. It may be called in another thread, one call at a time. What it raises ends the job.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

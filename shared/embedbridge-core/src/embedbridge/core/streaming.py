@@ -16,7 +16,7 @@ from embedbridge.contract.inputs import refuse_single
 
 if TYPE_CHECKING:
     from embedbridge.contract.inputs import Input
-    from embedbridge.core.result import EmbeddingResult
+    from embedbridge.core.result import EmbeddingResult, OnBatch
 
 
 def windows_of(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
@@ -67,6 +67,13 @@ def shifted_positions(by: int) -> Iterator[None]:
             errors += error.partial.errors.values()
         _shift(errors, by)
         raise
+
+
+def on_batch_from(on_batch: OnBatch | None, start: int) -> OnBatch | None:
+    """The same callback for a window that begins at `start`: it gets positions in the stream."""
+    if on_batch is None or not start:
+        return on_batch
+    return lambda positions, vectors, truncated: on_batch(positions + start, vectors, truncated)
 
 
 def _shift(errors: Iterable[EmbedBridgeError], by: int) -> None:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from embedbridge.core.engine.planned import Planned
 
 
+class OnBatchError(Exception):
+    """Carries what `on_batch` raised, as its cause: it is no failure of the model."""
+
+
 class Answered(NamedTuple):
     """A final answer, and the requests that it took."""
 
@@ -51,6 +55,13 @@ def accept(job: Job, planned: Planned, answered: Answered, *, seconds: float) ->
         planned.search.accepted = True
     if len(result.truncated):
         job.truncated[planned.places] |= np.asarray(result.truncated, dtype=np.bool_)
+    if job.spec.on_batch is not None:
+        try:
+            job.spec.on_batch(
+                job.first_positions(planned.places), result.vectors, job.truncated[planned.places]
+            )
+        except Exception as failure:
+            raise OnBatchError from failure
     usage = result.usage or Usage(tokens=planned.tokens, estimated=job.tokens.estimated)
     if not usage.images and (images := sum(map(_images_in, planned.loaded or ()))):
         usage = replace(usage, images=images)  # most servers report only tokens

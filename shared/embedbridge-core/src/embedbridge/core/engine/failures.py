@@ -15,6 +15,7 @@ from embedbridge.contract.errors import (
     short_repr,
 )
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.engine.answer import OnBatchError
 from embedbridge.core.engine.bisection import FEW, Bisection
 from embedbridge.core.engine.fit import shorten_refused
 from embedbridge.core.engine.job_events import announce_batch
@@ -41,7 +42,10 @@ def handle_failure(
 
     Raises:
         EmbedBridgeError: The job stops at this error, unless errors are collected.
+        Exception: What `on_batch` raised.
     """
+    if isinstance(failure, OnBatchError):
+        raise failure.__cause__ or failure
     error = translated(failure, job.spec)
     many = len(planned) > 1
     if planned.search is not None:

@@ -106,6 +106,14 @@ class Job:
         contents = [place] if self.inverse is None else np.flatnonzero(self.inverse == place)
         return [self.coerced.position(int(content)) for content in contents]
 
+    def first_positions(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """For each of some contents the first position at which it stands."""
+        contents = places
+        if self.inverse is not None:
+            contents = np.unique(self.inverse, return_index=True)[1][places]
+        positions = self.coerced.positions
+        return contents if positions is None else np.asarray(positions, dtype=np.intp)[contents]
+
     # Batches: made from a plan, and accepted when their vectors are final.
 
     def batch(self, planned: Planned) -> Batch:

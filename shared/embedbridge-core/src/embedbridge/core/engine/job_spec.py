@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from embedbridge.core.listeners.announce import Announcer
     from embedbridge.core.remote.endpoint import Endpoint
     from embedbridge.core.remote.limit import Limiter
+    from embedbridge.core.result import OnBatch
     from embedbridge.core.settings import Settings
 
 
@@ -48,6 +49,7 @@ class JobSpec:
     pinned: Pinned = field(default_factory=Pinned)
     cache: VectorCache | None = None
     limiter: Limiter | None = None
+    on_batch: OnBatch | None = None
 
     def __post_init__(self) -> None:
         if self.role not in ("query", "document"):

@@ -6,14 +6,16 @@ batching window, no event loop and no extra thread: a single query runs in its c
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import os
 import threading
 from collections import ChainMap, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -24,6 +26,8 @@ from embedbridge.core.locks import ForkSafeLock
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
     from embedbridge.contract.model import LocalEmbeddingModel
+
+T = TypeVar("T")
 
 MAX_WAITING_THREADS = 32
 """Async callers that may wait for a local model at once; threads are started as needed."""
@@ -187,6 +191,13 @@ def local_driver(model: LocalEmbeddingModel) -> LocalDriver:
 def waiting_threads() -> ThreadPoolExecutor:
     """Threads in which async callers wait for a local model, so that no event loop is blocked."""
     return ThreadPoolExecutor(MAX_WAITING_THREADS, thread_name_prefix="embedbridge")
+
+
+async def in_thread(function: Callable[..., T], *args: Any) -> T:
+    """Run blocking work in one of those threads, with the caller's context variables."""
+    context = contextvars.copy_context()
+    call = partial(context.run, function, *args)
+    return await asyncio.get_running_loop().run_in_executor(waiting_threads(), call)
 
 
 def _after_fork_in_child() -> None:

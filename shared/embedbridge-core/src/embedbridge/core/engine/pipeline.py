@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.errors import EmbedBridgeError
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
-from embedbridge.core.engine.answer import Answered, accept, finalize
+from embedbridge.core.engine.answer import Answered, OnBatchError, accept, finalize
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
 from embedbridge.core.engine.coerce import coerce
 from embedbridge.core.engine.dedupe import dedupe
@@ -276,4 +276,6 @@ async def _answer(job: Job, batch: Planned) -> Answered:
 
 def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     first = failures.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+    if isinstance(first, BaseExceptionGroup):
+        return _first_of(first)
+    return first.__cause__ or first if isinstance(first, OnBatchError) else first
