@@ -1,7 +1,5 @@
 """Images: in order, in batches, and with the memory there is."""
 
-import os
-import threading
 from typing import Any
 
 import numpy as np
@@ -9,13 +7,9 @@ import pytest
 from PIL import Image as Pillow
 
 from embedbridge.contract import EmbedBridgeError, Image, LoadedImage
+from embedbridge.contract.local import ImageThreads
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.providers.clip._preprocess import (
-    PIXELS_WORTH_A_THREAD,
-    Preprocessor,
-)
-
-CORES = os.cpu_count() or 1
+from embedbridge.providers.clip._preprocess import preprocessing
 
 
 def test_the_role_makes_no_difference(clip: Embedder, photos: list[Pillow.Image]) -> None:
@@ -36,43 +30,6 @@ def test_texts_and_images_side_by_side(clip: Embedder, photos: list[Pillow.Image
     np.testing.assert_allclose(result.vectors[[0, 2, 1, 3]], expected, rtol=0, atol=1e-6)
 
 
-class CountingProcessor:
-    """Gives each picture's width, and remembers which threads asked."""
-
-    def __init__(self) -> None:
-        self.threads: set[int] = set()
-        self.sizes: list[int] = []
-
-    def __call__(self, images: list[Any], **options: Any) -> dict[str, Any]:
-        import torch
-
-        self.threads.add(threading.get_ident())
-        self.sizes.append(len(images))
-        return {"pixel_values": torch.tensor([image.width for image in images])}
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, 33])
-@pytest.mark.parametrize("parts", [1, 4])
-@pytest.mark.parametrize("height", [1, 10_000], ids=["small", "large"])
-def test_every_image_is_prepared_once_and_in_order(count: int, parts: int, height: int) -> None:
-    """However images are dealt out to threads and portions, they come back as they were."""
-    processor = CountingProcessor()
-    preprocessor = Preprocessor(processor)
-    images = [
-        LoadedImage(pixels=Pillow.new("RGB", (n + 1, height)), described="") for n in range(count)
-    ]
-    portions = list(preprocessor.prepare(images, parts))
-    preprocessor.close()
-    preprocessor.close()
-    widths = [int(width) for portion in portions for width in portion["pixel_values"]]
-
-    assert widths == list(range(1, count + 1))
-    assert len(portions) <= parts
-    # Threads of their own only where there is enough to do for two.
-    large = sum(widths) * height >= 2 * PIXELS_WORTH_A_THREAD
-    assert (threading.get_ident() in processor.threads) is not (large and CORES > 1)
-
-
 def test_pixels_are_scaled_as_by_the_processor(clip_folder: str, photos: list[Any]) -> None:
     """What is done in a processor's place changes no bit."""
     from transformers import AutoImageProcessor
@@ -81,9 +38,9 @@ def test_pixels_are_scaled_as_by_the_processor(clip_folder: str, photos: list[An
     plain = processors.from_pretrained(clip_folder, backend="pil")
     images = [LoadedImage(pixels=photo.convert("RGB"), described="") for photo in photos]
     expected = plain(images=[image.pixels for image in images], return_tensors="np")
-    (made,) = Preprocessor(plain).prepare(images, 1)
+    (made,) = ImageThreads(preprocessing(plain)).prepare(images, 1)
 
-    np.testing.assert_array_equal(made["pixel_values"].numpy(), expected["pixel_values"])
+    np.testing.assert_array_equal(made["pixel_values"], expected["pixel_values"])
 
 
 def test_fewer_images_at_once_are_embedded_after_all(
@@ -92,7 +49,7 @@ def test_fewer_images_at_once_are_embedded_after_all(
     """A job that does not fit into memory at once is done in smaller batches."""
     images = [Image.from_pil(photo) for photo in photos]
     with load_embedder(f"clip:{own_folder}", device="cpu") as embedder:
-        network = embedder.model._load().network  # type: ignore[attr-defined]
+        network = embedder.model._load().parts.network  # type: ignore[attr-defined]
         tower, sizes = network.get_image_features, []
 
         def small(pixel_values: Any) -> Any:
@@ -114,7 +71,7 @@ def test_fewer_texts_at_once_are_embedded_after_all(clip: Embedder, own_folder: 
 
     texts = [f"text {number}" for number in range(12)]
     with load_embedder(f"clip:{own_folder}", device="cpu") as embedder:
-        network = embedder.model._load().network  # type: ignore[attr-defined]
+        network = embedder.model._load().parts.network  # type: ignore[attr-defined]
         tower, sizes, most = network.get_text_features, [], 2
 
         def small(input_ids: Any, **others: Any) -> Any:

@@ -12,15 +12,19 @@ from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
 from embedbridge.contract import Image
+from embedbridge.contract.local import TOO_LONG
 from embedbridge.core import Embedder
-from embedbridge.providers.clip._recipe import TOO_LONG, recipe_of
+from embedbridge.providers.clip._preprocess import process, recipe_of
 
 PROCESSORS: dict[str, Any] = {
     "clip": CLIPImageProcessorPil(),
     "chinese-clip": ChineseCLIPImageProcessorPil(),
     "siglip": SiglipImageProcessorPil(size={"height": 64, "width": 48}),
+    "siglip2": Siglip2ImageProcessorPil(patch_size=8, max_num_patches=16),
+    "siglip2-large": Siglip2ImageProcessorPil(),
     "small": CLIPImageProcessorPil(
         size={"shortest_edge": 50}, crop_size={"height": 47, "width": 31}, resample=2
     ),
@@ -45,9 +49,10 @@ def test_it_changes_no_bit(name: str, sizes: list[tuple[int, int]], seed: int) -
     pictures = [noise(width, height, seed) for width, height in sizes]
 
     assert recipe is not None
-    np.testing.assert_array_equal(
-        recipe.prepare(pictures), processor(images=pictures, return_tensors="np")["pixel_values"]
-    )
+    made, expected = recipe.prepare(pictures), process(processor, pictures)
+    assert set(made) == set(expected)
+    for array, theirs in expected.items():
+        np.testing.assert_array_equal(made[array], theirs)
 
 
 @pytest.mark.parametrize("size", [(3000, 40), (40, 3000)], ids=["lying", "upright"])
@@ -60,7 +65,7 @@ def test_of_a_thin_picture_only_the_middle_is_resized(size: tuple[int, int]) -> 
 
     assert recipe is not None
     assert max(size) > TOO_LONG * min(size)
-    assert np.abs(recipe.prepare([picture]) - expected).max() * 255 < 1.01
+    assert np.abs(recipe.prepare([picture])["pixel_values"] - expected).max() * 255 < 1.01
 
 
 def test_a_picture_of_one_row_costs_no_more_than_it_shows(clip: Embedder) -> None:

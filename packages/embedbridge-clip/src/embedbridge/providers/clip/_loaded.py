@@ -11,15 +11,16 @@ import numpy as np
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.local import (
     AtOnce,
+    ImageThreads,
     choose_device,
+    describe_towers,
     folder_identity,
     hub_identity,
     limits_on,
 )
 from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
-from embedbridge.providers.clip._preprocess import Preprocessor
+from embedbridge.providers.clip._preprocess import preprocessing
 from embedbridge.providers.clip._tokens import TextInputs
-from embedbridge.providers.clip.families import PADDING
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,12 +45,12 @@ PORTIONS = 4
 class Loaded:
     """One model, ready to embed."""
 
-    network: Any
-    """Both towers."""
+    parts: Parts
+    """What transformers has made of the model's files."""
     texts: TextInputs
     """From texts to tokens, counted and as tensors."""
-    preprocessor: Preprocessor
-    """From images to tensors."""
+    preprocessor: ImageThreads
+    """From images to arrays."""
     normalize: bool
     """Whether vectors are scaled to length 1."""
     card: ModelCard
@@ -61,14 +62,17 @@ class Loaded:
 
     def embed_texts(self, batch: Batch) -> Vectors:
         """One forward pass of the text tower; shape (len(batch), dimensions)."""
-        return self._finish([self._run(self.network.get_text_features, self.texts.of(batch))])
+        run = self.parts.network.get_text_features
+        return self._finish([self._run(run, self.texts.of(batch))])
 
     def embed_images(self, images: Sequence[LoadedImage]) -> Vectors:
         """Forward passes of the image tower; shape (len(images), dimensions)."""
         # A processor resizes and computes with the same cores: there, portions gain nothing.
         parts = 1 if self.device == "cpu" else PORTIONS
-        run, portions = self.network.get_image_features, self.preprocessor.prepare(images, parts)
-        return self._finish([self._run(run, tensors) for tensors in portions])
+        run = self.parts.network.get_image_features
+        return self._finish(
+            [self._run(run, _tensors(some)) for some in self.preprocessor.prepare(images, parts)]
+        )
 
     def close(self) -> None:
         """End the threads. The memory is free when the last reference to this object is gone."""
@@ -81,7 +85,7 @@ class Loaded:
     def _run(self, tower: Any, tensors: Mapping[str, Tensor]) -> Tensor:
         import torch
 
-        kind = self.network.dtype
+        kind = self.parts.network.dtype
         moved = {
             name: tensor.to(self.device, kind if tensor.is_floating_point() else None)
             for name, tensor in tensors.items()
@@ -105,25 +109,30 @@ def load(name: str, options: CLIPOptions) -> Loaded:
     require_libraries()
     device = choose_device(options.device)
     parts = load_parts(name, options, device)
-    padding = PADDING[parts.network.config.model_type]
-    length = _length(parts)
+    described = describe_towers(
+        parts.network.config.to_dict(), {"model_max_length": parts.tokenizer.model_max_length}
+    )
+    length = described.max_length
     normalize = options.normalize is not False
     space, identity = _weights(parts)
     card = ModelCard(
         name=name,
         modalities=("text", "image"),
-        dimensions=_dimensions(parts),
+        dimensions=described.dimensions,
         allowed_dimensions=None,
         limits=limits_on(
-            device, AT_ONCE, max_tokens_per_input=length, fills_up=padding == "max_length"
+            device,
+            AT_ONCE,
+            max_tokens_per_input=length,
+            fills_up=described.padding == "max_length",
         ),
         normalized=normalize,
         space=space,
     )
     return Loaded(
-        network=parts.network,
-        texts=TextInputs(parts.tokenizer, padding, length),
-        preprocessor=Preprocessor(parts.processor),
+        parts=parts,
+        texts=TextInputs(parts.tokenizer, described.padding, length),
+        preprocessor=ImageThreads(preprocessing(parts.processor)),
         normalize=normalize,
         card=card,
         identity=identity,
@@ -131,21 +140,10 @@ def load(name: str, options: CLIPOptions) -> Loaded:
     )
 
 
-def _length(parts: Parts) -> int:
-    """Tokens for which the text tower has learnt a position, or fewer if its tokenizer says so."""
-    positions: int = parts.network.config.text_config.max_position_embeddings
-    promised: int = parts.tokenizer.model_max_length  # enormous where it says nothing
-    return min(positions, promised)
+def _tensors(arrays: Mapping[str, Any]) -> dict[str, Tensor]:
+    import torch
 
-
-def _dimensions(parts: Parts) -> int:
-    """Width of a vector: that of the projection, or where there is none, of the towers."""
-    config = parts.network.config
-    own = getattr(config, "projection_dim", None)
-    # SigLIP's vision tower is as wide as the text tower's last layer.
-    text = config.text_config
-    width: int = own or getattr(text, "projection_size", None) or text.hidden_size
-    return width
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _weights(parts: Parts) -> tuple[str, dict[str, object]]:

@@ -1,88 +1,54 @@
-"""From images to what the image tower takes: resized, cropped, and scaled as in training."""
+"""Image preprocessing: a recipe of our own in place of transformers' processor, where it is proven equal.
+
+The proof is the processor's own answer for noise: a recipe that differs from it in a single bit is
+not used. It takes half the time.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.providers.clip._recipe import recipe_of
+import numpy as np
+
+from embedbridge.contract.local import Recipe, read_recipe
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import PIL.Image
+    from numpy.typing import NDArray
 
-    from embedbridge.contract.loaded import LoadedImage
-
-MAX_THREADS = 8
-"""Resizing scales with cores; more of these would only wait for each other."""
-
-
-PIXELS_WORTH_A_THREAD = 1_000_000
-"""Resizing lets other threads run, the Python around it does not: small images gain nothing."""
+PROOFS = ((37, 61), (61, 37), (96, 96), (20, 33), (20, 150), (230, 231))
+"""Height and width of the pictures of noise: upright, lying, square, small, thin, large."""
 
 
-class Preprocessor:
-    """Runs an image processor of transformers, in several threads where that is faster.
+def recipe_of(processor: Any) -> Recipe | None:
+    """What a processor of transformers does, or `None` for one that does anything else."""
+    from PIL import Image
 
-    A device of its own computes on the first images while the last ones are still being prepared.
-
-    Args:
-        processor: One that works on Pillow images, without torchvision.
-    """
-
-    def __init__(self, processor: Any) -> None:
-        self._processor = processor
-        self._recipe = recipe_of(processor)
-        self._count = min(os.cpu_count() or 1, MAX_THREADS)
-        self._threads: ThreadPoolExecutor | None = None
-        self._owner = os.getpid()
-
-    def prepare(self, images: Sequence[LoadedImage], parts: int) -> Iterator[dict[str, Tensor]]:
-        """The tower's inputs, in order.
-
-        Args:
-            images: Decoded, upright, RGB.
-            parts: In how many portions they come.
-
-        Yields:
-            Tensors by name; the first axis of each counts the images.
-        """
-        import torch
-
-        pixels = [image.pixels for image in images]
-        workers = min(max(_total(images) // PIXELS_WORTH_A_THREAD, 1), self._count)
-        share = -(-len(pixels) // (parts * workers))
-        portions = [pixels[start : start + share] for start in range(0, len(pixels), share)]
-        if workers == 1:
-            yield from map(self._one, portions)
-            return
-        futures = [self._pool().submit(self._one, portion) for portion in portions]
-        for start in range(0, len(futures), workers):
-            some = [future.result() for future in futures[start : start + workers]]
-            yield {name: torch.cat([each[name] for each in some]) for name in some[0]}
-
-    def close(self) -> None:
-        """End the threads; the next use starts them anew."""
-        threads, self._threads = self._threads, None
-        if threads is not None and self._owner == os.getpid():
-            threads.shutdown()
-
-    def _one(self, pixels: list[Any]) -> dict[str, Tensor]:
-        import torch
-
-        if self._recipe is None:
-            return dict(self._processor(images=pixels, return_tensors="pt"))
-        return {"pixel_values": torch.from_numpy(self._recipe.prepare(pixels))}
-
-    def _pool(self) -> ThreadPoolExecutor:
-        # Threads do not follow into a forked child.
-        if self._threads is None or self._owner != os.getpid():
-            self._owner = os.getpid()
-            self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="embedbridge-clip")
-        return self._threads
+    random = np.random.default_rng(0)
+    noise = [
+        Image.fromarray(random.integers(0, 256, (*sides, 3), dtype=np.uint8)) for sides in PROOFS
+    ]
+    try:
+        recipe = read_recipe(processor.to_dict())
+    except AttributeError:
+        return None
+    if recipe is None:
+        return None
+    made, expected = recipe.prepare(noise), process(processor, noise)
+    same = set(made) == set(expected) and all(
+        np.array_equal(made[name], expected[name]) for name in made
+    )
+    return recipe if same else None
 
 
-def _total(images: Sequence[LoadedImage]) -> int:
-    """Pixels of all images together."""
-    return sum(width * height for width, height in (image.size for image in images))
+def preprocessing(processor: Any) -> Any:
+    """From pictures, which are RGB, to the image tower's inputs, in the fastest way that is exact."""
+    recipe = recipe_of(processor)
+    return partial(process, processor) if recipe is None else recipe.prepare
+
+
+def process(processor: Any, pictures: Sequence[PIL.Image.Image]) -> dict[str, NDArray[Any]]:
+    """The answer of transformers itself."""
+    return dict(processor(images=list(pictures), return_tensors="np"))

@@ -15,6 +15,11 @@
     special_tokens.py   a warning where a tokenizer's files contradict each other
     json_files.py       JSON files, with our errors for damaged ones
     tokens.py    each text tokenised once, for the plan and for the model
+    two_towers.py       models with a tower for texts and one for images
+    image_recipe.py     image preprocessing without transformers: one frame of a picture
+    image_patches.py    the same for pictures of any shape, as a row of patches
+    image_shades.py     rescaling and normalisation of pixels as a lookup table
+    image_threads.py    threads that prepare images
     device.py    which of torch's devices a model runs on
     limits.py    batch sizes by device
     memory.py    out of memory: a smaller batch
@@ -37,6 +42,10 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.hub import not_found as not_found
     from embedbridge.contract.local.hub import refusal as refusal
     from embedbridge.contract.local.hub import without_hub as without_hub
+    from embedbridge.contract.local.image_recipe import TOO_LONG as TOO_LONG
+    from embedbridge.contract.local.image_recipe import Recipe as Recipe
+    from embedbridge.contract.local.image_recipe import read_recipe as read_recipe
+    from embedbridge.contract.local.image_threads import ImageThreads as ImageThreads
     from embedbridge.contract.local.json_files import damaged as damaged
     from embedbridge.contract.local.json_files import read_object as read_object
     from embedbridge.contract.local.limits import AtOnce as AtOnce
@@ -91,6 +100,10 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.tokens import pad as pad
     from embedbridge.contract.local.tokens import payloads_of as payloads_of
     from embedbridge.contract.local.tokens import rows_of as rows_of
+    from embedbridge.contract.local.two_towers import PADDING as PADDING
+    from embedbridge.contract.local.two_towers import Padding as Padding
+    from embedbridge.contract.local.two_towers import TwoTowers as TwoTowers
+    from embedbridge.contract.local.two_towers import describe_towers as describe_towers
     from embedbridge.contract.local.weights import folder_digest as folder_digest
     from embedbridge.contract.local.weights import folder_identity as folder_identity
     from embedbridge.contract.local.weights import hub_identity as hub_identity
@@ -102,6 +115,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "device": ["best_device", "choose_device"],
         "folder": ["find_folder"],
         "hub": ["fetch_files", "not_found", "refusal", "without_hub"],
+        "image_recipe": ["TOO_LONG", "Recipe", "read_recipe"],
+        "image_threads": ["ImageThreads"],
         "json_files": ["damaged", "read_object"],
         "limits": ["AtOnce", "limits_on"],
         "loading": ["Loading", "first_line", "loading_errors", "no_loading_bars"],
@@ -118,6 +133,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "special_tokens": ["warn_of_contradiction"],
         "telemetry": ["disable_telemetry", "without_package"],
         "tokens": ["Encode", "Ids", "Tokens", "fast_encode", "pad", "payloads_of", "rows_of"],
+        "two_towers": ["PADDING", "Padding", "TwoTowers", "describe_towers"],
         "weights": ["folder_digest", "folder_identity", "hub_identity", "pooled_space"],
     },
 )
