@@ -81,7 +81,7 @@ def as_default(field: str) -> Difference:
 
 
 VENDOR = Vendor(
-    sdk="voyageai==0.5.0",
+    sdk="voyageai==0.5.0 pillow==13.0.0",  # of that depends what WebP files are
     client=client,
     options=lambda url: {"base_url": f"{url}/v1", "api_key": KEY},
     cases={
