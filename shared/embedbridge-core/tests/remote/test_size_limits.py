@@ -141,6 +141,30 @@ def test_a_server_that_gets_no_faster_is_left_alone() -> None:
     assert limit.current == limit.next(2048) == 32
 
 
+def test_one_slow_answer_does_not_end_growth() -> None:
+    """On a busy machine one may be slow by chance: the larger request is tried again before long."""
+    limit = SizeLimit(current=32, floor=8, for_speed=True, patience=2)
+    sizes = [answered_by(limit, seconds=9.0 if number == 2 else 0.05) for number in range(20)]
+
+    assert sizes[:12] == [32, 32, 128, *[32] * 8, 128]
+    assert max(sizes) >= 512
+
+
+def test_a_server_that_gets_no_faster_is_rarely_tried() -> None:
+    """Of a thousand requests less than one in a hundred is a larger one that gains nothing."""
+    limit = SizeLimit(current=32, floor=8, for_speed=True, patience=2)
+    sizes = [answered_by(limit, seconds_each=0.01) for _ in range(1000)]
+
+    assert 0 < sum(size > 32 for size in sizes) < 10
+
+
+def answered_by(limit: SizeLimit, *, seconds: float = 0.0, seconds_each: float = 0.0) -> int:
+    """Send the next full request and answer it; returns its size."""
+    size = limit.next(2048)
+    limit.answered(size, seconds + seconds_each * size, size)
+    return size
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 300)), max_size=60), st.integers(1, 64))
 def test_a_limit_stays_within_reason(events: list[tuple[bool, int]], floor: int) -> None:
     """Whatever is answered and refused: at least one input, and never more than the ceiling."""

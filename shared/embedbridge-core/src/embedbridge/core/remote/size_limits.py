@@ -32,6 +32,8 @@ PATIENCE = 4
 MOST_PATIENCE = 256
 GROWTH = 4
 """How many times as large the first larger request is; twice after one was refused."""
+SLOWER_BACKOFF = 4
+"""How many times as many full requests are waited for after a larger one that was no faster."""
 FASTER = 1.2
 """How many times as many inputs per second make a larger request worth while."""
 
@@ -90,7 +92,8 @@ class SizeLimit:
         rate = inputs / max(seconds, 1e-6)
         if size > self.current:
             if self.for_speed and self.rate and rate < FASTER * self.rate:
-                self.patience = MOST_PATIENCE  # the server takes it, and is no faster by it
+                # The server takes it, and is no faster by it. One slow answer may be chance.
+                self.patience = min(MOST_PATIENCE, self.patience * SLOWER_BACKOFF)
                 self.full = 0
                 return
             self.current, self.full, self.rate = size, 0, rate
