@@ -28,6 +28,7 @@ from safetensors.numpy import load_file, save_file
 
 from embedbridge.testing import FaultServer, tiny_clip
 from embedbridge.testing.wires import (
+    BedrockWire,
     CohereWire,
     GoogleWire,
     JinaWire,
@@ -43,6 +44,7 @@ KEY = "sk-for-the-guide-0123456789"
 
 
 VENDORS: dict[str, tuple[WireFormat, int]] = {
+    "bedrock": (BedrockWire(), 1024),
     "cohere": (CohereWire(), 1536),
     "google": (GoogleWire(), 3072),
     "jina": (JinaWire(), 1024),

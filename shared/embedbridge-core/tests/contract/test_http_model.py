@@ -238,6 +238,39 @@ def test_a_request_that_json_makes_too_large_is_halved(server: FaultServer) -> N
     assert max(len(each.request.body) for each in server.requests) > 200
 
 
+class Signing(AcmeModel):
+    """Signs the whole request; the second signature is good."""
+
+    def _open(self) -> HttpHandle:
+        handle, signatures = super()._open(), iter(("first", "second"))
+
+        async def sign(url: str, body: bytes, headers: Mapping[str, str]) -> Mapping[str, str]:
+            signed = f"{url}|{body.decode()}|{sorted(headers)}"
+            return {"X-Signature": next(signatures), "X-Signed": signed}
+
+        async def renew(sent: Mapping[str, str]) -> bool:
+            return sent["X-Signature"] == "first"
+
+        handle.sign, handle.renew = sign, renew
+        handle.is_renewable = lambda status, headers: headers["x-code"] == "Expired"
+        return handle
+
+
+def test_a_request_may_be_signed(server: FaultServer) -> None:
+    """Over its URL, body and headers, the user's own among them; anew after a refusal by a code."""
+    server.play(faults.status(400, headers={"X-Code": "Expired"}))
+    own = {"X-Own": "yes"}
+    ask(Signing("acme-1", base_url=server.url, api_key=KEY, default_headers=own), "one")
+    first, second = (record.request for record in server.requests)
+
+    assert first.headers["x-signature"] == "first"
+    assert second.headers["x-signature"] == "second"
+    assert second.headers["x-signed"] == (
+        f"{server.url}/embeddings|{second.body.decode()}|['Accept', 'Content-Type', 'X-Own']"
+    )
+    assert "authorization" not in second.headers
+
+
 class Renewing(AcmeModel):
     """Signs in with tokens, of which only the second is good."""
 

@@ -19,6 +19,7 @@ from embedbridge.contract import (
     ProviderUnavailableError,
     QuotaExhaustedError,
     RateLimitedError,
+    RequestTimeoutError,
     RequestTooLargeError,
 )
 from embedbridge.contract.remote import Refusals, Secrets, too_many_items, what_is_said
@@ -185,6 +186,7 @@ def test_a_field_that_is_named_is_an_options(status: int, body: object, option: 
         ({"detail": "not within the permitted range: [base64 image at input 3, index 0]"}, 3),
         ({"message": "input id 7 is empty"}, 7),
         ({"message": "inputs.5.content must not be empty"}, 5),
+        ({"message": "Malformed input request: #/texts/4: expected type: String"}, 4),
         ({"message": "Something is wrong with one of them"}, None),
         ({"message": "I have 3 inputs"}, None),
     ],
@@ -205,6 +207,22 @@ def test_a_vendor_has_words_of_its_own() -> None:
     assert isinstance(error(400, {"message": "The basket is full."}, own), RequestTooLargeError)
     assert isinstance(error(400, {"code": "E77", "message": "No."}, own), RequestTooLargeError)
     assert isinstance(error(400, {"message": "The basket is full."}), InvalidInputError)
+
+
+def test_a_code_in_a_header() -> None:
+    """It counts like one in the body; an address behind it is no part of it."""
+    own = Refusals(code_header="x-errortype", codes={"BasketFull": too_many_items})
+    headers = {"x-errortype": "BasketFull:http://internal.example/"}
+
+    assert type(own.error(400, {"message": "No."}, headers, Secrets())) is RequestTooLargeError
+    assert type(own.error(400, {"message": "No."}, {}, Secrets())) is InvalidInputError
+
+
+def test_a_timeout_is_one_whatever_it_says() -> None:
+    """What "took too long" is no text."""
+    said = b'{"message": "The request took too long to process."}'
+
+    assert type(error(408, said)) is RequestTimeoutError
 
 
 def test_no_secret_is_quoted() -> None:

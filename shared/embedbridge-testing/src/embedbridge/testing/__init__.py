@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.faults.exchange import Gate as Gate
     from embedbridge.testing.samples import tiny_png as tiny_png
     from embedbridge.testing.virtual_time import no_backoff as no_backoff
+    from embedbridge.testing.wires.bedrock import BedrockWire as BedrockWire
     from embedbridge.testing.wires.cohere import CohereWire as CohereWire
     from embedbridge.testing.wires.format import Asked as Asked
     from embedbridge.testing.wires.format import Row as Row
@@ -51,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "faults.exchange": ["Exchange", "Fault", "Gate"],
         "samples": ["tiny_png"],
         "virtual_time": ["no_backoff"],
+        "wires.bedrock": ["BedrockWire"],
         "wires.cohere": ["CohereWire"],
         "wires.format": ["Asked", "Row", "WireFormat"],
         "wires.google": ["GoogleWire", "PredictWire", "VertexWire"],

@@ -176,12 +176,12 @@ class FaultServer:
     async def _answer(self, record: Recorded, connection: Connection) -> None:
         request = record.request
         if request.method != "POST" or not request.path.endswith(self._wire.endpoint):
-            await connection.respond(404, self._wire.error("There is nothing."), headers=JSON)
+            await self._refuse(404, "There is nothing.", connection)
             return
         try:
             asked = self._wire.read(request)
         except (ValueError, KeyError, TypeError) as error:
-            await connection.respond(400, self._wire.error(str(error)), headers=JSON)
+            await self._refuse(400, str(error), connection)
             return
         record.inputs = asked.inputs
         exchange = Exchange(
@@ -194,6 +194,10 @@ class FaultServer:
         if self._latency:
             await asyncio.sleep(self._latency)
         await (exchange.answer() if record.fault is None else record.fault.play(exchange))
+
+    async def _refuse(self, status: int, message: str, connection: Connection) -> None:
+        headers = {**JSON, **self._wire.error_headers(status, None)}
+        await connection.respond(status, self._wire.error(message), headers=headers)
 
     def _rows(self, asked: Asked) -> list[Row]:
         return [

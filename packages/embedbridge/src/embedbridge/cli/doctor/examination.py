@@ -33,6 +33,7 @@ OTHER_VARIABLES = (
 )
 """Those of ours that are no field of `Settings`."""
 NEIGHBOURS = (
+    "botocore",
     "cohere",
     "google-auth",
     "langchain-core",

@@ -28,6 +28,12 @@ MAX_ERROR_BYTES = 16 * 1024
 """Of an answer that is no success; a message needs no more."""
 
 Authorize = Callable[[str], Mapping[str, str]]
+Sign = Callable[[str, bytes, Mapping[str, str]], Awaitable[Mapping[str, str]]]
+
+
+def unauthorized(status: int, _: Mapping[str, str]) -> bool:
+    """Whether a refusal is of the credential, as most servers say it."""
+    return status == 401
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,14 +50,23 @@ class HttpHandle(ClientHandle):
     """Of each request; the user's own win."""
     timeout: float
     """Seconds for one request."""
+    sign: Sign | None = None
+    """Makes the header from the whole request, in place of `credential`: URL, body, and the headers
+    so far."""
     renew: Callable[[Mapping[str, str]], Awaitable[bool]] | None = None
-    """Fetches another credential in place of the one in these headers, which the server refused with
-    401; whether there is one. The request is then sent once more."""
+    """Fetches another credential in place of the one in these headers, which the server refused;
+    whether there is one. The request is then sent once more."""
+    is_renewable: Callable[[int, Mapping[str, str]], bool] = unauthorized
+    """Whether a refusal, by status and headers, is one after which `renew` is asked."""
     left_out: set[str] = field(default_factory=set)
     """Fields of a request that the server has refused; see `HttpModel.optional`."""
 
-    async def authorization(self) -> Mapping[str, str]:
+    async def authorization(
+        self, url: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Mapping[str, str]:
         """The header that says who asks."""
+        if self.sign is not None:
+            return await self.sign(url, body or b"", headers)
         if self.credential is None:
             return {}
         key = self.credential if isinstance(self.credential, str) else await self.credential()
@@ -63,25 +78,29 @@ class HttpHandle(ClientHandle):
 
         Redirects are not followed, for they would take the key along.
         """
-        sent = await self.authorization()
-        async with self._sent(url, body, sent) as reply:
-            refused = reply.status_code == 401 and self.renew is not None
-            if not (refused and await self.renew(sent)):  # type: ignore[misc]  # it is not None
+        headers = {
+            "Accept": "application/json",
+            **({} if body is None else {"Content-Type": "application/json"}),
+            **self.headers,
+        }
+        sent = await self.authorization(url, body, headers)
+        async with self._sent(url, body, {**sent, **headers}) as reply:
+            renewed = (
+                self.renew is not None
+                and self.is_renewable(reply.status_code, reply.headers)
+                and await self.renew(sent)
+            )
+            if not renewed:
                 yield reply
                 return
-        async with self._sent(url, body, await self.authorization()) as reply:
+        sent = await self.authorization(url, body, headers)
+        async with self._sent(url, body, {**sent, **headers}) as reply:
             yield reply
 
     @asynccontextmanager
     async def _sent(
-        self, url: str, body: bytes | None, authorization: Mapping[str, str]
+        self, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> AsyncIterator[Any]:
-        headers = {
-            "Accept": "application/json",
-            **({} if body is None else {"Content-Type": "application/json"}),
-            **authorization,
-            **self.headers,
-        }
         method = "GET" if body is None else "POST"
         # A tuple, because the user's client may be of either library.
         waits = (min(CONNECT_SECONDS, self.timeout), *[self.timeout] * 3)

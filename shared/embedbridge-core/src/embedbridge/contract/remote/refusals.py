@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -116,12 +116,13 @@ SENTENCES: Sentences = (
 """What known servers say of sizes. Sources: their source code and public bug reports."""
 
 POSITION = re.compile(
-    r"\b(?:inputs?|texts?|images?|contents?|examples?|instances|requests|documents)"
-    r"(?:\s*\[|\.|\s+(?:at\s+)?(?:index|position|number|id|input|#)\s*)(\d+)",
+    r"(?:\b(?:inputs?|texts?|images?|contents?|examples?|instances|requests|documents)"
+    r"(?:\s*\[|\.|\s+(?:at\s+)?(?:index|position|number|id|input|#)\s*)"
+    r"|#/(?:inputs|texts|images)/)(\d+)",
     re.IGNORECASE,
 )
-"""How messages name the one input that is refused: `input[3]`, `image at index 3`."""
-NOT_BY_SENTENCE = frozenset({401, 402, 403, 429, 503, 504})
+"""How messages name the one input that is refused: `input[3]`, `image at index 3`, `#/texts/3`."""
+NOT_BY_SENTENCE = frozenset({401, 402, 403, 408, 429, 503, 504})
 """Statuses that mean what they say, whatever the message mentions."""
 INPUT_FIELDS = frozenset(
     {
@@ -166,6 +167,8 @@ class Refusals:
     """How a 429 says that waiting does not help, as a regular expression."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Fields of a request and the options that set them, where their names differ."""
+    code_header: str | None = None
+    """For a server that says the code in a header, in lower case; what follows a colon is no part."""
 
     def error(
         self,
@@ -185,6 +188,8 @@ class Refusals:
         if 300 <= status < 400:
             return redirect_error(status, headers.get("location", ""))
         said = what_is_said(body)
+        if code := headers.get(self.code_header or "", "").partition(":")[0]:
+            said = replace(said, codes=(code, *said.codes))
         message = secrets.hide(said.message)[:MAX_MESSAGE]
         make = self._make(status, said)
         if make is None:

@@ -35,6 +35,7 @@ OPENAI_VENDORS = (
 DISTRIBUTIONS = MappingProxyType(
     {
         "azure-openai": "embedbridge-openai",
+        "bedrock": "embedbridge-bedrock",
         "clip": "embedbridge-clip",
         "cohere": "embedbridge-cohere",
         "default": "embedbridge-onnx",

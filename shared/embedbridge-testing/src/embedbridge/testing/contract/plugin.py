@@ -26,6 +26,7 @@ HEAVY = frozenset(
     {
         "PIL",
         "aiohttp",
+        "botocore",
         "cohere",
         "google",
         "httpx",

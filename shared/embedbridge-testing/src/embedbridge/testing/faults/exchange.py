@@ -32,7 +32,8 @@ class Exchange:
     async def answer(self, *, missing: bool = False) -> None:
         """Send the rows as they are now."""
         body = self.wire.answer(None if missing else self.rows, self.asked)
-        await self.connection.respond(200, body, headers=JSON)
+        headers = {**JSON, **self.wire.headers(self.asked)}
+        await self.connection.respond(200, body, headers=headers)
 
     async def refuse(
         self,
@@ -45,7 +46,8 @@ class Exchange:
     ) -> None:
         """Send an error in the vendor's own form."""
         body = self.wire.error(message, code=code, kind=kind)
-        await self.connection.respond(status, body, headers={**JSON, **(headers or {})})
+        own = self.wire.error_headers(status, code)
+        await self.connection.respond(status, body, headers={**JSON, **own, **(headers or {})})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from embedbridge.contract.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from embedbridge.testing.wires.bedrock import BedrockWire as BedrockWire
     from embedbridge.testing.wires.cohere import CohereWire as CohereWire
     from embedbridge.testing.wires.format import Asked as Asked
     from embedbridge.testing.wires.format import Encoding as Encoding
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "bedrock": ["BedrockWire"],
         "cohere": ["CohereWire"],
         "format": ["Asked", "Encoding", "Row", "WireFormat"],
         "google": ["GoogleWire", "PredictWire", "VertexWire"],

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -77,6 +77,14 @@ class WireFormat(ABC):
     @abstractmethod
     def answer(self, rows: Sequence[Row] | None, asked: Asked) -> bytes:
         """The body of an answer; `None` stands for a list that is not there."""
+
+    def headers(self, asked: Asked) -> Mapping[str, str]:
+        """Further headers of an answer, for example with the tokens that were counted."""
+        return {}
+
+    def error_headers(self, status: int, code: str | None) -> Mapping[str, str]:
+        """Further headers of a refusal, for a vendor that says the code there."""
+        return {}
 
     def beside(self, request: HttpRequest) -> tuple[int, bytes] | None:
         """Status and body for a request that is not for embeddings, such as one for limits.
