@@ -34,7 +34,7 @@ from embedbridge.contract import (
 )
 from embedbridge.contract.remote import Vendor
 from embedbridge.core import DiskCache, Embedder, load_embedder
-from embedbridge.testing import Exchange, Fault, FaultServer, Gate, WireFormat, faults
+from embedbridge.testing import Fault, FaultServer, Gate, WireFormat, faults
 from embedbridge.testing.audit import audited
 from embedbridge.testing.leaks import everything_about
 
@@ -145,10 +145,6 @@ class HostedFaults:
     """What the error of a refused key says, where that is not to set the vendor's variable."""
     in_base64: ClassVar[Mapping[str, Any]] = {}
     """Options with which vectors travel as base64."""
-    too_long: ClassVar[tuple[int, str]]
-    """Status and sentence of the vendor for a text that is too long."""
-    too_many: ClassVar[tuple[int, str]]
-    """Status and sentence for more inputs than one request may hold."""
     others: ClassVar[tuple[Mapping[str, Any], ...]]
     """Options with which the same text has another vector, for the cache: another model (`name`),
     width, output type."""
@@ -406,7 +402,7 @@ class HostedFaults:
     ) -> None:
         """Cut once where the server refuses it in its own words, or refused by position."""
         long = "All work and no play makes a text long. " * 60_000
-        server.always(self._refuses_longer(len(long) // 2))
+        server.always(faults.too_long(len(long.split()) // 2))
         found = route.through(load()).documents(["first", long])
         server.wait_until_idle()  # a record is complete a moment after its answer came
         taken = [t for record in server.requests if record.status == 200 for t in record.inputs]
@@ -420,31 +416,12 @@ class HostedFaults:
             route.through(load(on_too_long="error")).documents(["first", long])
         assert caught.value.index == 1
 
-    def _refuses_longer(self, most: int) -> Fault:
-        status, said = self.too_long
-
-        async def play(exchange: Exchange) -> None:
-            if max(map(len, exchange.asked.inputs)) > most:
-                await exchange.refuse(status, said)
-            else:
-                await exchange.answer()
-
-        return Fault("too-long", play)
-
     def test_t_more_inputs_than_the_server_takes(
         self, server: FaultServer, load: Load, route: Route, right: Right
     ) -> None:
         """Refused in its own words, the batch is halved, and what the server takes is remembered."""
-        status, said = self.too_many
         most = 4
-
-        async def play(exchange: Exchange) -> None:
-            if len(exchange.asked.inputs) > most:
-                await exchange.refuse(status, said)
-            else:
-                await exchange.answer()
-
-        server.always(Fault("too-many", play))
+        server.always(faults.too_many_items(most))
         door = route.through(load(batch_size=8, max_concurrency=1))
         texts = [f"text {number}" for number in range(32)]
         assert right(door.documents(texts), texts)

@@ -21,14 +21,6 @@ class TestCohere(HostedFaults):
     query: ClassVar[str] = "search_query"
     numbered: ClassVar[bool] = False
     in_base64: ClassVar[Mapping[str, Any]] = {"output_type": "base64"}
-    too_long: ClassVar[tuple[int, str]] = (
-        400,
-        "invalid request: too many tokens: a text may have 128000 tokens",
-    )
-    too_many: ClassVar[tuple[int, str]] = (
-        400,
-        "invalid request: total number of texts must be at most 4 - received 8",
-    )
     others: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"name": "cohere:embed-v5.0-pro"},
         {"dimensions": 512},

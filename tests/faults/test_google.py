@@ -13,7 +13,6 @@ from embedbridge.testing import GoogleWire, PredictWire, WireFormat
 
 from .hosted import NO_BASE64, UNNUMBERED, HostedFaults
 
-TOO_LONG = "The input token count (600000) exceeds the maximum number of tokens allowed (280000)."
 NO_ORDER = {"R01": "nothing in the answer tells another order: no numbers, and no texts"}
 
 
@@ -25,11 +24,6 @@ class TestGoogle(HostedFaults):
     document: ClassVar[str] = "RETRIEVAL_DOCUMENT"
     query: ClassVar[str] = "RETRIEVAL_QUERY"
     numbered: ClassVar[bool] = False
-    too_long: ClassVar[tuple[int, str]] = (400, TOO_LONG)
-    too_many: ClassVar[tuple[int, str]] = (
-        400,
-        "* BatchEmbedContentsRequest.requests: at most 4 requests can be in one batch",
-    )
     others: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"name": "google:gemini-embedding-2"},
         {"dimensions": 128},
@@ -42,10 +36,6 @@ class TestVertex(TestGoogle):
     wire: ClassVar[WireFormat] = PredictWire()
     model: ClassVar[str] = "text-embedding-005"
     remedy: ClassVar[str] = "role Vertex AI User"
-    too_many: ClassVar[tuple[int, str]] = (
-        400,
-        "4 instance(s) is allowed per prediction. Actual: 8",
-    )
     others: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"name": "vertex:text-multilingual-embedding-002"},
         {"dimensions": 128},

@@ -19,14 +19,6 @@ class TestJina(HostedFaults):
     model: ClassVar[str] = "jina-embeddings-v3"
     document: ClassVar[str] = "retrieval.passage"
     query: ClassVar[str] = "retrieval.query"
-    too_long: ClassVar[tuple[int, str]] = (
-        400,
-        "Input text exceeds the model's maximum of 8192 tokens.",
-    )
-    too_many: ClassVar[tuple[int, str]] = (
-        400,
-        '"input" length 8 is larger than the largest allowed size 4',
-    )
     others: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"name": "jina:jina-embeddings-v4"},
         {"dimensions": 512},

@@ -19,14 +19,6 @@ class TestMistral(HostedFaults):
     model: ClassVar[str] = "mistral-embed"
     width: ClassVar[int] = 1024
     asks_width: ClassVar[bool] = False
-    too_long: ClassVar[tuple[int, str]] = (
-        400,
-        "Input id 0 has 9000 tokens, exceeding max 8192 tokens.",
-    )
-    too_many: ClassVar[tuple[int, str]] = (
-        400,
-        "Too many inputs in request, split into more batches.",
-    )
     others: ClassVar[tuple[Mapping[str, Any], ...]] = ({"output_type": "int8"},)
 
 

@@ -20,15 +20,6 @@ class TestNvidia(HostedFaults):
     width: ClassVar[int] = 384
     document: ClassVar[str] = "passage"
     query: ClassVar[str] = "query"
-    too_long: ClassVar[tuple[int, str]] = (
-        400,
-        "Input length 9000 exceeds maximum allowed token size 8192",
-    )
-    # No refusal of NVIDIA's for this is known; these are the words of Triton, which NIMs are built on.
-    too_many: ClassVar[tuple[int, str]] = (
-        400,
-        "[request id: <id_unknown>] inference request batch-size must be <= 4 for 'model'",
-    )
     others: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"name": "nvidia:nvidia/llama-nemotron-embed-300m-v2"},
         {"dimensions": 512},

@@ -20,9 +20,6 @@ class TestOllama(HostedFaults):
     width: ClassVar[int] = 1024
     asks_width: ClassVar[bool] = False
     numbered: ClassVar[bool] = False
-    too_long: ClassVar[tuple[int, str]] = (400, "the input length exceeds the context length")
-    # Ollama itself has no such limit; a gateway in front of it may have one.
-    too_many: ClassVar[tuple[int, str]] = (400, "too many inputs: at most 4 inputs per request")
     others: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"name": "ollama:bge-large"},
         {"name": "ollama:bge-m3:567m-fp16"},
@@ -31,5 +28,4 @@ class TestOllama(HostedFaults):
         **UNNUMBERED,
         **NO_BASE64,
         "R01": "an answer holds vectors and nothing else: no number, no text to compare",
-        "H04": "a server of the user's own has no quota",
     }

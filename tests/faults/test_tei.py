@@ -22,11 +22,6 @@ class TestTei(HostedFaults):
     document: ClassVar[str] = "document"
     query: ClassVar[str] = "query"
     numbered: ClassVar[bool] = False
-    too_long: ClassVar[tuple[int, str]] = (
-        422,
-        "`inputs` must have less than 270000 tokens. Given: 540001",
-    )
-    too_many: ClassVar[tuple[int, str]] = (422, "batch size 8 > maximum allowed batch size 4")
     others: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"dimensions": 128},
         {"normalize": False},

@@ -11,12 +11,6 @@ from embedbridge.testing import VoyageWire, WireFormat
 
 from .hosted import HostedFaults
 
-TOO_LONG = (
-    "Request to model 'voyage-4' failed. The example at index 0 in your batch has too many tokens "
-    "and does not fit into the model's context window of 32000 tokens. Please lower the number of "
-    "tokens in the listed example(s) or use truncation."
-)
-
 
 class TestVoyage(HostedFaults):
     provider: ClassVar[str] = "voyage"
@@ -25,11 +19,6 @@ class TestVoyage(HostedFaults):
     model: ClassVar[str] = "voyage-4"
     document: ClassVar[str] = "document"
     query: ClassVar[str] = "query"
-    too_long: ClassVar[tuple[int, str]] = (400, TOO_LONG)
-    too_many: ClassVar[tuple[int, str]] = (
-        400,
-        "The batch size limit is 4. Your batch size is 8.",
-    )
     others: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"name": "voyage:voyage-3.5"},
         {"dimensions": 512},

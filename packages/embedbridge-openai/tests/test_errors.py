@@ -159,7 +159,7 @@ def test_a_long_message_is_cut(server: FaultServer, load: Load) -> None:
 
 
 def test_a_batch_that_is_too_large_is_halved(server: FaultServer, load: Load) -> None:
-    """TEI's 422 and OpenAI's 400 reach the engine as what they are."""
+    """OpenAI's two refusals reach the engine as what they are."""
     for fault in (faults.too_many_items(8), faults.too_many_tokens(8)):
         server.always(fault)
         texts = [f"{fault} {number}" for number in range(20)]

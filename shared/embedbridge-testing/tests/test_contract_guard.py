@@ -173,6 +173,7 @@ def test_no_family_loses_a_check() -> None:
         "Limit": 3,
         "LlamaIndex": 5,
         "Plugin": 2,
+        "Refusal": 4,
         "Role": 4,
         "Secret": 3,
         "Text": 9,

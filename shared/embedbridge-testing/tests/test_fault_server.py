@@ -211,7 +211,7 @@ def test_a_refused_key_is_echoed(server: FaultServer) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "status"),
-    [(faults.too_many_items(2), 422), (faults.too_many_tokens(2), 400)],
+    [(faults.too_many_items(2), 400), (faults.too_many_tokens(2), 400)],
     ids=repr,
 )
 def test_smaller_batches_pass_where_large_ones_do_not(

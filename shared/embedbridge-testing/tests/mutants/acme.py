@@ -23,7 +23,7 @@ from embedbridge.contract.remote import (
     too_many_items,
     usage_at,
 )
-from embedbridge.testing import WireFormat
+from embedbridge.testing import SizeRefusal, WireFormat
 from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import Asked, Row, as_json, bearer, words_in, written
 
@@ -115,6 +115,10 @@ class AcmeWire(WireFormat):
     """Acme's own format."""
 
     endpoint = "/embed"
+    too_many = SizeRefusal(
+        status=422, says="{size} are too much for the basket, which holds {most}.", most=96
+    )
+    too_long = SizeRefusal(status=422, says="{size} words: the scroll ends at {most}.")
     out_of_quota = "Your purse is empty."
 
     def read(self, request: HttpRequest) -> Asked:

@@ -192,10 +192,12 @@ class NeverCloses(AcmeModel):
 class ClientPerRequest(AcmeModel):
     """A new connection for each request."""
 
-    async def embed_batch(self, batch: Batch) -> BatchResult:
-        result = await super().embed_batch(batch)
-        await self._slot.close()
-        return result
+    def _open(self) -> HttpHandle:
+        handle = super()._open()
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        handle.client = httpx2.AsyncClient(trust_env=False, limits=limits)
+        handle.close = handle.client.aclose
+        return handle
 
 
 class OneSpaceForAllServers(AcmeModel):
@@ -337,7 +339,9 @@ class ShowsHeaders(AcmeModel):
 
     def _open(self) -> HttpHandle:
         handle = super()._open()
+        key: Any = self._key
         handle.secrets = Secrets()
+        handle.secrets.add(key)
         return handle
 
 

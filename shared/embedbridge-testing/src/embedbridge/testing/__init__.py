@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.cohere import CohereWire as CohereWire
     from embedbridge.testing.wires.format import Asked as Asked
     from embedbridge.testing.wires.format import Row as Row
+    from embedbridge.testing.wires.format import SizeRefusal as SizeRefusal
     from embedbridge.testing.wires.format import WireFormat as WireFormat
     from embedbridge.testing.wires.google import GoogleWire as GoogleWire
     from embedbridge.testing.wires.google import PredictWire as PredictWire
@@ -54,7 +55,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "virtual_time": ["no_backoff"],
         "wires.bedrock": ["BedrockWire"],
         "wires.cohere": ["CohereWire"],
-        "wires.format": ["Asked", "Row", "WireFormat"],
+        "wires.format": ["Asked", "Row", "SizeRefusal", "WireFormat"],
         "wires.google": ["GoogleWire", "PredictWire", "VertexWire"],
         "wires.jina": ["JinaWire"],
         "wires.mistral": ["MistralWire"],

@@ -37,6 +37,8 @@ REFUSALS = Refusals(
     sentences=((r"page not found", partial(ConfigurationError, hint=OLD)),),
     # "this model does not support embeddings"
     statuses={501: partial(ConfigurationError, hint=NO_EMBEDDINGS)},
+    # "you have reached your monthly usage limit", of an account in the cloud
+    exhausted=r"usage limit",
 )
 """Source: `EmbedHandler` and `handleScheduleError` in server/routes.go. The rest are words of sizes
 that the kit knows ("the input length exceeds the context length"), and statuses."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -22,32 +20,22 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder
 from embedbridge.testing import faults
-from embedbridge.testing.contract.applies import DoesNotApply, Need, asked_where
-from embedbridge.testing.contract.base import ContractBase
+from embedbridge.testing.contract.applies import Need, asked_where
 from embedbridge.testing.contract.comparing import assert_same
 from embedbridge.testing.contract.material import PASSING, PLANES, TEXTS, WRONG
+from embedbridge.testing.contract.served import AT_A_SERVER, SOME, ServedChecks, some, wire_of
 from embedbridge.testing.fault_server import FaultServer
 from embedbridge.testing.faults.exchange import Exchange, Fault, Gate
-from embedbridge.testing.virtual_time import no_backoff
 from embedbridge.testing.wires.format import Asked, Row, WireFormat
-from embedbridge.testing.wires.openai import OpenAIWire
 
-SOME = TEXTS[:4]
-
-
-AT_A_SERVER = Need(
-    "`load_at` names no way to a fault server",
-    "suite",
-    lambda suite: suite.load_at is not ContractBase.load_at,
-)
 NUMBERED = Need(
     "answers of this vendor do not say whose a vector is",
     "suite",
-    lambda suite: _numbers_its_rows(suite.wire or OpenAIWire()),
+    lambda suite: _numbers_its_rows(wire_of(suite)),
 )
 
 
-class FaultChecks(ContractBase):
+class FaultChecks(ServedChecks):
     """Over real HTTP on loopback, against a server that fails on demand."""
 
     @asked_where(AT_A_SERVER)
@@ -59,10 +47,10 @@ class FaultChecks(ContractBase):
 
         If this fails, look at the table from the vendor's errors to ours: is it retryable there?
         """
-        with self._served(embedder) as (server, remote):
-            expected = remote.embed_documents(_some(remote))
+        with self.served(embedder) as (server, remote):
+            expected = remote.embed_documents(some(remote))
             server.play(PASSING[kind])
-            found = remote.embed_documents(_some(remote))
+            found = remote.embed_documents(some(remote))
 
             assert_same(found, expected, self.tolerance, f"After {kind!r} vectors are wrong")
             count = len(server.requests) - 1
@@ -75,10 +63,10 @@ class FaultChecks(ContractBase):
 
         If this fails, the answer is patched up, padded or cut before it is looked at.
         """
-        with self._served(embedder, max_attempts=1) as (server, remote):
+        with self.served(embedder, max_attempts=1) as (server, remote):
             server.always(WRONG[kind])
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(_some(remote))
+                remote.embed_documents(some(remote))
 
             assert isinstance(caught.value, InvalidResponseError), (
                 f"{kind!r} is a {type(caught.value).__name__}, not an InvalidResponseError"
@@ -90,10 +78,10 @@ class FaultChecks(ContractBase):
 
         If this fails, pair vectors by the vendor's index, not by their place.
         """
-        with self._served(embedder) as (server, remote):
-            expected = remote.embed_documents(_some(remote))
+        with self.served(embedder) as (server, remote):
+            expected = remote.embed_documents(some(remote))
             server.always(faults.shuffled())
-            found = remote.embed_documents(_some(remote))
+            found = remote.embed_documents(some(remote))
 
             assert_same(found, expected, self.tolerance, "A shuffled answer is not put in order")
 
@@ -107,11 +95,11 @@ class FaultChecks(ContractBase):
 
         If this fails, the vendor's error is quoted as it came, or chained with its request.
         """
-        with self._served(embedder) as (server, remote), caplog.at_level(logging.DEBUG):
+        with self.served(embedder) as (server, remote), caplog.at_level(logging.DEBUG):
             server.always(faults.key_refused())
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(_some(remote))
-            wire = self.wire or OpenAIWire()
+                remote.embed_documents(some(remote))
+            wire = wire_of(type(self))
             keys = [wire.credential(each.request) for each in server.requests]
             shown = "".join(traceback.format_exception(caught.value)) + caplog.text
 
@@ -126,10 +114,10 @@ class FaultChecks(ContractBase):
 
         If this fails, switch the retries of the vendor's SDK off: only the engine retries.
         """
-        with self._served(embedder, max_attempts=2) as (server, remote):
+        with self.served(embedder, max_attempts=2) as (server, remote):
             server.always(faults.status(500))
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(_some(remote))
+                remote.embed_documents(some(remote))
 
             kind, count = type(caught.value).__name__, len(server.requests)
             assert isinstance(caught.value, ProviderUnavailableError), f"500 is a {kind}"
@@ -141,10 +129,10 @@ class FaultChecks(ContractBase):
 
         If this fails, pass `retry_after(headers)` on to RateLimitedError.
         """
-        with self._served(embedder) as (server, remote):
+        with self.served(embedder) as (server, remote):
             server.always(faults.rate_limited(retry_after="3600"))
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(_some(remote))
+                remote.embed_documents(some(remote))
 
             error = caught.value
             assert isinstance(error, RateLimitedError), f"429 is a {type(error).__name__}"
@@ -156,16 +144,16 @@ class FaultChecks(ContractBase):
 
         If this fails, look at the table from status to error.
         """
-        with self._served(embedder) as (server, remote):
+        with self.served(embedder) as (server, remote):
             server.always(faults.status(400, "Invalid request."))
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(_some(remote))
+                remote.embed_documents(some(remote))
 
             kind = type(caught.value).__name__
             assert not caught.value.retryable, f"400 is a {kind}, which is retryable"
             sent = [tuple(map(str, each.inputs)) for each in server.requests]
             assert len(sent) == len(set(sent)), "A bad request is repeated"
-            assert len(sent) < 2 * len(_some(remote)), "A bad request is searched without end"
+            assert len(sent) < 2 * len(some(remote)), "A bad request is searched without end"
 
     @asked_where(AT_A_SERVER)
     def test_a_batch_that_is_too_large_is_halved(self, embedder: Embedder) -> None:
@@ -173,10 +161,10 @@ class FaultChecks(ContractBase):
 
         If this fails, translate 413 to RequestTooLargeError.
         """
-        with self._served(embedder) as (server, remote):
-            expected = remote.embed_documents(_some(remote))
+        with self.served(embedder) as (server, remote):
+            expected = remote.embed_documents(some(remote))
             server.always(_at_most(2))
-            found = remote.embed_documents(_some(remote))
+            found = remote.embed_documents(some(remote))
 
             assert_same(found, expected, self.tolerance, "Halves of a batch have wrong vectors")
 
@@ -186,14 +174,14 @@ class FaultChecks(ContractBase):
 
         If this fails, the request cannot be cancelled: a thread or a blocking client waits on.
         """
-        with self._served(embedder, deadline=0.2, max_attempts=1) as (server, remote):
+        with self.served(embedder, deadline=0.2, max_attempts=1) as (server, remote):
             server.always(faults.silent())
             with pytest.raises(EmbedBridgeError) as caught:
-                remote.embed_documents(_some(remote))
+                remote.embed_documents(some(remote))
 
             kind = type(caught.value).__name__
             assert isinstance(caught.value, RequestTimeoutError), f"No answer in time is a {kind}"
-            self._expect_idle(server, "After the deadline the request goes on")
+            self.expect_idle(server, "After the deadline the request goes on")
 
     @asked_where(AT_A_SERVER)
     def test_a_cancelled_job_hangs_up(self, embedder: Embedder) -> None:
@@ -208,11 +196,11 @@ class FaultChecks(ContractBase):
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
 
-        with self._served(embedder) as (server, remote):
+        with self.served(embedder) as (server, remote):
             server.always(faults.silent())
             asyncio.run(give_up(server, remote))
 
-            self._expect_idle(server, "After cancelling, the request goes on")
+            self.expect_idle(server, "After cancelling, the request goes on")
 
     @asked_where(AT_A_SERVER)
     def test_requests_run_side_by_side(self, embedder: Embedder) -> None:
@@ -222,7 +210,7 @@ class FaultChecks(ContractBase):
         """
         gate = Gate()
         with (
-            self._served(embedder, batch_size=1, max_concurrency=2) as (server, remote),
+            self.served(embedder, batch_size=1, max_concurrency=2) as (server, remote),
             ThreadPoolExecutor(1) as thread,
         ):
             expected = remote.embed_documents(SOME[:2])
@@ -243,11 +231,11 @@ class FaultChecks(ContractBase):
 
         If this fails, set `follow_redirects=False` on the client.
         """
-        wire = self.wire or OpenAIWire()
-        with FaultServer(wire=wire) as other, self._served(embedder) as (server, remote):
+        wire = wire_of(type(self))
+        with FaultServer(wire=wire) as other, self.served(embedder) as (server, remote):
             server.always(faults.redirected(f"{other.url}{wire.endpoint}"))
             with pytest.raises(EmbedBridgeError):
-                remote.embed_documents(_some(remote))
+                remote.embed_documents(some(remote))
 
             assert not other.requests, "A redirect is followed, and takes the key along"
 
@@ -258,37 +246,13 @@ class FaultChecks(ContractBase):
         If this fails, the client strips, replaces newlines or re-encodes.
         """
         texts = [*TEXTS, *PLANES.values()]
-        with self._served(embedder) as (server, remote):
+        with self.served(embedder) as (server, remote):
             remote.embed_documents(texts)
             arrived = {text for request in server.requests for text in request.inputs}
 
             prompt = remote.model.prompt("document")
             lost = [text for text in texts if prompt + text not in arrived]
             assert not lost, f"Texts arrive changed: {lost[:2]!r}"
-
-    def _expect_idle(self, server: FaultServer, matter: str) -> None:
-        try:
-            server.wait_until_idle(timeout=self.patience)
-        except TimeoutError:
-            pytest.fail(matter)
-
-    @contextmanager
-    def _served(
-        self, embedder: Embedder, **settings: object
-    ) -> Iterator[tuple[FaultServer, Embedder]]:
-        """A fault server and the embedder that talks to it, with no pauses between retries."""
-        width = embedder.card.dimensions or 64
-        with FaultServer(wire=self.wire, dimensions=width) as server, no_backoff():
-            remote = self.load_at(server, **settings)
-            if remote is None:
-                raise DoesNotApply(AT_A_SERVER.without)
-            with remote:
-                yield server, remote
-
-
-def _some(remote: Embedder) -> list[str]:
-    """A few texts that go in one request, so that requests can be counted."""
-    return SOME[: remote.card.limits.items("text")]
 
 
 def _at_most(items: int) -> Fault:

@@ -17,6 +17,7 @@ from embedbridge.testing.contract.lifecycle import LifecycleChecks
 from embedbridge.testing.contract.limits import LimitChecks
 from embedbridge.testing.contract.llama_index import LlamaIndexChecks
 from embedbridge.testing.contract.plugin import PluginChecks
+from embedbridge.testing.contract.refusals import RefusalChecks
 from embedbridge.testing.contract.roles import RoleChecks
 from embedbridge.testing.contract.secrets import SecretChecks
 from embedbridge.testing.contract.texts import TextChecks
@@ -31,6 +32,7 @@ class EmbeddingModelContract(
     IdentityChecks,
     SecretChecks,
     ConcurrencyChecks,
+    RefusalChecks,
     FaultChecks,
     ErrorChecks,
     ImageChecks,

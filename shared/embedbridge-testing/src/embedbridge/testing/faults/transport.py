@@ -9,11 +9,13 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from embedbridge.testing.faults.exchange import JSON, Exchange, Fault
-from embedbridge.testing.wires.format import words_in
+from embedbridge.testing.wires.format import SizeRefusal, words_in
 
 GZIP = zlib.MAX_WBITS | 16
 """The window bits that make zlib write a gzip header."""
 MEBIBYTE = 1 << 20
+TOO_LARGE = SizeRefusal(status=413, says="The request is too large.")
+"""Of a vendor of whom nothing better is known."""
 
 
 def rate_limited(*, retry_after: str | None = "1") -> Fault:
@@ -63,7 +65,7 @@ def quota_exhausted() -> Fault:
     """429 that no waiting helps."""
 
     async def play(exchange: Exchange) -> None:
-        said = exchange.wire.out_of_quota
+        said = exchange.wire.out_of_quota or "Quota exceeded."
         await exchange.refuse(429, said, code="insufficient_quota", kind="insufficient_quota")
 
     return Fault("status-429-insufficient_quota", play)
@@ -97,17 +99,31 @@ def key_refused() -> Fault:
 
 
 def too_many_items(limit: int) -> Fault:
-    """422 for a batch of more inputs than that; a smaller one gets its answer."""
+    """The vendor's refusal of more inputs than that, see `WireFormat.too_many`; fewer are answered."""
 
     async def play(exchange: Exchange) -> None:
         size = len(exchange.asked.inputs)
-        if size <= limit:
-            await exchange.answer()
-            return
-        message = f"batch size {size} > maximum allowed batch size {limit}"
-        await exchange.refuse(422, message, kind="Validation")
+        await _answer_up_to(limit, size, exchange.wire.too_many or TOO_LARGE, exchange)
 
     return Fault(f"too-many-items-{limit}", play)
+
+
+def too_long(limit: int) -> Fault:
+    """The vendor's refusal of a text of more words than that, see `WireFormat.too_long`."""
+
+    async def play(exchange: Exchange) -> None:
+        size = max(map(words_in, exchange.asked.inputs))
+        await _answer_up_to(limit, size, exchange.wire.too_long or TOO_LARGE, exchange)
+
+    return Fault(f"too-long-{limit}", play)
+
+
+async def _answer_up_to(most: int, size: int, refusal: SizeRefusal, exchange: Exchange) -> None:
+    if size <= most:
+        await exchange.answer()
+    else:
+        said = refusal.says.format(most=most, size=size)
+        await exchange.refuse(refusal.status, said)
 
 
 def too_many_tokens(limit: int) -> Fault:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.format import Asked as Asked
     from embedbridge.testing.wires.format import Encoding as Encoding
     from embedbridge.testing.wires.format import Row as Row
+    from embedbridge.testing.wires.format import SizeRefusal as SizeRefusal
     from embedbridge.testing.wires.format import WireFormat as WireFormat
     from embedbridge.testing.wires.google import GoogleWire as GoogleWire
     from embedbridge.testing.wires.google import PredictWire as PredictWire
@@ -27,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "bedrock": ["BedrockWire"],
         "cohere": ["CohereWire"],
-        "format": ["Asked", "Encoding", "Row", "WireFormat"],
+        "format": ["Asked", "Encoding", "Row", "SizeRefusal", "WireFormat"],
         "google": ["GoogleWire", "PredictWire", "VertexWire"],
         "jina": ["JinaWire"],
         "mistral": ["MistralWire"],

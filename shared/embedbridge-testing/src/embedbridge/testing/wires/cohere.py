@@ -15,6 +15,7 @@ from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import (
     Asked,
     Row,
+    SizeRefusal,
     WireFormat,
     as_json,
     bearer,
@@ -46,6 +47,11 @@ class CohereWire(WireFormat):
 
     endpoint = "/v2/embed"
     out_of_quota = "You are using a Trial key, which is limited to 1000 API calls / month."
+    too_many = SizeRefusal(
+        says="invalid request: total number of texts must be at most {most} - received {size}",
+        most=MAX_ITEMS,
+    )
+    too_long = SizeRefusal(says="invalid request: too many tokens: a text may have {most} tokens")
 
     def read(self, request: HttpRequest) -> Asked:
         """Take one kind of input, with the `input_type` that goes with it."""

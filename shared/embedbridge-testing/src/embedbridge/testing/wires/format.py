@@ -54,6 +54,18 @@ class Row:
     """Changes what is written: a list of floats, or a string in base64."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeRefusal:
+    """A refusal for size, word for word as the vendor says it."""
+
+    says: str
+    """The sentence; `{most}` is what the server takes, `{size}` what it got."""
+    status: int = 400
+    """The HTTP status that goes with it."""
+    most: int | None = None
+    """What the vendor's documentation promises; `None` where that differs from model to model."""
+
+
 class WireFormat(ABC):
     """One vendor's spelling."""
 
@@ -61,10 +73,14 @@ class WireFormat(ABC):
     """How the path of an embedding request ends."""
     base: str = ""
     """How the path of the base URL ends, as the vendor's clients take it."""
-    out_of_quota: str = (
+    too_many: SizeRefusal | None = None
+    """How more inputs are refused than one request may hold; `most` counts inputs."""
+    too_long: SizeRefusal | None = None
+    """How one text is refused that is too long; `most` counts tokens."""
+    out_of_quota: str | None = (
         "You exceeded your current quota, please check your plan and billing details."
     )
-    """What a 429 says that no waiting helps."""
+    """What a 429 says that no waiting helps; `None` for a server of the user's own, without quotas."""
 
     @abstractmethod
     def read(self, request: HttpRequest) -> Asked:

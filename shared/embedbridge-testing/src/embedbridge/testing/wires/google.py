@@ -17,6 +17,7 @@ from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import (
     Asked,
     Row,
+    SizeRefusal,
     WireFormat,
     as_json,
     bearer,
@@ -51,6 +52,13 @@ class GoogleWire(WireFormat):
     """The Gemini API's: many contents in one request, with an API key."""
 
     endpoint = ":batchEmbedContents"
+    too_many = SizeRefusal(
+        says="* BatchEmbedContentsRequest.requests: at most {most} requests can be in one batch",
+        most=MAX_ITEMS,
+    )
+    too_long = SizeRefusal(
+        says="The input token count ({size}) exceeds the maximum number of tokens allowed ({most})."
+    )
     out_of_quota = (
         "You exceeded your current quota, please check your plan and billing details. Quota exceeded "
         "for metric: generativelanguage.googleapis.com/embed_content_free_tier_requests, limit: 0"
@@ -144,6 +152,9 @@ class PredictWire(VertexWire):
     """Vertex AI's for older models: many texts in one request."""
 
     endpoint = ":predict"
+    too_many = SizeRefusal(
+        says="{most} instance(s) is allowed per prediction. Actual: {size}", most=MAX_INSTANCES
+    )
 
     def read(self, request: HttpRequest) -> Asked:
         """Instances, each with its task type, and parameters for all."""

@@ -16,6 +16,7 @@ from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import (
     Asked,
     Row,
+    SizeRefusal,
     WireFormat,
     as_json,
     bearer,
@@ -55,6 +56,10 @@ class JinaWire(WireFormat):
     """Jina's own format. Vectors depend on `task` as well."""
 
     endpoint = "/v1/embeddings"
+    too_many = SizeRefusal(
+        says='"input" length {size} is larger than the largest allowed size {most}'
+    )
+    too_long = SizeRefusal(says="Input text exceeds the model's maximum of {most} tokens.")
 
     def read(self, request: HttpRequest) -> Asked:
         """Take texts, images and groups of both, with the fields that the model has."""

@@ -13,6 +13,7 @@ from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import (
     Asked,
     Row,
+    SizeRefusal,
     WireFormat,
     as_json,
     bearer,
@@ -34,6 +35,10 @@ class MistralWire(WireFormat):
     """Mistral's own format. A word is a token."""
 
     endpoint = "/v1/embeddings"
+    too_many = SizeRefusal(
+        says="Too many inputs in request, split into more batches.", most=MAX_ITEMS
+    )
+    too_long = SizeRefusal(says="Input id 0 has {size} tokens, exceeding max {most} tokens.")
 
     def read(self, request: HttpRequest) -> Asked:
         """Take texts within the limits, and the fields that the model has."""

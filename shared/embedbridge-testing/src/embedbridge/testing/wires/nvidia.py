@@ -12,7 +12,7 @@ from typing import Any
 
 from embedbridge.contract.loaded import Loaded
 from embedbridge.testing._http_server import HttpRequest
-from embedbridge.testing.wires.format import Asked, as_json, image_in, require
+from embedbridge.testing.wires.format import Asked, SizeRefusal, as_json, image_in, require
 from embedbridge.testing.wires.openai import OpenAIWire
 
 FIELDS = frozenset(
@@ -37,6 +37,13 @@ MAX_ITEMS = 259
 
 class NvidiaWire(OpenAIWire):
     """NVIDIA's own format. Vectors depend on `input_type` as well."""
+
+    # No refusal of NVIDIA's for this is known; these are the words of Triton, which NIMs are built on.
+    too_many = SizeRefusal(
+        says="[request id: <id_unknown>] inference request batch-size must be <= {most} for 'model'",
+        most=MAX_ITEMS,
+    )
+    too_long = SizeRefusal(says="Input length {size} exceeds maximum allowed token size {most}")
 
     def read(self, request: HttpRequest) -> Asked:
         """Take texts, or for some models images, with the fields of NVIDIA's API."""

@@ -12,6 +12,7 @@ from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import (
     Asked,
     Row,
+    SizeRefusal,
     WireFormat,
     as_json,
     bearer,
@@ -32,6 +33,9 @@ class OllamaWire(WireFormat):
 
     endpoint = "/api/embed"
     out_of_quota = "you have reached your monthly usage limit"
+    # Ollama itself has no such limit; a gateway in front of it may have one.
+    too_many = SizeRefusal(says="too many inputs: at most {most} inputs per request")
+    too_long = SizeRefusal(says="the input length exceeds the context length")
 
     def __init__(self, context: int | None = None) -> None:
         self._context = context

@@ -12,6 +12,7 @@ from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import (
     Asked,
     Row,
+    SizeRefusal,
     WireFormat,
     as_json,
     bearer,
@@ -25,6 +26,16 @@ class OpenAIWire(WireFormat):
 
     endpoint = "/embeddings"
     base = "/v1"
+    too_many = SizeRefusal(
+        says="Invalid 'input': array too long. Expected an array with maximum length {most}, but got "
+        "an array with length {size} instead.",
+        most=2048,
+    )
+    too_long = SizeRefusal(
+        says="This model's maximum context length is {most} tokens, however you requested {size} "
+        "tokens ({size} in your prompt; 0 for the completion). Please reduce your prompt; or "
+        "completion length.",
+    )
 
     def read(self, request: HttpRequest) -> Asked:
         """Take `input` as text only: arrays of tokens are understood by no other server."""

@@ -14,6 +14,7 @@ from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import (
     Asked,
     Row,
+    SizeRefusal,
     WireFormat,
     as_json,
     bearer,
@@ -54,6 +55,11 @@ class TeiWire(WireFormat):
     """
 
     endpoint = "/embed"
+    too_many = SizeRefusal(status=422, says="batch size {size} > maximum allowed batch size {most}")
+    too_long = SizeRefusal(
+        status=422, says="`inputs` must have less than {most} tokens. Given: {size}"
+    )
+    out_of_quota = None
 
     def __init__(self, prompts: Sequence[str] = (), *, with_info: bool = True, **info: Any) -> None:
         self.info = {**INFO, **info}

@@ -18,6 +18,7 @@ from embedbridge.testing.wires.format import (
     Asked,
     Encoding,
     Row,
+    SizeRefusal,
     WireFormat,
     as_json,
     bearer,
@@ -55,6 +56,14 @@ class VoyageWire(WireFormat):
 
     endpoint = "embeddings"
     base = "/v1"
+    too_many = SizeRefusal(
+        says="The batch size limit is {most}. Your batch size is {size}.", most=MAX_ITEMS
+    )
+    too_long = SizeRefusal(
+        says="Request to model 'voyage-4' failed. The example at index 0 in your batch has too many "
+        "tokens and does not fit into the model's context window of {most} tokens. Please lower the "
+        "number of tokens in the listed example(s) or use truncation."
+    )
 
     def read(self, request: HttpRequest) -> Asked:
         """Take texts, or inputs of parts, each at its endpoint."""

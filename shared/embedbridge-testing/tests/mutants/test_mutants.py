@@ -1,0 +1,109 @@
+"""Mutation tests of the contract suite: each mutant of a good HTTP provider fails at least one check.
+
+The table says which check catches it, and what the check says. Only this check is run here; the whole
+suite takes about two seconds for each mutant.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from embedbridge.core import Embedder, Settings
+from embedbridge.testing import EmbeddingModelContract, FaultServer, WireFormat
+from embedbridge.testing.contract.by_hand import failure_of
+
+from .acme import AcmeModel, AcmeWire
+from .planted import EVERY, IN_MIND, NOT_IN_MIND, REPORTED
+
+KEY = "canary5f0c9e8b7a6d4c3b2a1908170f1e2d3c4b"
+CAUGHT_BY = {
+    "output_dimension forgotten": ("test_fewer_dimensions", "of 256 dimensions were expected"),
+    "the server's index ignored": ("test_a_shuffled_answer_is_put_right", "not put in order"),
+    "count and index unchecked": ("test_wrong_answers_are_never_taken", "DID NOT RAISE"),
+    "card width 1000 for 1024": ("test_count_width_and_type", "1000 dimensions were expected"),
+    "Retry-After not passed on": (
+        "test_the_server_says_how_long_to_wait",
+        "3600 arrives as None",
+    ),
+    "redirects followed": ("test_a_redirect_is_not_followed", "takes the key along"),
+    "too many inputs, in the vendor's words": (
+        "test_too_many_inputs_are_understood",
+        "should be a RequestTooLargeError: add it to `sentences`",
+    ),
+    "card max_items 5000 for 96": (
+        "test_the_card_promises_what_the_vendor_takes",
+        "promises 5000 texts per request, the vendor takes 96",
+    ),
+    "nothing hidden": ("test_a_refused_key_is_named_and_not_shown", "shows the key"),
+    "quota taken for a rate": (
+        "test_a_used_up_quota_is_not_waited_for",
+        "'Your purse is empty.' is a RateLimitedError",
+    ),
+    "too long, in the vendor's words": (
+        "test_too_long_a_text_is_understood",
+        "should be a InputTooLongError: add it to `sentences`",
+    ),
+    "one fingerprint for all types": (
+        "test_options_that_change_vectors_change_the_fingerprint",
+        "output_dtype='int8' changes vectors and not the fingerprint",
+    ),
+}
+"""By mutant: the check that catches it, and a part of what it says."""
+
+
+def suite_of(model: type[AcmeModel]) -> type[EmbeddingModelContract]:
+    """The contract suite as an author writes it."""
+
+    class AcmeContract(EmbeddingModelContract):
+        wire: ClassVar[WireFormat | None] = AcmeWire()
+        # What never happens is waited for: a short patience can only find more mutants.
+        patience: ClassVar[float] = 60.0 if model is AcmeModel else 0.5
+
+        def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
+            return Embedder(model("acme-1", base_url=server.url), settings=Settings(**settings))
+
+    return AcmeContract
+
+
+def said_of(model: type[AcmeModel], check: str, **fixtures: Any) -> str | None:
+    """What a check says about a model; `None` if it passes."""
+    suite = suite_of(model)
+    with FaultServer(wire=suite.wire, dimensions=1024) as server:
+        embedder = suite().load_at(server)
+        assert embedder is not None
+        with embedder:
+            return failure_of(check, embedder, suite=suite, **fixtures)
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_API_KEY", KEY)
+
+
+@pytest.mark.parametrize("name", CAUGHT_BY)
+def test_a_mutant_is_caught(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By the check in the table, in words that say what to do."""
+    check, says = CAUGHT_BY[name]
+    said = said_of(EVERY[name], check, tmp_path=tmp_path, caplog=caplog)
+
+    assert said is not None, f"{check} passes"
+    assert says in said
+
+
+@pytest.mark.parametrize("check", sorted({check for check, _ in CAUGHT_BY.values()}))
+def test_the_model_without_a_fault_passes(
+    check: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No check is simply always red."""
+    assert said_of(AcmeModel, check, tmp_path=tmp_path, caplog=caplog) is None
+
+
+def test_every_mutant_is_in_the_table() -> None:
+    """And there are enough of them in each group."""
+    assert len(REPORTED) >= 12
+    assert len(IN_MIND) >= 10
+    assert len(NOT_IN_MIND) >= 10
+    assert CAUGHT_BY.keys() <= EVERY.keys()
