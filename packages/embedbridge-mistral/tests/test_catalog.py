@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from typing import Any
 
 import pytest
 
 from embedbridge.core import load_embedder
 
 
-def space(name: str, **options: object) -> str:
+def space(name: str, **options: Any) -> str:
     return load_embedder(f"mistral:{name}", **options).space
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ pytestmark = [
     ],
     ids=str,
 )
-def test_widths_and_types(model: str, options: dict[str, object], width: int) -> None:
+def test_widths_and_types(model: str, options: dict[str, Any], width: int) -> None:
     """Each as documented; more inputs than one request takes."""
     texts = [f"text number {number}" for number in range(300)]
     with load_embedder(f"mistral:{model}", api_key=KEY, **options) as embedder:

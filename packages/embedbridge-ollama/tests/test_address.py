@@ -52,7 +52,7 @@ def test_forms_of_an_address(
     monkeypatch: pytest.MonkeyPatch, door: str, written: str, url: str
 ) -> None:
     """In the variable and in the option alike: Ollama's server reads the same variable to listen."""
-    options = {"base_url": written}
+    options: dict[str, Any] = {"base_url": written}
     if door == "variable":
         monkeypatch.setenv("OLLAMA_HOST", written)
         options = {}

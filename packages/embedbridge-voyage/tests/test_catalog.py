@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from embedbridge.core import load_embedder
 from embedbridge.providers.voyage.catalog import CARDS
 
 
-def space(name: str, **options: object) -> str:
+def space(name: str, **options: Any) -> str:
     return load_embedder(f"voyage:{name}", **options).space
 
 

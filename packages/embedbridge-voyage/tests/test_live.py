@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ pytestmark = [
     [({}, 1024), ({"dimensions": 256}, 256), ({"output_type": "int8"}, 1024)],
     ids=str,
 )
-def test_related_texts_are_close(options: dict[str, object], width: int) -> None:
+def test_related_texts_are_close(options: dict[str, Any], width: int) -> None:
     """Width and meaning, each as documented; also as whole numbers out of base64."""
     texts = ["A cat sat on the mat.", "A kitten rested on the rug.", "Interest rates were raised."]
     with load_embedder("voyage:voyage-4-lite", api_key=KEY, **options) as embedder:

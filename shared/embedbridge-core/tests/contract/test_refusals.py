@@ -274,7 +274,7 @@ def test_what_is_no_json_is_its_own_message(body: bytes) -> None:
     ],
 )
 def test_the_wait_may_be_in_the_body(
-    delay: object, headers: dict[str, str], expected: float | None
+    delay: object, headers: dict[str, Any], expected: float | None
 ) -> None:
     """Google names the seconds in a detail; a header wins, and nonsense says nothing."""
     info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}

@@ -64,7 +64,7 @@ def test_bits_are_written_as_jina_writes_them() -> None:
     vector = np.array([1, -1, -1, -1, -1, -1, -1, 1], dtype=np.float32)
     rows = {
         kind: JinaWire().answer(
-            [Row(index=0, vector=vector, encoding=kind)],  # type: ignore[arg-type]
+            [Row(index=0, vector=vector, encoding=kind)],
             read(),
         )
         for kind in ("ubinary", "binary")
