@@ -1,4 +1,4 @@
-"""Azure: `openai.AzureOpenAI` beside `azure-openai:…`, for both kinds of its API."""
+"""Azure, the API with a dated version: `openai.AzureOpenAI` beside `azure-openai:…`."""
 
 from __future__ import annotations
 

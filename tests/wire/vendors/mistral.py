@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..short import Json, floats, signed, unsigned
+from ..short import Json, floats, numbered, signed, unsigned
 from ..vendor import ABSENT, KEY, QUERY, TEXTS, Case, Difference, Vendor
 
 MODEL, CODE = "mistral-embed", "codestral-embed"
@@ -32,10 +32,7 @@ def answer(rows: list[Json]) -> Json:
     return {
         "id": "b4a6d2d1c2f84b0a8f6d3c5e7a9b1c2d",
         "object": "list",
-        "data": [
-            {"object": "embedding", "index": number, "embedding": row}
-            for number, row in enumerate(rows)
-        ],
+        "data": numbered(rows),
         "model": MODEL,
         "usage": {"prompt_tokens": 8, "total_tokens": 8, "completion_tokens": 0},
     }

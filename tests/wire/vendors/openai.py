@@ -68,5 +68,4 @@ VENDOR = Vendor(
     client=client,
     cases=cases("openai"),
     options=lambda url: {"base_url": f"{url}/v1", "api_key": KEY},
-    differences=[],
 )
