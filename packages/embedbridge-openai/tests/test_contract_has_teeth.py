@@ -19,7 +19,7 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder, Settings
 from embedbridge.providers.openai import OpenAIModel
-from embedbridge.testing import EmbeddingModelContract, FaultServer
+from embedbridge.testing import EmbeddingModelContract, FaultServer, OpenAIWire
 from embedbridge.testing.contract.by_hand import failure_of
 
 NAME = "text-embedding-3-small"
@@ -194,3 +194,26 @@ def test_the_model_without_the_fault_passes(
 ) -> None:
     """No check is simply always red."""
     assert said_of(OpenAIModel, fault.check, key, server, caplog) is None
+
+
+class FindsNoKey(OpenAIWire):
+    """Looks for the key in a header that this vendor does not use."""
+
+    def credential(self, request: Any) -> str:
+        return str(request.headers.get("x-api-key", ""))
+
+
+def test_a_wire_format_without_the_key_is_caught(
+    key: str, server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A format that finds no key would let every leak pass: the check of leaks says so."""
+
+    class Suite(suite_of(OpenAIModel, key)):  # type: ignore[misc]  # made by a function
+        wire = FindsNoKey()
+
+    with Suite().load_at(server) as embedder:
+        check = "test_a_refused_key_is_named_and_not_shown"
+        said = failure_of(check, embedder, suite=Suite, caplog=caplog)
+
+    assert said is not None
+    assert "FindsNoKey.credential finds no key" in said

@@ -28,14 +28,19 @@ def server() -> Iterator[FaultServer]:
 
 
 def post(
-    server: FaultServer, *, texts: list[str] = TEXTS, timeout: float = 5.0, **fields: Any
+    server: FaultServer,
+    *,
+    texts: list[str] = TEXTS,
+    path: str = "/v1/embeddings",
+    timeout: float = 5.0,
+    **fields: Any,
 ) -> tuple[http.client.HTTPResponse, bytes]:
     """One request on a connection of its own, with the standard library's plain client."""
     connection = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=timeout)
     body = json.dumps({"model": MODEL, "input": texts, **fields})
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
     try:
-        connection.request("POST", "/v1/embeddings", body, headers)
+        connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         return answer, answer.read()
     finally:
@@ -67,6 +72,17 @@ def test_each_text_has_a_vector_of_its_own(server: FaultServer) -> None:
 
     assert np.allclose(vectors, [server.vector(text, MODEL) for text in TEXTS])
     assert not np.allclose(server.vector("first", MODEL), server.vector("first", "another"))
+
+
+def test_another_path_is_told_where_the_answers_are(server: FaultServer) -> None:
+    """A test that has forgotten its wire format learns which one the server speaks, and what to do."""
+    answer, body = post(server, path="/v1/embedding/text")
+
+    assert answer.status == 404
+    assert json.loads(body)["error"]["message"] == (
+        "There is nothing at /v1/embedding/text: OpenAIWire answers POST …/embeddings. "
+        "Name another format as `wire`."
+    )
 
 
 def test_base64_holds_the_same_floats(server: FaultServer) -> None:

@@ -176,7 +176,9 @@ class FaultServer:
     async def _answer(self, record: Recorded, connection: Connection) -> None:
         request = record.request
         if request.method != "POST" or not request.path.endswith(self._wire.endpoint):
-            await self._refuse(404, "There is nothing.", connection)
+            there = f"{type(self._wire).__name__} answers POST …{self._wire.endpoint}"
+            said = f"There is nothing at {request.path}: {there}. Name another format as `wire`."
+            await self._refuse(404, said, connection)
             return
         try:
             asked = self._wire.read(request)

@@ -105,6 +105,9 @@ class FaultChecks(ServedChecks):
 
             kind = type(caught.value).__name__
             assert isinstance(caught.value, AuthenticationError), f"A refused key is a {kind}"
+            assert all(keys) or not _needs_key(remote), (
+                f"{type(wire).__name__}.credential finds no key in a request: its leak would not be seen"
+            )
             assert len(keys) == len(set(keys)) <= 2, "A refused key is tried again"
             assert not any(key and key in shown for key in keys), "The error or a log shows the key"
 
@@ -253,6 +256,12 @@ class FaultChecks(ServedChecks):
             prompt = remote.model.prompt("document")
             lost = [text for text in texts if prompt + text not in arrived]
             assert not lost, f"Texts arrive changed: {lost[:2]!r}"
+
+
+def _needs_key(remote: Embedder) -> bool:
+    """Whether each request carries a key, wherever the server is."""
+    vendor = getattr(remote.model, "vendor", None)
+    return vendor is not None and vendor.needs_key and not vendor.self_hosted
 
 
 def _at_most(items: int) -> Fault:

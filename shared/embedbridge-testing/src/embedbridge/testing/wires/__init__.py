@@ -1,10 +1,11 @@
-"""The wire formats of vendors, one file each, for the fault server."""
+"""The wire formats of vendors, one file each, for the fault server; and the tools to write another."""
 
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from embedbridge.testing._http_server import HttpRequest as HttpRequest
     from embedbridge.testing.wires.bedrock import BedrockWire as BedrockWire
     from embedbridge.testing.wires.cohere import CohereWire as CohereWire
     from embedbridge.testing.wires.format import Asked as Asked
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.format import Row as Row
     from embedbridge.testing.wires.format import SizeRefusal as SizeRefusal
     from embedbridge.testing.wires.format import WireFormat as WireFormat
+    from embedbridge.testing.wires.format import as_json as as_json
+    from embedbridge.testing.wires.format import bearer as bearer
+    from embedbridge.testing.wires.format import require as require
+    from embedbridge.testing.wires.format import words_in as words_in
+    from embedbridge.testing.wires.format import written as written
     from embedbridge.testing.wires.google import GoogleWire as GoogleWire
     from embedbridge.testing.wires.google import PredictWire as PredictWire
     from embedbridge.testing.wires.google import VertexWire as VertexWire
@@ -28,7 +34,19 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "bedrock": ["BedrockWire"],
         "cohere": ["CohereWire"],
-        "format": ["Asked", "Encoding", "Row", "SizeRefusal", "WireFormat"],
+        "format": [
+            "Asked",
+            "Encoding",
+            "HttpRequest",
+            "Row",
+            "SizeRefusal",
+            "WireFormat",
+            "as_json",
+            "bearer",
+            "require",
+            "words_in",
+            "written",
+        ],
         "google": ["GoogleWire", "PredictWire", "VertexWire"],
         "jina": ["JinaWire"],
         "mistral": ["MistralWire"],
