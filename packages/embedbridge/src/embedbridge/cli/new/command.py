@@ -58,3 +58,5 @@ def new(
     typer.echo(f'Next: cd {folder} && pip install -e ".[dev]" && pytest')
     model = f"src/embedbridge/providers/{name.replace('-', '_')}/model.py"
     typer.echo(f"Your model goes into {model}")
+    if kind is Kind.http:
+        typer.echo("The server of the tests speaks tests/wire_format.py: change it to your API")

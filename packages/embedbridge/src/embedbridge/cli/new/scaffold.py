@@ -34,6 +34,8 @@ class Style:
     """What catalog.py holds."""
     in_tests: str
     """What test_model.py tests."""
+    further_files: str = ""
+    """Rows of the README's table of files, for those that only this kind has."""
 
 
 STYLES: Mapping[str, Style] = MappingProxyType(
@@ -55,7 +57,9 @@ STYLES: Mapping[str, Style] = MappingProxyType(
             in_model="the model class with its two methods, `request` and `read`; how refusals are "
             "worded",
             in_catalog=f"the vendor: address and variables; {CARDS}",
-            in_tests="what goes over the wire: fields, dimensions, the key",
+            in_tests="what goes over the wire: fields, dimensions, refusals, the key",
+            further_files="\n| `tests/wire_format.py` | requests, answers and errors as your API "
+            "spells them: the server of the tests speaks it |",
         ),
         "multimodal": Style(
             ('"embedbridge-core[images]>=0.1,<0.2",', '"numpy>=1.26",'),
@@ -117,6 +121,7 @@ def words_for(name: str, *, kind: str, author: str, licence: str) -> dict[str, s
         "in_model": style.in_model,
         "in_catalog": style.in_catalog,
         "in_tests": style.in_tests,
+        "further_files": style.further_files,
     }
 
 
