@@ -21,6 +21,7 @@ CONFIGURATION = "docs/using/configuration.md"
 TROUBLESHOOTING = "docs/production/troubleshooting.md"
 REFERENCE = {
     "docs/reference/contract.md": "embedbridge.contract",
+    "docs/reference/remote.md": "embedbridge.contract.remote",
     "docs/reference/core.md": "embedbridge.core",
     "docs/reference/testing.md": "embedbridge.testing",
     "docs/reference/llama-index.md": "llama_index.embeddings.embedbridge",

@@ -57,8 +57,8 @@ STYLES: Mapping[str, Style] = MappingProxyType(
             in_model="the model class with its two methods, `request` and `read`; how refusals are "
             "worded",
             in_catalog=f"the vendor: address and variables; {CARDS}",
-            in_tests="what goes over the wire: fields, dimensions, refusals, the key",
-            further_files="\n| `tests/wire_format.py` | requests, answers and errors as your API "
+            in_tests="what goes over the wire: fields, dimensions, the key",
+            further_files="\n| `tests/wire_format.py` | requests, answers and refusals as your API "
             "spells them: the server of the tests speaks it |",
         ),
         "multimodal": Style(

@@ -30,6 +30,7 @@ Fetch: TypeAlias = Callable[[], str | SecretStr | Awaitable[str | SecretStr]]
 Secret: TypeAlias = Annotated[
     SecretStr | None, BeforeValidator(_as_secret), Field(exclude=True, repr=False)
 ]
+"""The type of an option that holds a secret."""
 SecretOrFetch: TypeAlias = Annotated[
     SecretStr | Callable[[], Any] | None,
     BeforeValidator(_as_secret),
@@ -39,6 +40,7 @@ Headers: TypeAlias = Annotated[
     dict[str, SecretStr] | None, BeforeValidator(_as_secrets), Field(exclude=True, repr=False)
 ]
 Url: TypeAlias = Annotated[str, AfterValidator(checked_url)]
+"""The type of an option that holds the base URL of an API; a bad one is refused at once."""
 
 
 class RemoteOptions(ModelOptions):

@@ -29,7 +29,7 @@ def wire_of(suite: type[ContractBase]) -> WireFormat:
     return suite.wire or OpenAIWire()
 
 
-def some(remote: Embedder) -> list[str]:
+def some(remote: Embedder) -> tuple[str, ...]:
     """A few texts that go in one request, so that requests can be counted."""
     return SOME[: remote.card.limits.items("text")]
 
