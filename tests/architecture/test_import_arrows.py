@@ -23,9 +23,10 @@ ARROWS: dict[str, tuple[set[str], set[str]]] = {
     "embedbridge.providers": ({"embedbridge.contract"}, set()),
     "llama_index.embeddings.embedbridge": ({"embedbridge.contract", "embedbridge.core"}, set()),
     "langchain_embedbridge": ({"embedbridge.contract", "embedbridge.core"}, set()),
+    "embedbridge.bulk": ({"embedbridge.contract", "embedbridge.core"}, set()),
     "embedbridge.cli": (
         {"embedbridge.contract", "embedbridge.core"},
-        {"embedbridge.testing", *ADAPTERS},
+        {"embedbridge.bulk", "embedbridge.testing", *ADAPTERS},
     ),
 }
 

@@ -36,7 +36,7 @@ class Reader:
     """Copies every block of a page, in order, as its user would.
 
     Args:
-        folder: Where the user stands; empty but for two pictures and a folder with a document.
+        folder: Where the user stands; empty but for two pictures, two files and a folder with a document.
         servers: What stands in for the vendors.
         monkeypatch: Undoes what the page does to the environment.
     """
@@ -63,6 +63,8 @@ class Reader:
         (self.folder / "docs" / "page.md").write_text("A page about embeddings.", encoding="utf-8")
         shutil.copy(ROOT / "README.md", self.folder)
         (self.folder / "notes.txt").write_text("One line.\n\nAnother.\n", encoding="utf-8")
+        posts = "post,body\n1,a lamp\n2,a chair\n3,a lamp\n"
+        (self.folder / "posts.csv").write_text(posts, encoding="utf-8")
         for name in ("cat.jpg", "cat.png"):
             (self.folder / name).write_bytes(tiny_png(200, 120, 40, size=64))
         (self.folder / "dog.png").write_bytes(tiny_png(40, 80, 200, size=64))

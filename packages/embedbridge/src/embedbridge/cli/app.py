@@ -22,6 +22,7 @@ from embedbridge.cli.embed.command import embed
 from embedbridge.cli.export.command import export
 from embedbridge.cli.new.command import new
 from embedbridge.cli.providers import providers
+from embedbridge.cli.run.command import run
 from embedbridge.contract.errors import EmbedBridgeError
 
 
@@ -67,6 +68,7 @@ app = typer.Typer(
 )
 app.command()(providers)
 app.command()(embed)
+app.command()(run)
 app.command()(demo)
 app.command()(check)
 app.command()(new)

@@ -1,0 +1,172 @@
+"""Dry run: what a job would come to. Nothing is paid and nothing is written."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedbridge.bulk.parts import PartVectors
+from embedbridge.bulk.reading import Sizes, parts_of
+from embedbridge.bulk.runner import columns_for
+from embedbridge.bulk.seen import Seen
+from embedbridge.bulk.sources.open import open_source
+from embedbridge.bulk.stage import EmbedStage
+from embedbridge.bulk.target import Target
+from embedbridge.contract.errors import InvalidInputError
+from embedbridge.contract.model import LocalEmbeddingModel
+
+if TYPE_CHECKING:
+    from embedbridge.bulk.columns import Columns
+    from embedbridge.bulk.reading import Chunk
+    from embedbridge.contract.inputs import Input
+    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.core import Embedder
+
+SAMPLES_OF_A_CHUNK = 64
+MOST_SAMPLES = 1024
+TIMED = 64
+"""Samples that a local model embeds, which costs nothing but the time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a job would come to. Rows and contents are counted, all else is reckoned from samples."""
+
+    rows: int
+    """Rows of the source."""
+    contents: int
+    """Contents that would be embedded."""
+    repeated: int
+    """Rows with the content of another row."""
+    kept: int
+    """Rows whose vector is there."""
+    tokens: int | None
+    """Tokens of the contents; `None` where they are no texts."""
+    requests: int
+    """Calls to the model."""
+    cost: float | None
+    """What the tokens cost, if a price was given."""
+    seconds: float | None
+    """How long a local model would take; how fast a server is, only requests tell."""
+
+
+def estimate(
+    source: Any,
+    target: str | os.PathLike[str],
+    *,
+    model: str | Embedder | Mapping[str, Any],
+    columns: Columns | None = None,
+    text: str | None = None,
+    image: str | None = None,
+    id: str | None = None,  # noqa: A002  # what the column is called
+    keep: Sequence[str] | None = None,
+    role: Role = "document",
+    task: Task | None = None,
+    limit: int | None = None,
+    price: float | None = None,
+    filesystem: Any = None,
+    **options: Any,
+) -> Estimate:
+    """What `run` with these arguments would come to; the source is read, nothing is paid.
+
+    Raises:
+        InvalidOptionError: The source has not these columns.
+        SourceError: The source cannot be read.
+        TargetError: The target holds something else, or another job writes to it.
+        SpaceMismatchError: The target holds vectors of another space.
+    """
+    columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
+    opened = open_source(source, columns, filesystem)
+    stage = EmbedStage(model, columns, role=role, task=task, **options)
+    seen = _known(Target(Path(target), stage.made()))
+    known = len(seen)
+    rows = contents = kept = 0
+    samples: list[Input] = []
+    sizes = Sizes.of(stage.embedder.dimensions)
+    for part in parts_of(opened.tables(), columns, sizes, {}, limit):
+        rows += part.rows
+        contents += part.contents
+        for chunk in part.chunks:
+            numbers, new = seen.claim(chunk.digests)
+            kept += int((numbers < known).sum())
+            if len(samples) < MOST_SAMPLES:
+                samples += _samples(chunk, new)
+    if opened.damaged:
+        raise opened.damaged[0]
+    fresh = len(seen) - known
+    tokens = _tokens(stage, samples, fresh)
+    return Estimate(
+        rows=rows,
+        contents=fresh,
+        repeated=contents - kept - fresh,
+        kept=kept,
+        tokens=tokens,
+        requests=_requests(stage, fresh, tokens, image=columns.image or columns.image_url),
+        cost=None if price is None or tokens is None else tokens * price / 1_000_000,
+        seconds=_seconds(stage, samples, fresh),
+    )
+
+
+def _known(target: Target) -> Seen:
+    """The contents that have a vector, in the target or in the journal of a job that was killed."""
+    seen = Seen()
+    journalled: Iterable[Any] = ()
+    if target.is_unfinished:
+        target.open()
+        journalled = target.journal.digests()
+    try:
+        for _, digests in PartVectors(target.usable()).digests():
+            seen.claim(digests)
+        for digests in journalled:
+            seen.claim(digests)
+    finally:
+        if target.is_unfinished:
+            target.close()
+    return seen
+
+
+def _samples(chunk: Chunk, new: np.ndarray[Any, np.dtype[np.bool_]]) -> list[Input]:
+    """Some of the new contents of a chunk, from all over it."""
+    rows = np.flatnonzero(chunk.present)[new]
+    return chunk.contents.inputs(rows[:: max(1, len(rows) // SAMPLES_OF_A_CHUNK)])
+
+
+def _tokens(stage: EmbedStage, samples: list[Input], contents: int) -> int | None:
+    counts = []
+    for sample in samples:
+        if not isinstance(sample, str):
+            return None
+        try:
+            counts.append(stage.embedder.explain(sample, stage.role, stage.task).tokens)
+        except InvalidInputError:
+            counts.append(0)  # it would have an error
+    return round(sum(counts) / max(1, len(counts)) * contents)
+
+
+def _requests(stage: EmbedStage, contents: int, tokens: int | None, *, image: str | None) -> int:
+    limits = stage.embedder.card.limits
+    mixed = image is not None and stage.columns.text is not None
+    modality = "mixed" if mixed else "text" if image is None else "image"
+    most = [limits.items(modality, stage.role), stage.embedder.settings.batch_size]  # type: ignore[arg-type]
+    items = min((number for number in most if number is not None), default=max(1, contents))
+    by_items = -(-contents // items)
+    if tokens is None or limits.max_tokens_per_request is None:
+        return by_items
+    return max(by_items, -(-tokens // limits.max_tokens_per_request))
+
+
+def _seconds(stage: EmbedStage, samples: list[Input], contents: int) -> float | None:
+    if not isinstance(stage.embedder.model, LocalEmbeddingModel):
+        return None
+    timed = samples[:: max(1, len(samples) // TIMED)]
+    embedder = stage.embedder.using(errors="collect", show_progress=False, cache=False)
+    embedder.embed(timed[:1], role=stage.role, task=stage.task)  # the model is loaded here
+    began = time.monotonic()
+    embedder.embed(timed, role=stage.role, task=stage.task)
+    return (time.monotonic() - began) / max(1, len(timed)) * contents

@@ -1,0 +1,63 @@
+"""Errors of bulk jobs: of a source, of a target, and of a row that ends its job."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from embedbridge.contract.errors import EmbedBridgeError, short_path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_SHOWN = 200
+"""Characters of another library's message that ours shows."""
+REMEDIES = {
+    errno.ENOSPC: "The disk is full: free some space and run it again.",
+    errno.EDQUOT: "The quota of the disk is used up: free some space and run it again.",
+    errno.EROFS: "The file system is read-only: name another target.",
+    errno.EACCES: "You may not write there: name another target, or change its permissions.",
+    errno.EPERM: "You may not write there: name another target, or change its permissions.",
+}
+
+
+class SourceError(EmbedBridgeError):
+    """A source cannot be read, or not as what it was said to be."""
+
+
+class TargetError(EmbedBridgeError):
+    """A target cannot be written, or holds something else than what belongs there."""
+
+
+class RowError(EmbedBridgeError):
+    """A row has no vector, and the job was told to end then (`errors="fail"`)."""
+
+
+def error_text(error: EmbedBridgeError) -> str:
+    """What stands in the column of errors: `kind: message`, without the position in a batch."""
+    message = " ".join(f"{error.message} {error.hint or ''}".split())
+    return f"{type(error).__name__}: {message}"
+
+
+def cannot_write(path: object, failure: OSError) -> TargetError:
+    """The error for a target that the operating system refuses."""
+    remedy = REMEDIES.get(failure.errno or 0, "Run it again when that is repaired.")
+    error = TargetError(
+        f"{short_path(path)} cannot be written: {failure.strerror or failure}.",
+        hint=f"{remedy} What is paid for is kept in the journal.",
+    )
+    error.__cause__ = failure
+    return error
+
+
+def cannot_read(path: object, failure: OSError | pa.ArrowException) -> SourceError:
+    """The error for a source that is missing, damaged, or of another format."""
+    number = getattr(failure, "errno", None)
+    text = os.strerror(number) if number else str(failure)
+    error = SourceError(
+        f"{short_path(path)} cannot be read: {' '.join(text.split())[:MAX_SHOWN]}.",
+        hint="Restore the file, or leave it out.",
+    )
+    error.__cause__ = failure
+    return error

@@ -1,0 +1,128 @@
+"""Output columns: vectors, errors, truncation flags and digests beside the columns of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from embedbridge.bulk.columns import OUTPUT
+from embedbridge.bulk.contents import DIGEST_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedbridge.bulk.columns import Columns
+    from embedbridge.bulk.contents import Digests
+    from embedbridge.contract.batch import Vectors
+
+FORMAT_VERSION = "1"
+PREFIX = "embedbridge."
+"""How the keys of our metadata begin, in the schema and in a Parquet file."""
+TYPES = (pa.list_(pa.float32()), pa.string(), pa.bool_(), pa.binary(DIGEST_BYTES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """How vectors are made; stands in the metadata of what they are written to."""
+
+    space: str
+    fingerprint: str
+    role: str
+    task: str | None = None
+
+    def described(self) -> dict[str, str]:
+        """As text by name."""
+        facts = {"space": self.space, "fingerprint": self.fingerprint, "role": self.role}
+        return {**facts, "task": self.task or "", "version": FORMAT_VERSION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Embedded:
+    """What became of the rows of a table."""
+
+    vectors: Vectors
+    """Shape (n, dimensions); rows without a vector are void."""
+    has_vector: NDArray[np.bool_]
+    """Shape (n,)."""
+    truncated: NDArray[np.bool_]
+    """Shape (n,)."""
+    errors: Mapping[int, str]
+    """By row, `kind: message`."""
+
+
+def output_schema(source: pa.Schema, columns: Columns, made: Made, width: int | None) -> pa.Schema:
+    """The schema of the output: kept columns, then ours; what made the vectors in its metadata."""
+    kept = [_plain(source.field(name)) for name in columns.kept(source)]
+    ours = [pa.field(name, kind) for name, kind in zip(OUTPUT, TYPES, strict=True)]
+    facts = made.described() | ({} if width is None else {"dimensions": str(width)})
+    metadata = {f"{PREFIX}{name}": value for name, value in facts.items()}
+    # What pandas and others wrote about a table is no longer true of this one.
+    return pa.schema([*kept, *ours], metadata=metadata)
+
+
+def attach(
+    table: pa.Table, schema: pa.Schema, embedded: Embedded, digests: Digests, has: NDArray[np.bool_]
+) -> pa.Table:
+    """The table of the output.
+
+    Args:
+        table: Rows of the source.
+        schema: Of the output.
+        embedded: What became of the rows.
+        digests: Of the rows that have a content.
+        has: Which those are.
+
+    A row has a vector if it has a digest and no error: that is known without reading vectors.
+    """
+    kept = [
+        table.column(name).cast(schema.field(name).type) for name in schema.names[: -len(OUTPUT)]
+    ]
+    digests, has = _of_some(digests, has, embedded)
+    error = np.full(table.num_rows, None, dtype=object)
+    for row, text in embedded.errors.items():
+        error[row] = text
+    ours = (
+        _vectors(embedded.vectors, embedded.has_vector),
+        pa.array(error, pa.string()),
+        pa.array(embedded.truncated, pa.bool_()),
+        _digests(digests, has),
+    )
+    return pa.Table.from_arrays([*kept, *ours], schema=schema)
+
+
+def _plain(field: pa.Field) -> pa.Field:
+    """Without a dictionary, which two files may have each their own of."""
+    kind = field.type
+    return field.with_type(kind.value_type) if pa.types.is_dictionary(kind) else field
+
+
+def _vectors(vectors: Vectors, valid: NDArray[np.bool_]) -> pa.Array:
+    """A list per row that has a vector, null for the others. NumPy's memory is used as it is."""
+    width = vectors.shape[1]
+    whole = bool(valid.all())
+    values = np.ascontiguousarray(vectors if whole else vectors[valid], np.float32)
+    ends = np.concatenate(([0], np.cumsum(valid))) * width
+    mask = None if whole else pa.array(~valid)
+    offsets = pa.array(ends.astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1)), mask=mask)
+
+
+def _of_some(
+    digests: Digests, has: NDArray[np.bool_], embedded: Embedded
+) -> tuple[Digests, NDArray[np.bool_]]:
+    """Without the rows that have neither vector nor error: empty texts that are skipped."""
+    wanted = embedded.has_vector.copy()
+    wanted[list(embedded.errors)] = True
+    return digests[wanted[has]], has & wanted
+
+
+def _digests(digests: Digests, has: NDArray[np.bool_]) -> pa.Array:
+    spread = np.zeros((len(has), 2), np.uint64)
+    spread[has] = digests
+    validity = None if has.all() else pa.array(has).buffers()[1]
+    buffers = [validity, pa.py_buffer(np.ascontiguousarray(spread))]
+    return pa.Array.from_buffers(pa.binary(DIGEST_BYTES), len(has), buffers)

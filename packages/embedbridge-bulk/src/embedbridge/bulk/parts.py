@@ -1,0 +1,164 @@
+"""Parts that are stored: Parquet files that name their content, and their vectors by place."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from embedbridge.bulk.columns import OUTPUT
+from embedbridge.bulk.errors import TargetError
+from embedbridge.bulk.output import PREFIX
+from embedbridge.contract.errors import short_path
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedbridge.bulk.contents import Digests
+    from embedbridge.contract.batch import Vectors
+
+NAME = re.compile(r"part-\d{5,}-[0-9a-f]{32}\.parquet")
+VECTOR, ERROR, TRUNCATED, DIGEST = OUTPUT
+MAY_PASS, FAILED, EMPTY = "may_pass", "failed", "empty"
+"""Keys of a part's metadata: how many rows of the source have an error that another run may not
+have, an error at all, and no content."""
+GROUPS_HELD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part that is there."""
+
+    path: Path
+    rows: int
+    facts: dict[str, str]
+    """Its metadata of ours, without the beginning of the keys."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another run could make nothing better of it."""
+        return not self.count(MAY_PASS)
+
+    def count(self, name: str) -> int:
+        """A number of its metadata."""
+        return int(self.facts.get(name, "0"))
+
+    def digests(self) -> Iterator[tuple[NDArray[np.int64], Digests]]:
+        """The rows that have a vector, and their digests, by row group."""
+        file = pq.ParquetFile(self.path)
+        start = 0
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, [DIGEST, ERROR])
+            digests = table.column(DIGEST).combine_chunks()
+            has = np.asarray(digests.is_valid()) & np.asarray(table.column(ERROR).is_null())
+            rows = np.flatnonzero(has)
+            yield rows + start, _raw(digests)[rows]
+            start += table.num_rows
+
+
+def read_part(path: Path) -> StoredPart:
+    """What the end of a part's file says about it.
+
+    Raises:
+        TargetError: The file is damaged, or not of a bulk job.
+    """
+    try:
+        metadata = pq.read_metadata(path)
+    except (OSError, pa.ArrowException) as failure:
+        raise TargetError(
+            f"{short_path(path)} in the target is damaged: {type(failure).__name__}.",
+            hint="Delete it: what it held is embedded again. Or restore it from a copy.",
+        ) from failure
+    keys = {
+        key.decode(): value.decode("utf-8", "replace")
+        for key, value in (metadata.metadata or {}).items()
+    }
+    facts = {
+        key.removeprefix(PREFIX): value for key, value in keys.items() if key.startswith(PREFIX)
+    }
+    if not {"space", "fingerprint", "version"} <= set(facts):
+        raise TargetError(
+            f"{short_path(path)} was not written by a bulk job.", hint="Name another target."
+        )
+    return StoredPart(path, metadata.num_rows, facts)
+
+
+class PartVectors:
+    """The vectors of stored parts, by place: rows of all parts are counted through.
+
+    Args:
+        parts: All that are used.
+    """
+
+    def __init__(self, parts: Sequence[StoredPart]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *(part.rows for part in parts)])
+        self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def digests(self) -> Iterator[tuple[NDArray[np.int64], Digests]]:
+        """The places that have a vector, and their digests, some at a time."""
+        for start, part in zip(self._starts, self._parts, strict=False):
+            for rows, digests in part.digests():
+                yield rows + start, digests
+
+    def gather(self, places: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
+        """The vectors at some places, and which were truncated."""
+        numbers = np.searchsorted(self._starts, places, side="right") - 1
+        pieces = [(np.flatnonzero(numbers == number), int(number)) for number in np.unique(numbers)]
+        found: list[tuple[NDArray[np.intp], Vectors, NDArray[np.bool_]]] = []
+        for rows, number in pieces:
+            found += self._of_part(number, rows, places[rows] - self._starts[number])
+        vectors = np.empty((len(places), found[0][1].shape[1]), np.float32)
+        truncated = np.empty(len(places), np.bool_)
+        for rows, some, cut in found:
+            vectors[rows], truncated[rows] = some, cut
+        return vectors, truncated
+
+    def _of_part(
+        self, number: int, rows: NDArray[np.intp], at: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.intp], Vectors, NDArray[np.bool_]]]:
+        file = pq.ParquetFile(self._parts[number].path)
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        starts = np.cumsum([0, *sizes])
+        groups = np.searchsorted(starts, at, side="right") - 1
+        for group in np.unique(groups):
+            some = np.flatnonzero(groups == group)
+            table = self._group(file, number, int(group))
+            yield rows[some], *_rows_of(table, at[some] - starts[group])
+
+    def _group(self, file: pq.ParquetFile, number: int, group: int) -> pa.Table:
+        """A row group; the last ones stay in memory, since neighbours are asked for next."""
+        key = (number, group)
+        if key not in self._groups:
+            self._groups[key] = file.read_row_group(group, [VECTOR, TRUNCATED])
+            while len(self._groups) > GROUPS_HELD:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(key)
+        return self._groups[key]
+
+
+def _rows_of(table: pa.Table, rows: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
+    lists = table.column(VECTOR).combine_chunks()
+    valid = np.asarray(lists.is_valid())
+    flat = lists.flatten().to_numpy(zero_copy_only=False)
+    width = len(flat) // int(valid.sum())
+    # Null rows take no room in the flat values.
+    at = (np.cumsum(valid) - 1)[rows]
+    truncated = np.asarray(table.column(TRUNCATED))
+    return flat.reshape(-1, width)[at], truncated[rows]
+
+
+def _raw(digests: pa.Array) -> Digests:
+    data = digests.buffers()[1]
+    start = 2 * digests.offset
+    return np.frombuffer(data, np.uint64)[start : start + 2 * len(digests)].reshape(-1, 2)

@@ -1,0 +1,135 @@
+"""`run`: from a source to a target, in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from embedbridge.bulk.columns import Columns
+from embedbridge.bulk.job import Errors, Job
+from embedbridge.bulk.reading import PART_BYTES, Sizes
+from embedbridge.bulk.report import Report
+from embedbridge.bulk.sources.images import PATH
+from embedbridge.bulk.sources.open import is_image_folder, open_source
+from embedbridge.bulk.stage import EmbedStage
+from embedbridge.bulk.target import Target
+from embedbridge.contract.errors import InvalidOptionError, short_path
+
+if TYPE_CHECKING:
+    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.core import Embedder
+
+
+def run(
+    source: Any,
+    target: str | os.PathLike[str],
+    *,
+    model: str | Embedder | Mapping[str, Any],
+    columns: Columns | None = None,
+    text: str | None = None,
+    image: str | None = None,
+    id: str | None = None,  # noqa: A002  # what the column is called
+    keep: Sequence[str] | None = None,
+    role: Role = "document",
+    task: Task | None = None,
+    errors: Errors = "fail",
+    limit: int | None = None,
+    replace: bool = False,
+    price: float | None = None,
+    progress: Callable[[Report], None] | None = None,
+    filesystem: Any = None,
+    part_bytes: int = PART_BYTES,
+    **options: Any,
+) -> Report:
+    """Embed a source into a folder of Parquet files; what is in it already is not paid again.
+
+    The target becomes what the source is: rows that changed are embedded, rows that are gone leave,
+    and all others keep their vectors, wherever they stand. A job that was killed goes on where it
+    was; a finished one changes no file.
+
+    Example:
+        report = run("posts/*.parquet", "vectors", model="default", text="body", id="post")
+
+    Args:
+        source: Parquet, CSV or JSON lines: a file, a folder, a pattern (`*` also crosses folders)
+            or several of them; a folder of images; a table or a data set of pyarrow.
+        target: A folder on this machine.
+        model: `"provider:model"`, an `Embedder`, or what `Embedder.to_config` returned.
+        columns: Which columns are embedded and kept; or say it with the next four.
+        text: The column of texts.
+        image: The column of images.
+        id: The column that names a row.
+        keep: Columns of the output, beside `id`; all if left out.
+        role: Which side of a search the rows are.
+        task: An optional hint for models that know tasks.
+        errors: What a bad row does: end the job ("fail"), have its error in a column ("column"),
+            or go to a file of its own ("file").
+        limit: Rows at most, to try it out.
+        replace: Whether a target of another space is replaced.
+        price: What a million tokens cost, for the report.
+        progress: Called with the report so far, now and then.
+        filesystem: Of pyarrow or fsspec, where the source is.
+        part_bytes: How large a file of the target is, about.
+        options: Of the model and the engine, as for `load_embedder`.
+
+    Raises:
+        InvalidOptionError: The source has not these columns.
+        SourceError: Some file cannot be read; the rows of all others are done.
+        TargetError: The target cannot be written, or holds something else.
+        SpaceMismatchError: The target holds vectors of another space.
+        RowError: A row cannot be embedded, and `errors` is "fail".
+        EmbedBridgeError: The model cannot be used.
+    """
+    if errors not in get_args(Errors):
+        raise InvalidOptionError(
+            f"Unknown errors={errors!r}.", hint=f"One of: {', '.join(get_args(Errors))}."
+        )
+    columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
+    opened = open_source(source, columns, filesystem)
+    stage = EmbedStage(model, columns, role=role, task=task, **options)
+    folder = Target(Path(target), stage.made(), replace=replace)
+    _refuse_limit(folder, limit)
+    folder.open()
+    try:
+        job = Job(
+            opened,
+            folder,
+            stage,
+            errors=errors,
+            sizes=Sizes.of(stage.embedder.dimensions, part_bytes),
+            limit=limit,
+            progress=progress or (lambda _: None),
+        )
+        job.report.price = price
+        return job.run()
+    finally:
+        folder.close()
+
+
+def columns_for(
+    source: object,
+    *,
+    text: str | None,
+    image: str | None,
+    id: str | None,  # noqa: A002
+    keep: Sequence[str] | None,
+) -> Columns:
+    """The columns that were named; a folder of images needs none."""
+    if text is None and image is None:
+        found = Columns(id=PATH, image=PATH, image_root=str(source))
+        if is_image_folder(source, found):
+            return found
+    root = str(source) if isinstance(source, str | os.PathLike) and Path(source).is_dir() else None
+    return Columns(id=id, text=text, image=image, image_root=root, keep=keep)
+
+
+def _refuse_limit(target: Target, limit: int | None) -> None:
+    """With a limit, what is in the target and beyond it would leave: nobody means that."""
+    rows = sum(part.rows for part in target.older)
+    if limit is not None and rows > limit:
+        raise InvalidOptionError(
+            f"{short_path(target.folder)} holds {rows} rows, and limit={limit} would remove some.",
+            hint="Name another target, or leave out the limit.",
+        )

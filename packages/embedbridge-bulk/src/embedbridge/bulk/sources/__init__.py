@@ -1,0 +1,1 @@
+"""Sources of bulk jobs: files of tables, folders of images, and tables in memory."""

@@ -1,0 +1,148 @@
+"""File source: Parquet, CSV and JSON lines, in the order of their paths, some rows at a time.
+
+A file that cannot be read costs its own rows: it is noted, and the others are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet as pq
+
+from embedbridge.bulk.errors import SourceError, cannot_read
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+    from embedbridge.bulk.columns import Columns
+
+FORMATS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+"""By the end of a name; `.gz` and the like may follow, but for Parquet."""
+COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+ROWS_AT_ONCE = 8192
+BLOCK_BYTES = 1 << 23
+
+
+def format_of(path: str) -> str | None:
+    """The format of a file, by its name."""
+    name = path.lower()
+    for ending in COMPRESSED:
+        name = name.removesuffix(ending)
+    return next((kind for ending, kind in FORMATS.items() if name.endswith(ending)), None)
+
+
+class FileSource:
+    """The rows of files.
+
+    Args:
+        paths: The files.
+        filesystem: Where they are.
+        columns: Which are needed; in a CSV file, numbers among the texts are texts as well.
+
+    Raises:
+        InvalidOptionError: The first that can be read has not these columns.
+        SourceError: None of them can be read.
+    """
+
+    def __init__(self, paths: Sequence[str], filesystem: FileSystem, columns: Columns) -> None:
+        self._paths = paths
+        self._filesystem = filesystem
+        self._texts = [columns.text] if columns.text is not None else []
+        self.damaged: list[SourceError] = []
+        self.schema = self._first_schema(columns)
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows, some at a time; what cannot be read is in `damaged` afterwards."""
+        self.damaged.clear()
+        for path in self._paths:
+            try:
+                for batch in self._batches(path):
+                    yield self._fitted(path, pa.Table.from_batches([batch]))
+            except SourceError as error:
+                self.damaged.append(error)
+            except (OSError, pa.ArrowException, UnicodeDecodeError) as failure:
+                self.damaged.append(cannot_read(path, failure))
+
+    def count(self) -> int | None:
+        """How many rows there are, where the files say so."""
+        if any(format_of(path) != "parquet" for path in self._paths):
+            return None
+        rows = 0
+        for path in self._paths:
+            with suppress(OSError, pa.ArrowException), self._open_parquet(path) as file:
+                rows += file.metadata.num_rows
+        return rows
+
+    def _first_schema(self, columns: Columns) -> pa.Schema:
+        first: SourceError | None = None
+        for path in self._paths:
+            try:
+                schema = self._schema_of(path)
+            except (OSError, pa.ArrowException) as failure:
+                first = first or cannot_read(path, failure)
+                continue
+            return pa.schema([schema.field(name) for name in columns.read(schema)])
+        assert first is not None  # noqa: S101  # there is a path, and it failed
+        raise first
+
+    def _schema_of(self, path: str) -> pa.Schema:
+        if format_of(path) == "parquet":
+            with self._open_parquet(path) as file:
+                return file.schema_arrow
+        return self._open_lines(path).schema
+
+    def _batches(self, path: str) -> Iterator[pa.RecordBatch]:
+        if format_of(path) != "parquet":
+            yield from self._open_lines(path)
+            return
+        with self._open_parquet(path) as file:
+            there = set(file.schema_arrow.names)
+            wanted = [name for name in self.schema.names if name in there]
+            yield from file.iter_batches(ROWS_AT_ONCE, columns=wanted)
+
+    def _open_parquet(self, path: str) -> pq.ParquetFile:
+        return pq.ParquetFile(self._filesystem.open_input_file(path))
+
+    def _open_lines(self, path: str) -> Any:
+        """A reader of record batches."""
+        stream = self._filesystem.open_input_stream(path)
+        kind = format_of(path)
+        if kind == "json":
+            return pa.json.open_json(stream, pa.json.ReadOptions(block_size=BLOCK_BYTES))
+        return pa.csv.open_csv(
+            stream,
+            pa.csv.ReadOptions(block_size=BLOCK_BYTES),
+            pa.csv.ParseOptions(delimiter="\t" if kind == "tsv" else ",", newlines_in_values=True),
+            pa.csv.ConvertOptions(column_types=dict.fromkeys(self._texts, pa.string())),
+        )
+
+    def _fitted(self, path: str, table: pa.Table) -> pa.Table:
+        """With the columns and types of the first file.
+
+        Raises:
+            SourceError: They cannot be had.
+        """
+        columns = []
+        for field in self.schema:
+            if field.name not in table.column_names:
+                raise SourceError(
+                    f"{path} has no column {field.name!r}, as the first file has.",
+                    hint="Leave it out, or name the columns to keep.",
+                )
+            try:
+                columns.append(table.column(field.name).cast(field.type))
+            except pa.ArrowException as failure:
+                raise cannot_read(f"{path}, column {field.name}", failure) from failure
+        return pa.Table.from_arrays(columns, schema=self.schema)

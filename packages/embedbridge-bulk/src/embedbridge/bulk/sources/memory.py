@@ -1,0 +1,37 @@
+"""Table source: a table, a record batch reader or a data set of pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from embedbridge.bulk.columns import Columns
+from embedbridge.bulk.errors import SourceError
+
+
+class TableSource:
+    """Rows that are in memory, or that pyarrow reads.
+
+    Args:
+        rows: Where they are.
+        columns: Which are needed.
+    """
+
+    def __init__(self, rows: pa.Table | ds.Dataset, columns: Columns) -> None:
+        self._rows = rows
+        self.damaged: list[SourceError] = []
+        self.schema = pa.schema([rows.schema.field(name) for name in columns.read(rows.schema)])
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows, some at a time."""
+        if isinstance(self._rows, pa.Table):
+            yield self._rows.select(self.schema.names)
+            return
+        for batch in self._rows.to_batches(columns=self.schema.names):
+            yield pa.Table.from_batches([batch])
+
+    def count(self) -> int | None:
+        """How many rows there are."""
+        return int(self._rows.num_rows) if isinstance(self._rows, pa.Table) else None

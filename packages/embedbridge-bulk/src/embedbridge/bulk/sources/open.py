@@ -1,0 +1,127 @@
+"""Opening a source: what users write, as a `Source`."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyarrow import fs
+
+from embedbridge.bulk.errors import SourceError, cannot_read
+from embedbridge.bulk.sources.files import FORMATS, FileSource, format_of
+from embedbridge.bulk.sources.images import PATH, ImageFolder, image_paths
+from embedbridge.bulk.sources.memory import TableSource
+from embedbridge.contract.errors import short_path
+
+if TYPE_CHECKING:
+    from embedbridge.bulk.columns import Columns
+    from embedbridge.bulk.sources.base import Source
+
+WILDCARDS = re.compile(r"[*?\[]")
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def open_source(source: Any, columns: Columns, filesystem: Any = None) -> Source:
+    """The source for what users write.
+
+    Args:
+        source: A table, a data set; a file, a folder or a pattern; several of them; a URI.
+        columns: Which columns are embedded and kept.
+        filesystem: Of pyarrow or fsspec, where the paths are; this machine's if left out.
+
+    Raises:
+        InvalidOptionError: It has not these columns.
+        SourceError: There is nothing, or nothing that can be read.
+    """
+    if isinstance(source, pa.RecordBatch):
+        source = pa.Table.from_batches([source])
+    if isinstance(source, pa.Table | ds.Dataset):
+        return TableSource(source, columns)
+    if is_image_folder(source, columns):
+        return ImageFolder(Path(source))
+    several = [source] if isinstance(source, str | os.PathLike) else list(source)
+    system, paths = _found([os.fspath(one) for one in several], filesystem)
+    return FileSource(paths, system, columns)
+
+
+def is_image_folder(source: object, columns: Columns) -> bool:
+    """Whether it is a folder of images: the column is `path`, and there is no table in it."""
+    if columns.image != PATH or columns.text is not None:
+        return False
+    if not isinstance(source, str | os.PathLike) or not Path(source).is_dir():
+        return False
+    folder = Path(source)
+    tables = (path for ending in FORMATS for path in folder.rglob(f"*{ending}"))
+    return next(iter(image_paths(folder)), None) is not None and next(tables, None) is None
+
+
+def _found(names: Sequence[str], filesystem: Any) -> tuple[fs.FileSystem, list[str]]:
+    """All files that paths, folders and patterns stand for, each group sorted."""
+    paths: list[str] = []
+    system = None if filesystem is None else _as_filesystem(filesystem)
+    for name in names:
+        try:
+            where, path = _located(name, system)
+            found = _files_at(where, path)
+        except (OSError, pa.ArrowException) as failure:
+            raise cannot_read(name, failure) from failure
+        if not found:
+            raise SourceError(
+                f"No table at {short_path(name)}.",
+                hint=f"It is a file, a folder or a pattern of: {', '.join(FORMATS)}.",
+            )
+        system = where
+        paths += found
+    if system is None:
+        raise SourceError("The list of sources is empty.", hint="Name a file.")
+    return system, paths
+
+
+def _as_filesystem(given: Any) -> fs.FileSystem:
+    if isinstance(given, fs.FileSystem):
+        return given
+    return fs.PyFileSystem(fs.FSSpecHandler(given))  # what else is there follows fsspec
+
+
+def _located(name: str, system: fs.FileSystem | None) -> tuple[fs.FileSystem, str]:
+    if system is None and SCHEME.match(name):
+        found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(name)
+        return found
+    if system is not None:
+        return system, name.partition("://")[2] or name
+    return fs.LocalFileSystem(), os.path.abspath(os.path.expanduser(name))  # noqa: PTH100, PTH111
+
+
+def _files_at(system: fs.FileSystem, path: str) -> list[str]:
+    info = system.get_file_info(path)
+    if info.type == fs.FileType.File:
+        if format_of(path) is None:
+            raise SourceError(
+                f"What {short_path(path)} holds, its name does not say.",
+                hint=f"These are read: {', '.join(FORMATS)}.",
+            )
+        return [path]
+    base, pattern = path, None
+    if info.type == fs.FileType.NotFound:
+        if not WILDCARDS.search(path):
+            raise SourceError(f"There is nothing at {short_path(path)}.")
+        base, pattern = path[: WILDCARDS.search(path).start()].rpartition("/")[0], path  # type: ignore[union-attr]
+    listed = system.get_file_info(fs.FileSelector(base, recursive=True))
+    names = [one.path for one in listed if one.type == fs.FileType.File and format_of(one.path)]
+    return sorted(
+        name
+        for name in names
+        if (fnmatch.fnmatchcase(name, pattern) if pattern else not _is_hidden(name, base))
+    )
+
+
+def _is_hidden(path: str, base: str) -> bool:
+    """As Spark and others see it: what begins with a dot or an underscore is no table."""
+    parts = path.removeprefix(base).split("/")
+    return any(part.startswith((".", "_")) for part in parts)

@@ -1,0 +1,165 @@
+"""Embed stage: an Arrow table in, the same table with vectors out. It travels to workers by pickle.
+
+A stage holds a configuration, no model and no secret: each process loads the model when it embeds
+its first row, and all stages of a process that have one configuration share one embedder.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from embedbridge.bulk.columns import Columns
+from embedbridge.bulk.contents import Contents
+from embedbridge.bulk.errors import error_text
+from embedbridge.bulk.output import Embedded, Made, attach, output_schema
+from embedbridge.contract.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    InvalidInputError,
+    QuotaExhaustedError,
+)
+from embedbridge.core import Embedder, load_embedder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.core import EmbeddingResult
+
+ROWS_AT_ONCE = 16384
+"""Rows of a table whose vectors are one array."""
+
+_lock = threading.Lock()
+_embedders: dict[str, Embedder] = {}
+"""Of this process, by configuration."""
+
+
+class EmbedStage:
+    """Embeds the rows of tables. A bad row costs itself; a null has no vector and no error.
+
+    The output has the kept columns, then `vector`, `embedding_error` (null, or `kind: message`),
+    `truncated` and `content_digest`. Rows stay in order.
+
+    Example:
+        stage = EmbedStage("default", Columns(id="sku", text="title"))
+        table = stage(pyarrow.table({"sku": [1, 2], "title": ["a lamp", None]}))
+
+    Args:
+        model: `"provider:model"`, an `Embedder`, or what `Embedder.to_config` returned.
+        columns: Which columns are embedded, and which are kept.
+        role: Which side of a search the rows are.
+        task: An optional hint for models that know tasks.
+        options: Of the model and the engine, as for `load_embedder`.
+    """
+
+    def __init__(
+        self,
+        model: str | Embedder | Mapping[str, Any],
+        columns: Columns,
+        *,
+        role: Role = "document",
+        task: Task | None = None,
+        **options: Any,
+    ) -> None:
+        self.columns = columns
+        self.role: Role = role
+        self.task: Task | None = task
+        self._embedder: Embedder | None = None
+        if isinstance(model, Embedder):
+            self._embedder = load_embedder(model, **options)
+            self._options: dict[str, Any] = {}
+            self._model: str | Mapping[str, Any] | None = None
+        else:
+            self._model, self._options = model, options
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder of this process, made when it is first asked for."""
+        if self._embedder is None:
+            assert self._model is not None  # noqa: S101  # one of both is there
+            self._embedder = _shared(self._model, self._options)
+        return self._embedder
+
+    def made(self) -> Made:
+        """How the vectors are made."""
+        embedder = self.embedder
+        return Made(
+            space=embedder.space, fingerprint=embedder.fingerprint, role=self.role, task=self.task
+        )
+
+    def __call__(self, table: pa.Table | pa.RecordBatch) -> pa.Table:
+        """Embed the rows of a table.
+
+        Raises:
+            InvalidOptionError: It has not the columns that were named.
+            EmbedBridgeError: The model cannot be used at all: no key, no credit, no server.
+        """
+        if isinstance(table, pa.RecordBatch):
+            table = pa.Table.from_batches([table])
+        self.columns.check(table.schema)
+        pieces = [
+            self._embed(table.slice(start, ROWS_AT_ONCE))
+            for start in range(0, table.num_rows, ROWS_AT_ONCE)
+        ]
+        return pa.concat_tables(pieces) if pieces else self._schema(table.schema).empty_table()
+
+    def _schema(self, source: pa.Schema) -> pa.Schema:
+        return output_schema(source, self.columns, self.made(), self.embedder.dimensions)
+
+    def _embed(self, table: pa.Table) -> pa.Table:
+        contents = Contents(table, self.columns)
+        rows = np.flatnonzero(contents.present)
+        embedder = self.embedder.using(errors="collect", show_progress=False)
+        inputs = contents.inputs(rows)
+        result = embedder.embed(inputs, role=self.role, task=self.task)
+        stop_if_unusable(result)
+        embedded = _spread(result, rows, table.num_rows)
+        digests = contents.digests()
+        return attach(table, self._schema(table.schema), embedded, digests, contents.present)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        config = self.embedder.to_config()  # without secrets: workers have their own
+        return _restore, (config, self.columns, self.role, self.task)
+
+
+def _restore(
+    config: Mapping[str, Any], columns: Columns, role: Role, task: Task | None
+) -> EmbedStage:
+    return EmbedStage(config, columns, role=role, task=task)
+
+
+def stop_if_unusable(result: EmbeddingResult) -> None:
+    """Raise what would meet every further row: a wrong key, no credit, or a server that is gone.
+
+    Raises:
+        EmbedBridgeError: The error of all rows.
+    """
+    for error in result.errors.values():
+        if isinstance(error, ConfigurationError | AuthenticationError | QuotaExhaustedError):
+            raise error
+    others = [error for error in result.errors.values() if not isinstance(error, InvalidInputError)]
+    if others and not result.ok.any():
+        raise others[0]
+
+
+def _shared(model: str | Mapping[str, Any], options: dict[str, Any]) -> Embedder:
+    key = repr((model, sorted(options.items())))
+    with _lock:
+        if key not in _embedders:
+            _embedders[key] = load_embedder(model, **options)
+        return _embedders[key]
+
+
+def _spread(result: EmbeddingResult, rows: NDArray[np.intp], total: int) -> Embedded:
+    """The result of the rows that have a content, as that of all rows."""
+    vectors = np.zeros((total, result.vectors.shape[1]), np.float32)
+    has_vector, truncated = np.zeros(total, np.bool_), np.zeros(total, np.bool_)
+    vectors[rows], has_vector[rows], truncated[rows] = result.vectors, result.ok, result.truncated
+    errors = {int(rows[at]): error_text(error) for at, error in result.errors.items()}
+    return Embedded(vectors=vectors, has_vector=has_vector, truncated=truncated, errors=errors)

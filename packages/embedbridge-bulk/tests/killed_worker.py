@@ -1,0 +1,54 @@
+"""A job that kills its own process with SIGKILL at the n-th moment: `killed_worker.py SOURCE TARGET N KIND`.
+
+A moment is a batch that was paid, a file that is opened, renamed or removed, in whatever thread.
+"""
+
+import itertools
+import os
+import signal
+import sys
+from pathlib import Path
+
+from embedbridge.bulk import run
+from embedbridge.core import Embedder, Settings
+from embedbridge.testing import FakeModel, RemoteFakeModel
+
+EVENTS = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "os.truncate"}
+
+source, target, deadly, kind = sys.argv[1:]
+moments = itertools.count(1)
+log = os.open(Path(target).with_name("paid.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+
+def moment():
+    if next(moments) == int(deadly):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def pay(batch):
+    """What the server would put on the bill, before its answer is on the way."""
+    os.write(log, "".join(f"{text}\n" for text in batch.inputs).encode())
+    moment()
+
+
+class Local(FakeModel):
+    def embed_batch(self, batch):
+        pay(batch)
+        return super().embed_batch(batch)
+
+
+class Remote(RemoteFakeModel):
+    async def embed_batch(self, batch):
+        pay(batch)
+        return await super().embed_batch(batch)
+
+
+def listen(event, arguments):
+    if event in EVENTS and str(arguments[0]).startswith(str(Path(target).parent)):
+        moment()
+
+
+sys.addaudithook(listen)
+model = (Local if kind == "local" else Remote)("small")
+embedder = Embedder(model, settings=Settings(batch_size=8, window=64))
+run(source, target, model=embedder, text="text", id="id", part_bytes=1 << 13)

@@ -1,0 +1,215 @@
+"""Bad rows among good ones: each costs itself, and the counts add up."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+
+from embedbridge.bulk import Columns, EmbedStage
+from embedbridge.contract import InvalidInputError, ProviderUnavailableError
+from embedbridge.contract.errors import AuthenticationError, QuotaExhaustedError
+from embedbridge.core import Embedder, Settings
+from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny_png
+
+COUNT = 1000
+
+
+class Picky(RecordingModel):
+    """Refuses texts that say so, by the input itself."""
+
+    def embed_batch(self, batch):
+        for index, text in enumerate(batch.inputs):
+            if "refuse me" in text:
+                raise InvalidInputError("Refused for what it says.", index=index)
+        return super().embed_batch(batch)
+
+
+@pytest.fixture
+def mixed_rows():
+    """1 % refused, 1 % empty, 1 % null, 5 % repeats; texts of 1 to 100,000 characters."""
+
+    def text(n):
+        if n % 100 == 13:
+            return f"refuse me {n}"
+        if n % 100 == 14:
+            return " " * (n // 100)
+        if n % 100 == 15:
+            return None
+        if n % 20 == 7:
+            return "text that repeats"
+        return "x" * (100_000 if n == 500 else 1 + n % 50) + str(n)
+
+    return pa.table({"id": list(range(COUNT)), "text": [text(n) for n in range(COUNT)]})
+
+
+def test_counts_add_up_exactly(job, mixed_rows, out):
+    """By kind of row; every row is there, in order, with a vector or an error or a null text."""
+    report = job(mixed_rows, model=Embedder(Picky("small")), errors="column")
+    table = out()
+    errors = [error for error in table.column("embedding_error").to_pylist() if error]
+    vectors = table.column("vector").to_pylist()
+
+    assert table.column("id").to_pylist() == list(range(COUNT))
+    assert (report.rows, report.failed, report.empty) == (COUNT, 20, 10)
+    assert (report.embedded, report.repeated) == (COUNT - 20 - 10 - 49, 49)
+    assert report.truncated == table.column("truncated").to_pylist().count(True) == 1
+    assert sorted({error.partition(":")[0] for error in errors}) == ["InvalidInputError"]
+    assert len(errors) == 20
+    for text, vector, error in zip(
+        table.column("text").to_pylist(), vectors, table.column("embedding_error"), strict=True
+    ):
+        bad = text is not None and ("refuse me" in text or not text.strip())
+        assert (vector is None) == (bad or text is None)
+        assert error.is_valid == bad
+
+
+def test_the_stage_and_the_job_make_the_same(job, mixed_rows, out):
+    """One definition of what a row becomes."""
+    embedder = Embedder(Picky("small"))
+    job(mixed_rows, model=embedder, errors="column")
+    table = EmbedStage(embedder, Columns(id="id", text="text"))(mixed_rows)
+
+    assert table.to_pylist() == out().to_pylist()
+
+
+def test_errors_in_a_file_leave_whole_rows(job, mixed_rows, out, tmp_path):
+    """What is left out has its row and its reason in JSON lines beside the target."""
+    report = job(mixed_rows, model=Embedder(Picky("small")), errors="file")
+    folder = tmp_path / "out.errors"
+    lines = [
+        json.loads(line)
+        for path in sorted(folder.iterdir())
+        for line in path.read_text().splitlines()
+    ]
+    table = out()
+    again = job(mixed_rows, model=Embedder(Picky("small")), errors="file")
+
+    assert table.num_rows == COUNT - 20
+    assert table.column("embedding_error").null_count == table.num_rows
+    assert [line["id"] % 100 for line in lines] == [13, 14] * 10
+    assert all(line["embedding_error"].startswith("InvalidInputError: ") for line in lines)
+    assert (again.failed, again.empty) == (report.failed, report.empty) == (20, 10)
+    assert (again.kept, again.parts_written) == (COUNT - 30, 0)
+
+
+def test_errors_of_rows_that_are_gone_leave(job, rows, tmp_path):
+    """Their file goes with the part, and the folder with the last file."""
+    bad = pa.concat_tables([rows(10), pa.table({"id": [99], "text": [" "]})])
+    job(bad, errors="file")
+    before = list((tmp_path / "out.errors").iterdir())
+    job(rows(10), errors="file")
+
+    assert len(before) == 1
+    assert not (tmp_path / "out.errors").exists()
+
+
+def test_text_that_is_no_utf8_costs_its_row(job, out, tmp_path):
+    """A file may say that a column holds UTF-8, and hold something else."""
+    raw = pa.array([b"good", b"\xff\xfe bad", b"caf\xc3\xa9"])
+    text = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
+    source = pa.table({"id": [1, 2, 3], "text": text})
+    job(source, errors="column", keep=[])
+    errors = out().column("embedding_error").to_pylist()
+    job(source, errors="file")
+    (line,) = [json.loads(path.read_text()) for path in (tmp_path / "out.errors").iterdir()]
+
+    assert [error is None for error in errors] == [True, False, True]
+    assert line["id"] == 2
+    assert line["text"].endswith(" bad")
+    assert out().num_rows == 2
+
+
+def test_missing_images_cost_their_rows(tmp_path, job, out):
+    """Among good ones; a file that comes later is embedded by the next run, and only it."""
+    for number in (0, 1, 3):
+        (tmp_path / f"{number}.png").write_bytes(tiny_png(number))
+    (tmp_path / "4.png").write_bytes(b"no image")
+    names = [f"{number}.png" for number in range(5)]
+    source = pa.table({"id": list(range(5)), "file": names})
+    model = RecordingModel("small")
+    columns = Columns(id="id", image="file", image_root=str(tmp_path))
+    report = job(source, model=Embedder(model), columns=columns, errors="column")
+    kinds = [str(error).partition(":")[0] for error in out().column("embedding_error").to_pylist()]
+    (tmp_path / "2.png").write_bytes(tiny_png(2))
+    model.batches.clear()
+    again = job(source, model=Embedder(model), columns=columns, errors="column")
+
+    assert kinds == ["None", "None", "ImageNotFoundError", "None", "InvalidImageError"]
+    assert (report.embedded, report.failed) == (3, 2)
+    assert (again.embedded, again.kept, again.failed) == (1, 3, 1)
+    assert len(model.seen) == 1
+
+
+class Down(RemoteFakeModel):
+    """Raises what it is told once it has answered some requests."""
+
+    def __init__(self, error, after=0):
+        super().__init__("small")
+        self.error, self.left = error, after
+
+    async def embed_batch(self, batch):
+        if self.left <= 0:
+            raise self.error
+        self.left -= 1
+        return await super().embed_batch(batch)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationError("Wrong key."),
+        QuotaExhaustedError("No credit."),
+        ProviderUnavailableError("Gone."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("after", [0, 3])
+def test_what_would_meet_every_row_ends_the_job(job, rows, out, error, after):
+    """No million of rows with the same error; what was answered before is kept."""
+    settings = Settings(max_attempts=1, max_concurrency=1, batch_size=8)
+    source = rows(200)
+    with pytest.raises(type(error)):
+        job(source, model=Embedder(Down(error, after), settings=settings), errors="column")
+    model = RecordingModel("small")
+    report = job(source, model=Embedder(model), errors="column")
+
+    assert len(model.seen) <= len(set(source.column("text").to_pylist())) - 8 * after
+    assert (report.rows, report.failed) == (200, 0)
+    assert out().num_rows == 200
+
+
+class Sometimes(RemoteFakeModel):
+    """Fails for texts that end in 7 while it is broken."""
+
+    def __init__(self):
+        super().__init__("small")
+        self.broken = True
+
+    async def embed_batch(self, batch):
+        if self.broken and any(text.endswith("7") for text in batch.inputs):
+            raise ProviderUnavailableError("Overloaded.")
+        return await super().embed_batch(batch)
+
+
+def test_errors_that_may_pass_are_tried_again(job, rows, out):
+    """By the next run, and nothing else is."""
+    model = Sometimes()
+    embedder = Embedder(model, settings=Settings(max_attempts=1, batch_size=1))
+    first = job(rows(100), model=embedder, errors="column")
+    model.broken = False
+    second = job(rows(100), model=embedder, errors="column")
+
+    assert first.failed > 5
+    assert second.failed == 0
+    assert second.embedded + second.repeated == first.failed
+    assert out().column("embedding_error").null_count == 100
+
+
+def test_the_folder_of_a_target_may_be_read_as_a_table(job, mixed_rows, tmp_path):
+    """Null vectors do not disturb pyarrow: they are plain lists."""
+    job(mixed_rows, model=Embedder(Picky("small")), errors="column")
+    table = ds.dataset(tmp_path / "out").to_table(filter=ds.field("vector").is_valid())
+
+    assert table.num_rows == COUNT - 30
+    assert Embedder(FakeModel("small")).dimensions == 8

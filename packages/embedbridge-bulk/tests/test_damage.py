@@ -1,0 +1,227 @@
+"""Damaged sources and targets: a typed error that says where, and all other rows done."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from embedbridge.bulk import SourceError, TargetError
+from embedbridge.contract import InvalidOptionError
+
+DAMAGES = {
+    "empty": lambda data: b"",
+    "garbage": lambda data: b"no table at all",
+    "cut": lambda data: data[: len(data) // 2],
+    "flipped": lambda data: data[:200] + bytes(255 - byte for byte in data[200:400]) + data[400:],
+}
+
+
+def write(table, path):
+    if path.suffix == ".csv":
+        pa.csv.write_csv(table, path)
+    elif path.suffix == ".jsonl":
+        lines = table.to_pylist()
+        path.write_text(
+            "".join(f'{{"id": {row["id"]}, "text": "{row["text"]}"}}\n' for row in lines)
+        )
+    else:
+        pq.write_table(table, path, row_group_size=50)
+
+
+@pytest.fixture
+def folder(tmp_path, rows):
+    """Three files of a hundred rows each."""
+
+    def make(ending=".parquet"):
+        place = tmp_path / "in"
+        place.mkdir(exist_ok=True)
+        for number in range(3):
+            write(rows(100, 100 * number), place / f"{number}{ending}")
+        return place
+
+    return make
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_damaged_file_costs_its_own_rows(job, folder, out, model, damage, number):
+    """It is named, the rows of the others are done, and a repaired file is all that is paid then."""
+    place = folder()
+    path = place / f"{number}.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(DAMAGES[damage](whole))
+    with pytest.raises(SourceError, match=rf"{number}\.parquet.*cannot be read"):
+        job(place)
+    done = out().column("id").to_pylist()
+    path.write_bytes(whole)
+    job(place)
+
+    others = [n for n in range(300) if n // 100 != number]
+    assert [n for n in done if n // 100 != number] == others
+    assert len(model.seen) == len(set(model.seen))
+    assert out().column("id").to_pylist() == list(range(300))
+
+
+def test_a_damaged_file_removes_no_rows(job, folder, out):
+    """What its rows are is not known: those that are in the target stay."""
+    place = folder()
+    job(place)
+    (place / "1.parquet").write_bytes(b"")
+    with pytest.raises(SourceError):
+        job(place)
+
+    assert out().column("id").to_pylist() == list(range(300))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+@pytest.mark.parametrize("damage", ["empty", "garbage"])
+def test_damaged_lines_cost_their_file(job, folder, out, ending, damage):
+    """The same for files of text."""
+    place = folder(ending)
+    (place / f"1{ending}").write_bytes(DAMAGES[damage](b""))
+    with pytest.raises(SourceError, match=rf"1\{ending}"):
+        job(place)
+
+    assert out().column("id").to_pylist() == [*range(100), *range(200, 300)]
+
+
+def test_a_column_of_another_type_costs_its_file(job, folder, out):
+    """The first file says what a column holds."""
+    place = folder()
+    write(pa.table({"id": ["x"], "text": ["y"]}), place / "1.parquet")
+    with pytest.raises(SourceError, match=r"1\.parquet, column id"):
+        job(place)
+
+    assert out().num_rows == 200
+
+
+def test_a_column_that_lacks_costs_its_file(job, folder, out):
+    """It is named."""
+    place = folder()
+    write(pa.table({"id": [1]}), place / "1.parquet")
+    with pytest.raises(SourceError, match=r"1\.parquet has no column 'text'"):
+        job(place)
+
+    assert out().num_rows == 200
+
+
+@pytest.mark.parametrize("source", ["nothing", "nothing/*.parquet", "notes.txt", "empty"])
+def test_a_source_that_is_none_is_named(job, tmp_path, files, source):
+    """A path, a pattern, a file of another kind, a folder without a table: nothing is written."""
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match=source.partition("/")[0]):
+        job(tmp_path / source)
+
+    assert set(files()) == {"notes.txt"}
+
+
+def test_a_column_of_the_wrong_type_is_refused(job, folder, files):
+    """Before anything is paid."""
+    with pytest.raises(InvalidOptionError, match="int64, not texts"):
+        job(folder(), text="id")
+
+
+def test_a_row_group_of_nulls_is_nothing(job, tmp_path, out):
+    """Null in, null out; also where no row of a chunk has a vector."""
+    texts = [*["a"] * 50, *[None] * 100, *["b"] * 50]
+    path = tmp_path / "in.parquet"
+    write(pa.table({"id": list(range(200)), "text": pa.array(texts)}), path)
+    report = job(path)
+    valid = [vector is not None for vector in out().column("vector").to_pylist()]
+
+    assert valid == [text is not None for text in texts]
+    assert report.empty == 100
+    assert out().column("embedding_error").null_count == 200
+
+
+def test_a_column_of_nulls_alone_is_nothing(job, out):
+    """Its type may be null, too."""
+    report = job(pa.table({"id": [1, 2], "text": pa.nulls(2)}))
+
+    assert report.empty == 2
+    assert out().column("vector").null_count == 2
+
+
+def test_ids_may_repeat(job, out):
+    """A row is known by its content: none is lost, none is taken for another."""
+    job(pa.table({"id": [1, 1, 1], "text": ["a", "b", "a"]}))
+
+    assert out().column("id").to_pylist() == [1, 1, 1]
+    assert out().column("text").to_pylist() == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_part_is_named(job, rows, out, tmp_path, damage):
+    """Deleted, it is made again, and only its rows are paid."""
+    job(rows(300))
+    part = min((tmp_path / "out").iterdir())
+    data = part.read_bytes()
+    broken = DAMAGES[damage](data)
+    part.write_bytes(broken if damage != "flipped" else data[:-200] + b"\0" * 200)
+    with pytest.raises(TargetError, match=r"part-00000.*damaged.*Delete it"):
+        job(rows(300))
+    part.unlink()
+    report = job(rows(300))
+
+    assert out().column("id").to_pylist() == list(range(300))
+    assert 0 < report.embedded < 300
+    assert report.parts_written == 1
+
+
+def test_a_parquet_file_of_somebody_else_is_refused(job, rows, tmp_path):
+    """It has the name of a part, and is none."""
+    (tmp_path / "out").mkdir()
+    pq.write_table(rows(3), tmp_path / "out" / f"part-00000-{'0' * 32}.parquet")
+    with pytest.raises(TargetError, match="not written by a bulk job"):
+        job(rows(3))
+
+
+def test_a_target_that_is_a_file_is_refused(job, rows, tmp_path):
+    """It stays as it is."""
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(TargetError, match="no folder"):
+        job(rows(3))
+
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_target_is_named(job, rows, tmp_path):
+    """With what to do."""
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(TargetError, match="permissions"):
+            job(rows(3))
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("most", [4000, 9000, 30_000])
+def test_a_disk_that_is_full_loses_nothing(rows, tmp_path, most, job, out):
+    """Header, journal or part: a typed error; with room again the rest is done."""
+    source = tmp_path / "in.parquet"
+    pq.write_table(rows(600), source)
+    worker = Path(__file__).with_name("killed_worker.py")
+    command = [sys.executable, str(worker), str(source), str(tmp_path / "out"), "0", "local"]
+
+    def little_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    full = subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=little_room
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    paid = (tmp_path / "paid.log").read_text().splitlines()
+
+    assert "TargetError" in full.stderr.splitlines()[-1]
+    assert "kept in the journal" in full.stderr
+    assert done.returncode == 0, done.stderr
+    assert out().column("id").to_pylist() == list(range(600))
+    assert len(paid) - len(set(paid)) <= 3 * 8

@@ -1,0 +1,164 @@
+"""`embedbridge run`: arguments, and what is said at the end."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedbridge.cli.options import OptionList, parse_options
+from embedbridge.cli.run.progress import JobProgress
+from embedbridge.contract.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from embedbridge.bulk import Estimate, Report
+
+COUNTS = {
+    "embedded": "embedded",
+    "repeated": "repeated in the source",
+    "kept": "kept from before",
+    "empty": "empty",
+    "failed": "failed",
+}
+"""Fields of the report, as they are called at the end."""
+
+
+class Role(StrEnum):
+    """Which side of a search the rows stand on, as typer wants choices."""
+
+    document = "document"
+    query = "query"
+
+
+class Errors(StrEnum):
+    """What a bad row does."""
+
+    fail = "fail"
+    column = "column"
+    file = "file"
+
+
+def run(
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            help="Parquet, CSV or JSON lines: files, folders, patterns, URIs; or a folder of images. "
+            "The last argument is TARGET, a folder."
+        ),
+    ],
+    target: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="provider:model")],
+    text_column: Annotated[str | None, typer.Option(help="The column of texts.")] = None,
+    image_column: Annotated[
+        str | None, typer.Option(help="The column of images: bytes, or paths.")
+    ] = None,
+    id_column: Annotated[str | None, typer.Option(help="The column that names a row.")] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of the output, several times if need be; all if left out."),
+    ] = None,
+    role: Annotated[
+        Role, typer.Option(help="What is searched in, or searched for.")
+    ] = Role.document,
+    errors: Annotated[
+        Errors,
+        typer.Option(
+            help="What a bad row does: ends the job, has its error in a column, or goes to a file."
+        ),
+    ] = Errors.fail,
+    limit: Annotated[int | None, typer.Option(min=1, help="Rows at most, to try it out.")] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a target of another space.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would come to; nothing is paid.")
+    ] = False,
+    price: Annotated[
+        float | None, typer.Option(min=0, help="What a million tokens cost, to sum it up.")
+    ] = None,
+    option: OptionList = None,
+    progress: Annotated[
+        bool | None,
+        typer.Option(
+            "--progress/--no-progress",
+            help="A progress bar on stderr; if left out, where stderr is a terminal.",
+        ),
+    ] = None,
+) -> None:
+    """Embed the rows of files into a folder of Parquet files, each content once.
+
+    Run again, it embeds only what is new or was left: a killed job goes on where it was.
+    """
+    try:
+        from embedbridge.bulk import estimate
+        from embedbridge.bulk import run as run_job
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"`embedbridge run` takes embedbridge-bulk; {error.name} is missing.",
+            hint='pip install "embedbridge[bulk]"',
+        ) from error
+    arguments: dict[str, Any] = {
+        "model": model,
+        "text": text_column,
+        "image": image_column,
+        "id": id_column,
+        "keep": keep or None,
+        "role": role.value,
+        "limit": limit,
+        "price": price,
+        **parse_options(option),
+    }
+    sources = source[0] if len(source) == 1 else source
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = _show
+        if dry_run:
+            found = estimate(sources, target, **arguments)
+            for line in _estimated(found):
+                typer.echo(line)
+            return
+        shown = sys.stderr.isatty() if progress is None else progress
+        with JobProgress() if shown else nullcontext() as bar:
+            report = run_job(
+                sources, target, errors=errors.value, replace=replace, progress=bar, **arguments
+            )
+    for line in _reported(report, target):
+        typer.echo(line, err=True)
+
+
+def _show(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line, without the line of our code that gave it."""
+    typer.echo(f"embedbridge: {message}", err=True)
+
+
+def _reported(report: Report, target: Path) -> Iterator[str]:
+    """What a user should know afterwards, a line each."""
+    counts = {name: getattr(report, field) for field, name in COUNTS.items()}
+    listed = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    yield f"{report.rows:,} rows" + (f": {listed}" if listed else "")
+    if report.truncated:
+        yield f"Cut {report.truncated:,} texts, longer than the model reads"
+    if report.requests:
+        about = "about " if report.estimated else ""
+        cost = "" if report.cost is None else f", cost {report.cost:,.2f}"
+        yield f"{about}{report.tokens:,} tokens in {report.requests:,} requests{cost}"
+    files = f"{report.parts_written:,} files written, {report.parts_kept:,} as they were"
+    yield f"{target}: {files}"
+
+
+def _estimated(found: Estimate) -> Iterator[str]:
+    """What a job would come to, a line each."""
+    yield f"{found.rows:,} rows: {found.contents:,} to embed, {found.repeated:,} repeated, {found.kept:,} there"
+    tokens = "" if found.tokens is None else f"about {found.tokens:,} tokens in "
+    yield f"{tokens}about {found.requests:,} requests"
+    if found.cost is not None:
+        yield f"about {found.cost:,.2f}"
+    if found.seconds is not None:
+        yield f"about {timedelta(seconds=round(found.seconds))} on this machine"

@@ -1,0 +1,127 @@
+"""`embedbridge run`: files of rows to a folder of Parquet files with vectors."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import Result
+
+from embedbridge.testing import tiny_png
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def posts(tmp_path: Path) -> Path:
+    """Two files of rows: one repeats, one is null."""
+    folder = tmp_path / "posts"
+    folder.mkdir()
+    for number, texts in enumerate((["a", "b", "a"], ["c", None])):
+        ids = [10 * number + row for row in range(len(texts))]
+        pq.write_table(pa.table({"post": ids, "body": texts}), folder / f"{number}.parquet")
+    return folder
+
+
+def test_rows_become_vectors(run: Run, posts: Path, tmp_path: Path) -> None:
+    """What became of them is said on stderr; run again, it changes nothing."""
+    command = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+    first, again = run(*command, "--id-column", "post"), run(*command, "--id-column", "post")
+    table = ds.dataset(tmp_path / "out").to_table()
+
+    assert first.exit_code == 0, first.output
+    assert "5 rows: 3 embedded, 1 repeated in the source, 1 empty" in first.stderr
+    assert "0 files written, 1 as they were" in again.stderr
+    assert table.column("post").to_pylist() == [0, 1, 2, 10, 11]
+    assert table.column("vector").null_count == 1
+
+
+def test_several_sources_and_a_limit(run: Run, posts: Path, tmp_path: Path) -> None:
+    """The last argument is the target."""
+    sources = (posts / "1.parquet", posts / "0.parquet")
+    result = run(
+        "run", *sources, tmp_path / "out", "-m", "fake:small", "--text-column", "body",
+        "--keep", "post", "--limit", "3",
+    )  # fmt: skip
+    table = ds.dataset(tmp_path / "out").to_table()
+
+    assert result.exit_code == 0, result.output
+    assert table.column("post").to_pylist() == [10, 11, 0]
+    assert "body" not in table.column_names
+
+
+def test_a_folder_of_images_needs_no_column(run: Run, tmp_path: Path) -> None:
+    """Each row has its path."""
+    (tmp_path / "photos" / "more").mkdir(parents=True)
+    for name in ("b.png", "a.png", "more/c.png"):
+        (tmp_path / "photos" / name).write_bytes(tiny_png(len(name) + ord(name[0])))
+    (tmp_path / "photos" / "notes.txt").write_text("no image")
+    result = run("run", tmp_path / "photos", tmp_path / "out", "-m", "fake:small")
+    table = ds.dataset(tmp_path / "out").to_table()
+
+    assert result.exit_code == 0, result.output
+    assert table.column("path").to_pylist() == ["a.png", "b.png", "more/c.png"]
+    assert table.column("vector").null_count == 0
+
+
+def test_a_dry_run_pays_and_writes_nothing(run: Run, posts: Path, tmp_path: Path) -> None:
+    """It says rows, tokens, requests, cost and time."""
+    result = run(
+        "run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body",
+        "--dry-run", "--price", "1000",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    assert "5 rows: 3 to embed, 1 repeated, 0 there" in result.stdout
+    assert "tokens in about 1 requests" in result.stdout
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.journal").exists()
+
+
+def test_errors_are_told(run: Run, posts: Path, tmp_path: Path) -> None:
+    """A bad row ends the job, or is counted; a source that is none is named."""
+    pq.write_table(pa.table({"post": [1], "body": [" "]}), posts / "0.parquet")
+    command = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+    ended, counted = run(*command), run(*command, "--errors", "column")
+    none = run("run", tmp_path / "none", tmp_path / "x", "-m", "fake:small", "--text-column", "b")
+
+    assert ended.exit_code == none.exit_code == 1
+    assert "Row 0 cannot be embedded" in ended.stderr
+    assert counted.exit_code == 0
+    assert "1 failed" in counted.stderr
+    assert "nothing at" in none.stderr
+
+
+def test_a_warning_is_a_line(run: Run, posts: Path, tmp_path: Path) -> None:
+    """And no line of our code."""
+    command = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+    run(*command)
+    result = run(*command, "--role", "query")
+
+    assert result.exit_code == 0, result.output
+    assert "embedbridge: 1 parts of" in result.stderr
+    assert ".py" not in result.stderr
+
+
+def test_progress_is_shown_where_it_is_asked_for(run: Run, posts: Path, tmp_path: Path) -> None:
+    """A bar with rows and tokens; without a terminal there is none."""
+    command = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+    shown = run(*command, "--progress")
+
+    assert "5.00/5.00" in shown.stderr
+    assert "tokens=" in shown.stderr
+    assert "5.00/5.00" not in run(*command).stderr
+
+
+def test_the_package_is_named_where_it_lacks(
+    run: Run, posts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what to type."""
+    monkeypatch.setitem(sys.modules, "embedbridge.bulk", None)
+    result = run("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+
+    assert result.exit_code == 1
+    assert 'pip install "embedbridge[bulk]"' in result.stderr
