@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,8 @@ class PartWriter:
 
     def abort(self) -> None:
         """Leave nothing behind."""
-        self._writer.close()
+        with suppress(OSError, pa.ArrowException):  # the disk may be full: the footer has no room
+            self._writer.close()
         self._temporary.unlink(missing_ok=True)
 
 
