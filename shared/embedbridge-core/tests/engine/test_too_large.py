@@ -1,5 +1,6 @@
 """A server that refuses the size of a request teaches the engine how much it takes."""
 
+import asyncio
 from dataclasses import replace
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from embedbridge.contract import (
     ProviderUnavailableError,
     RequestTooLargeError,
 )
-from embedbridge.core import Embedder, Settings
+from embedbridge.core import Embedder, MemoryCache, Settings
 from embedbridge.testing import FakeModel, RemoteFakeModel, tiny_png
 
 TEXTS = [f"text number {number}" for number in range(40)]
@@ -238,3 +239,54 @@ def test_a_suspect_that_is_refused_may_be_an_error() -> None:
         embedder.embed_documents(["a", TOO_LONG])
 
     assert caught.value.index == 1
+
+
+def test_a_cut_text_is_reported_from_the_cache_as_well() -> None:
+    """And where a text that is too long is an error, it is one whatever the cache has."""
+    model, cache = CountsByItself(), MemoryCache()
+    strict = Embedder(model, cache=cache, settings=Settings(on_too_long="error"))
+    first = Embedder(model, cache=cache).embed(["a", TOO_LONG, "b"], role="document")
+    second = Embedder(model, cache=cache).embed(["a", TOO_LONG, "b"], role="document")
+
+    assert second.requests == 0
+    assert second.cached == 3
+    assert np.array_equal(second.vectors, first.vectors)
+    assert second.truncated.tolist() == first.truncated.tolist() == [False, True, False]
+    with pytest.raises(InputTooLongError) as caught:
+        strict.embed_documents(["a", TOO_LONG])
+    assert caught.value.index == 1
+
+
+class CutsInSilence(CountsByItself):
+    """Reads the beginning of a text that is too long, and says so in its answer only."""
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        await asyncio.sleep(0)
+        self.batches.append(batch.texts)
+        truncated = [len(text.split()) > 100 for text in batch.texts]
+        return replace(self.make_up(batch), truncated=truncated)
+
+
+def test_what_the_server_cuts_is_an_error_where_that_was_asked_for() -> None:
+    """Also if it was counted too low here, and if another job's request or the cache answers."""
+    model, cache = CutsInSilence(), MemoryCache()
+    strict = Embedder(model, cache=cache, settings=Settings(on_too_long="error"))
+    loose = Embedder(model, cache=cache)
+    for _ in range(2):
+        assert loose.embed([TOO_LONG], role="document").truncated.tolist() == [True]
+        with pytest.raises(InputTooLongError):
+            strict.embed_documents([TOO_LONG])
+
+
+@pytest.mark.parametrize("kind", [CountsByItself, CutsInSilence])
+async def test_jobs_that_share_a_request_share_what_it_cut(kind: type[CountsByItself]) -> None:
+    """One asks, the others join: each is told, and one that wants an error gets it."""
+    model = kind()
+    strict = Embedder(model, settings=Settings(on_too_long="error"))
+    jobs = [Embedder(model).aembed([TOO_LONG], role="document") for _ in range(4)]
+    *results, refused = await asyncio.gather(
+        *jobs, strict.aembed_documents([TOO_LONG]), return_exceptions=True
+    )
+
+    assert all(result.truncated.tolist() == [True] for result in results)
+    assert isinstance(refused, InputTooLongError)

@@ -112,3 +112,11 @@ def cache_keys(fingerprint: str, role: Role, task: Task | None) -> Callable[[byt
         return hashlib.sha256(head + digest).hexdigest()
 
     return key
+
+
+def cut_key(key: str) -> str:
+    """The key of a text of which the model read only a part, from that of the text.
+
+    What is found under it is reported as truncated, like the answer that it is from.
+    """
+    return hashlib.sha256(f"cut|{key}".encode()).hexdigest()

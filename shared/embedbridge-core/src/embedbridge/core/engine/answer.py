@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedbridge.contract.batch import BatchResult, Usage
+from embedbridge.contract.errors import InputTooLongError
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.core.engine.check import check
 from embedbridge.core.engine.finish import finish
+from embedbridge.core.engine.fit import SPLIT
 from embedbridge.core.engine.job_events import announce_batch
 
 if TYPE_CHECKING:
@@ -47,6 +49,15 @@ def finalize(spec: JobSpec, answer: BatchResult, batch: Batch) -> BatchResult:
     return replace(answer, vectors=finish(vectors, spec.card, spec.model.options))
 
 
+def with_cuts(job: Job, planned: Planned, result: BatchResult) -> BatchResult:
+    """The result with the texts marked that were cut after a refusal: caches and other jobs get it so."""
+    cut = [place in job.cuts for place in planned.places.tolist()]
+    if not any(cut):
+        return result
+    told = result.truncated if len(result.truncated) else [False] * len(cut)
+    return replace(result, truncated=[a or b for a, b in zip(cut, told, strict=True)])
+
+
 def accept(job: Job, planned: Planned, answered: Answered, *, seconds: float) -> None:
     """Keep the vectors of a batch in its job, and count what they cost."""
     result, attempts = answered
@@ -67,6 +78,10 @@ def accept(job: Job, planned: Planned, answered: Answered, *, seconds: float) ->
         usage = replace(usage, images=images)  # most servers report only tokens
     job.usage += usage
     announce_batch(job, planned, seconds=seconds, attempts=attempts, usage=usage)
+    if job.spec.settings.on_too_long == "error":  # longer than it was counted
+        for place, is_cut in zip(planned.places.tolist(), result.truncated, strict=False):
+            if is_cut:
+                job.fail([place], InputTooLongError("The model read only a part.", hint=SPLIT))
 
 
 def _images_in(content: Loaded) -> int:

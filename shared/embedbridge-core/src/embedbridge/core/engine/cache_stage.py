@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard, cast
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content
 from embedbridge.contract.model import LocalEmbeddingModel
-from embedbridge.core.cache.base import cache_keys
+from embedbridge.core.cache.base import cache_keys, cut_key
+from embedbridge.core.engine.fit import SHORTEST_CUT
 from embedbridge.core.images.decode import open_image
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def digest_early(content: Content, rules: ImageRules) -> bytes | None:
 
 
 def read_cache(job: Job) -> None:
-    """Take from the cache the vectors that it has."""
+    """Take from the cache the vectors that it has, also those of texts that had to be cut."""
     spec = job.spec
     if spec.cache is None or job.keys is None:
         return
@@ -82,12 +83,34 @@ def read_cache(job: Job) -> None:
     named = np.arange(len(keys))
     if len(keys) < len(job.keys):  # some images have no key yet
         named = np.flatnonzero([key is not None for key in job.keys])
-    found, vectors = recall(spec.cache, keys, spec.final_dimensions)
+    _take(job, named, keys)
+    # Where a text that is too long is an error, the server is to say so again.
+    if spec.settings.on_too_long == "truncate" and not isinstance(spec.model, LocalEmbeddingModel):
+        places = [n for n in named[~job.hits[named]].tolist() if _may_have_been_cut(job.unique[n])]
+        cut = [cut_key(cast("str", job.keys[place])) for place in places]
+        _take(job, np.array(places, dtype=np.intp), cut, truncated=True)
+
+
+def _take(
+    job: Job, places: NDArray[np.intp], keys: Sequence[str], *, truncated: bool = False
+) -> None:
+    """Take the vectors of some places, one key each."""
+    cache, width = job.spec.cache, job.spec.final_dimensions
+    if cache is None or not keys:
+        return
+    if width is None and job.vectors is not None:
+        width = job.vectors.shape[1]
+    found, vectors = recall(cache, keys, width)
     if len(found):
-        hits = named[found]
+        hits = places[found]
         job.store(hits, vectors)
         job.hits[hits] = True
-        job.cached = len(hits)
+        job.truncated[hits] |= truncated
+        job.cached += len(hits)
+
+
+def _may_have_been_cut(content: Content) -> bool:
+    return isinstance(content, str) and len(content) > SHORTEST_CUT
 
 
 def recall(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from embedbridge.core.engine.tokens import TokenCounts
 
 
+SPLIT = 'Split it, or set on_too_long="truncate".'
+"""What to do about a text that is too long, where that is an error."""
 MAX_CUTS = 10
 """How often one text is cut after refusals; each cut leaves half of it at most, or what was named."""
 SHORTEST_CUT = 64
@@ -41,7 +43,7 @@ class TooLong:
         """For `on_too_long="error"`."""
         return InputTooLongError(
             f"The text has {self.count} {self.unit}; the model takes {self.limit} {self.unit}.",
-            hint='Split it, or set on_too_long="truncate".',
+            hint=SPLIT,
         )
 
 

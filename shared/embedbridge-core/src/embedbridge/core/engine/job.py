@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from embedbridge.contract.batch import Batch, Usage, Vectors
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, InvalidResponseError
 from embedbridge.contract.inputs import Content
+from embedbridge.core.cache.base import cut_key
 from embedbridge.core.engine.tokens import TokenCounts
 
 if TYPE_CHECKING:
@@ -140,12 +141,22 @@ class Job:
         assert self.keys is not None  # noqa: S101  # only caches and remote models ask
         return cast("list[str]", [self.keys[place] for place in planned.places.tolist()])
 
-    def cache_keys_of(self, planned: Planned) -> list[tuple[str, ...]]:
-        """The keys under which the cache keeps each vector of a batch; an image may have two."""
-        places = planned.places.tolist()
+    def cache_keys_of(
+        self, planned: Planned, truncated: Sequence[bool] = ()
+    ) -> list[tuple[str, ...]]:
+        """The keys under which the cache keeps each vector of a batch; an image may have two.
+
+        Args:
+            planned: The batch.
+            truncated: For each input, whether only a part of it was read; empty for none.
+        """
+        places, keys = planned.places.tolist(), self.keys_of(planned)
+        if any(truncated):
+            cut = zip(keys, truncated, strict=True)
+            keys = [cut_key(key) if is_cut else key for key, is_cut in cut]
         return [
             (key, self.aliases[place]) if place in self.aliases else (key,)
-            for place, key in zip(places, self.keys_of(planned), strict=True)
+            for place, key in zip(places, keys, strict=True)
         ]
 
     def store(self, places: NDArray[np.intp], vectors: Vectors) -> None:

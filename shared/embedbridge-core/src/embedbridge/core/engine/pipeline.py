@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.errors import EmbedBridgeError
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
-from embedbridge.core.engine.answer import Answered, OnBatchError, accept, finalize
+from embedbridge.core.engine.answer import Answered, OnBatchError, accept, finalize, with_cuts
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
 from embedbridge.core.engine.coerce import coerce
 from embedbridge.core.engine.dedupe import dedupe
@@ -209,14 +209,18 @@ async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> l
     except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
         return [batch]
     rows = [request.rows[key] for key in job.keys_of(batch)]
+    truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
+    if any(truncated) and job.spec.settings.on_too_long == "error":
+        return [batch]  # the other job had it cut, which is an error here
     result = BatchResult(
         vectors=result.vectors[rows],
-        truncated=[result.truncated[row] for row in rows] if len(result.truncated) else (),
+        truncated=truncated,
         usage=Usage(),  # the other job counts it
     )
     cache = job.spec.cache
     if cache is not None and cache is not request.cache:
-        await asyncio.to_thread(write_cache, cache, job.cache_keys_of(batch), result.vectors)
+        keys = job.cache_keys_of(batch, truncated)
+        await asyncio.to_thread(write_cache, cache, keys, result.vectors)
     accept(job, batch, Answered(result, attempts=0), seconds=time.monotonic() - begun)
     return []
 
@@ -269,8 +273,10 @@ async def _answer(job: Job, batch: Planned) -> Answered:
         backoff=endpoint.backoff,
         again=batch.search is None or not batch.search.of_outage,
     )
+    result = with_cuts(job, batch, result)
     if spec.cache is not None:  # it may block, and nothing may block the loop
-        await asyncio.to_thread(write_cache, spec.cache, job.cache_keys_of(batch), result.vectors)
+        keys = job.cache_keys_of(batch, result.truncated)
+        await asyncio.to_thread(write_cache, spec.cache, keys, result.vectors)
     return Answered(result, attempts)
 
 
