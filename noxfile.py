@@ -311,6 +311,7 @@ PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 # The vendors' classes that benchmarks/vendors.py has beside ours.
 VENDOR_CLASSES = {
     "langchain": [
+        "langchain-aws",
         "langchain-cohere",
         "langchain-google-genai",
         "langchain-mistralai",
@@ -319,6 +320,7 @@ VENDOR_CLASSES = {
         "langchain-voyageai",
     ],
     "llama-index": [
+        "llama-index-embeddings-bedrock",
         "llama-index-embeddings-cohere",
         "llama-index-embeddings-google-genai",
         "llama-index-embeddings-mistralai",

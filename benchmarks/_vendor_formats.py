@@ -72,6 +72,10 @@ class _Requests(Format):
         return [each["content"]["parts"][0]["text"] for each in asked[self.inputs]]
 
 
+def _titan(vectors: Sequence[bytes], _: Json) -> bytes:
+    return b'{"embedding":%b,"inputTextTokenCount":17}' % vectors[0]
+
+
 def _google(vectors: Sequence[bytes], _: Json) -> bytes:
     return b'{"embeddings":[%b]}' % b",".join(b'{"values":%b}' % vector for vector in vectors)
 
@@ -81,6 +85,8 @@ OPENAI = Format("input", lambda asked: asked.get("encoding_format") == "base64",
 COHERE = Format("texts", lambda asked: asked["embedding_types"] == ["base64"], _cohere)
 GOOGLE = _Requests("requests", lambda _: False, _google)
 OLLAMA = Format("input", lambda _: False, _ollama)
+TITAN = Format("inputText", lambda _: False, _titan)
+"""On Amazon Bedrock, one text per request."""
 TEI = Format("inputs", lambda _: False, _tei)
 
 BY_PATH = {
@@ -90,6 +96,7 @@ BY_PATH = {
     "/api/embed": OLLAMA,
     "/embed": TEI,
     ":batchembedcontents": GOOGLE,
+    "/invoke": TITAN,
 }
 """By how the path of a request ends, in lower case; the first one counts."""
 TEI_INFO = {

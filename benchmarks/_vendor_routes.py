@@ -7,6 +7,7 @@ framework in one of theirs, because they want other versions of the vendors' SDK
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ TOKENIZER = (
     )
 )
 KEY = "key-0123456789abcdef"
+REGION = "us-east-1"
+AWS = {"aws_access_key_id": KEY, "aws_secret_access_key": KEY}
 Route: TypeAlias = Callable[[list[str]], Any]
 Make: TypeAlias = Callable[[str, str], Route]
 """A route from the model's name and the server's URL, which has no path."""
@@ -48,6 +51,21 @@ class Vendor:
 
 
 # The peers.
+
+
+def bedrock_langchain(model: str, url: str) -> Route:
+    from langchain_aws import BedrockEmbeddings
+
+    return BedrockEmbeddings(
+        model_id=model, endpoint_url=url, **AWS, region_name=REGION
+    ).embed_documents
+
+
+def bedrock_llama_index(model: str, url: str) -> Route:
+    from llama_index.embeddings.bedrock import BedrockEmbedding
+
+    os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = url  # it has no option for the address
+    return BedrockEmbedding(model_name=model, **AWS, region_name=REGION).get_text_embedding_batch
 
 
 def cohere_langchain(model: str, url: str) -> Route:
@@ -163,6 +181,17 @@ def tokenizer() -> Any:
 
 
 VENDORS = {
+    "bedrock": Vendor(
+        model="amazon.titan-embed-text-v2:0",
+        peers={
+            "langchain-aws": bedrock_langchain,
+            "llama-index-embeddings-bedrock": bedrock_llama_index,
+        },
+        base64=False,
+        texts=1000,  # one per request
+        options={**AWS, "region": REGION},
+        goals=(6.0, 6.0),  # eight at once, and theirs send one after the other
+    ),
     "cohere": Vendor(
         model="embed-english-v3.0",
         peers={
@@ -261,7 +290,7 @@ def route_of(vendor: str, name: str, url: str) -> Route:
     """A route by its name: one of ours, or the distribution of a peer."""
     about = VENDORS[vendor]
     if name in OURS:
-        key = {} if vendor in ("ollama", "tei") else {"api_key": KEY}
+        key = {} if vendor in ("bedrock", "ollama", "tei") else {"api_key": KEY}
         return OURS[name](
             f"{vendor}:{about.model}", base_url=f"{url}{about.base}", **key, **about.options
         )
