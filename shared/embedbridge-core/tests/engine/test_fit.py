@@ -79,6 +79,16 @@ def test_both_limits_hold_at_once(local_model: Any, tokens: int, chars: int) -> 
 
 
 @pytest.mark.parametrize("truncates", [True, False])
+def test_characters_are_certain_where_tokens_are_a_guess(any_model: Any, truncates: bool) -> None:
+    """A text over both is cut to the characters, which no server takes more of, and not further."""
+    model = any_model(max_tokens_per_input=50, max_chars_per_input=400, truncates=truncates)
+    result = Embedder(model).embed([SHORT, "word " * 100], role="document")
+
+    assert sorted(text for batch in model.batches for text in batch.texts) == ["word " * 80, SHORT]
+    assert result.truncated.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("truncates", [True, False])
 @pytest.mark.parametrize(
     ("limits", "piece"),
     [

@@ -63,6 +63,9 @@ def fit(job: Job) -> None:
         if spec.settings.on_too_long == "error" or uncuttable:
             job.fail([place], too_long.error())
             continue
+        if too_long.unit == "characters" and job.tokens.estimated and isinstance(content, str):
+            _cut_characters(job, place, content)
+            continue
         shorten(job, place)
 
 
@@ -74,6 +77,21 @@ def shorten(job: Job, place: int) -> None:
         job.tokens.replace(place, cut(content, card.limits, job.tokens.count_one))
     elif card.limits.max_tokens_per_input is not None:
         job.tokens.cap(place, card.limits.max_tokens_per_input)
+
+
+def _cut_characters(job: Job, place: int, text: str) -> None:
+    """Cut a text to the characters that a request may hold, and no shorter: its tokens are a guess."""
+    limits = job.spec.card.limits
+    text = text[: limits.max_chars_per_input]
+    job.truncated[place] = True
+    job.tokens.replace(place, text)
+    most = limits.max_tokens_per_input
+    if most is None or job.tokens.count_one(text) <= most:
+        return
+    if job.spec.card.truncates:
+        job.tokens.cap(place, most)
+    else:
+        job.suspects.add(place)
 
 
 def shorten_refused(job: Job, place: int, error: InputTooLongError) -> bool:
@@ -125,7 +143,10 @@ def find_too_long(counts: TokenCounts, limits: Limits) -> list[TooLong]:
     if limits.max_chars_per_input is not None:
         for place, size in counts.longer_than(limits.max_chars_per_input):
             too_wide = TooLong(place, size, limits.max_chars_per_input, "characters")
-            found.setdefault(place, too_wide)
+            if counts.estimated:  # characters are certain
+                found[place] = too_wide
+            else:
+                found.setdefault(place, too_wide)
     return sorted(found.values(), key=lambda too_long: too_long.place)
 
 
