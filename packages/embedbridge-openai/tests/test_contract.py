@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, ClassVar, TypeAlias
 
 import pytest
@@ -10,12 +10,22 @@ import pytest
 from embedbridge.contract import ModelCard
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.openai.catalog import compatible_card, openai_card
-from embedbridge.testing import EmbeddingModelContract, FaultServer
+from embedbridge.testing import EmbeddingModelContract, FaultServer, xfail
 
 Load: TypeAlias = Callable[..., Embedder]
 
 
-class TestOpenAI(EmbeddingModelContract):
+class OverTheSDK(EmbeddingModelContract):
+    """What the classes have in common; pytest does not collect it by this name."""
+
+    fixed_headers: ClassVar[Collection[str]] = {
+        "x-stainless-raw-response",
+        "x-stainless-read-timeout",
+        "x-stainless-retry-count",
+    }
+
+
+class TestOpenAI(OverTheSDK):
     card: ClassVar[ModelCard | None] = openai_card("text-embedding-3-small")
 
     @pytest.fixture
@@ -27,7 +37,11 @@ class TestOpenAI(EmbeddingModelContract):
         return load_embedder("openai:text-embedding-3-small", base_url=server.url, **settings)
 
 
-class TestAzureOpenAI(EmbeddingModelContract):
+@xfail(
+    "test_another_server_is_another_model",
+    reason="Azure serves OpenAI's models: their vectors may be compared, whatever the resource",
+)
+class TestAzureOpenAI(OverTheSDK):
     card: ClassVar[ModelCard | None] = openai_card("text-embedding-3-small")
 
     @pytest.fixture
@@ -50,7 +64,7 @@ class TestAzureOpenAI(EmbeddingModelContract):
         )
 
 
-class TestOpenAICompatible(EmbeddingModelContract):
+class TestOpenAICompatible(OverTheSDK):
     card: ClassVar[ModelCard | None] = compatible_card("BAAI/bge-m3")
 
     @pytest.fixture
@@ -62,7 +76,7 @@ class TestOpenAICompatible(EmbeddingModelContract):
         return load_embedder("openai-compatible:BAAI/bge-m3", base_url=server.url, **settings)
 
 
-class TestVendorByName(EmbeddingModelContract):
+class TestVendorByName(OverTheSDK):
     card: ClassVar[ModelCard | None] = compatible_card("BAAI/bge-m3")
 
     @pytest.fixture

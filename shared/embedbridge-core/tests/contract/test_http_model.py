@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+import httpx2
 import numpy as np
 import pytest
 
@@ -125,6 +126,21 @@ def test_no_key_is_said_before_anything_is_sent(server: FaultServer) -> None:
         "one",
     )
     assert server.requests[0].request.headers["authorization"] == "Token x"
+
+
+def test_a_header_that_is_spelled_in_two_ways_is_sent_once() -> None:
+    """As the user says it: a request with two keys means another thing to each server."""
+    sent: list[httpx2.Headers] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.headers)
+        return httpx2.Response(200, json={"data": [{"index": 0, "embedding": [1.0] * 8}]})
+
+    client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
+    own = {"authorization": "Token of the user", "accept": "application/x-json"}
+    ask(AcmeModel("acme-1", api_key=KEY, default_headers=own, http_client=lambda: client), "one")
+
+    assert {name: sent[0].get_list(name) for name in own} == {k: [v] for k, v in own.items()}
 
 
 class OwnHeader(AcmeModel):
@@ -266,7 +282,7 @@ def test_a_request_may_be_signed(server: FaultServer) -> None:
     assert first.headers["x-signature"] == "first"
     assert second.headers["x-signature"] == "second"
     assert second.headers["x-signed"] == (
-        f"{server.url}/embeddings|{second.body.decode()}|['Accept', 'Content-Type', 'X-Own']"
+        f"{server.url}/embeddings|{second.body.decode()}|['accept', 'content-type', 'x-own']"
     )
     assert "authorization" not in second.headers
 

@@ -341,7 +341,8 @@ class ShowsHeaders(AcmeModel):
         handle = super()._open()
         key: Any = self._key
         handle.secrets = Secrets()
-        handle.secrets.add(key)
+        if isinstance(key, str):
+            handle.secrets.add(key)
         return handle
 
 

@@ -50,6 +50,35 @@ CAUGHT_BY = {
         "test_options_that_change_vectors_change_the_fingerprint",
         "output_dtype='int8' changes vectors and not the fingerprint",
     ),
+    "timeout ignored": ("test_the_timeout_ends_each_attempt", "`timeout` ends no attempt"),
+    "headers ignored": (
+        "test_headers_of_the_user_are_sent",
+        "not sent: User-Agent, X-Acme-Client, X-Contract-Suite",
+    ),
+    "own headers win": ("test_headers_of_the_user_are_sent", "not sent: X-Acme-Client"),
+    "headers shown in errors": ("test_headers_of_the_user_stay_secret", "header of the user's"),
+    "float16 on the way": ("test_vectors_arrive_as_they_are", "not those of the server"),
+    "usage made up": ("test_the_servers_count_of_tokens_arrives", "counted 27 tokens"),
+    "two keys, one account": ("test_each_account_is_an_endpoint", "Two keys have one `endpoint`"),
+    "two servers, one endpoint": (
+        "test_each_server_is_an_endpoint",
+        "Two servers have one `endpoint`",
+    ),
+    "one space for all servers": (
+        "test_another_server_is_another_model",
+        "one fingerprint and one space",
+    ),
+    "never closes": ("test_connections_are_used_again_and_closed", "After `close`"),
+    "a client for each request": (
+        "test_connections_are_used_again_and_closed",
+        "Each request opens a connection",
+    ),
+    "answers without end are read": (
+        "test_an_answer_without_end_is_given_up",
+        "is read to its end",
+    ),
+    "key in the address": ("test_the_key_travels_in_a_header_only", "in the address"),
+    "key fetched once": ("test_a_key_that_is_fetched_is_fetched_each_time", "may expire"),
 }
 """By mutant: the check that catches it, and a part of what it says."""
 

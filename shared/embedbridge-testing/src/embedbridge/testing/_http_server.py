@@ -95,10 +95,12 @@ class HttpServer:
 
     Args:
         handle: Answers one request. A connection is kept open afterwards, unless it was reset.
+        on_connections: Told how many connections are open, whenever that changes.
     """
 
-    def __init__(self, handle: Handler) -> None:
+    def __init__(self, handle: Handler, on_connections: Callable[[int], object] = int) -> None:
         self._handle = handle
+        self._on_connections = on_connections
         self._started = threading.Event()
         self._stop: asyncio.Event
         self._loop: asyncio.AbstractEventLoop
@@ -136,6 +138,7 @@ class HttpServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._on_connections(len(self._tasks))
         connection = Connection(reader, writer)
         try:
             # A client may hang up at any moment, and a handler may break the connection itself.
@@ -146,6 +149,7 @@ class HttpServer:
             pass  # the server stops; asyncio would log a cancelled connection as an error
         finally:
             self._tasks.discard(task)
+            self._on_connections(len(self._tasks))
             writer.close()
 
 

@@ -20,7 +20,7 @@ from embedbridge.contract import Vectors, truncate_dimensions
 from embedbridge.contract.loaded import Loaded
 from embedbridge.testing._http_server import HOST, Connection, HttpRequest, HttpServer
 from embedbridge.testing.faults.exchange import JSON, Exchange, Fault
-from embedbridge.testing.wires.format import Asked, Row, WireFormat
+from embedbridge.testing.wires.format import Asked, Row, WireFormat, values_of
 from embedbridge.testing.wires.openai import OpenAIWire
 
 
@@ -40,6 +40,8 @@ class Recorded:
     """Of the answer; 0 if none was begun."""
     inputs: Sequence[Any] = field(default=())
     """What is in it: texts, decoded images (`LoadedImage`), and both together (`LoadedMixed`)."""
+    answer: Sequence[Vectors] = field(default=(), repr=False)
+    """The vectors of the right answer in float32, whatever a fault makes of it."""
 
     @property
     def json(self) -> Any:
@@ -71,7 +73,7 @@ class FaultServer:
         self._wire = wire or OpenAIWire()
         self._dimensions = dimensions
         self._latency = latency
-        self._server = HttpServer(self._handle)
+        self._server = HttpServer(self._handle, self._count_connections)
         self._once: deque[Fault] = deque()
         self._choose: Callable[[], Fault | None] = _nothing
         self._changed = threading.Condition()
@@ -83,6 +85,10 @@ class FaultServer:
         """Requests that are not answered yet."""
         self.max_in_flight = 0
         """The most that ever were."""
+        self.connections = 0
+        """Connections that clients have opened so far; a good one uses its connection again."""
+        self.connected = 0
+        """Connections that are open."""
 
     @property
     def url(self) -> str:
@@ -146,6 +152,17 @@ class FaultServer:
         if not idle:
             raise TimeoutError(f"{self.in_flight} requests are still in flight.")
 
+    def wait_until_left(self, *, timeout: float | None = None) -> None:
+        """Wait until no client is connected any more.
+
+        Raises:
+            TimeoutError: Some still are after so many seconds.
+        """
+        with self._changed:
+            left = self._changed.wait_for(lambda: self.connected == 0, timeout)
+        if not left:
+            raise TimeoutError(f"{self.connected} connections are still open.")
+
     # Serving.
 
     def __enter__(self) -> Self:
@@ -185,11 +202,12 @@ class FaultServer:
         except (ValueError, KeyError, TypeError) as error:
             await self._refuse(400, str(error), connection)
             return
-        record.inputs = asked.inputs
+        rows = self._rows(asked)
+        record.inputs, record.answer = asked.inputs, [values_of(row) for row in rows]
         exchange = Exchange(
             request=request,
             asked=asked,
-            rows=self._rows(asked),
+            rows=rows,
             wire=self._wire,
             connection=connection,
         )
@@ -210,6 +228,12 @@ class FaultServer:
             )
             for number, content in enumerate(asked.inputs)
         ]
+
+    def _count_connections(self, count: int) -> None:
+        with self._changed:
+            self.connections += max(0, count - self.connected)
+            self.connected = count
+            self._changed.notify_all()
 
     def _begin(self, request: HttpRequest) -> Recorded:
         fault = self._once.popleft() if self._once else self._choose()

@@ -78,13 +78,13 @@ class HttpHandle(ClientHandle):
 
         Redirects are not followed, for they would take the key along.
         """
-        headers = {
-            "Accept": "application/json",
-            **({} if body is None else {"Content-Type": "application/json"}),
-            **self.headers,
-        }
+        headers = merged(
+            {"Accept": "application/json"},
+            {} if body is None else {"Content-Type": "application/json"},
+            self.headers,
+        )
         sent = await self.authorization(url, body, headers)
-        async with self._sent(url, body, {**sent, **headers}) as reply:
+        async with self._sent(url, body, merged(sent, headers)) as reply:
             renewed = (
                 self.renew is not None
                 and self.is_renewable(reply.status_code, reply.headers)
@@ -94,7 +94,7 @@ class HttpHandle(ClientHandle):
                 yield reply
                 return
         sent = await self.authorization(url, body, headers)
-        async with self._sent(url, body, {**sent, **headers}) as reply:
+        async with self._sent(url, body, merged(sent, headers)) as reply:
             yield reply
 
     @asynccontextmanager
@@ -189,6 +189,11 @@ def new_client(url: str, make: Callable[..., Any] | None = None, **own: Any) -> 
     except ValueError as error:
         failure = ConfigurationError(f"No HTTP client can be made for {url}: {error}")
     raise failure
+
+
+def merged(*headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers by name in lower case, the last one of a name: one spelled in two ways is sent once."""
+    return {name.lower(): value for each in headers for name, value in each.items()}
 
 
 async def read_error(reply: Any) -> bytes:

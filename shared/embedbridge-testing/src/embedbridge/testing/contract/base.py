@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -22,6 +22,9 @@ class ContractBase:
     """Seconds after which what has not happened counts as never. Only a check that fails waits so long."""
     wire: ClassVar[WireFormat | None] = None
     """How the vendor's requests and answers are spelled; `None` means like OpenAI's."""
+    fixed_headers: ClassVar[Collection[str]] = ()
+    """Headers that the vendor's SDK writes about a request itself, whatever the user says; in lower
+    case."""
     option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {}
     """Values to try for options of the model's own whose type does not tell any."""
     card: ClassVar[ModelCard | None] = None

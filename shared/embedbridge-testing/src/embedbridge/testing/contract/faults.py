@@ -22,7 +22,7 @@ from embedbridge.core import Embedder
 from embedbridge.testing import faults
 from embedbridge.testing.contract.applies import Need, asked_where
 from embedbridge.testing.contract.comparing import assert_same
-from embedbridge.testing.contract.material import PASSING, PLANES, TEXTS, WRONG
+from embedbridge.testing.contract.material import PASSING, WRONG
 from embedbridge.testing.contract.served import AT_A_SERVER, SOME, ServedChecks, some, wire_of
 from embedbridge.testing.fault_server import FaultServer
 from embedbridge.testing.faults.exchange import Exchange, Fault, Gate
@@ -241,21 +241,6 @@ class FaultChecks(ServedChecks):
                 remote.embed_documents(some(remote))
 
             assert not other.requests, "A redirect is followed, and takes the key along"
-
-    @asked_where(AT_A_SERVER)
-    def test_texts_arrive_as_they_are(self, embedder: Embedder) -> None:
-        """What the server gets is the text with its prompt, to the last character.
-
-        If this fails, the client strips, replaces newlines or re-encodes.
-        """
-        texts = [*TEXTS, *PLANES.values()]
-        with self.served(embedder) as (server, remote):
-            remote.embed_documents(texts)
-            arrived = {text for request in server.requests for text in request.inputs}
-
-            prompt = remote.model.prompt("document")
-            lost = [text for text in texts if prompt + text not in arrived]
-            assert not lost, f"Texts arrive changed: {lost[:2]!r}"
 
 
 def _needs_key(remote: Embedder) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from embedbridge.testing.contract.arrivals import ArrivalChecks
+from embedbridge.testing.contract.clients import ClientChecks
 from embedbridge.testing.contract.concurrency import ConcurrencyChecks
 from embedbridge.testing.contract.errors import ErrorChecks
 from embedbridge.testing.contract.faults import FaultChecks
@@ -32,6 +34,8 @@ class EmbeddingModelContract(
     IdentityChecks,
     SecretChecks,
     ConcurrencyChecks,
+    ClientChecks,
+    ArrivalChecks,
     RefusalChecks,
     FaultChecks,
     ErrorChecks,

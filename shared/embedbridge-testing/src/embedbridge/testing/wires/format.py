@@ -141,6 +141,13 @@ def written(row: Row, *, packed: bool = False) -> object:
     return values if row.spoil is None else row.spoil(values)
 
 
+def values_of(row: Row) -> Vectors:
+    """The vector of a row as float32 of the values that are written: whole numbers where it is so."""
+    if row.encoding in ("float", "base64"):
+        return row.vector
+    return whole_numbers(row.vector, row.encoding).astype(np.float32)
+
+
 def whole_numbers(vector: Vectors, encoding: Encoding) -> NDArray[np.int64]:
     """A vector as the whole numbers of an output type, made as simply as can be.
 

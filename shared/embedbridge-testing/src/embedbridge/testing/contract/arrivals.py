@@ -1,0 +1,62 @@
+"""Arrivals: what is sent arrives at the server as it is, and what it answers arrives here as it is."""
+
+from __future__ import annotations
+
+from embedbridge.core import Embedder
+from embedbridge.testing.contract.applies import DoesNotApply, asked_where
+from embedbridge.testing.contract.comparing import assert_same
+from embedbridge.testing.contract.material import PLANES, TEXTS
+from embedbridge.testing.contract.served import AT_A_SERVER, ServedChecks, some
+from embedbridge.testing.contract.watching import watched
+from embedbridge.testing.wires.format import words_in
+
+EXACT = 1e-6
+"""What rounding in float32 may change; half precision changes more."""
+
+
+class ArrivalChecks(ServedChecks):
+    """Nothing is changed on the way, in either direction."""
+
+    @asked_where(AT_A_SERVER)
+    def test_texts_arrive_as_they_are(self, embedder: Embedder) -> None:
+        """What the server gets is the text with its prompt, to the last character.
+
+        If this fails, the client strips, replaces newlines or re-encodes.
+        """
+        texts = [*TEXTS, *PLANES.values()]
+        with self.served(embedder) as (server, remote):
+            remote.embed_documents(texts)
+            arrived = {text for request in server.requests for text in request.inputs}
+
+            prompt = remote.model.prompt("document")
+            lost = [text for text in texts if prompt + text not in arrived]
+            assert not lost, f"Texts arrive changed: {lost[:2]!r}"
+
+    @asked_where(AT_A_SERVER)
+    def test_vectors_arrive_as_they_are(self, embedder: Embedder) -> None:
+        """`embed_batch` answers the server's own values, in full precision.
+
+        If this fails, look at the dtype on the way, at the byte order, and at what scales vectors.
+        """
+        with self.served(embedder) as (server, remote), watched(remote.model) as calls:
+            remote.embed_documents(some(remote))
+
+            answer, told = server.requests[-1].answer, calls[-1].vectors
+            assert_same(told, answer, EXACT, "The vectors are not those of the server")
+
+    @asked_where(AT_A_SERVER)
+    def test_the_servers_count_of_tokens_arrives(self, embedder: Embedder) -> None:
+        """The usage of a request is what the server has counted; on the fault server a word is a token.
+
+        If this fails, look at the field that `usage_at` reads. Leave `usage` out where none is told.
+        """
+        with self.served(embedder) as (server, remote), watched(remote.model) as calls:
+            remote.embed_documents(some(remote))
+
+            usage = calls[-1].result.usage
+            if usage is None:
+                raise DoesNotApply("the model reports no usage")
+            counted = sum(map(words_in, server.requests[-1].inputs))
+            assert usage.tokens == counted, (
+                f"The server has counted {counted} tokens, the usage is {usage.tokens}"
+            )

@@ -1,0 +1,212 @@
+"""Clients: what the user says about a connection holds. Asked where `load_at` names a way."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from itertools import count
+from urllib.parse import unquote
+
+import pytest
+
+from embedbridge.contract import EmbedBridgeError, RequestTimeoutError
+from embedbridge.contract.remote import RemoteOptions
+from embedbridge.core import Embedder
+from embedbridge.testing import faults
+from embedbridge.testing.contract.applies import Need, asked_where
+from embedbridge.testing.contract.comparing import twin
+from embedbridge.testing.contract.material import TEXTS
+from embedbridge.testing.contract.served import AT_A_SERVER, ServedChecks, some, wire_of
+from embedbridge.testing.faults.exchange import Exchange, Fault
+from embedbridge.testing.leaks import leaks
+
+CANARY = "canary-of-the-contract-suite-4f7d02"
+ENDLESS = 200
+"""Mebibytes that a server sends without end."""
+USUAL_OPTIONS = Need(
+    "its options are not those of a model behind HTTP",
+    "embedder",
+    lambda embedder: isinstance(embedder.model.options, RemoteOptions),
+)
+
+
+class ClientChecks(ServedChecks):
+    """Timeout, headers, keys, addresses and connections."""
+
+    @asked_where(AT_A_SERVER, USUAL_OPTIONS)
+    def test_the_timeout_ends_each_attempt(self, embedder: Embedder) -> None:
+        """The option `timeout` holds for one attempt, and the next one begins.
+
+        If this fails, the option is not handed on, and the default of the HTTP library holds.
+        """
+        with (
+            self.served(embedder, max_attempts=2, deadline=self.patience) as (server, remote),
+            twin(remote, timeout=0.1) as hasty,
+        ):
+            server.always(faults.silent())
+            with pytest.raises(EmbedBridgeError) as caught:
+                hasty.embed_documents(some(hasty))
+
+            kind = type(caught.value).__name__
+            assert isinstance(caught.value, RequestTimeoutError), f"No answer in time is a {kind}"
+            assert caught.value.attempts == 2, (
+                "The option `timeout` ends no attempt: the first one goes on until the deadline"
+            )
+
+    @asked_where(AT_A_SERVER, USUAL_OPTIONS)
+    def test_headers_of_the_user_are_sent(self, embedder: Embedder) -> None:
+        """Each request carries `default_headers`; they win over the provider's own.
+
+        If this fails, the headers are not handed on to the client, or in the wrong order.
+        """
+        with self.served(embedder) as (server, remote):
+            remote.embed_documents(some(remote))
+            sent = server.requests[-1].request.headers
+            own = [name for name in sent if _says_who(name) and name not in self.fixed_headers]
+            wanted = dict.fromkeys([*map(str.title, own), "X-Contract-Suite"], CANARY)
+            with twin(remote, default_headers=wanted) as asked:
+                asked.embed_documents(some(asked))
+
+            sent = server.requests[-1].request.headers
+            lost = [name for name in wanted if sent.get(name.lower()) != CANARY]
+            assert not lost, f"Headers of the user that are not sent: {', '.join(lost)}"
+
+    @asked_where(AT_A_SERVER, USUAL_OPTIONS)
+    def test_headers_of_the_user_stay_secret(
+        self, embedder: Embedder, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """No message shows what the user's headers hold, also if the server repeats it.
+
+        If this fails, make the client's `secrets` known to each of their values.
+        """
+        with (
+            self.served(embedder, max_attempts=1) as (server, remote),
+            caplog.at_level(logging.DEBUG),
+            twin(remote, default_headers={"x-contract-suite": CANARY}) as asked,
+        ):
+            server.always(Fault("repeats-a-header", _repeats_the_header))
+            with pytest.raises(EmbedBridgeError) as caught:
+                asked.embed_documents(some(asked))
+            shown = "".join(traceback.format_exception(caught.value)) + caplog.text
+
+            assert not leaks(shown + repr(asked), [CANARY]), "A header of the user's is shown"
+
+    @asked_where(AT_A_SERVER)
+    def test_the_key_travels_in_a_header_only(self, embedder: Embedder) -> None:
+        """No address and no body holds the key: servers and proxies log them.
+
+        If this fails, send the key in the header that `Vendor.header` names.
+        """
+        wire = wire_of(type(self))
+        with self.served(embedder) as (server, remote):
+            remote.embed_documents(some(remote))
+            request = server.requests[-1].request
+            key = wire.credential(request)
+
+            elsewhere = unquote(request.target) + request.body.decode("utf-8", "replace")
+            assert not key or key not in elsewhere, "The key is in the address or in the body"
+
+    @asked_where(AT_A_SERVER, USUAL_OPTIONS)
+    def test_a_key_that_is_fetched_is_fetched_each_time(self, embedder: Embedder) -> None:
+        """Where `api_key` is a function, each request has the key of that moment.
+
+        If this fails, the key is kept in the client; ask for it before each request.
+        """
+        wire, numbers = wire_of(type(self)), count(1)
+        with (
+            self.served(embedder) as (server, remote),
+            twin(remote, api_key=lambda: f"{CANARY}-{next(numbers)}") as asked,
+        ):
+            asked.embed_documents(TEXTS[:1])
+            asked.embed_documents(TEXTS[1:2])
+            keys = [wire.credential(each.request) for each in server.requests]
+
+            assert len(set(keys)) == len(keys), "A key that is fetched is kept, and may expire"
+
+    @asked_where(AT_A_SERVER, USUAL_OPTIONS)
+    def test_each_account_is_an_endpoint(self, embedder: Embedder) -> None:
+        """Two keys share neither limits nor requests in flight, and make the same vectors.
+
+        If this fails, `account` or `endpoint` leaves the key out, or `identity()` holds it.
+        """
+        with (
+            self.served(embedder) as (_, remote),
+            twin(remote, api_key=f"{CANARY}-1") as one,
+            twin(remote, api_key=f"{CANARY}-2") as other,
+        ):
+            assert one.model.endpoint != other.model.endpoint, (
+                "Two keys have one `endpoint`: they share limits, and answers in flight"
+            )
+            assert one.fingerprint == other.fingerprint, "The key is in the fingerprint"
+
+    @asked_where(AT_A_SERVER)
+    def test_each_server_is_an_endpoint(self, embedder: Embedder) -> None:
+        """Two servers share neither limits nor requests in flight.
+
+        If this fails, the address is missing in `endpoint`.
+        """
+        with self.served(embedder) as (_, here), self.served(embedder) as (_, there):
+            assert here.model.endpoint != there.model.endpoint, "Two servers have one `endpoint`"
+
+    @asked_where(AT_A_SERVER)
+    def test_another_server_is_another_model(self, embedder: Embedder) -> None:
+        """Of servers that are not the vendor's own, each may have another model of the same name.
+
+        If this fails, the address is missing in `identity()`, or in the card's `space`.
+        """
+        with self.served(embedder) as (_, here), self.served(embedder) as (_, there):
+            pairs = {
+                "fingerprint": (here.fingerprint, there.fingerprint),
+                "space": (here.space, there.space),
+            }
+
+            shared = [name for name, (one, other) in pairs.items() if one == other]
+            assert not shared, f"Two servers have one {' and one '.join(shared)}"
+
+    @asked_where(AT_A_SERVER)
+    def test_connections_are_used_again_and_closed(self, embedder: Embedder) -> None:
+        """Requests one after the other share connections; `close` leaves none open.
+
+        If this fails, a client is made for each request, or `aclose` does not close it.
+        """
+        with self.served(embedder) as (server, remote):
+            for text in TEXTS[:4]:
+                remote.embed_documents([text])
+            assert server.connections < len(server.requests), "Each request opens a connection"
+
+            remote.close()
+            try:
+                server.wait_until_left(timeout=self.patience)
+            except TimeoutError:
+                pytest.fail("After `close`, a connection is still open")
+
+    @asked_where(AT_A_SERVER)
+    def test_an_answer_without_end_is_given_up(self, embedder: Embedder) -> None:
+        """An answer that is far too large is an error, and is not read into memory.
+
+        If this fails, read bodies with `read_body` and `limit_for`.
+        """
+        pieces: list[int] = []
+
+        async def play(exchange: Exchange) -> None:
+            headers = {"Content-Type": "application/json"}
+            await exchange.connection.begin(200, ENDLESS << 20, headers=headers)
+            for number in range(ENDLESS):
+                await exchange.connection.send(b" " * (1 << 20))
+                pieces.append(number)
+
+        with self.served(embedder, max_attempts=1) as (server, remote):
+            server.always(Fault("endless", play))
+            with pytest.raises(EmbedBridgeError):
+                remote.embed_documents(some(remote))
+
+            assert len(pieces) < ENDLESS, f"An answer of {ENDLESS} MiB is read to its end"
+
+
+async def _repeats_the_header(exchange: Exchange) -> None:
+    await exchange.refuse(400, f"Wrong header: {exchange.request.headers.get('x-contract-suite')}")
+
+
+def _says_who(header: str) -> bool:
+    """Whether a header of a request says who asks, and not how it is transferred."""
+    return header == "user-agent" or header.startswith("x-")
