@@ -12,7 +12,6 @@ from embedbridge.testing import BedrockWire, WireFormat
 from .hosted import NO_BASE64, UNNUMBERED, HostedFaults
 
 NO_ORDER = {"R01": "nothing in the answer tells another order: no numbers, and no texts"}
-AGAIN = ", please reformat your input and try again."
 
 
 class TestBedrock(HostedFaults):
@@ -24,11 +23,6 @@ class TestBedrock(HostedFaults):
     query: ClassVar[str] = "search_query"
     numbered: ClassVar[bool] = False
     remedy: ClassVar[str] = "AWS_BEARER_TOKEN_BEDROCK.*Make a new key"
-    too_long: ClassVar[tuple[int, str]] = (400, "Input is too long for requested model.")
-    too_many: ClassVar[tuple[int, str]] = (
-        400,
-        f"Malformed input request: #/texts: expected maximum item count: 4, found: 8{AGAIN}",
-    )
     others: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {"name": "bedrock:amazon.nova-2-multimodal-embeddings-v1:0"},
         {"dimensions": 512},

@@ -17,7 +17,7 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder
 from embedbridge.testing import faults
-from embedbridge.testing.contract.applies import Need, asked_where
+from embedbridge.testing.contract.applies import DoesNotApply, Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same
 from embedbridge.testing.contract.material import numbered, words
@@ -86,10 +86,11 @@ class RefusalChecks(ServedChecks):
 
         If this fails, correct `limits.max_items` on the card, or `too_many.most` of the wire format.
         """
-        refusal = _declared(self, "too_many", "more inputs than one request may hold")
-        promised = embedder.card.limits.items("text")
+        refusal, promised = wire_of(type(self)).too_many, embedder.card.limits.items("text")
+        if refusal is None or refusal.most is None:
+            raise DoesNotApply("the vendor's documentation names no number")
 
-        assert refusal.most is None or (promised or refusal.most + 1) <= refusal.most, (
+        assert (promised or refusal.most + 1) <= refusal.most, (
             f"The card promises {promised or 'any number of'} texts per request, the vendor takes "
             f"{refusal.most}"
         )

@@ -19,6 +19,7 @@ from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import (
     Asked,
     Row,
+    SizeRefusal,
     WireFormat,
     as_json,
     bearer,
@@ -72,6 +73,11 @@ class BedrockWire(WireFormat):
     """Titan, Nova, Cohere's models and Marengo. Vectors depend on Cohere's and Nova's roles."""
 
     endpoint = "/invoke"
+    too_many = SizeRefusal(
+        says=MALFORMED.format("#/texts: expected maximum item count: {most}, found: {size}"),
+        most=96,
+    )
+    too_long = SizeRefusal(says="Input is too long for requested model.")
     out_of_quota = "Too many tokens per day, please wait before trying again."
 
     def read(self, request: HttpRequest) -> Asked:
