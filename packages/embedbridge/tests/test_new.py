@@ -169,6 +169,14 @@ def test_dev_brings_all_that_the_readme_types(run: Run, tmp_path: Path, kind: st
     assert not [text for text in tests if re.search(r"^ +(from|import) ", text, re.MULTILINE)]
 
 
+def test_a_hosted_models_name_is_written_once(run: Run, tmp_path: Path) -> None:
+    """Its author puts the vendor's name into the catalogue; all tests take it from there."""
+    package = written(run, tmp_path, "http")
+    texts = {path.name: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+
+    assert [name for name, text in texts.items() if "acme-1" in text] == ["catalog.py"]
+
+
 def test_a_useful_local_model_is_short(run: Run, tmp_path: Path) -> None:
     """At most forty lines: the model is all that an author writes."""
     package = written(run, tmp_path, "local")
