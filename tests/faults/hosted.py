@@ -59,7 +59,7 @@ ENGINE_ONLY = {
     "P02": "local models",
     "P07": "local models",
     "P08": "local models",
-    "P11": "not built yet",
+    "P11": "jobs from files to files, whatever the vendor",
     "P12": "the engine's arrays, see T12",
     "T12": "the engine's arrays",
 }

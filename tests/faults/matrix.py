@@ -52,6 +52,7 @@ GROUPS = {
 DISK = "shared/embedbridge-core/tests/cache/test_disk_cache.py"
 LOCAL = "shared/embedbridge-core/tests/engine/test_local_driver.py"
 LOOP = "shared/embedbridge-core/tests/remote/test_loop.py"
+BULK = "packages/embedbridge-bulk/tests"
 HUGGINGFACE = "packages/embedbridge-huggingface/tests"
 
 MANY = "22 requests in about 100 s"
@@ -177,12 +178,11 @@ ROWS = [
     Row("P08", "worker processes stay behind", "3 processes", "not measured", "none stays", (f"{HUGGINGFACE}/test_devices.py::test_close_stops_the_workers", f"{HUGGINGFACE}/test_devices.py::test_forgetting_a_pool_stops_it")),
     Row("P09", "a failure late in a job", "all vectors lost", "all vectors lost", "the finished ones are on the error"),
     Row("P10", "an error that cannot pass", "tried 3 times, 8 s", "not measured", "tried once"),
-    Row("P11", "`kill -9` in a bulk job", "nothing to resume", "nothing to resume", "not built yet"),
+    Row("P11", "`kill -9` in a bulk job", "nothing to resume", "nothing to resume", "every row once; at most a batch per worker is paid again", (f"{BULK}/test_kill.py::test_a_kill_loses_no_row_and_pays_at_most_a_batch_again",)),
     Row("P12", "memory", "see T12", "see T12", "see T12"),
 ]  # fmt: skip
 
 NOT_RUN = {
-    "P11": "There is no command for bulk jobs yet; that a cache loses nothing is C04.",
     "T12 in LlamaIndex and LangChain": "They hand out lists of floats, which is their own format.",
     "P04, sync": "A sync call can only be interrupted: the test named there does it with Ctrl-C.",
 }

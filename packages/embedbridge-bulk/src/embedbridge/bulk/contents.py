@@ -41,7 +41,7 @@ class Contents:
         self._text = None if columns.text is None else _values(table, columns.text)
         image = columns.image or columns.image_url
         self._image = None if image is None else _values(table, image)
-        masks = [np.asarray(part.is_valid()) for part in (self._text, self._image) if part]
+        masks = [_has_value(part) for part in (self._text, self._image) if part is not None]
         self.present: NDArray[np.bool_] = np.logical_or.reduce(masks)
         """Which rows have a content."""
 
@@ -116,6 +116,15 @@ def _values(table: pa.Table, name: str) -> pa.Array:
         column = column.cast(pa.binary())
     array = column.combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
+
+
+def _has_value(values: pa.Array) -> NDArray[np.bool_]:
+    """Which are no nulls; a struct of an image needs bytes or a path."""
+    if not pa.types.is_struct(values.type):
+        return np.asarray(values.is_valid())
+    fields = [values.field(name) for name in ("bytes", "path") if name in values.type.names]
+    masks = [np.asarray(values.is_valid()) & np.asarray(field.is_valid()) for field in fields]
+    return np.asarray(np.logical_or.reduce(masks))
 
 
 def _bytes_of(texts: pa.Array) -> list[bytes | None]:

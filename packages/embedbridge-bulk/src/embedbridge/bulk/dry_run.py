@@ -6,14 +6,13 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedbridge.bulk.parts import PartVectors
 from embedbridge.bulk.reading import Sizes, parts_of
-from embedbridge.bulk.runner import columns_for
+from embedbridge.bulk.runner import columns_for, local_folder
 from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.sources.open import open_source
 from embedbridge.bulk.stage import EmbedStage
@@ -84,7 +83,7 @@ def estimate(
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
-    seen = _known(Target(Path(target), stage.made()))
+    seen = _known(Target(local_folder(target, opened.paths), stage.made()))
     known = len(seen)
     rows = contents = kept = 0
     samples: list[Input] = []

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from embedbridge.bulk.columns import Columns
+from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.job import Errors, Job
 from embedbridge.bulk.reading import PART_BYTES, Sizes
 from embedbridge.bulk.report import Report
 from embedbridge.bulk.sources.images import PATH
-from embedbridge.bulk.sources.open import is_image_folder, open_source
+from embedbridge.bulk.sources.open import SCHEME, is_image_folder, open_source
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.target import Target
 from embedbridge.contract.errors import InvalidOptionError, short_path
@@ -89,7 +90,7 @@ def run(
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
-    folder = Target(Path(target), stage.made(), replace=replace)
+    folder = Target(local_folder(target, opened.paths), stage.made(), replace=replace)
     _refuse_limit(folder, limit)
     folder.open()
     try:
@@ -106,6 +107,27 @@ def run(
         return job.run()
     finally:
         folder.close()
+
+
+def local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Path:
+    """The folder of a target.
+
+    Raises:
+        TargetError: It is not on this machine, or files of the source are in it.
+    """
+    if SCHEME.match(os.fspath(target)):
+        raise TargetError(
+            f"{short_path(target)} is no folder of this machine.",
+            hint="Write to a folder here, and copy it there when the job is done.",
+        )
+    folder = Path(target).expanduser().absolute()
+    within = next((path for path in sources if folder in Path(path).parents), None)
+    if within is not None:
+        raise TargetError(
+            f"{short_path(within)} of the source is in the target.",
+            hint="Name a target beside the source.",
+        )
+    return folder
 
 
 def columns_for(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import EmbeddingResult
 
+FEW = 8
+"""Rows: if fewer fail together, it may be for what they are."""
 ROWS_AT_ONCE = 16384
 """Rows of a table whose vectors are one array."""
 
@@ -144,7 +146,7 @@ def stop_if_unusable(result: EmbeddingResult) -> None:
         if isinstance(error, ConfigurationError | AuthenticationError | QuotaExhaustedError):
             raise error
     others = [error for error in result.errors.values() if not isinstance(error, InvalidInputError)]
-    if others and not result.ok.any():
+    if len(others) >= FEW and not result.ok.any():
         raise others[0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ class Source(Protocol):
     @property
     def schema(self) -> pa.Schema:
         """Of all tables."""
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The files of this machine that it reads."""
 
     @property
     def damaged(self) -> list[SourceError]:

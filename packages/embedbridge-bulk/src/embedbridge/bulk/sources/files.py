@@ -57,16 +57,17 @@ class FileSource:
     """
 
     def __init__(self, paths: Sequence[str], filesystem: FileSystem, columns: Columns) -> None:
-        self._paths = paths
+        self.paths = paths
         self._filesystem = filesystem
-        self._texts = [columns.text] if columns.text is not None else []
+        self._texts = [name for name in (columns.text, columns.image_url) if name is not None]
+        self._id = columns.id
         self.damaged: list[SourceError] = []
         self.schema = self._first_schema(columns)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, some at a time; what cannot be read is in `damaged` afterwards."""
         self.damaged.clear()
-        for path in self._paths:
+        for path in self.paths:
             try:
                 for batch in self._batches(path):
                     yield self._fitted(path, pa.Table.from_batches([batch]))
@@ -77,17 +78,17 @@ class FileSource:
 
     def count(self) -> int | None:
         """How many rows there are, where the files say so."""
-        if any(format_of(path) != "parquet" for path in self._paths):
+        if any(format_of(path) != "parquet" for path in self.paths):
             return None
         rows = 0
-        for path in self._paths:
+        for path in self.paths:
             with suppress(OSError, pa.ArrowException), self._open_parquet(path) as file:
                 rows += file.metadata.num_rows
         return rows
 
     def _first_schema(self, columns: Columns) -> pa.Schema:
         first: SourceError | None = None
-        for path in self._paths:
+        for path in self.paths:
             try:
                 schema = self._schema_of(path)
             except (OSError, pa.ArrowException) as failure:
@@ -117,15 +118,30 @@ class FileSource:
 
     def _open_lines(self, path: str) -> Any:
         """A reader of record batches."""
-        stream = self._filesystem.open_input_stream(path)
-        kind = format_of(path)
-        if kind == "json":
-            return pa.json.open_json(stream, pa.json.ReadOptions(block_size=BLOCK_BYTES))
+        if format_of(path) == "json":
+            return self._open_json(path)
+        # A CSV file has no types: without this, an id of 007 would be 7.
+        texts = dict.fromkeys([*self._texts, *([self._id] if self._id else [])], pa.string())
         return pa.csv.open_csv(
-            stream,
+            self._filesystem.open_input_stream(path),
             pa.csv.ReadOptions(block_size=BLOCK_BYTES),
-            pa.csv.ParseOptions(delimiter="\t" if kind == "tsv" else ",", newlines_in_values=True),
-            pa.csv.ConvertOptions(column_types=dict.fromkeys(self._texts, pa.string())),
+            pa.csv.ParseOptions(
+                delimiter="\t" if format_of(path) == "tsv" else ",", newlines_in_values=True
+            ),
+            pa.csv.ConvertOptions(column_types=texts),
+        )
+
+    def _open_json(self, path: str) -> Any:
+        """Texts are read as such: what looks like a date in the first lines is none."""
+        there = self._json_reader(path, pa.schema([])).schema
+        texts = [pa.field(name, pa.string()) for name in self._texts if name in there.names]
+        return self._json_reader(path, pa.schema(texts))
+
+    def _json_reader(self, path: str, known: pa.Schema) -> Any:
+        return pa.json.open_json(
+            self._filesystem.open_input_stream(path),
+            pa.json.ReadOptions(block_size=BLOCK_BYTES),
+            pa.json.ParseOptions(explicit_schema=known, unexpected_field_behavior="infer"),
         )
 
     def _fitted(self, path: str, table: pa.Table) -> pa.Table:

@@ -24,16 +24,17 @@ class ImageFolder:
     def __init__(self, folder: Path) -> None:
         self.schema = pa.schema([(PATH, pa.string())])
         self.damaged: list[SourceError] = []
-        self._paths = list(image_paths(folder))
+        self._names = list(image_paths(folder))
+        self.paths = [str(folder.absolute() / name) for name in self._names]
 
     def tables(self) -> Iterator[pa.Table]:
         """The paths, some at a time."""
-        for start in range(0, len(self._paths), ROWS_AT_ONCE):
-            yield pa.table({PATH: self._paths[start : start + ROWS_AT_ONCE]}, schema=self.schema)
+        for start in range(0, len(self._names), ROWS_AT_ONCE):
+            yield pa.table({PATH: self._names[start : start + ROWS_AT_ONCE]}, schema=self.schema)
 
     def count(self) -> int:
         """How many images there are."""
-        return len(self._paths)
+        return len(self._names)
 
 
 def image_paths(folder: Path) -> Iterator[str]:

@@ -22,6 +22,7 @@ class TableSource:
     def __init__(self, rows: pa.Table | ds.Dataset, columns: Columns) -> None:
         self._rows = rows
         self.damaged: list[SourceError] = []
+        self.paths = list(getattr(rows, "files", ()))
         self.schema = pa.schema([rows.schema.field(name) for name in columns.read(rows.schema)])
 
     def tables(self) -> Iterator[pa.Table]:

@@ -1,0 +1,54 @@
+"""Prefetching: bounded, in order, and its thread ends whatever happens."""
+
+import threading
+
+import pytest
+
+from embedbridge.bulk.overlap import prefetched
+
+
+def readers():
+    return [one for one in threading.enumerate() if one.name == "embedbridge-bulk-reader"]
+
+
+def test_items_come_in_order():
+    """All of them."""
+    with prefetched(range(100), 3) as items:
+        assert list(items) == list(range(100))
+
+    assert not readers()
+
+
+def test_what_the_source_raises_comes_after_its_items():
+    """In the consumer's thread."""
+
+    def source():
+        yield 1
+        raise ValueError("damaged")
+
+    with prefetched(source(), 3) as items:
+        first = next(items)
+        with pytest.raises(ValueError, match="damaged"):
+            next(items)
+
+    assert first == 1
+    assert not readers()
+
+
+def test_it_runs_ahead_by_no_more_than_it_may():
+    """One item is in the source's hand while the queue is full."""
+    taken = []
+
+    def source():
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    with prefetched(source(), 2) as items:
+        for number in items:
+            assert len(taken) <= number + 1 + 2 + 1 + 1
+            if number == 50:
+                break
+
+    assert not readers()
+    assert len(taken) < 60

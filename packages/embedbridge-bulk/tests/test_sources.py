@@ -1,0 +1,232 @@
+"""Sources: the same rows from every kind of file, in an order that is the same each time."""
+
+import base64
+import gzip
+import json
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import fs
+
+from embedbridge.bulk import Columns, SourceError, TargetError
+from embedbridge.contract import InvalidOptionError
+from embedbridge.core import Embedder
+from embedbridge.testing import FakeModel, RecordingModel, tiny_png
+
+TEXTS = ["plain", "with, a comma", 'and "quotes"', "two\nlines", "2024-01-01", "17", "ünïcödé", "ü"]
+TABLE = pa.table({"id": [f"{n:03}" for n in range(len(TEXTS))], "text": TEXTS})
+
+
+def as_json(table):
+    return "".join(json.dumps(row) + "\n" for row in table.to_pylist()).encode()
+
+
+def write(table, path):
+    """By the end of the name."""
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        pq.write_table(table, path)
+        return
+    if name.endswith(("csv", "tsv")):
+        options = pa.csv.WriteOptions(delimiter="\t" if name.endswith("tsv") else ",")
+        sink = pa.BufferOutputStream()
+        pa.csv.write_csv(table, sink, options)
+        data = sink.getvalue().to_pybytes()
+    else:
+        data = as_json(table)
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.parquet",
+        "a.pq.parquet",
+        "a.csv",
+        "a.tsv",
+        "a.jsonl",
+        "a.ndjson",
+        "a.jsonl.gz",
+        "a.csv.gz",
+    ],
+)
+def test_every_format_gives_the_same_rows(job, out, expected, tmp_path, name):
+    """Texts that look like dates or numbers stay texts, and so do ids that begin with zeros."""
+    write(TABLE, tmp_path / name)
+    job(tmp_path / name)
+
+    assert out().select(["id", "text"]).to_pydict() == TABLE.to_pydict()
+    assert out().column("vector").to_pylist() == expected(TEXTS)
+
+
+def test_files_come_in_the_order_of_their_names(job, out, tmp_path):
+    """Of a folder with folders in it; what other tools hide is no table."""
+    for place, number in {
+        "b.parquet": 2,
+        "a/c.csv": 1,
+        "_temporary/x.parquet": 7,
+        ".x.parquet": 8,
+    }.items():
+        (tmp_path / "in" / place).parent.mkdir(parents=True, exist_ok=True)
+        write(pa.table({"id": [str(number)], "text": ["x"]}), tmp_path / "in" / place)
+    job(tmp_path / "in")
+
+    assert out().column("id").to_pylist() == ["1", "2"]
+
+
+def test_patterns_and_lists(job, out, tmp_path):
+    """In the order in which they are named."""
+    for number in range(4):
+        write(pa.table({"id": [number], "text": ["x"]}), tmp_path / f"{number}.parquet")
+    job([tmp_path / "3.parquet", str(tmp_path / "[01].parquet")])
+
+    assert out().column("id").to_pylist() == [3, 0, 1]
+
+
+@pytest.mark.parametrize("kind", ["pyarrow", "uri", "subtree"])
+def test_filesystems(job, out, tmp_path, kind):
+    """Of pyarrow, and by URI."""
+    write(TABLE, tmp_path / "a.parquet")
+    if kind == "uri":
+        job((tmp_path / "a.parquet").as_uri())
+    elif kind == "pyarrow":
+        job(str(tmp_path / "a.parquet"), filesystem=fs.LocalFileSystem())
+    else:
+        job("a.parquet", filesystem=fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem()))
+
+    assert out().num_rows == len(TEXTS)
+
+
+def test_a_filesystem_of_fsspec(job, out):
+    """It need not know pyarrow."""
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    with memory.open("/bulk/a.jsonl", "wb") as file:
+        file.write(as_json(TABLE))
+    job("/bulk/*.jsonl", filesystem=memory)
+
+    assert out().num_rows == len(TEXTS)
+
+
+@pytest.mark.parametrize("kind", ["batch", "dataset", "sliced"])
+def test_tables_in_memory(job, out, tmp_path, kind):
+    """Also a part of one, and a data set."""
+    source = {
+        "batch": lambda: TABLE.to_batches()[0],
+        "dataset": lambda: ds.dataset(TABLE),
+        "sliced": lambda: pa.concat_tables([TABLE, TABLE]).slice(len(TEXTS) // 2, len(TEXTS)),
+    }[kind]()
+    job(source)
+
+    assert sorted(out().column("id").to_pylist()) == TABLE.column("id").to_pylist()
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str
+)
+def test_texts_of_every_arrow_type(job, out, expected, kind):
+    """A text is a text."""
+    job(
+        pa.table({"id": TABLE.column("id"), "text": pa.chunked_array([pa.array(TEXTS).cast(kind)])})
+    )
+
+    assert out().column("vector").to_pylist() == expected(TEXTS)
+
+
+PNGS = [tiny_png(shade) for shade in (1, 2, 1)]
+
+
+@pytest.mark.parametrize("kind", ["bytes", "large", "struct", "path", "relative"])
+def test_images_of_every_kind(job, out, tmp_path, kind):
+    """Bytes, paths, and the structs of data sets; equal ones are paid once."""
+    paths = []
+    for number, png in enumerate(PNGS):
+        paths.append(tmp_path / f"{number}.png")
+        paths[-1].write_bytes(png)
+    values = {
+        "bytes": pa.array([*PNGS, None]),
+        "large": pa.array([*PNGS, None], pa.large_binary()),
+        "struct": pa.array(
+            [
+                {"bytes": PNGS[0], "path": "x"},
+                {"bytes": None, "path": str(paths[1])},
+                {"bytes": PNGS[2], "path": None},
+                {"bytes": None, "path": None},
+            ]
+        ),
+        "path": pa.array([*map(str, paths), None]),
+        "relative": pa.array([*(path.name for path in paths), None]),
+    }[kind]
+    model = RecordingModel("small")
+    root = str(tmp_path) if kind == "relative" else None
+    columns = Columns(id="id", image="image", image_root=root, keep=[])
+    source = pa.table({"id": [1, 2, 3, 4], "image": values})
+    report = job(source, model=Embedder(model), columns=columns)
+    vectors = out().column("vector").to_pylist()
+
+    assert (report.embedded, report.repeated, report.empty) == (2, 1, 1)
+    assert vectors[0] == vectors[2] != vectors[1]
+    assert vectors[3] is None
+
+
+def test_a_text_and_an_image_are_one_input(job, out):
+    """Either may be missing."""
+    source = pa.table(
+        {
+            "id": [1, 2, 3, 4],
+            "text": ["a", "a", None, None],
+            "image": [PNGS[0], None, PNGS[0], None],
+        }
+    )
+    columns = Columns(id="id", text="text", image="image", keep=[])
+    report = job(source, columns=columns)
+    vectors = out().column("vector").to_pylist()
+
+    assert (report.embedded, report.empty) == (3, 1)
+    assert len({str(vector) for vector in vectors}) == 4
+
+
+def test_urls_of_images_need_permission(job, out):
+    """Nothing is fetched unasked: each row has that as its error."""
+    source = pa.table({"id": [1], "url": ["https://example.org/cat.png"]})
+    report = job(source, columns=Columns(id="id", image_url="url"), errors="column")
+
+    assert report.failed == 1
+    assert "allow_urls" in out().column("embedding_error")[0].as_py()
+
+
+@pytest.mark.parametrize("target", ["s3://bucket/vectors", "in"])
+def test_where_a_target_cannot_be(tmp_path, rows, target):
+    """Not on another machine, and not around its source: it would be read as one."""
+    from embedbridge.bulk import run
+
+    (tmp_path / "in").mkdir()
+    pq.write_table(rows(3), tmp_path / "in" / "a.parquet")
+    where = target if "://" in target else tmp_path / target
+    with pytest.raises(TargetError, match=r"no folder of this machine|is in the target"):
+        run(tmp_path / "in" / "a.parquet", where, model=Embedder(FakeModel("small")), text="text")
+
+
+def test_a_list_of_nothing_is_refused(job):
+    """As a pattern that finds nothing is."""
+    with pytest.raises(SourceError, match="empty"):
+        job([])
+
+
+def test_two_columns_of_one_name_are_refused(job):
+    """Which of them is meant, nobody knows."""
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
+    with pytest.raises(InvalidOptionError, match="2 columns 'text'"):
+        job(table, id=None)
+
+
+def test_base64_is_a_text(job, out):
+    """What a column holds is said by the one who names it, never guessed."""
+    text = base64.b64encode(PNGS[0]).decode()
+    report = job(pa.table({"id": [1], "text": [text]}))
+
+    assert report.images == 0
+    assert out().column("text").to_pylist() == [text]
