@@ -16,6 +16,7 @@ ORDER = (
     "cache",
     "adapter_overhead",
     "streaming_memory",
+    "bulk",
     "import_cost",
 )
 """Of the sections; one that is not named here comes last."""

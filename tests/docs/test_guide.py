@@ -20,6 +20,7 @@ from .pages import GUIDE, ROOT, blocks_of, text_of
 CONFIGURATION = "docs/using/configuration.md"
 TROUBLESHOOTING = "docs/production/troubleshooting.md"
 REFERENCE = {
+    "docs/reference/bulk.md": "embedbridge.bulk",
     "docs/reference/contract.md": "embedbridge.contract",
     "docs/reference/remote.md": "embedbridge.contract.remote",
     "docs/reference/core.md": "embedbridge.core",

@@ -88,7 +88,8 @@ def test_damaged_lines_cost_their_file(job, folder, out, ending, damage):
     with pytest.raises(SourceError, match=rf"1\{ending}"):
         job(place)
 
-    assert out().column("id").to_pylist() == [*range(100), *range(200, 300)]
+    ids = list(map(int, out().column("id").to_pylist()))
+    assert ids == [*range(100), *range(200, 300)]
 
 
 def test_a_column_of_another_type_costs_its_file(job, folder, out):
