@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +13,16 @@ from typing import TypeAlias
 
 import pytest
 
-from embedbridge.contract import AuthenticationError, ConfigurationError, EmbedBridgeError
+from embedbridge.contract import (
+    AuthenticationError,
+    ConfigurationError,
+    EmbedBridgeError,
+    MissingDependencyError,
+)
+from embedbridge.contract.remote import Secrets
 from embedbridge.core import Embedder
+from embedbridge.providers.bedrock import BedrockOptions
+from embedbridge.providers.bedrock._access import find_access
 from embedbridge.testing import Exchange, Fault, FaultServer
 from embedbridge.testing.leaks import everything_about, leaks
 
@@ -412,3 +421,57 @@ def test_no_log_holds_a_credential(
     shown += "".join(record.getMessage() for record in caplog.records)
 
     assert leaks(shown, secrets if not refused else [secret(1), token(1)]) == []
+
+
+@pytest.mark.parametrize(
+    ("region", "variables", "config", "url"),
+    [
+        ("eu-west-1", {}, "", "https://bedrock-runtime.eu-west-1.amazonaws.com"),
+        ("cn-north-1", {}, "", "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"),
+        ("us-east-1", {"AWS_USE_FIPS_ENDPOINT": "true"}, "", "https://bedrock-runtime-fips.us-east-1.amazonaws.com"),
+        ("us-east-1", {"AWS_ENDPOINT_URL": "http://localhost:4566"}, "", "http://localhost:4566"),
+        ("us-east-1", {}, "endpoint_url = http://localhost:4567", "http://localhost:4567"),
+    ],
+)  # fmt: skip
+def test_endpoints_are_those_of_aws(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    region: str,
+    variables: dict[str, str],
+    config: str,
+    url: str,
+) -> None:
+    """Partitions, FIPS, and addresses of the environment and of a profile, as every tool has them."""
+    environment(monkeypatch, None, tmp_path)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "config").write_text(f"[default]\n{config}\n")
+    access = find_access(BedrockOptions(region=region), Secrets(), None, bearer=False)
+
+    assert access.url == url
+
+
+def test_jobs_that_begin_together_look_once(
+    server: FaultServer, aws: FakeAws, ask: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A source that works is asked once by eight requests; after closing, anew."""
+    container(monkeypatch, aws, tmp_path)
+    embedder = ask()
+    embedder.embed_documents(TEXTS)
+    embedder.close()
+    embedder.embed_query("x")
+
+    assert aws.given == 2
+    assert signers(server)[-1] == key_id(2)
+
+
+def test_without_botocore_a_bearer_key_is_enough(
+    server: FaultServer, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a region; credentials of other kinds name the package that is missing."""
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    load(region="us-east-1").embed_query("x")
+    with pytest.raises(MissingDependencyError, match=r"embedbridge-bedrock\[aws\]"):
+        load(api_key=None, region="us-east-1").embed_query("x")
+
+    assert len(server.requests) == 1
