@@ -302,4 +302,6 @@ def items_per_request(vendor: str) -> int | None:
     from embedbridge.core import load_embedder
 
     with load_embedder(f"{vendor}:{VENDORS[vendor].model}", base_url="http://127.0.0.1:9") as ours:
-        return ours.model.card.limits.items("text", "document")
+        limits = ours.model.card.limits
+    # Where the limit is a guess, requests begin smaller and grow.
+    return None if limits.first_items else limits.items("text", "document")

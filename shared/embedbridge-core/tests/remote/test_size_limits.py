@@ -111,6 +111,20 @@ def test_requests_grow_while_the_server_takes_them(monkeypatch: pytest.MonkeyPat
     assert len(server.sizes) < 313 / 4
 
 
+@pytest.mark.parametrize("most", [3000, 10**6], ids=["few bytes", "many bytes"])
+def test_requests_grow_within_the_bytes_of_a_request(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """A limit of bytes, which models of images have, does not end growth, and is kept."""
+    monkeypatch.setattr(size_limits, "FASTER", 0.0)
+    server = Server(limits=replace(GROWING, max_bytes_per_request=most))
+    vectors = Embedder(server).embed_documents(texts(5000))
+
+    assert np.array_equal(vectors, EXPECTED.embed_documents(texts(5000)))
+    assert 96 <= max(server.sizes) <= most // len(texts(1)[0])
+    assert most == 3000 or max(server.sizes) >= 512
+
+
 @pytest.mark.parametrize("workers", [1, 8])
 @pytest.mark.parametrize("names", [False, True], ids=["in no words", "with its number"])
 def test_a_server_that_takes_32_gets_few_requests_more(workers: int, names: bool) -> None:

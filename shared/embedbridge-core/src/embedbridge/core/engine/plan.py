@@ -75,14 +75,18 @@ def next_batch(job: Job, pending: deque[Planned]) -> Planned:
         if rest is not None:
             pending.appendleft(rest)
         return batch
-    if limits.max_bytes_per_request is not None:
-        return batch
+    most_bytes = limits.max_bytes_per_request
     others: list[Planned] = []
     held, spent = len(batch), batch.tokens
+    weight = _bytes_of(job, batch) if most_bytes else 0
     while pending and _is_plain(job, pending[0]):
         held, spent = held + len(pending[0]), spent + pending[0].tokens
         if held > items or spent > tokens:
             break
+        if most_bytes:
+            weight += _bytes_of(job, pending[0])
+            if weight > most_bytes:
+                break
         others.append(pending.popleft())
     return batch.joined(others) if others else batch
 
@@ -173,6 +177,10 @@ def _by_modality(job: Job, places: NDArray[np.intp]) -> Iterable[tuple[Modality,
         some = places[kinds == modality]
         if len(some):
             yield modality, some
+
+
+def _bytes_of(job: Job, batch: Planned) -> int:
+    return sum(_size_of(job.unique[place]) for place in batch.places)
 
 
 def _size_of(content: Content) -> int:
