@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from embedbridge.bulk import SourceError, TargetError
+from embedbridge.bulk import RowError, SourceError, TargetError
 from embedbridge.contract import InvalidOptionError
 
 DAMAGES = {
@@ -148,6 +148,39 @@ def test_a_column_of_nulls_alone_is_nothing(job, out):
 
     assert report.empty == 2
     assert out().column("vector").null_count == 2
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_fails_before_anything_is_paid_leaves_nothing(job, rows, files, tmp_path, before):
+    """No folder, no journal; an older target is as it was."""
+    if before:
+        job(rows(50))
+    old = files()
+    with pytest.raises(RowError):
+        job(pa.table({"id": [1], "text": [" "]}))
+
+    assert files() == old
+    assert (tmp_path / "out").exists() == before
+    assert not (tmp_path / "out.journal").exists()
+
+
+def test_older_files_stay_until_all_new_ones_are_there(job, rows, out, tmp_path):
+    """Whoever reads the target while a job runs, or after it was given up, sees one version."""
+    job(rows(300))
+    old = out()
+    changed = rows(301, start=1).to_pylist()
+    changed[250]["text"] = " "
+    seen = []
+    with pytest.raises(RowError):
+        job(pa.Table.from_pylist(changed), progress=lambda _: seen.append(out().equals(old)))
+    given_up = out().equals(old)
+    changed[250]["text"] = "repaired"
+    job(pa.Table.from_pylist(changed))
+
+    assert len(seen) > 1
+    assert all(seen)
+    assert given_up
+    assert out().column("id").to_pylist() == list(range(1, 302))
 
 
 def test_ids_may_repeat(job, out):

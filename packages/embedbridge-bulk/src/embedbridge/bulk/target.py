@@ -5,7 +5,8 @@
     TARGET.journal/                     while a job is unfinished:
         lock                            one job at a time
         vectors-DIGEST                  what is paid for, see `journal`
-        staged/                         parts that wait, where the target held older ones before
+        first/                          says that the target was empty: parts go into it at once
+        staged/                         else parts wait here, so that older ones stay until the end
         part.tmp                        a part that is being written
 
 A part's name is a digest of its rows, of their columns and of how they are embedded: a part that
@@ -22,6 +23,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +54,7 @@ class Target:
         self.folder = folder.expanduser().absolute()
         self._made = made
         self._work = self._beside("journal")
-        self._staged = self._work / "staged"
+        self._first, self._staged = self._work / "first", self._work / "staged"
         self.errors = self._beside("errors")
         self.older = _parts_in(self.folder, replace=replace)
         if not replace:
@@ -61,11 +63,12 @@ class Target:
     def open(self) -> None:
         """Take the lock, and make the folders."""
         try:
-            is_new = not self._work.exists()
             self._work.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(self._work / "lock", self.folder)
-            if is_new and self.older:
-                self._staged.mkdir()
+            if not self.older:
+                self._first.mkdir(exist_ok=True)
+            self._staged.mkdir(exist_ok=True)
+            self._is_new = not self.folder.exists()
             self.folder.mkdir(exist_ok=True)
             digest = hashlib.sha256(json.dumps(self._made.described()).encode()).hexdigest()
             self.journal = Journal(self._work / f"vectors-{digest[:16]}", self._made.described())
@@ -85,7 +88,7 @@ class Target:
 
     def place(self, name: str) -> Path:
         """Where a part of this name belongs: into the target, or where it waits for the end."""
-        return (self._staged if self._staged.exists() else self.folder) / name
+        return (self.folder if self._first.exists() else self._staged) / name
 
     @property
     def temporary(self) -> Path:
@@ -103,14 +106,22 @@ class Target:
                     path.unlink()
             if self.errors.exists() and not any(self.errors.iterdir()):
                 self.errors.rmdir()
-            self.close()
+            self.journal.close()
             shutil.rmtree(self._work)
         except OSError as failure:
             raise cannot_write(self.folder, failure) from failure
 
     def close(self) -> None:
-        """Let go of the journal and the lock."""
+        """Let go of the journal and the lock; if nothing is paid for and made, leave nothing."""
         self.journal.close()
+        is_idle = (
+            not len(self.journal) and self._staged.exists() and not any(self._staged.iterdir())
+        )
+        if is_idle:
+            shutil.rmtree(self._work, ignore_errors=True)
+            if self._is_new:
+                with suppress(OSError):  # it holds a part
+                    self.folder.rmdir()
         self._lock.release()
 
     def _beside(self, what: str) -> Path:
