@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import pytest
@@ -18,6 +18,16 @@ Load: TypeAlias = Callable[..., Embedder]
 
 class BedrockContract(EmbeddingModelContract):
     wire: ClassVar[WireFormat | None] = BedrockWire()
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "inference_profile": ["us.profile-of-mine"]
+    }
+    unseen_options: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("max_tokens", "truncate"), "cuts texts that are too long"
+    )
+    local_options: ClassVar[Mapping[str, str]] = {
+        "profile": "chooses credentials",
+        "region": "chooses the address",
+    }
     name: ClassVar[str]
 
     @pytest.fixture

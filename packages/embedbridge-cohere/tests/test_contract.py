@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import pytest
@@ -13,12 +13,14 @@ from embedbridge.providers.cohere.catalog import CARDS
 from embedbridge.testing import CohereWire, EmbeddingModelContract, FaultServer, WireFormat
 
 KNOWN = {card.name: card for card in CARDS}
+CUTS = dict.fromkeys(("max_tokens", "truncate"), "cuts texts that are too long")
 Load: TypeAlias = Callable[..., Embedder]
 
 
 class TestCohere(EmbeddingModelContract):
     card: ClassVar[ModelCard | None] = KNOWN["embed-v4.0"]
     wire: ClassVar[WireFormat | None] = CohereWire()
+    unseen_options: ClassVar[Mapping[str, str]] = CUTS
 
     @pytest.fixture
     def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
@@ -32,6 +34,7 @@ class TestCohere(EmbeddingModelContract):
 class TestCohereV3(EmbeddingModelContract):
     card: ClassVar[ModelCard | None] = KNOWN["embed-multilingual-v3.0"]
     wire: ClassVar[WireFormat | None] = CohereWire()
+    unseen_options: ClassVar[Mapping[str, str]] = CUTS
 
     @pytest.fixture
     def embedder(self, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedder]:

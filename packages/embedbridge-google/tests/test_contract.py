@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from embedbridge.testing import (
 
 TOKEN = "ya29.canary7d6c5b4a39281706f5e4d3c2b1a0"  # opens nothing
 OWN = {"api_key": TOKEN, "project": "my-project"}
+PLACES = {"project": ["another-project"], "location": ["europe-west1"]}
 GOOGLE = {card.name: card for card in CARDS}
 VERTEX = {card.name: card for card in VERTEX_CARDS}
 
@@ -63,6 +64,7 @@ class TestGeminiWithTaskTypes(EmbeddingModelContract):
 class TestVertex(EmbeddingModelContract):
     card: ClassVar[ModelCard | None] = VERTEX["gemini-embedding-2"]
     wire: ClassVar[WireFormat | None] = VertexWire()
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = PLACES
 
     @pytest.fixture
     def embedder(self, set_up: Callable[[str], Path]) -> Iterator[Embedder]:
@@ -82,6 +84,7 @@ class TestVertex(EmbeddingModelContract):
 class TestVertexPredict(EmbeddingModelContract):
     card: ClassVar[ModelCard | None] = VERTEX["text-embedding-005"]
     wire: ClassVar[WireFormat | None] = PredictWire()
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = PLACES
 
     @pytest.fixture
     def embedder(self, set_up: Callable[[str], Path]) -> Iterator[Embedder]:

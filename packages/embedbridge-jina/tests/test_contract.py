@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -19,6 +19,7 @@ class Jina(EmbeddingModelContract):
     """What the classes have in common; pytest does not collect it by this name."""
 
     wire: ClassVar[WireFormat | None] = JinaWire()
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {"task": ("text-matching", "code2code")}
 
     @pytest.fixture
     def embedder(self, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedder]:

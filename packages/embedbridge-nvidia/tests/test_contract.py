@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import pytest
@@ -19,6 +19,7 @@ class Nvidia(EmbeddingModelContract):
     """What the classes have in common; pytest does not collect it by this name."""
 
     wire: ClassVar[WireFormat | None] = NvidiaWire()
+    unseen_options: ClassVar[Mapping[str, str]] = {"truncate": "cuts texts that are too long"}
 
     @pytest.fixture
     def embedder(self, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedder]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import pytest
@@ -21,6 +21,8 @@ Load: TypeAlias = Callable[..., Embedder]
 class TestOllama(EmbeddingModelContract):
     card: ClassVar[ModelCard | None] = library_card("nomic-embed-text:v1.5")
     wire: ClassVar[WireFormat | None] = OllamaWire()
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {"options": [{"num_ctx": 2048}]}
+    unseen_options: ClassVar[Mapping[str, str]] = {"options": "cuts texts that are too long"}
 
     @pytest.fixture
     def embedder(self, load: Load) -> Embedder:
@@ -35,6 +37,8 @@ class TestOllama(EmbeddingModelContract):
 class TestOllamaOfAnotherName(EmbeddingModelContract):
     card: ClassVar[ModelCard | None] = UNKNOWN
     wire: ClassVar[WireFormat | None] = OllamaWire()
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {"options": [{"num_ctx": 2048}]}
+    unseen_options: ClassVar[Mapping[str, str]] = {"options": "cuts texts that are too long"}
 
     @pytest.fixture
     def embedder(self, load: Load, monkeypatch: pytest.MonkeyPatch) -> Embedder:

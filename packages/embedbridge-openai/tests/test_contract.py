@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import pytest
@@ -22,6 +22,23 @@ class OverTheSDK(EmbeddingModelContract):
         "x-stainless-raw-response",
         "x-stainless-read-timeout",
         "x-stainless-retry-count",
+    }
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "api_version": ["2024-10-21"],
+        "azure_deployment": ["another"],
+        "document_body": [{"input_type": "passage"}],
+        "extra_body": [{"truncate": "END"}],
+        "organization": ["org-1"],
+        "project": ["project-1"],
+        "query_body": [{"input_type": "query"}],
+        "user": ["somebody"],
+    }
+    unseen_options: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("document_body", "extra_body", "query_body"), "fields that only other servers know"
+    )
+    local_options: ClassVar[Mapping[str, str]] = {
+        "azure_endpoint": "the address",
+        "max_items": "how many texts one request holds",
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
@@ -17,11 +17,13 @@ from embedbridge.testing.wires.tei import INFO
 
 KEY = "canary5f0c9e8b7a6d4c3b2a1908170f1e2d3c4b"
 E5 = "intfloat/multilingual-e5-base"
+PROMPT_NAMES = {"query_prompt_name": ["document"], "document_prompt_name": ["query"]}
 Load: TypeAlias = Callable[..., Embedder]
 
 
 class TestTei(EmbeddingModelContract):
     card: ClassVar[ModelCard | None] = UNKNOWN
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = PROMPT_NAMES
     wire: ClassVar[WireFormat | None] = TeiWire()
 
     @pytest.fixture
@@ -35,6 +37,7 @@ class TestTei(EmbeddingModelContract):
 
 class TestTeiWithPrompts(EmbeddingModelContract):
     card: ClassVar[ModelCard | None] = replace(card_of(UNKNOWN, INFO), roles="field")
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = PROMPT_NAMES
     wire: ClassVar[WireFormat | None] = TeiWire(("query", "document"))
 
     @pytest.fixture
@@ -52,6 +55,7 @@ class TestTeiWithPrompts(EmbeddingModelContract):
 
 class TestTeiWithPromptsOfTheCard(EmbeddingModelContract):
     card: ClassVar[ModelCard | None] = replace(UNKNOWN, roles="prefix", prompts=audited_prompts(E5))
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = PROMPT_NAMES
     wire: ClassVar[WireFormat | None] = TeiWire(model_id=E5, served_model_name=E5)
 
     @pytest.fixture

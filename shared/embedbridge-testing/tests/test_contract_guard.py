@@ -174,6 +174,7 @@ def test_no_family_loses_a_check() -> None:
         "Lifecycle": 3,
         "Limit": 3,
         "LlamaIndex": 5,
+        "Option": 6,
         "Plugin": 2,
         "Refusal": 4,
         "Role": 4,

@@ -75,7 +75,8 @@ class _Fake(EmbeddingModel):
         """The card of the name, with the width that was asked for."""
         card = super().card
         width = self.options.width or card.dimensions or CARDS[0].dimensions
-        return replace(card, dimensions=width, normalized=True)
+        space = f"fake:{card.name}:{width}" if self.options.width else card.space
+        return replace(card, dimensions=width, normalized=True, space=space)
 
     def make_up(self, batch: Batch) -> BatchResult:
         """A unit vector for each input, made from its content, its role and the seed alone."""

@@ -27,6 +27,10 @@ class ContractBase:
     case."""
     option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {}
     """Values to try for options of the model's own whose type does not tell any."""
+    unseen_options: ClassVar[Mapping[str, str]] = {}
+    """Options that change vectors of which the checks have none, with the reason: "cuts long texts"."""
+    local_options: ClassVar[Mapping[str, str]] = {}
+    """Options that no server is told, with the reason: "how many texts one request holds"."""
     card: ClassVar[ModelCard | None] = None
     """The model's card, where it is known without the model: then what it does not claim is not
     even collected. It must say of the checks what the model's own card says."""

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import json
 import pickle
-import types
-from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
-from pydantic import SecretBytes, SecretStr
-from pydantic.fields import FieldInfo
-
-from embedbridge.contract import EmbedBridgeError
 from embedbridge.core import Embedder, MemoryCache, load_embedder
 from embedbridge.testing.contract.applies import asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same, gap_between, twin
 from embedbridge.testing.contract.material import TEXTS
 from embedbridge.testing.contract.plugin import ANNOUNCED
+from embedbridge.testing.contract.variations import both_roles, variations
 from embedbridge.testing.contract.vectors import other_widths
-
-OF_EVERY_MODEL = {
-    "query_prompt": ["Asked: "],
-    "document_prompt": ["Found: "],
-    "normalize": [True, False],
-}
-"""Values to try for options that every model has."""
-TEXT = TEXTS[4]
 
 
 class IdentityChecks(ContractBase):
@@ -81,16 +68,11 @@ class IdentityChecks(ContractBase):
         If this fails, the option stands in `not_in_identity` though it changes vectors, or
         `identity()` leaves it out. Values to try can be named in `option_samples`.
         """
-        usual = _both_roles(embedder)
-        for name, value in _variations(embedder, self.option_samples):
-            other = _varied(embedder, name, value)
-            if other is None:
-                continue
-            vectors, fingerprint = other
-            if gap_between(vectors, usual) > self.tolerance:
-                assert fingerprint != embedder.fingerprint, (
-                    f"{name}={value!r} changes vectors and not the fingerprint: "
-                    "the cache would mix them up"
+        usual = both_roles(embedder)
+        for varied in variations(embedder, self.option_samples):
+            if varied.error is None and gap_between(varied.vectors, usual) > self.tolerance:
+                assert varied.fingerprint != embedder.fingerprint, (
+                    f"{varied} changes vectors and not the fingerprint: the cache would mix them up"
                 )
 
     def test_the_cache_never_mixes(self, embedder: Embedder) -> None:
@@ -104,15 +86,15 @@ class IdentityChecks(ContractBase):
         with ExitStack() as stack:
             twins = [stack.enter_context(twin(embedder, **change)) for change in changes]
             embedders = [embedder, *twins]
-            plain = [_both_roles(each) for each in embedders]
+            plain = [both_roles(each) for each in embedders]
             for _ in range(2):  # the second time, the cache may answer
                 for change, each, expected in zip([{}, *changes], embedders, plain, strict=True):
-                    found = _both_roles(each.using(cache=cache))
+                    found = both_roles(each.using(cache=cache))
                     matter = f"The cache gives vectors of another role or option ({change})"
                     assert_same(found, expected, self.tolerance, matter)
             for change, each, expected in zip([{}, *changes], embedders, plain, strict=True):
                 matter = f"The model mixes up answers of different options ({change})"
-                assert_same(_both_roles(each), expected, self.tolerance, matter)
+                assert_same(both_roles(each), expected, self.tolerance, matter)
 
     def test_the_cache_answers(self, embedder: Embedder) -> None:
         """What was embedded once is not asked again, whatever object asks.
@@ -126,57 +108,3 @@ class IdentityChecks(ContractBase):
 
         assert found.requests == 0, f"The cache was not used: {found.requests} requests again"
         assert_same(found.vectors, expected.vectors, self.tolerance, "The cache changes vectors")
-
-
-def _both_roles(embedder: Embedder) -> Any:
-    return [embedder.embed_documents([TEXT])[0], embedder.embed_query(TEXT)]
-
-
-def _varied(embedder: Embedder, name: str, value: object) -> tuple[Any, str] | None:
-    """Vectors and fingerprint with one option changed; `None` where that value cannot be."""
-    try:
-        with twin(embedder, **{name: value}) as other:
-            return _both_roles(other), other.fingerprint
-    except EmbedBridgeError:
-        return None
-
-
-def _variations(embedder: Embedder, samples: Any) -> Iterator[tuple[str, object]]:
-    options = embedder.model.options
-    known: dict[str, Any] = {**OF_EVERY_MODEL, "dimensions": other_widths(embedder), **samples}
-    for name, field in type(options).model_fields.items():
-        current = getattr(options, name)
-        if name == "space" or field.exclude:
-            continue
-        for value in known.get(name) or _values(field, current):
-            if value != current:
-                yield name, value
-
-
-def _values(field: FieldInfo, current: object) -> list[object]:
-    """Values that an option of this type can have."""
-    found: list[object] = []
-    for kind in _kinds(field.annotation):
-        if get_origin(kind) is Literal:
-            found += get_args(kind)
-        elif kind is bool:
-            found += [True, False]
-        elif kind is int:
-            found.append(current + 1 if isinstance(current, int) else 8)
-        elif kind is float:
-            found.append(current + 1.0 if isinstance(current, int | float) else 1.0)
-        elif kind in (SecretStr, SecretBytes):
-            return []
-    return found
-
-
-def _kinds(annotation: Any) -> Iterator[Any]:
-    """The members of a union, without what annotates them."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from _kinds(get_args(annotation)[0])
-    elif origin in (Union, types.UnionType):
-        for member in get_args(annotation):
-            yield from _kinds(member)
-    else:
-        yield annotation

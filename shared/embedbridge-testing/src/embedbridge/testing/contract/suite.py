@@ -18,6 +18,7 @@ from embedbridge.testing.contract.langchain import LangChainChecks
 from embedbridge.testing.contract.lifecycle import LifecycleChecks
 from embedbridge.testing.contract.limits import LimitChecks
 from embedbridge.testing.contract.llama_index import LlamaIndexChecks
+from embedbridge.testing.contract.options import OptionChecks
 from embedbridge.testing.contract.plugin import PluginChecks
 from embedbridge.testing.contract.refusals import RefusalChecks
 from embedbridge.testing.contract.roles import RoleChecks
@@ -32,6 +33,7 @@ class EmbeddingModelContract(
     PluginChecks,
     LifecycleChecks,
     IdentityChecks,
+    OptionChecks,
     SecretChecks,
     ConcurrencyChecks,
     ClientChecks,
