@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from embedbridge.bulk.columns import plain_type
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Mixed
 
@@ -107,13 +108,9 @@ class Contents:
 def _values(table: pa.Table, name: str) -> pa.Array:
     """A column as one array of a plain type: no dictionary, no view, no large offsets but needed."""
     column = table.column(name)
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    if pa.types.is_null(kind) or pa.types.is_string_view(kind):
-        column = column.cast(pa.string())
-    elif pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
-        column = column.cast(pa.binary())
+    kind = plain_type(column.type)
+    kind = {pa.null(): pa.string(), pa.large_binary(): pa.binary()}.get(kind, kind)
+    column = column.cast(kind)
     array = column.combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 

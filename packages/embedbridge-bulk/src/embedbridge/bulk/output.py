@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from embedbridge.bulk.columns import OUTPUT
+from embedbridge.bulk.columns import OUTPUT, plain_type
 from embedbridge.bulk.contents import DIGEST_BYTES
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Embedded:
 
 def output_schema(source: pa.Schema, columns: Columns, made: Made, width: int | None) -> pa.Schema:
     """The schema of the output: kept columns, then ours; what made the vectors in its metadata."""
-    kept = [_plain(source.field(name)) for name in columns.kept(source)]
+    fields = [source.field(name) for name in columns.kept(source)]
+    kept = [field.with_type(plain_type(field.type)) for field in fields]
     ours = [pa.field(name, kind) for name, kind in zip(OUTPUT, TYPES, strict=True)]
     facts = made.described() | ({} if width is None else {"dimensions": str(width)})
     metadata = {f"{PREFIX}{name}": value for name, value in facts.items()}
@@ -92,12 +93,6 @@ def attach(
         _digests(digests, has),
     )
     return pa.Table.from_arrays([*kept, *ours], schema=schema)
-
-
-def _plain(field: pa.Field) -> pa.Field:
-    """Without a dictionary, which two files may have each their own of."""
-    kind = field.type
-    return field.with_type(kind.value_type) if pa.types.is_dictionary(kind) else field
 
 
 def _vectors(vectors: Vectors, valid: NDArray[np.bool_]) -> pa.Array:

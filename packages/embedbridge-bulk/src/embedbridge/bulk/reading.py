@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from embedbridge.bulk.columns import plain_type
 from embedbridge.bulk.contents import Contents
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _rebatched(tables: Iterable[pa.Table], sizes: Sizes) -> Iterator[pa.Table]:
     rows, most = sizes.chunk_rows, sizes.chunk_bytes
     waiting: list[pa.Table] = []
     count = size = 0
-    for table in tables:
+    for table in map(_plain, tables):
         for piece in _light(table, most):
             left = piece
             while left.num_rows:
@@ -147,6 +148,13 @@ def _rebatched(tables: Iterable[pa.Table], sizes: Sizes) -> Iterator[pa.Table]:
                     waiting, count, size = [], 0, 0
     if waiting:
         yield pa.concat_tables(waiting)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The same rows in types whose slices have a size."""
+    fields = [field.with_type(plain_type(field.type)) for field in table.schema]
+    schema = pa.schema(fields, metadata=table.schema.metadata)
+    return table if schema.equals(table.schema) else table.cast(schema)
 
 
 def _light(table: pa.Table, most: int) -> Iterator[pa.Table]:
