@@ -119,6 +119,7 @@ def replaced(text: str, servers: Servers) -> str:
         (r"\bstatic:(?!\.)[\w.-]+/[\w.-]+", f"static:{static_model()}"),
         (r"(?<=[\"'= ])clip:[\w.-]+/[\w/@.-]+", clip),
         (r"(?<=\")clip(?=\")", clip),
+        (r"(?<=\")onnx:\./vit-b-32(?=\")", clip.replace("clip:", "onnx:", 1)),
         (r"https?://(localhost:\d+|my-resource\.openai\.azure\.com)", here),
     ):
         text = re.sub(pattern, lambda found, new=stand_in: found.expand(new), text)  # type: ignore[misc]

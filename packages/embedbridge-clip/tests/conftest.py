@@ -1,154 +1,28 @@
 """Tiny models with random weights, one of each architecture, made in code; and odd pictures."""
 
-import io
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image as Pillow
-from transformers import (
-    AlignConfig,
-    AlignModel,
-    CLIPConfig,
-    CLIPModel,
-    CLIPTokenizer,
-    Siglip2Config,
-    Siglip2Model,
-    Siglip2Tokenizer,
-    SiglipConfig,
-    SiglipModel,
-    SiglipTokenizer,
-)
-from transformers.models.bert.tokenization_bert import BertTokenizer
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-from transformers.models.efficientnet.image_processing_pil_efficientnet import (
-    EfficientNetImageProcessorPil,
-)
-from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
-from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
 from embedbridge.contract import LoadedImage
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.testing import real_texts
+from embedbridge.testing import tiny_towers
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-TOWER = {
-    "hidden_size": 16,
-    "intermediate_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-}
-KINDS = ("clip", "siglip", "siglip2", "align")
-
-Save = Callable[[Path], None]
 
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """By `model_type`: the folder of a model that loads at once."""
-    makers: dict[str, Save] = {
-        "clip": save_clip,
-        "siglip": save_siglip,
-        "siglip2": save_siglip2,
-        "align": save_align,
-    }
     made = {}
-    for kind, save in makers.items():
-        where = tmp_path_factory.mktemp(kind) / "model"
-        torch.manual_seed(0)
-        save(where)
-        made[kind] = str(where)
+    for kind in tiny_towers.MAKERS:
+        made[kind] = str(tiny_towers.save(kind, tmp_path_factory.mktemp(kind) / "model"))
     return made
-
-
-def save_clip(where: Path) -> None:
-    letters = [chr(code) for code in range(33, 127)]
-    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    text = {
-        **TOWER,
-        "vocab_size": len(words),
-        "max_position_embeddings": 77,
-        "bos_token_id": len(words) - 2,
-        "eos_token_id": len(words) - 1,
-    }
-    vision = {**TOWER, "image_size": 32, "patch_size": 8}
-    CLIPModel(
-        CLIPConfig(text_config=text, vision_config=vision, projection_dim=12)
-    ).save_pretrained(where)
-    vocabulary = {word: number for number, word in enumerate(words)}
-    CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77).save_pretrained(where)
-    size = {"height": 32, "width": 32}
-    CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size).save_pretrained(where)
-
-
-def save_siglip(where: Path) -> None:
-    import sentencepiece
-
-    where.mkdir()
-    pieces = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(real_texts(200)),
-        model_writer=pieces,
-        vocab_size=200,
-        model_type="unigram",
-        pad_id=-1,
-        bos_id=-1,
-        unk_id=2,
-        eos_id=1,
-        minloglevel=2,
-        hard_vocab_limit=False,
-    )
-    spelling = where / "spiece.model"
-    spelling.write_bytes(pieces.getvalue())
-    # As on the Hub: it was trained on padded texts without a mask.
-    tokenizer: Any = SiglipTokenizer(str(spelling), model_input_names=["input_ids"])
-    tokenizer.save_pretrained(where)
-    text = {**TOWER, "vocab_size": 200, "max_position_embeddings": 64, "projection_size": 16}
-    vision = {**TOWER, "image_size": 32, "patch_size": 8}
-    SiglipModel(SiglipConfig(text_config=text, vision_config=vision)).save_pretrained(where)
-    SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(where)
-
-
-def save_siglip2(where: Path) -> None:
-    letters = [chr(code) for code in range(33, 127)]
-    words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "▁", *letters]
-    words += [f"<0x{byte:02X}>" for byte in range(256)]
-    vocabulary: Any = {word: number for number, word in enumerate(words)}
-    tokenizer = Siglip2Tokenizer(vocab=vocabulary, merges=[], model_input_names=["input_ids"])
-    tokenizer.save_pretrained(where)
-    text = {**TOWER, "vocab_size": len(words), "max_position_embeddings": 64, "projection_size": 16}
-    vision = {**TOWER, "patch_size": 8, "num_patches": 16}
-    Siglip2Model(Siglip2Config(text_config=text, vision_config=vision)).save_pretrained(where)
-    Siglip2ImageProcessorPil(patch_size=8, max_num_patches=16).save_pretrained(where)
-
-
-def save_align(where: Path) -> None:
-    letters = [chr(code) for code in range(33, 127)]
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
-    vocabulary: Any = {word: number for number, word in enumerate(words)}
-    BertTokenizer(vocab=vocabulary, model_max_length=64).save_pretrained(where)
-    text = {**TOWER, "vocab_size": len(words), "max_position_embeddings": 64}
-    vision = {
-        "image_size": 32,
-        "width_coefficient": 1.0,
-        "depth_coefficient": 1.0,
-        "hidden_dim": 16,
-        "kernel_sizes": [3],
-        "in_channels": [32],
-        "out_channels": [16],
-        "strides": [1],
-        "num_block_repeats": [1],
-        "expand_ratios": [1],
-    }
-    AlignModel(
-        AlignConfig(text_config=text, vision_config=vision, projection_dim=16)
-    ).save_pretrained(where)
-    EfficientNetImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(where)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.onnx import bundled
+from embedbridge.testing import tiny_clip
 
 SCRIPT = Path(__file__).parents[1] / "scripts/build_default.py"
 WIDTH, WIDE, POSITIONS, WORDS = 48, 96, 64, 30522
@@ -138,3 +139,9 @@ def default() -> Iterator[Embedder]:
     """The bundled model."""
     with load_embedder("default") as embedder:
         yield embedder
+
+
+@pytest.fixture(scope="session")
+def tiny_towers() -> Embedder:
+    """The tiny trained CLIP, as it was exported."""
+    return load_embedder(f"onnx:{tiny_clip.folder()}")

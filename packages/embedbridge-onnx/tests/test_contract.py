@@ -28,3 +28,18 @@ class TestFolder(EmbeddingModelContract):
     @pytest.fixture
     def embedder(self, tiny: Embedder) -> Embedder:
         return tiny
+
+
+class TestTowers(EmbeddingModelContract):
+    """A CLIP as two ONNX files, for its texts and its images."""
+
+    card: ClassVar[ModelCard | None] = ModelCard(
+        name="tiny-clip",
+        modalities=("text", "image"),
+        normalized=True,
+        limits=Limits(max_tokens_per_input=77),
+    )
+
+    @pytest.fixture
+    def embedder(self, tiny_towers: Embedder) -> Embedder:
+        return tiny_towers

@@ -13,7 +13,6 @@ from tokenizers import Tokenizer
 from embedbridge.contract import EmbedBridgeError
 from embedbridge.core import load_embedder
 from embedbridge.providers.onnx import OnnxModel, bundled
-from embedbridge.providers.onnx._inputs import Part
 from embedbridge.testing import real_texts
 
 
@@ -57,11 +56,11 @@ def test_out_of_memory_halves_the_batch(message: str) -> None:
         session = embedder.model._load().session  # type: ignore[attr-defined]
         run, sizes, most = session.run, [], 3
 
-        def small(parts: Sequence[Part]) -> object:
-            sizes.append(sum(len(part.ids) for part in parts))
+        def small(feeds: Sequence[Any]) -> object:
+            sizes.append(sum(len(feed["input_ids"]) for feed in feeds))
             if sizes[-1] > most:
                 raise RuntimeError(message)
-            return run(parts)
+            return run(feeds)
 
         session.run = small
         vectors = embedder.embed_documents(texts)

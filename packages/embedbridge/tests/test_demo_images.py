@@ -106,4 +106,4 @@ def test_missing_pictures_have_a_pip_line(run: Run, monkeypatch: pytest.MonkeyPa
     result = run("demo", "--images")
 
     assert result.exit_code == 1
-    assert 'pip install "embedbridge[demo,clip,testing]"' in result.stderr
+    assert 'pip install "embedbridge[demo,testing]"' in result.stderr

@@ -1,6 +1,6 @@
 """Trains the tiny CLIP that ships with `embedbridge.testing`, from nothing, in minutes.
 
-    pip install -c constraints.txt torch transformers pillow
+    pip install -c constraints.txt -r requirements-dev.txt
     python shared/embedbridge-testing/scripts/train_tiny_clip.py --out some/folder
 
 Everything is made in code and seeded: pictures, captions, tokenizer, first weights, order of the
@@ -13,6 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -63,6 +67,7 @@ def main() -> None:
     print(f"{sum(weights.numel() for weights in model.parameters())} parameters")
     train(model, tokenizer, shown, pictures, arguments.steps)
     save(model, tokenizer, processor, arguments.out)
+    export(arguments.out)
     print(f"done after {time.perf_counter() - started:.0f} s")
 
 
@@ -189,6 +194,15 @@ def save(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None:
     processor.save_pretrained(folder)
     for file in folder.iterdir():
         file.chmod(0o644)  # safetensors writes for its owner alone
+
+
+def export(folder: Path) -> None:
+    """Both towers as ONNX beside the weights, with which their space is shared."""
+    with tempfile.TemporaryDirectory() as place:
+        command = [sys.executable, "-m", "embedbridge.cli", "export", f"clip:{folder}"]
+        subprocess.run([*command, f"{place}/exported"], check=True)  # noqa: S603  # our own
+        shutil.rmtree(folder / "onnx", ignore_errors=True)
+        shutil.copytree(f"{place}/exported/onnx", folder / "onnx")
 
 
 def fields(scene: Scene) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def folder() -> Path:
-    """A CLIP for `pictures`, in the files that transformers and `embedbridge-clip` load.
+    """A CLIP for `pictures`: in the files of transformers, for `clip:`, and as ONNX, for `onnx:`.
 
     It was trained by `scripts/train_tiny_clip.py`; its README.md says on what, and how well it
     finds pictures.

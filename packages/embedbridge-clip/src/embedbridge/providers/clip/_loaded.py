@@ -13,7 +13,6 @@ from embedbridge.contract.local import (
     AtOnce,
     ImageThreads,
     choose_device,
-    describe_towers,
     folder_identity,
     hub_identity,
     limits_on,
@@ -21,12 +20,14 @@ from embedbridge.contract.local import (
 from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
 from embedbridge.providers.clip._preprocess import preprocessing
 from embedbridge.providers.clip._tokens import TextInputs
+from embedbridge.providers.clip.families import describe_towers
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from embedbridge.contract.batch import Batch, Vectors
     from embedbridge.contract.loaded import LoadedImage
+    from embedbridge.providers.clip.families import Padding
     from embedbridge.providers.clip.options import CLIPOptions
 
 AT_ONCE = {
@@ -47,6 +48,8 @@ class Loaded:
 
     parts: Parts
     """What transformers has made of the model's files."""
+    padding: Padding
+    """To which length the texts of a batch are filled up."""
     texts: TextInputs
     """From texts to tokens, counted and as tensors."""
     preprocessor: ImageThreads
@@ -131,6 +134,7 @@ def load(name: str, options: CLIPOptions) -> Loaded:
     )
     return Loaded(
         parts=parts,
+        padding=described.padding,
         texts=TextInputs(parts.tokenizer, described.padding, length),
         preprocessor=ImageThreads(preprocessing(parts.processor)),
         normalize=normalize,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import MissingDependencyError, UnknownModelError, short_repr
 from embedbridge.contract.local import (
-    PADDING,
     Loading,
     loading_errors,
     no_loading_bars,
@@ -15,6 +14,7 @@ from embedbridge.contract.local import (
     warn_of_imitated_bf16,
 )
 from embedbridge.providers.clip._source import Source, check_weights, find_source
+from embedbridge.providers.clip.families import PADDING
 from embedbridge.providers.clip.names import hub_id_of
 from embedbridge.providers.clip.options import DTYPES
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from embedbridge.contract.batch import Batch
-    from embedbridge.contract.local import Padding
+    from embedbridge.providers.clip.families import Padding
 
 PROOFS = [
     "a",

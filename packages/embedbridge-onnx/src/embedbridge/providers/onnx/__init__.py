@@ -1,4 +1,4 @@
-"""Text models as ONNX files, through onnxruntime: no torch, and one model is included."""
+"""Models of texts and CLIP as ONNX files, through onnxruntime: no torch, and one model is included."""
 
 from typing import TYPE_CHECKING
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from embedbridge.contract.local import folder_identity, hub_identity, pooled_space
+from embedbridge.contract.local import export_digest, folder_identity, hub_identity, pooled_space
 from embedbridge.providers.onnx import bundled
 from embedbridge.providers.onnx._source import Source
 
@@ -40,13 +40,3 @@ def identify(
         space = f"weights:{hashlib.sha256(exported.encode()).hexdigest()[:16]}"
         space = pooled_space(space, other)
     return space, {**weights, "export": exported}
-
-
-def export_digest(export: Path) -> str:
-    """SHA-256 over an ONNX file and the weights beside it."""
-    whole = hashlib.sha256()
-    for path in sorted(export.parent.glob(f"{export.stem}*")):
-        if path == export or path.name.startswith((f"{export.name}_", f"{export.name}.")):
-            with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,14 +23,15 @@ from embedbridge.contract.local import (
 )
 from embedbridge.contract.pooling import Pooling
 from embedbridge.providers.onnx._identity import identify
-from embedbridge.providers.onnx._inputs import Part, cut_into_parts
-from embedbridge.providers.onnx._source import find_source
+from embedbridge.providers.onnx._inputs import Inputs, Part, cut_into_parts
 from embedbridge.providers.onnx._steps import Layer, load_steps, width_behind
 from embedbridge.providers.onnx._tokens import load_tokens
-from embedbridge.providers.onnx.backends.session import Session, open_session
+from embedbridge.providers.onnx.backends.outputs import find_output
+from embedbridge.providers.onnx.backends.session import Capacity, Session, capacity, open_session
 
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Batch, Vectors
+    from embedbridge.providers.onnx._source import Source
     from embedbridge.providers.onnx.options import OnnxOptions
 
 
@@ -39,6 +41,8 @@ class Loaded:
 
     session: Session
     """Computes token vectors."""
+    inputs: Inputs
+    """What the session is given."""
     tokens: Tokens
     """Turns texts into numbers."""
     padding: int
@@ -81,7 +85,9 @@ class Loaded:
         vectors = np.concatenate(
             [
                 self._pool(tokens, part, prompt_tokens)
-                for tokens, part in zip(self.session.run(parts), parts, strict=True)
+                for tokens, part in zip(
+                    self.session.run(list(map(self.inputs.of, parts))), parts, strict=True
+                )
             ]
         )
         for layer in self.on_sentences:
@@ -102,13 +108,12 @@ class Loaded:
         return np.concatenate(pooled, axis=1) if len(pooled) > 1 else pooled[0]
 
 
-def load(name: str, options: OnnxOptions) -> Loaded:
-    """Find a model, load it, and learn what it can do.
+def load(name: str, source: Source, options: OnnxOptions) -> Loaded:
+    """Load a model, and learn what it can do.
 
     Raises:
         ConfigurationError: It cannot be found or loaded.
     """
-    source = find_source(name, options)
     # First, as an export of what is not supported would be of no use.
     own = read_sentence_folder(source.folder)
     export = source.export(options.file_name)
@@ -120,12 +125,14 @@ def load(name: str, options: OnnxOptions) -> Loaded:
     space, weights = identify(source, export, recipe.transformer, mode, is_own=is_own)
     tokens, padding = load_tokens(recipe, length)
     on_tokens, on_sentences = load_steps(recipe.on_tokens), load_steps(recipe.on_sentences)
-    session = open_session(export, options, weighs_layers=recipe.weighs_layers)
+    choose = partial(find_output, path=export, weighs_layers=recipe.weighs_layers)
+    session = open_session(export, options, choose)
     width = width_behind(on_tokens, session.dimensions)
     width = width_behind(on_sentences, width and width * len(recipe.pooling))
     prompts = prompts_of(recipe.prompts, source.hub_id)
     return Loaded(
         session=session,
+        inputs=Inputs(session.inputs, export),
         tokens=tokens,
         padding=padding,
         recipe=recipe,
@@ -137,7 +144,7 @@ def load(name: str, options: OnnxOptions) -> Loaded:
             prompts=prompts,
             dimensions=width and min(width, recipe.truncate_dim or width),
             allowed_dimensions=None,
-            limits=_limits(session, length),
+            limits=_limits(capacity(options), length),
             normalized=recipe.normalizes,
             space=space,
         ),
@@ -172,10 +179,10 @@ def _length(own: SentenceFolder, wanted: int | None) -> int | None:
     return own.max_length if wanted is None else wanted
 
 
-def _limits(session: Session, max_tokens_per_input: int | None) -> Limits:
+def _limits(most: Capacity, max_tokens_per_input: int | None) -> Limits:
     return Limits(
-        max_items=session.items,
-        max_tokens_per_request=session.tokens,
+        max_items=most.items,
+        max_tokens_per_request=most.tokens,
         max_tokens_per_input=max_tokens_per_input,
         pads=True,
     )

@@ -62,6 +62,7 @@ def find_source(name: str, options: OnnxOptions) -> Source:
     exports = (options.file_name,) if options.file_name else EXPORTS
     patterns = [
         "*.json",
+        "onnx/*_model.onnx*",
         "*_Dense/*.safetensors",
         "*_LayerNorm/*.safetensors",
         *exports,

@@ -31,13 +31,9 @@ def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens,
         UnknownModelError: It has none that can be read without transformers.
         ConfigurationError: It is damaged.
     """
-    path = recipe.transformer / "tokenizer.json"
-    if not path.is_file():
-        raise UnknownModelError(
-            f"{short_path(recipe.transformer)} has no tokenizer.json.",
-            hint="Save the model's tokenizer again with a current transformers.",
-        )
-    tokenizer = _read(path, recipe)
+    tokenizer = read_tokenizer(recipe.transformer / "tokenizer.json")
+    if recipe.lower_case:
+        _put_lower_case_first(tokenizer)
     padding = recipe.padding
     if padding is None:
         padding = (tokenizer.padding or {}).get("pad_id")
@@ -56,18 +52,31 @@ def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens,
     return tokens, padding
 
 
-def _read(path: Path, recipe: SentenceFolder) -> Tokenizer:
-    from tokenizers import Tokenizer
-    from tokenizers.normalizers import Lowercase, Sequence
+def read_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer from its file.
 
+    Raises:
+        UnknownModelError: There is none.
+        ConfigurationError: It is damaged.
+    """
+    from tokenizers import Tokenizer
+
+    if not path.is_file():
+        raise UnknownModelError(
+            f"{short_path(path.parent)} has no tokenizer.json.",
+            hint="Save the model's tokenizer again with a current transformers.",
+        )
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises nothing narrower
         raise ConfigurationError(
             f"{short_path(path)} cannot be used: {first_line(error)}.",
             hint="Copy or download the model again.",
         ) from error
-    if recipe.lower_case:
-        own = [] if tokenizer.normalizer is None else [tokenizer.normalizer]
-        tokenizer.normalizer = Sequence([Lowercase(), *own])
-    return tokenizer
+
+
+def _put_lower_case_first(tokenizer: Tokenizer) -> None:
+    from tokenizers.normalizers import Lowercase, Sequence
+
+    own = [] if tokenizer.normalizer is None else [tokenizer.normalizer]
+    tokenizer.normalizer = Sequence([Lowercase(), *own])

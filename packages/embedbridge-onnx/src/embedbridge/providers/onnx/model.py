@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from embedbridge.contract.batch import Batch, BatchResult, Prepared
-from embedbridge.contract.local import LazyModel, memory_errors
+from embedbridge.contract.batch import Batch, BatchResult, Prepared, Usage
+from embedbridge.contract.local import LazyModel, manifest_path, memory_errors
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.onnx._loaded import Loaded, load
+from embedbridge.providers.onnx._source import find_source
+from embedbridge.providers.onnx._towers import LoadedTowers, load_towers
 from embedbridge.providers.onnx.options import OnnxOptions, check_backend
 
 
-class OnnxModel(LazyModel[Loaded]):
-    """Any sentence-transformers model with an ONNX export: the same vectors, without torch.
+class OnnxModel(LazyModel[Loaded | LoadedTowers]):
+    """Any sentence-transformers model or CLIP with an ONNX export: the same vectors, without torch.
 
     One comes with this package.
 
@@ -33,7 +35,6 @@ class OnnxModel(LazyModel[Loaded]):
     options: OnnxOptions
     not_in_weights: ClassVar[frozenset[str]] = LazyModel.not_in_weights | {
         "document_prompt",
-        "normalize",
         "query_prompt",
     }
 
@@ -41,11 +42,14 @@ class OnnxModel(LazyModel[Loaded]):
         super().__init__(name, **options)
         check_backend(self.options)
 
-    def _open(self) -> Loaded:
-        return load(self.name, self.options)
+    def _open(self) -> Loaded | LoadedTowers:
+        source = find_source(self.name, self.options)
+        if manifest_path(source.folder).is_file():
+            return load_towers(self.name, source, self.options)
+        return load(self.name, source, self.options)
 
     def embed_batch(self, batch: Batch) -> BatchResult:
-        """Embed texts in one pass.
+        """Embed texts or images in one pass.
 
         Raises:
             RequestTooLargeError: There is too little memory for so many of them.
@@ -53,7 +57,8 @@ class OnnxModel(LazyModel[Loaded]):
         """
         loaded = self._load()
         with memory_errors(batch, loaded.device):
-            return BatchResult(vectors=loaded.encode(batch))
+            usage = Usage(images=len(batch.images)) if batch.images else None
+            return BatchResult(vectors=loaded.encode(batch), usage=usage)
 
     def prepare(self, texts: Sequence[str], *, role: Role, prompt: str) -> Prepared:
         """Tokenise texts, once for the plan and the model; queries and documents are read alike."""

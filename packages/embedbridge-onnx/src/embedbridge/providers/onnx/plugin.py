@@ -10,6 +10,6 @@ def embedbridge_provider() -> ProviderSpec:
         name="onnx",
         factory="embedbridge.providers.onnx.model:OnnxModel",
         default_model="all-MiniLM-L6-v2",
-        summary="Any sentence-transformers model with an ONNX export, without torch; "
+        summary="Any sentence-transformers model or CLIP with an ONNX export, without torch; "
         "all-MiniLM-L6-v2 is included.",
     )

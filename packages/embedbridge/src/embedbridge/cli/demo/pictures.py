@@ -36,9 +36,9 @@ def tiny_model() -> str:
     except ImportError as error:
         raise MissingDependencyError(
             "The pictures and the small CLIP of the demo come with embedbridge-testing.",
-            hint='pip install "embedbridge[demo,clip,testing]"',
+            hint='pip install "embedbridge[demo,testing]"',
         ) from error
-    return f"clip:{folder()}"
+    return f"onnx:{folder()}"
 
 
 def demo_images(embedder: Embedder, sheet: Path) -> Comparison[PictureSearch]:

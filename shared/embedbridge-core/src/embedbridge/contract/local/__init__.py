@@ -15,7 +15,7 @@
     special_tokens.py   a warning where a tokenizer's files contradict each other
     json_files.py       JSON files, with our errors for damaged ones
     tokens.py    each text tokenised once, for the plan and for the model
-    two_towers.py       models with a tower for texts and one for images
+    tower_manifest.py   what is known of two towers that were exported as ONNX
     image_recipe.py     image preprocessing without transformers: one frame of a picture
     image_patches.py    the same for pictures of any shape, as a row of patches
     image_shades.py     rescaling and normalisation of pixels as a lookup table
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.memory import is_out_of_memory as is_out_of_memory
     from embedbridge.contract.local.memory import memory_error as memory_error
     from embedbridge.contract.local.memory import memory_errors as memory_errors
+    from embedbridge.contract.local.memory import return_freed_memory as return_freed_memory
     from embedbridge.contract.local.model import LazyModel as LazyModel
     from embedbridge.contract.local.modules import WEIGHTED_LAYERS as WEIGHTED_LAYERS
     from embedbridge.contract.local.modules import Step as Step
@@ -100,10 +101,13 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.tokens import pad as pad
     from embedbridge.contract.local.tokens import payloads_of as payloads_of
     from embedbridge.contract.local.tokens import rows_of as rows_of
-    from embedbridge.contract.local.two_towers import PADDING as PADDING
-    from embedbridge.contract.local.two_towers import Padding as Padding
-    from embedbridge.contract.local.two_towers import TwoTowers as TwoTowers
-    from embedbridge.contract.local.two_towers import describe_towers as describe_towers
+    from embedbridge.contract.local.tower_manifest import ImageTower as ImageTower
+    from embedbridge.contract.local.tower_manifest import TextTower as TextTower
+    from embedbridge.contract.local.tower_manifest import TowerManifest as TowerManifest
+    from embedbridge.contract.local.tower_manifest import check_tower as check_tower
+    from embedbridge.contract.local.tower_manifest import manifest_path as manifest_path
+    from embedbridge.contract.local.tower_manifest import read_manifest as read_manifest
+    from embedbridge.contract.local.weights import export_digest as export_digest
     from embedbridge.contract.local.weights import folder_digest as folder_digest
     from embedbridge.contract.local.weights import folder_identity as folder_identity
     from embedbridge.contract.local.weights import hub_identity as hub_identity
@@ -120,7 +124,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "json_files": ["damaged", "read_object"],
         "limits": ["AtOnce", "limits_on"],
         "loading": ["Loading", "first_line", "loading_errors", "no_loading_bars"],
-        "memory": ["is_out_of_memory", "memory_error", "memory_errors"],
+        "memory": ["is_out_of_memory", "memory_error", "memory_errors", "return_freed_memory"],
         "model": ["LazyModel"],
         "modules": ["WEIGHTED_LAYERS", "Step", "StepKind"],
         "onednn": ["use_onednn"],
@@ -133,7 +137,20 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "special_tokens": ["warn_of_contradiction"],
         "telemetry": ["disable_telemetry", "without_package"],
         "tokens": ["Encode", "Ids", "Tokens", "fast_encode", "pad", "payloads_of", "rows_of"],
-        "two_towers": ["PADDING", "Padding", "TwoTowers", "describe_towers"],
-        "weights": ["folder_digest", "folder_identity", "hub_identity", "pooled_space"],
+        "tower_manifest": [
+            "ImageTower",
+            "TextTower",
+            "TowerManifest",
+            "check_tower",
+            "manifest_path",
+            "read_manifest",
+        ],
+        "weights": [
+            "export_digest",
+            "folder_digest",
+            "folder_identity",
+            "hub_identity",
+            "pooled_space",
+        ],
     },
 )

@@ -29,6 +29,34 @@ a single row of 50 million pixels would take terabytes as a whole, and its ends 
 Only of such a picture a shade may be rounded the other way than by transformers."""
 
 
+STEPS = frozenset(
+    {
+        "crop_size",
+        "do_center_crop",
+        "do_normalize",
+        "do_rescale",
+        "do_resize",
+        "image_mean",
+        "image_std",
+        "max_num_patches",
+        "patch_size",
+        "resample",
+        "rescale_factor",
+        "size",
+    }
+)
+"""Settings of the steps that are known."""
+NO_STEPS = frozenset(
+    {
+        "do_convert_rgb",  # pictures are RGB already
+        "feature_extractor_type",
+        "image_processor_type",
+        "processor_class",
+    }
+)
+"""Settings that change nothing."""
+
+
 class Recipe(Protocol):
     """Prepares pictures as one certain image processor of transformers does."""
 
@@ -43,6 +71,9 @@ def read_recipe(settings: Mapping[str, Any]) -> Recipe | None:
     Args:
         settings: As in `preprocessor_config.json`, with every default written out.
     """
+    others = set(settings) - STEPS - NO_STEPS
+    if any(settings[name] is not None and settings[name] is not False for name in others):
+        return None
     try:
         shades = read_shades(settings)
         if "max_num_patches" in settings:
@@ -128,8 +159,8 @@ def _read_framing(settings: Mapping[str, Any]) -> Framing:
     Raises:
         AttributeError, KeyError, TypeError, ValueError: They are of another kind.
     """
-    if not settings["do_resize"] or settings.get("do_pad"):
-        raise ValueError("pictures keep their size, or are filled up")
+    if not settings["do_resize"]:
+        raise ValueError("pictures keep their size")
     size = dict(settings["size"])
     resized: int | tuple[int, int]
     if set(size) == {"shortest_edge"}:

@@ -66,6 +66,16 @@ def folder_digest(folder: Path) -> FolderDigest:
     )
 
 
+def export_digest(export: Path) -> str:
+    """SHA-256 over an ONNX file and the weights beside it."""
+    whole = hashlib.sha256()
+    for path in sorted(export.parent.glob(f"{export.stem}*")):
+        if path == export or path.name.startswith((f"{export.name}_", f"{export.name}.")):
+            with path.open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
 def _relevant_files(folder: Path) -> Iterator[str]:
     """Paths relative to the folder, with forward slashes."""
     seen: set[str] = set()

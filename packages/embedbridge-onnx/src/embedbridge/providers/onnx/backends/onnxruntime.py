@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.contract.local import disable_telemetry
-from embedbridge.providers.onnx._inputs import Inputs, InputSpec, Kind, Part
+from embedbridge.providers.onnx._inputs import InputSpec, Kind
 from embedbridge.providers.onnx.backends.failures import loading_errors
 from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantize
-from embedbridge.providers.onnx.backends.outputs import find_output
+from embedbridge.providers.onnx.backends.session import Capacity, Choose, Feed
 from embedbridge.providers.onnx.backends.threads import threads_for
 
 if TYPE_CHECKING:
@@ -47,43 +47,41 @@ class OnnxruntimeSession:
 
     Args:
         session: What onnxruntime has loaded.
-        path: Its file, for messages.
-        options: Those of the model.
-        weighs_layers: Whether vectors of tokens must be the weighted mean of layers.
+        choose: Finds the output that is read.
 
     Raises:
-        ConfigurationError: It is not a text encoder.
+        ConfigurationError: It has no such output.
     """
 
-    def __init__(
-        self, session: InferenceSession, path: Path, options: OnnxOptions, *, weighs_layers: bool
-    ) -> None:
+    def __init__(self, session: InferenceSession, choose: Choose) -> None:
         self._session = session
-        specs = {
+        self.inputs: Mapping[str, InputSpec] = {
             node.name: InputSpec(KINDS.get(node.type), _lengths(node.shape))
             for node in session.get_inputs()
         }
-        self._inputs = Inputs(specs, path)
         outputs = session.get_outputs()
-        found = [({node.name}, len(node.shape or ())) for node in outputs]
-        output = outputs[find_output(found, path, weighs_layers=weighs_layers)]
+        output = outputs[choose([({node.name}, len(node.shape or ())) for node in outputs])]
         self._output = output.name
-        width = output.shape[2]
+        width = output.shape[-1]
         self.dimensions = width if isinstance(width, int) else None
-        here = options.on_cpu
-        self.items = ITEMS if here else ITEMS_ELSEWHERE
-        self.tokens = TOKENS_PER_THREAD * threads_for(options) if here else TOKENS_ELSEWHERE
 
     def part_tokens(self, total: int) -> None:
         """A call is one part."""
 
-    def run(self, parts: Sequence[Part]) -> list[NDArray[np.float32]]:
-        """Vectors of tokens, part by part."""
-        return [self._run(part) for part in parts]
+    def run(self, feeds: Sequence[Feed]) -> list[NDArray[np.float32]]:
+        """The output, feed by feed."""
+        return [self._run(feed) for feed in feeds]
 
-    def _run(self, part: Part) -> NDArray[np.float32]:
-        (tokens,) = self._session.run([self._output], self._inputs.of(part))
-        return np.asarray(tokens, dtype=np.float32)  # half precision comes out as it is
+    def _run(self, feed: Feed) -> NDArray[np.float32]:
+        (output,) = self._session.run([self._output], dict(feed))
+        return np.asarray(output, dtype=np.float32)  # half precision comes out as it is
+
+
+def capacity(options: OnnxOptions) -> Capacity:
+    """What onnxruntime takes best in one call."""
+    if options.on_cpu:
+        return Capacity(ITEMS, TOKENS_PER_THREAD * threads_for(options))
+    return Capacity(ITEMS_ELSEWHERE, TOKENS_ELSEWHERE)
 
 
 def _lengths(shape: Sequence[object]) -> tuple[int | None, ...]:
@@ -91,9 +89,7 @@ def _lengths(shape: Sequence[object]) -> tuple[int | None, ...]:
     return tuple(axis if isinstance(axis, int) else None for axis in shape)
 
 
-def open_onnxruntime(
-    path: Path, options: OnnxOptions, *, weighs_layers: bool
-) -> OnnxruntimeSession:
+def open_onnxruntime(path: Path, options: OnnxOptions, choose: Choose) -> OnnxruntimeSession:
     """Load an ONNX file.
 
     Raises:
@@ -124,7 +120,7 @@ def open_onnxruntime(
             providers=list(options.providers),
             disabled_optimizers=SLOWER if options.on_cpu else (),
         )
-    return OnnxruntimeSession(session, path, options, weighs_layers=weighs_layers)
+    return OnnxruntimeSession(session, choose)
 
 
 def _settings(options: OnnxOptions) -> Any:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.contract.local import without_package
-from embedbridge.providers.onnx._inputs import Inputs, InputSpec, Kind, Part
+from embedbridge.providers.onnx._inputs import InputSpec, Kind
 from embedbridge.providers.onnx.backends.failures import loading_errors
 from embedbridge.providers.onnx.backends.openvino_int8 import quantize
-from embedbridge.providers.onnx.backends.outputs import find_output
+from embedbridge.providers.onnx.backends.session import Capacity, Choose, Feed
 from embedbridge.providers.onnx.backends.threads import threads_for
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class OpenVINOSession:
         path: Its file, for messages.
         options: Those of the model.
         settings: In which numbers to compute.
-        weighs_layers: Whether vectors of tokens must be the weighted mean of layers.
+        choose: Finds the output that is read.
 
     Raises:
-        ConfigurationError: It is not a text encoder.
+        ConfigurationError: It has no such output.
     """
 
     def __init__(
@@ -69,32 +69,28 @@ class OpenVINOSession:
         path: Path,
         options: OnnxOptions,
         settings: Mapping[str, object],
-        *,
-        weighs_layers: bool,
+        choose: Choose,
     ) -> None:
         self._core = core
         self._model = model
         self._path = path
         self._settings = {**ALWAYS, **settings}
         self._threads = threads_for(options)
-        specs = {
+        self.inputs: Mapping[str, InputSpec] = {
             node.get_any_name(): InputSpec(
                 KINDS.get(node.get_element_type().get_type_name()),
                 _lengths(node.get_partial_shape()),
             )
             for node in model.inputs
         }
-        self._inputs = Inputs(specs, path)
         shapes = [node.get_partial_shape() for node in model.outputs]
         found = [
             (node.get_names(), len(shape) if shape.rank.is_static else 0)
             for node, shape in zip(model.outputs, shapes, strict=True)
         ]
-        self._output = find_output(found, path, weighs_layers=weighs_layers)
-        width = shapes[self._output][2]
+        self._output = choose(found)
+        width = shapes[self._output][-1]
         self.dimensions = width.get_length() if width.is_static else None
-        self.items = ITEMS_PER_STREAM * self._threads
-        self.tokens = PART_TOKENS * PARTS_PER_STREAM * self._threads
         # Requests are reused, and so belong to one call at a time.
         self._lock = threading.Lock()
         self._alone: list[Any] = []
@@ -105,12 +101,12 @@ class OpenVINOSession:
         rounds = -(-total // (PART_TOKENS * self._threads))
         return max(-(-total // (rounds * self._threads)), WORTH_A_STREAM)
 
-    def run(self, parts: Sequence[Part]) -> list[NDArray[np.float32]]:
-        """Vectors of tokens; parts are computed side by side."""
+    def run(self, feeds: Sequence[Feed]) -> list[NDArray[np.float32]]:
+        """The output of each feed; they are computed side by side."""
         with self._lock:
-            if len(parts) == 1:
-                return [self._infer(self._requests(alone=True)[0], parts[0])]
-            return self._run(parts, self._requests(alone=False))
+            if len(feeds) == 1:
+                return [self._infer(self._requests(alone=True)[0], feeds[0])]
+            return self._run(feeds, self._requests(alone=False))
 
     def _requests(self, *, alone: bool) -> list[Any]:
         """Compile for one part or for several, when such a call comes first."""
@@ -131,20 +127,20 @@ class OpenVINOSession:
         # One more than streams: the next part lies ready when a stream is done.
         return [compiled.create_infer_request() for _ in range(streams + 1)]
 
-    def _infer(self, request: Any, part: Part) -> NDArray[np.float32]:
-        """One part, without the way to another thread and back, which a query would notice."""
-        request.infer(self._inputs.of(part), share_inputs=True)
+    def _infer(self, request: Any, feed: Feed) -> NDArray[np.float32]:
+        """One feed, without the way to another thread and back, which a query would notice."""
+        request.infer(dict(feed), share_inputs=True)
         return self._answer(request)
 
-    def _run(self, parts: Sequence[Part], requests: Sequence[Any]) -> list[NDArray[np.float32]]:
+    def _run(self, feeds: Sequence[Feed], requests: Sequence[Any]) -> list[NDArray[np.float32]]:
         idle, busy = list(requests), deque[Any]()
         answers: list[NDArray[np.float32]] = []
         try:
-            for part in parts:
+            for feed in feeds:
                 if not idle:
                     idle.append(self._finish(busy, answers))
                 request = idle.pop()
-                request.start_async(self._inputs.of(part))
+                request.start_async(dict(feed))
                 busy.append(request)
             while busy:
                 self._finish(busy, answers)
@@ -172,7 +168,13 @@ def _lengths(shape: Any) -> tuple[int | None, ...]:
     return tuple(axis.get_length() if axis.is_static else None for axis in shape)
 
 
-def open_openvino(path: Path, options: OnnxOptions, *, weighs_layers: bool) -> OpenVINOSession:
+def capacity(options: OnnxOptions) -> Capacity:
+    """What OpenVINO takes best in one call."""
+    threads = threads_for(options)
+    return Capacity(ITEMS_PER_STREAM * threads, PART_TOKENS * PARTS_PER_STREAM * threads)
+
+
+def open_openvino(path: Path, options: OnnxOptions, choose: Choose) -> OpenVINOSession:
     """Load an ONNX file.
 
     Raises:
@@ -201,7 +203,7 @@ def open_openvino(path: Path, options: OnnxOptions, *, weighs_layers: bool) -> O
         folding.run_passes(model)
         if options.precision == "int8":
             settings[GROUP] = quantize(model)
-        return OpenVINOSession(core, model, path, options, settings, weighs_layers=weighs_layers)
+        return OpenVINOSession(core, model, path, options, settings, choose)
 
 
 def arithmetic(precision: str, capabilities: Collection[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Models with two towers, one for texts and one for images: the architectures, and what their configuration says."""
+"""The architectures with two towers, one for texts and one for images, and what their configuration says."""
 
 from __future__ import annotations
 

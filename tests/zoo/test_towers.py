@@ -1,0 +1,85 @@
+"""Models with two towers: exported, they make the vectors of the provider clip, in its space."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from typer.testing import CliRunner, Result
+
+from embedbridge.cli.app import app
+from embedbridge.contract import Image
+from embedbridge.core import Embedder, load_embedder
+from embedbridge.testing import real_texts, tiny_towers
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::FutureWarning")]
+TEXTS = [*real_texts(12, max_words=90), "A Cat, in CAPITALS!", "日本語 👩‍👩‍👧‍👦", "a", "[SEP] ▁"]
+SIZES = [(40, 30), (30, 40), (3, 5), (200, 20), (32, 32), (1, 1), (65, 129), (700, 500)]
+
+
+def images() -> list[Image]:
+    """Pictures of every shape, in which every pixel counts."""
+    chance = np.random.default_rng(0)
+    noise = [chance.integers(0, 256, (h, w, 3), dtype=np.uint8) for w, h in SIZES]
+    return [Image.from_pil(Pillow.fromarray(pixels)) for pixels in noise]
+
+
+def export(model: Path, folder: Path) -> Result:
+    return CliRunner().invoke(app, ["export", f"clip:{model}", str(folder)])
+
+
+@pytest.fixture(scope="module", params=["clip", "siglip", "siglip2"])
+def folders(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """A model of each architecture, and its export."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    place = tmp_path_factory.mktemp(request.param)
+    model = tiny_towers.save(request.param, place / "model")
+    result = export(model, place / "exported")
+    assert result.exit_code == 0, result.output
+    return model, place / "exported"
+
+
+@pytest.fixture
+def clip(folders: tuple[Path, Path]) -> Iterator[Embedder]:
+    """The model through torch."""
+    with load_embedder(f"clip:{folders[0]}", device="cpu") as embedder:
+        yield embedder
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_same_vectors(clip: Embedder, folders: tuple[Path, Path], backend: str) -> None:
+    """Texts and images, within 1e-5, together and alone, and the two spaces are one."""
+    pytest.importorskip(backend)
+    with load_embedder(f"onnx:{folders[1]}", backend=backend) as embedder:
+        for method, inputs in (("embed_documents", TEXTS), ("embed_images", images())):
+            expected = getattr(clip, method)(inputs)
+            together = getattr(embedder, method)(inputs)
+            alone = np.concatenate([getattr(embedder, method)([one]) for one in inputs])
+            np.testing.assert_allclose(together, expected, rtol=0, atol=1e-5)
+            np.testing.assert_allclose(alone, expected, rtol=0, atol=1e-5)
+            assert len(np.unique(expected.round(6), axis=0)) == len(inputs)
+        assert embedder.space == clip.space
+        assert embedder.model.count_tokens(TEXTS) == clip.model.count_tokens(TEXTS)
+        assert embedder.card.limits.max_tokens_per_input == clip.card.limits.max_tokens_per_input
+
+
+def test_an_export_says_nothing_of_this_machine(folders: tuple[Path, Path]) -> None:
+    """The exporter notes which lines of which files made a node; none of that is published."""
+    for path in folders[1].glob("onnx/*.onnx"):
+        assert b"site-packages" not in path.read_bytes()
+        assert b".py" not in path.read_bytes()
+
+
+def test_other_preprocessing_is_refused(tmp_path: Path) -> None:
+    """One sentence says so, before the long part begins, and nothing is left."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    result = export(tiny_towers.save("align", tmp_path / "model"), tmp_path / "exported")
+
+    assert result.exit_code == 1
+    assert "in a way that only transformers can" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
