@@ -8,6 +8,7 @@ import pytest
 
 from embedbridge.contract import (
     AuthenticationError,
+    ConfigurationError,
     EmbedBridgeError,
     InputTooLongError,
     InvalidInputError,
@@ -38,6 +39,8 @@ AGAIN = ", please reformat your input and try again."
         (400, "ValidationException", "Malformed input request: #/dimensions: 100 is not a valid enum value" + AGAIN, InvalidOptionError, {}),
         (400, "ValidationException", "Malformed input request: #: extraneous key [dimensions] is not permitted" + AGAIN, InvalidOptionError, {}),
         (400, "ValidationException", "Something else.", InvalidInputError, {}),
+        (404, "UnknownOperationException", "", ConfigurationError, {}),
+        (400, "", "UnknownOperationException", ConfigurationError, {}),
         (400, "ServiceQuotaExceededException", "Your request exceeds the service quota for your account.", QuotaExhaustedError, {}),
         (403, "AccessDeniedException", "You don't have access to the model with the specified model ID.", AuthenticationError, {}),
         (403, "UnrecognizedClientException", "The security token included in the request is invalid.", AuthenticationError, {}),

@@ -100,3 +100,16 @@ def test_no_proxy_for_this_machine(
     load().embed_query("a text")
 
     assert len(server.requests) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Ollama model .* is not known here")
+def test_behind_another_port_a_models_name_means_another_model() -> None:
+    """One that a user has made, or converted: only those of the library are the same everywhere."""
+    here, there = (
+        load_embedder("ollama:my-own", base_url=f"http://localhost:{port}")
+        for port in (11434, 8080)
+    )
+
+    assert here.space != there.space
+    assert here.fingerprint != there.fingerprint
+    assert here.fingerprint == load_embedder("ollama:my-own").fingerprint

@@ -98,6 +98,7 @@ def test_latest_is_the_name_without_a_tag(server: FaultServer, load: Load) -> No
 
     assert (bare.space, bare.fingerprint) == (latest.space, latest.fingerprint)
     assert other.space != bare.space
+    assert load("library/all-minilm").fingerprint == bare.fingerprint
     assert load("nomic-embed-text:latest").embed_query("a text").shape == (768,)
     assert server.requests[-1].json["model"] == "nomic-embed-text:latest"
 

@@ -279,6 +279,11 @@ def test_a_part_of_the_address_is_from_the_environment(monkeypatch: pytest.Monke
     monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "account-1")
 
     assert "/accounts/account-1/ai/v1" in model_of("cloudflare:bge-m3").address.url
+    elsewhere = model_of("cloudflare:bge-m3", base_url="http://localhost:9")
+    assert elsewhere.address.url == "http://localhost:9/client/v4/accounts/account-1/ai/v1"
+    monkeypatch.setenv("CLOUDFLARE_ACCOUNT_ID", "account 1")
+    with pytest.raises(ConfigurationError, match="must not hold white space"):
+        load_embedder("cloudflare:bge-m3").embed_query("a text")
 
 
 KEYS = [

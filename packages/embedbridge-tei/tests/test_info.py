@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 import threading
 from collections.abc import Callable
@@ -222,3 +223,32 @@ def test_without_an_address_it_says_what_to_set() -> None:
     """Every user has a server of their own."""
     with pytest.raises(ConfigurationError, match="Set TEI_BASE_URL, or pass base_url"):
         load_embedder("tei:acme/embed").embed_query("a text")
+
+
+@pytest.mark.parametrize("page", ["/info", "/tokenize"])
+def test_nothing_is_embedded_before_the_prompts_are_known(load: Load, page: str) -> None:
+    """A server that is too busy to name them would get queries without theirs, and a cache keep them."""
+    left, sent = [2], []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == page and left[0]:
+            left[0] -= 1
+            return httpx2.Response(503, json={"error": "Model is overloaded"})
+        if request.url.path == "/info":
+            return httpx2.Response(200, json={"model_id": "acme/embed"})
+        if request.url.path == "/tokenize":
+            return httpx2.Response(200, json=[[]])
+        sent.append(json.loads(request.content))
+        return httpx2.Response(200, json=[[0.5, 0.5]])
+
+    transport = httpx2.MockTransport(answer)
+    embedder = load(http_client=lambda: httpx2.AsyncClient(transport=transport), max_attempts=3)
+    embedder.embed_query("a text")
+    assert [each["prompt_name"] for each in sent] == ["query"]
+
+    embedder.close()
+    left[0] = 10
+    with pytest.raises(ProviderUnavailableError, match="Model is overloaded") as caught:
+        embedder.embed_query("another")
+    assert caught.value.attempts == 3
+    assert len(sent) == 1

@@ -216,6 +216,25 @@ def test_another_address_is_another_space(server: FaultServer) -> None:
     assert AcmeModel("acme-1", base_url=server.url).card.space != "acme"
 
 
+@pytest.mark.filterwarnings("ignore:Acme model .* is not known here")
+def test_names_that_are_not_known_share_no_space() -> None:
+    """Whatever space the card `unknown` has: their vectors must not be compared."""
+
+    class NamesASpace(AcmeModel):
+        unknown = ModelCard(name="unknown", space="acme:unknown")
+
+    spaces = [Embedder(kind(name)).space for kind in (AcmeModel, NamesASpace) for name in "ab"]
+    assert spaces == ["acme:a", "acme:b"] * 2
+
+
+@pytest.mark.parametrize("host", ["api.acme.example", "eu.api.acme.example"])
+def test_a_host_of_the_vendor_alone_gets_the_path(server: FaultServer, host: str) -> None:
+    """A server of somebody else may have another one, or none."""
+    assert AcmeModel("acme-1", base_url=f"https://{host}/").address.url == f"https://{host}/v1"
+    elsewhere = server.url.removesuffix("/v1")
+    assert AcmeModel("acme-1", base_url=elsewhere).address.url == elsewhere
+
+
 def test_a_name_that_is_not_known_is_tried(server: FaultServer) -> None:
     """With the card `unknown`, and a warning that says what is assumed."""
     with pytest.warns(

@@ -82,6 +82,14 @@ def test_whose_host_it_is(url: str, own: bool) -> None:
     assert Address(url).is_of("api.acme.com", "api.acme.ai") is own
 
 
+def test_a_place_is_named_in_one_way() -> None:
+    """The port of the scheme, capitals and a slash at the end make no other server."""
+    same = ("https://acme.com/v1", "https://ACME.com:443/v1/", "HTTPS://acme.com:/v1")
+
+    assert {Address(url).place for url in same} == {"acme.com/v1"}
+    assert Address("https://acme.com:80").place == "acme.com:80"
+
+
 def raised(name: str, *bases: str, module: str = "httpx") -> Exception:
     """An error as an HTTP library raises it, without the library."""
     kind: type[Exception] = Exception

@@ -78,6 +78,7 @@ def test_whatever_changes_a_vector_changes_the_fingerprint(one: str, two: str) -
         pytest.param(Embedder(RichModel(api_key=SecretStr("k"))), id="secret"),
         pytest.param(Embedder(RichModel(space="mine")), id="name of the space"),
         pytest.param(Embedder(RichModel(seed=0, normalize=None)), id="defaults in writing"),
+        pytest.param(Embedder(RichModel(dimensions=8)), id="its own width in writing"),
         pytest.param(Embedder(RichModel()).using(batch_size=3, max_attempts=1), id="settings"),
         pytest.param(Embedder(RichModel()).using(on_too_long="error"), id="on_too_long"),
     ],

@@ -104,8 +104,9 @@ def parse_options(
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "options"
     # Outside the handler: pydantic's own error would show the value, which may be a secret.
+    problem = first["msg"].removeprefix("Value error, ")
     raise InvalidOptionError(
-        f"Option {name!r} of {owner}: {first['msg']}.", hint="See the provider's README."
+        f"Option {name!r} of {owner}: {problem}.", hint="See the provider's README."
     )
 
 

@@ -12,6 +12,7 @@ from functools import partial
 
 from embedbridge.contract.errors import (
     AuthenticationError,
+    ConfigurationError,
     EmbedBridgeError,
     InputTooLongError,
     InvalidImageError,
@@ -43,6 +44,11 @@ def _signature(message: str) -> EmbedBridgeError:
     )
 
 
+_no_such_page = partial(
+    ConfigurationError,
+    hint="Check base_url or AWS_ENDPOINT_URL_BEDROCK_RUNTIME: nothing belongs behind the host.",
+)
+
 REFUSALS = Refusals(
     code_header="x-amzn-errortype",
     codes={
@@ -53,9 +59,11 @@ REFUSALS = Refusals(
         ),
         "InvalidSignatureException": _signature,
         "RequestTimeTooSkewed": _signature,
+        "UnknownOperationException": _no_such_page,
         "ServiceQuotaExceededException": QuotaExhaustedError,
     },
     sentences=(
+        (r"UnknownOperation", _no_such_page),
         # "Invocation of model ID cohere.embed-v4:0 with on-demand throughput isn’t supported. Retry
         # your request with the ID or ARN of an inference profile that contains this model."
         (

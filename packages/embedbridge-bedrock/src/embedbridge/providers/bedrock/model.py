@@ -30,6 +30,7 @@ from embedbridge.contract.remote import (
     Secrets,
     Vendor,
     is_loopback,
+    url_variable,
     usage_at,
     variable,
 )
@@ -157,7 +158,7 @@ class BedrockModel(HttpModel):
         """AWS's endpoint; before the first request, as far as it is known without botocore."""
         if self._access is not None:
             return self._access.url
-        named, region = variable("AWS_ENDPOINT_URL"), known_region(self.options)
+        named, region = url_variable("AWS_ENDPOINT_URL"), known_region(self.options)
         return named or f"https://{'.'.join(filter(None, (SERVICE, region)))}.amazonaws.com"
 
     @property

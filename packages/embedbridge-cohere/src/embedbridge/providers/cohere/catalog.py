@@ -18,7 +18,8 @@ VENDOR = Vendor(
     hosts=("api.cohere.ai",),
     keys=("CO_API_KEY", "COHERE_API_KEY"),
     url_variable="CO_API_URL",
-    endings=("/embed", "/v2", "/v1"),  # ours is v2, in the path
+    # Ours is v2, in the path; Cohere also has OpenAI's API, below `/compatibility`.
+    endings=("/embed", "/embeddings", "/v2", "/v1", "/compatibility"),
 )
 
 MEGABYTE = 1_000_000

@@ -23,6 +23,7 @@ VENDOR = Vendor(
     keys=("NVIDIA_API_KEY",),
     url_variable="NVIDIA_BASE_URL",
     self_hosted=True,
+    endings=("/embeddings", "/v1"),  # the root of a NIM is the same server
 )
 ADDRESSES = dict.fromkeys(
     ("NV-Embed-QA", "nvidia/embed-qa-4"), "https://ai.api.nvidia.com/v1/retrieval/nvidia"

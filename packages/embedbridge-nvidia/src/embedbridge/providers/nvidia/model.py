@@ -78,7 +78,7 @@ class NvidiaModel(HttpModel):
         kind, images = self._output.kind, batch.modality == "image"
         query = batch.role == "query" and not images  # images are passages only
         sees = "image" in self.card.modalities
-        # Not only the base with its version is taken, but also the root of a NIM.
+        # The address of a NIM is its root; NVIDIA's own have the version in them.
         path = "/embeddings" if "/v1" in urlsplit(self.address.url).path else "/v1/embeddings"
         return path, {
             "model": self.name,

@@ -13,7 +13,7 @@ ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # nothing
 """Where a server listens on all addresses, a client on the same machine connects to loopback."""
 SHORT = re.compile(
     r"(?P<host>\[[^\]]*\]|[^:/\s@]*|[\da-fA-F:.]*:[\da-fA-F:.]*:[\da-fA-F:.]*)"
-    r"(?P<port>:\d*)?(?P<path>/\S*)?"
+    r"(?P<port>:\d*)?(?P<path>/(?!/)\S*)?"
 )
 """`host`, `host:port`, `:port`, an IPv6 address with or without brackets; each with a path or not."""
 

@@ -100,13 +100,13 @@ FORMAT = re.compile(r"(?:[-_.](?:gguf|qat|bf16|fp?16|fp?32|i?q\d\w*))+$", re.IGN
 
 
 def plain_name(name: str) -> str:
-    """A name without the tag that Ollama adds by itself."""
-    return name.removesuffix(":latest")
+    """A name without the namespace and the tag that Ollama adds by itself."""
+    return name.removesuffix(":latest").removeprefix("library/")
 
 
 def library_card(name: str) -> ModelCard | None:
     """The card of a model of Ollama's library, with any tag."""
-    base, _, tag = plain_name(name).removeprefix("library/").partition(":")
+    base, _, tag = plain_name(name).partition(":")
     card = next((card for card in CARDS if card.name == base), None)
     if card is None or not tag or base not in SIZES:
         return card and replace(card, name=name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
@@ -78,6 +79,17 @@ class OllamaModel(HttpModel):
         """A model that somebody converted keeps the prompts of the original."""
         prompts = converted_prompts(self.name)
         return replace(UNKNOWN, prompts=prompts, roles="prefix") if prompts else UNKNOWN
+
+    @property
+    def at_home(self) -> bool:
+        """Whether it is Ollama on this machine, so that a name means one model.
+
+        Behind another port a model of the library is the same, and one that a user has made need
+        not be.
+        """
+        usual = urlsplit(VENDOR.url or "").port
+        known = self.known_card is not None or urlsplit(self.address.url).port == usual
+        return super().at_home and known
 
     @property
     def card(self) -> ModelCard:

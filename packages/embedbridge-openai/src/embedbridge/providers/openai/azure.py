@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -61,7 +62,7 @@ class AzureOpenAIModel(SharedModel):
                 hint="Set AZURE_OPENAI_ENDPOINT in the environment, or pass azure_endpoint.",
             )
         # Azure's portal shows the address with a path behind it, which depends on the API.
-        return Address(url.rstrip("/").removesuffix("/v1").removesuffix("/openai"))
+        return Address(re.sub(r"/(?:openai|v1)(?:/.*)?$", "", url.rstrip("/")))
 
     @property
     def key_hint(self) -> str:

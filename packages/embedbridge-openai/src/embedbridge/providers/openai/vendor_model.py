@@ -81,7 +81,10 @@ class VendorModel(OpenAICompatibleModel):
     def address(self) -> Address:
         """The option `base_url`, else the variable, else the vendor's own; a host alone gets the path."""
         url = super().address.url
-        return Address(url if urlsplit(url).path else f"{url}{self.row.default_path.rstrip('/')}")
+        if urlsplit(url).path:
+            return Address(url)
+        path = PLACEHOLDER.sub(self._filled, self.row.default_path)
+        return Address(f"{url}{path.rstrip('/')}")
 
     def _filled(self, placeholder: Any) -> str:
         name = placeholder[1]

@@ -124,6 +124,11 @@ class TeiModel(HttpModel):
             )
 
     @property
+    def needs_facts(self) -> bool:
+        """The prompts that the server knows, for a model whose prompts are not known here."""
+        return not audited_prompts(self.name)
+
+    @property
     def _names(self) -> Mapping[str, str]:
         """The prompts of the model's own by role, as far as the server has said it."""
         names: Mapping[str, str] = self.facts.get("prompt_names", {})

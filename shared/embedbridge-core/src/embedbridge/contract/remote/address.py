@@ -6,6 +6,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+USUAL_PORTS = {"http": ":80", "https": ":443"}
+"""Ports that need not be written."""
+UNUSUAL = re.compile(r"[\s\"'\\<>]")
+"""What no address holds, and what is copied along with one."""
 LOOPBACK = re.compile(r"localhost|::1|127(?:\.\d{1,3}){3}", re.ASCII)
 
 
@@ -20,7 +24,8 @@ class Address:
     def place(self) -> str:
         """Host, port and path: the identity of the server."""
         parts = urlsplit(self.url)
-        return f"{parts.netloc.lower()}{parts.path.rstrip('/')}"
+        host = parts.netloc.lower().removesuffix(USUAL_PORTS.get(parts.scheme, ""))
+        return f"{host.rstrip(':')}{parts.path.rstrip('/')}"
 
     def is_of(self, *hosts: str) -> bool:
         """Whether it is one of these hosts, regional ones such as `eu.<host>` included."""
@@ -40,11 +45,27 @@ def checked_url(url: str) -> str:
     Raises:
         ValueError: It cannot; the message does not repeat it, for it may hold a password.
     """
-    parts = urlsplit(url.strip())
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half of an IPv6 address
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it must begin with http:// or https:// and name a host")
+        raise ValueError(
+            "it must begin with http:// or https:// and name a host, as https://HOST/v1 does"
+        )
     if parts.username is not None or parts.password is not None:
         raise ValueError("it must not hold a password; use default_headers or http_client")
     if parts.query or parts.fragment:
         raise ValueError("it must end before '?' and '#'; use default_headers for keys")
-    return url.strip()
+    if parts.hostname in ("http", "https"):
+        raise ValueError("it must begin with http:// or https:// once, as https://HOST/v1 does")
+    if UNUSUAL.search(url):
+        raise ValueError("it must not hold white space, quotes, backslashes or angle brackets")
+    try:
+        is_port = parts.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise ValueError("its port must be a number from 1 to 65535, as in https://HOST:8443/v1")
+    return url

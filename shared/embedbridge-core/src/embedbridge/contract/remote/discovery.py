@@ -1,7 +1,8 @@
 """Discovery: limits and names that only the server knows, asked before a job is planned.
 
 A question is never worth a job: a server that refuses it, or has no such page, is used with
-conservative limits, and the engine learns the true ones from its refusals.
+conservative limits, and the engine learns the true ones from its refusals. Only a model whose vectors
+depend on the answer (`HttpModel.needs_facts`) waits for one.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from embedbridge.contract.errors import InvalidResponseError
+from embedbridge.contract.errors import EmbedBridgeError, InvalidResponseError
+from embedbridge.contract.remote.address import Address
 from embedbridge.contract.remote.body import parse_object, read_body
 from embedbridge.contract.remote.failures import network_error
 from embedbridge.contract.remote.http_client import HttpHandle
 from embedbridge.contract.remote.said import what_is_said
+from embedbridge.contract.remote.status import status_error
 
 SECONDS = 10.0
 """For one question."""
@@ -25,7 +28,15 @@ MAX_BYTES = 1 << 20
 
 
 class Unanswered(Exception):  # noqa: N818  # it says that there is no answer; nothing failed yet
-    """The server cannot be reached, or is too busy to answer: it may be asked again."""
+    """The server cannot be reached, or is too busy to answer: it may be asked again.
+
+    Args:
+        error: What a request would have failed with.
+    """
+
+    def __init__(self, error: EmbedBridgeError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +70,27 @@ class Server:
             Unanswered: There is no answer; the cause is not attached, for it may hold the key.
         """
         body = None if fields is None else json.dumps(fields).encode()
+        secrets = self.client.secrets
         try:
             async with (
                 asyncio.timeout(min(SECONDS, self.client.timeout)),
                 self.client.send(f"{self.url}{path}", body) as reply,
             ):
-                status = reply.status_code
+                status, headers = reply.status_code, reply.headers
                 answer = await read_body(reply.aiter_bytes(), MAX_BYTES)
         except InvalidResponseError:
             return Reply(200, {})
         except Exception as error:
-            if network_error(error, self.client.secrets, self.url) is None:
+            failure = network_error(error, secrets, Address(self.url).place)
+            if failure is None:
                 raise  # a fault of a user's function or of our own
-            status = 503
+        else:
+            failure = None
+        if failure is not None:
+            raise Unanswered(failure)
         if status in (408, 429) or status >= 500:
-            raise Unanswered
+            said = secrets.hide(what_is_said(answer).message)
+            raise Unanswered(status_error(status, said, headers=headers))
         if not 200 <= status < 300:
             return Reply(status, {}, what_is_said(answer).message)
         try:

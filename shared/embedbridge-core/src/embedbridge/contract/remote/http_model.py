@@ -6,6 +6,7 @@ Everything else is here or below: HTTP within bounds, keys, redaction, addresses
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import warnings
@@ -16,7 +17,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from embedbridge.contract.batch import Batch, BatchResult, Usage
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.errors import RequestTooLargeError
+from embedbridge.contract.errors import (
+    EmbedBridgeError,
+    ProviderUnavailableError,
+    RequestTooLargeError,
+)
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote.body import (
     check_content_type,
@@ -98,7 +103,8 @@ class HttpModel(RemoteModel[HttpHandle]):
     @property
     def card(self) -> ModelCard:
         """What the model can do; behind another address it need not be the vendor's of that name."""
-        card = self.known_card or replace(self.unknown, name=self.name)
+        # Names that nobody knows share limits, never a space.
+        card = self.known_card or replace(self.unknown, name=self.name, space=None)
         return card if self.at_home else replace(card, space=f"{self.name}@{self.address.place}")
 
     # What a provider writes.
@@ -146,15 +152,21 @@ class HttpModel(RemoteModel[HttpHandle]):
         """Until the server has answered."""
         return self.discovers and self._facts is None
 
+    @property
+    def needs_facts(self) -> bool:
+        """Whether a vector depends on what the server says to `ask`: without it nothing is sent."""
+        return False
+
     async def discover(self) -> None:
         """Ask the server once. One that cannot be reached now is asked again before the next job."""
-        client = await self._slot.get()
+        # The first request says what is wrong, better than we could here.
+        with contextlib.suppress(Unanswered):
+            await self._ask_once(await self._slot.get())
+
+    async def _ask_once(self, client: HttpHandle) -> None:
         async with client.discovering:
             if self._facts is None:
-                try:
-                    self._facts = await self.ask(Server(client, self.address.url))
-                except Unanswered:
-                    return  # the first request says what is wrong, better than we could here
+                self._facts = await self.ask(Server(client, self.address.url))
 
     async def aclose(self) -> None:
         """Close the connections, and forget what the server said: another may answer next time."""
@@ -174,7 +186,16 @@ class HttpModel(RemoteModel[HttpHandle]):
             headers=self.headers(),
         )
 
+    def _translated(self, error: Exception, client: HttpHandle) -> EmbedBridgeError | None:
+        if not isinstance(error, Unanswered):
+            return super()._translated(error, client)
+        if isinstance(error.error, ProviderUnavailableError):
+            error.error.hint = self.vendor.start_hint or error.error.hint
+        return error.error
+
     async def _send(self, client: HttpHandle, batch: Batch) -> BatchResult:
+        if self.needs_facts and self.needs_discovery:  # else the vectors would be other ones
+            await self._ask_once(client)
         answer, headers = await self._answered(client, batch)
         name = self.list_name
         result = await self._parsed(

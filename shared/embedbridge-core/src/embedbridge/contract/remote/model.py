@@ -6,6 +6,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.errors import (
@@ -17,7 +18,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote.address import Address
+from embedbridge.contract.remote.address import Address, checked_url
 from embedbridge.contract.remote.client_slot import ClientSlot, ClientT
 from embedbridge.contract.remote.credentials import Credential, checked_key, digest, fetched
 from embedbridge.contract.remote.environment import url_variable, variable
@@ -82,7 +83,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         vendor = self.vendor
         variable_name = vendor.url_variable
         named = url_variable(variable_name, vendor.complete) if variable_name else None
-        url = getattr(self.options, "base_url", None) or named or self.own_url
+        url = getattr(self.options, "base_url", None) or named or self._checked(self.own_url)
         if url is None:
             where = f"Set {vendor.url_variable}, or pass base_url." if vendor.url_variable else None
             raise ConfigurationError(
@@ -91,7 +92,21 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         url = url.rstrip("/")
         for ending in vendor.endings:
             url = url.removesuffix(ending).rstrip("/")
-        return Address(url)
+        address = Address(url)
+        if urlsplit(url).path or not address.is_of(*vendor.own_hosts):
+            return address
+        path = urlsplit(self.own_url or "").path  # an own host alone, without the path of the API
+        return Address(f"{url}{path.rstrip('/')}")
+
+    def _checked(self, url: str | None) -> str | None:
+        """An address that a provider made, perhaps of what the environment says."""
+        if url is None or url == self.vendor.url:
+            return url
+        try:
+            return checked_url(url)
+        except ValueError as error:
+            problem = str(error)
+        raise ConfigurationError(f"The address of {self.vendor.name}: {problem}.")
 
     @property
     def own_url(self) -> str | None:

@@ -23,6 +23,8 @@ ENGINE_VERSION = 1
 def fingerprint(model: EmbeddingModel) -> str:
     """SHA-256, as 64 hexadecimal digits, of everything that decides the numbers of a vector."""
     identity = dict(model.identity())
+    if "dimensions" in identity and identity["dimensions"] == model.card.dimensions:
+        del identity["dimensions"]  # the model's own width, written out
     described = {
         "engine": ENGINE_VERSION,
         "provider": model.provider,
