@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from typing import Any
 
 from embedbridge.contract.remote import RemoteModel
 from embedbridge.core import Registry
-from embedbridge.core.discovery.resolve import resolve
 from embedbridge.testing import (
     BedrockWire,
     CohereWire,
@@ -132,7 +132,9 @@ def announced() -> dict[str, type[RemoteModel[Any]]]:
         spec = Registry().spec(point.name)
         if spec.variant is not None and spec.variant.closed:
             continue
-        kind, _ = resolve(f"{point.name}:x")
+        module, _, name = spec.factory.partition(":")
+        factory = getattr(importlib.import_module(module), name)
+        kind = factory if isinstance(factory, type) else factory(spec)
         if issubclass(kind, RemoteModel):
             found[point.name] = kind
     return found
