@@ -130,7 +130,8 @@ def announced() -> dict[str, type[RemoteModel[Any]]]:
         if not (point.dist and point.dist.name.startswith("embedbridge")):
             continue
         spec = Registry().spec(point.name)
-        if spec.variant is not None and spec.variant.closed:
+        row: Any = spec.variant
+        if row is not None and row.closed:
             continue
         module, _, name = spec.factory.partition(":")
         factory = getattr(importlib.import_module(module), name)
@@ -144,7 +145,7 @@ def row_of(provider: str) -> Hosted:
     """Its row; that of a vendor by name is made of its own one."""
     if provider in HOSTED:
         return HOSTED[provider]
-    row = Registry().spec(provider).variant
+    row: Any = Registry().spec(provider).variant
     path = row.default_path.rstrip("/")
     known = dict.fromkeys(row.placeholders, "part")
     for name in row.placeholders:
