@@ -60,7 +60,7 @@ def to_plain_file(embedder: Embedder, count: int, path: Path) -> None:
 
 def to_numpy_file(embedder: Embedder, count: int, path: Path) -> None:
     from embedbridge.cli.embed.entry import Entry
-    from embedbridge.cli.embed.writers import writer_to
+    from embedbridge.cli.embed.formats import writer_to
 
     entry = Entry("")  # a NumPy file keeps none of it
     with writer_to(path, embedder) as writer:
