@@ -120,6 +120,7 @@ TOOLING = [
     "OBJECTS",
     "default_path",
     "detect",
+    "forget_endpoints",
     "resolve",
     "run_sync",
 ]

@@ -10,7 +10,7 @@ import pytest
 
 from embedbridge.contract import Batch, BatchResult
 from embedbridge.core import Embedder
-from embedbridge.core.remote.endpoint import endpoint_of
+from embedbridge.core.remote.endpoint import endpoint_of, forget_endpoints
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
@@ -120,3 +120,15 @@ def test_a_forked_child_knows_no_endpoint() -> None:
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert endpoint_of(model) is endpoint
+
+
+def test_a_server_can_be_forgotten() -> None:
+    """All accounts at one host and port, and nothing else: test servers get used ports again."""
+    here, path = OneServer(("h:1", "one")), OneServer(("h:1/v1", "two"))
+    other, own = OneServer(("h:10", "one")), OneServer("h:1")
+    before = [endpoint_of(model) for model in (here, path, other, own)]
+    forget_endpoints("h:1")
+    after = [endpoint_of(model) for model in (here, path, other, own)]
+
+    kept = [new is old for new, old in zip(after, before, strict=True)]
+    assert kept == [False, False, True, True]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from embedbridge.core.discovery.resolve import resolve as resolve
     from embedbridge.core.images.formats.detect import detect as detect
     from embedbridge.core.remote.endpoint import Endpoint as Endpoint
+    from embedbridge.core.remote.endpoint import forget_endpoints as forget_endpoints
     from embedbridge.core.remote.loop import run_sync as run_sync
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -24,7 +25,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "discovery.own_providers": ["DISTRIBUTIONS", "OBJECTS"],
         "discovery.resolve": ["BUNDLED", "resolve"],
         "images.formats.detect": ["detect"],
-        "remote.endpoint": ["Endpoint"],
+        "remote.endpoint": ["Endpoint", "forget_endpoints"],
         "remote.loop": ["run_sync"],
     },
     below="embedbridge.core",

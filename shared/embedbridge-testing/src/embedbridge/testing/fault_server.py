@@ -18,6 +18,7 @@ import numpy as np
 
 from embedbridge.contract import Vectors, truncate_dimensions
 from embedbridge.contract.loaded import Loaded
+from embedbridge.core.tooling import forget_endpoints
 from embedbridge.testing._http_server import HOST, Connection, HttpRequest, HttpServer
 from embedbridge.testing.faults.exchange import JSON, Exchange, Fault
 from embedbridge.testing.wires.format import Asked, Row, WireFormat, values_of
@@ -167,6 +168,7 @@ class FaultServer:
 
     def __enter__(self) -> Self:
         self._server.start()
+        forget_endpoints(f"{HOST}:{self._server.port}")  # of a server that had this port before
         return self
 
     def __exit__(

@@ -60,6 +60,18 @@ def endpoint_of(model: EmbeddingModel) -> Endpoint:
     return _endpoints.get(name) or _endpoints.setdefault(name, Endpoint())
 
 
+def forget_endpoints(netloc: str) -> None:
+    """Forget what was learned of a server: a test server's port may have been another one's before.
+
+    Args:
+        netloc: Its host and port, `"127.0.0.1:8080"`.
+    """
+    for name in list(_endpoints):
+        place = name[0] if isinstance(name, tuple) and name else None
+        if isinstance(place, str) and place.partition("/")[0] == netloc:
+            _endpoints.pop(name, None)
+
+
 if hasattr(os, "register_at_fork"):
     # They belong to the parent's event loop; the child counts its own requests.
     os.register_at_fork(after_in_child=_endpoints.clear)
