@@ -42,7 +42,7 @@ def test_options_reach_the_model_and_the_engine() -> None:
     [
         ({"model": "nobody:small"}, UnknownProviderError, "Installed: .*fake"),
         ({"model": "small", "provider": "fak"}, UnknownProviderError, "Did you mean 'fake'"),
-        ({"model": "voyage-4", "provider": "voyage"}, UnknownProviderError, "voyage"),
+        ({"model": "small", "provider": "nowhere"}, UnknownProviderError, "nowhere"),
         ({"model": "some/model"}, UnknownProviderError, "huggingface:some/model"),
         ({"model": ""}, ConfigurationError, "provider:model"),
         ({"model": "fake:small", "sed": 3}, InvalidOptionError, "Did you mean 'seed'"),
