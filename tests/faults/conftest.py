@@ -55,6 +55,8 @@ def rows_of(item: pytest.Item) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # A test of rows that are all excused for a vendor: there is nothing that it could check.
+    items[:] = [item for item in items if not item.name.endswith(("[NOTSET]", "-NOTSET]"))]
     items.sort(key=lambda item: item.path.name == "test_table.py")  # stable: the others stay
 
 

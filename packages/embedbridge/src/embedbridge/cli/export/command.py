@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from embedbridge.cli.export import sentence_model, two_towers
 from embedbridge.cli.export.quiet import quiet, stage_bar
 from embedbridge.contract.errors import (
     ConfigurationError,
@@ -22,8 +21,8 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.local import disable_telemetry
 
-KINDS = {"clip": two_towers, "huggingface": sentence_model}
-"""By provider: the file that exports its models."""
+KINDS = {"clip": "two_towers", "huggingface": "sentence_model"}
+"""By provider: the file that exports its models; it imports NumPy, so it is imported late."""
 LEAST = 0.9999
 """Cosine between the two vectors of a text, below which an export is not the same model."""
 
@@ -55,7 +54,7 @@ def export(
         raise ConfigurationError(
             f"{short_path(folder)} exists already.", hint="Name a folder that does not."
         )
-    kind = KINDS[provider]
+    kind = import_module(f"embedbridge.cli.export.{KINDS[provider]}")
     _require_libraries(kind.LIBRARY)
     folder.parent.mkdir(parents=True, exist_ok=True)
     shown = sys.stderr.isatty() if progress is None else progress
