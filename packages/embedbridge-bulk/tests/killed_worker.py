@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from embedbridge.bulk import run
 from embedbridge.core import Embedder, Settings
@@ -20,30 +21,30 @@ moments = itertools.count(1)
 log = os.open(Path(target).with_name("paid.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 
-def moment():
+def moment() -> None:
     if next(moments) == int(deadly):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def pay(batch):
+def pay(batch: Any) -> None:
     """What the server would put on the bill, before its answer is on the way."""
     os.write(log, "".join(f"{text}\n" for text in batch.inputs).encode())
     moment()
 
 
 class Local(FakeModel):
-    def embed_batch(self, batch):
+    def embed_batch(self, batch: Any) -> Any:
         pay(batch)
         return super().embed_batch(batch)
 
 
 class Remote(RemoteFakeModel):
-    async def embed_batch(self, batch):
+    async def embed_batch(self, batch: Any) -> Any:
         pay(batch)
         return await super().embed_batch(batch)
 
 
-def listen(event, arguments):
+def listen(event: Any, arguments: Any) -> None:
     if event in EVENTS and str(arguments[0]).startswith(str(Path(target).parent)):
         moment()
 

@@ -1,6 +1,7 @@
 """Bad rows among good ones: each costs itself, and the counts add up."""
 
 import json
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -18,7 +19,7 @@ COUNT = 1000
 class Picky(RecordingModel):
     """Refuses texts that say so, by the input itself."""
 
-    def embed_batch(self, batch):
+    def embed_batch(self, batch: Any) -> Any:
         for index, text in enumerate(batch.inputs):
             if "refuse me" in text:
                 raise InvalidInputError("Refused for what it says.", index=index)
@@ -26,10 +27,10 @@ class Picky(RecordingModel):
 
 
 @pytest.fixture
-def mixed_rows():
+def mixed_rows() -> Any:
     """1 % refused, 1 % empty, 1 % null, 5 % repeats; texts of 1 to 100,000 characters."""
 
-    def text(n):
+    def text(n: Any) -> Any:
         if n % 100 == 13:
             return f"refuse me {n}"
         if n % 100 == 14:
@@ -43,7 +44,7 @@ def mixed_rows():
     return pa.table({"id": list(range(COUNT)), "text": [text(n) for n in range(COUNT)]})
 
 
-def test_counts_add_up_exactly(job, mixed_rows, out):
+def test_counts_add_up_exactly(job: Any, mixed_rows: Any, out: Any) -> None:
     """By kind of row; every row is there, in order, with a vector or an error or a null text."""
     report = job(mixed_rows, model=Embedder(Picky("small")), errors="column")
     table = out()
@@ -64,7 +65,7 @@ def test_counts_add_up_exactly(job, mixed_rows, out):
         assert error.is_valid == bad
 
 
-def test_the_stage_and_the_job_make_the_same(job, mixed_rows, out):
+def test_the_stage_and_the_job_make_the_same(job: Any, mixed_rows: Any, out: Any) -> None:
     """One definition of what a row becomes."""
     embedder = Embedder(Picky("small"))
     job(mixed_rows, model=embedder, errors="column")
@@ -73,7 +74,9 @@ def test_the_stage_and_the_job_make_the_same(job, mixed_rows, out):
     assert table.to_pylist() == out().to_pylist()
 
 
-def test_errors_in_a_file_leave_whole_rows(job, mixed_rows, out, tmp_path):
+def test_errors_in_a_file_leave_whole_rows(
+    job: Any, mixed_rows: Any, out: Any, tmp_path: Any
+) -> None:
     """What is left out has its row and its reason in JSON lines beside the target."""
     report = job(mixed_rows, model=Embedder(Picky("small")), errors="file")
     folder = tmp_path / "out.errors"
@@ -93,7 +96,7 @@ def test_errors_in_a_file_leave_whole_rows(job, mixed_rows, out, tmp_path):
     assert (again.kept, again.parts_written) == (COUNT - 30, 0)
 
 
-def test_errors_of_rows_that_are_gone_leave(job, rows, tmp_path):
+def test_errors_of_rows_that_are_gone_leave(job: Any, rows: Any, tmp_path: Any) -> None:
     """Their file goes with the part, and the folder with the last file."""
     bad = pa.concat_tables([rows(10), pa.table({"id": [99], "text": [" "]})])
     job(bad, errors="file")
@@ -104,7 +107,7 @@ def test_errors_of_rows_that_are_gone_leave(job, rows, tmp_path):
     assert not (tmp_path / "out.errors").exists()
 
 
-def test_text_that_is_no_utf8_costs_its_row(job, out, tmp_path):
+def test_text_that_is_no_utf8_costs_its_row(job: Any, out: Any, tmp_path: Any) -> None:
     """A file may say that a column holds UTF-8, and hold something else."""
     raw = pa.array([b"good", b"\xff\xfe bad", b"caf\xc3\xa9"])
     text = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
@@ -120,7 +123,7 @@ def test_text_that_is_no_utf8_costs_its_row(job, out, tmp_path):
     assert out().num_rows == 2
 
 
-def test_missing_images_cost_their_rows(tmp_path, job, out):
+def test_missing_images_cost_their_rows(tmp_path: Any, job: Any, out: Any) -> None:
     """Among good ones; a file that comes later is embedded by the next run, and only it."""
     for number in (0, 1, 3):
         (tmp_path / f"{number}.png").write_bytes(tiny_png(number))
@@ -144,11 +147,11 @@ def test_missing_images_cost_their_rows(tmp_path, job, out):
 class Down(RemoteFakeModel):
     """Raises what it is told once it has answered some requests."""
 
-    def __init__(self, error, after=0):
+    def __init__(self, error: Any, after: Any = 0) -> None:
         super().__init__("small")
         self.error, self.left = error, after
 
-    async def embed_batch(self, batch):
+    async def embed_batch(self, batch: Any) -> Any:
         if self.left <= 0:
             raise self.error
         self.left -= 1
@@ -165,7 +168,9 @@ class Down(RemoteFakeModel):
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("after", [0, 3])
-def test_what_would_meet_every_row_ends_the_job(job, rows, out, error, after):
+def test_what_would_meet_every_row_ends_the_job(
+    job: Any, rows: Any, out: Any, error: Any, after: Any
+) -> None:
     """No million of rows with the same error; what was answered before is kept."""
     settings = Settings(max_attempts=1, max_concurrency=1, batch_size=8)
     source = rows(200)
@@ -182,17 +187,17 @@ def test_what_would_meet_every_row_ends_the_job(job, rows, out, error, after):
 class Sometimes(RemoteFakeModel):
     """Fails for texts that end in 7 while it is broken."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("small")
         self.broken = True
 
-    async def embed_batch(self, batch):
+    async def embed_batch(self, batch: Any) -> Any:
         if self.broken and any(text.endswith("7") for text in batch.inputs):
             raise ProviderUnavailableError("Overloaded.")
         return await super().embed_batch(batch)
 
 
-def test_errors_that_may_pass_are_tried_again(job, rows, out):
+def test_errors_that_may_pass_are_tried_again(job: Any, rows: Any, out: Any) -> None:
     """By the next run, and nothing else is."""
     model = Sometimes()
     embedder = Embedder(model, settings=Settings(max_attempts=1, batch_size=1))
@@ -206,7 +211,9 @@ def test_errors_that_may_pass_are_tried_again(job, rows, out):
     assert out().column("embedding_error").null_count == 100
 
 
-def test_the_folder_of_a_target_may_be_read_as_a_table(job, mixed_rows, tmp_path):
+def test_the_folder_of_a_target_may_be_read_as_a_table(
+    job: Any, mixed_rows: Any, tmp_path: Any
+) -> None:
     """Null vectors do not disturb pyarrow: they are plain lists."""
     job(mixed_rows, model=Embedder(Picky("small")), errors="column")
     table = ds.dataset(tmp_path / "out").to_table(filter=ds.field("vector").is_valid())

@@ -4,7 +4,9 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -14,7 +16,7 @@ import pytest
 from embedbridge.bulk import RowError, SourceError, TargetError
 from embedbridge.contract import InvalidOptionError
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",
     "garbage": lambda data: b"no table at all",
     "cut": lambda data: data[: len(data) // 2],
@@ -22,7 +24,7 @@ DAMAGES = {
 }
 
 
-def write(table, path):
+def write(table: Any, path: Any) -> None:
     if path.suffix == ".csv":
         pa.csv.write_csv(table, path)
     elif path.suffix == ".jsonl":
@@ -35,10 +37,10 @@ def write(table, path):
 
 
 @pytest.fixture
-def folder(tmp_path, rows):
+def folder(tmp_path: Any, rows: Any) -> Any:
     """Three files of a hundred rows each."""
 
-    def make(ending=".parquet"):
+    def make(ending: Any = ".parquet") -> Any:
         place = tmp_path / "in"
         place.mkdir(exist_ok=True)
         for number in range(3):
@@ -50,7 +52,9 @@ def folder(tmp_path, rows):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_a_damaged_file_costs_its_own_rows(job, folder, out, model, damage, number):
+def test_a_damaged_file_costs_its_own_rows(
+    job: Any, folder: Any, out: Any, model: Any, damage: Any, number: Any
+) -> None:
     """It is named, the rows of the others are done, and a repaired file is all that is paid then."""
     place = folder()
     path = place / f"{number}.parquet"
@@ -68,7 +72,7 @@ def test_a_damaged_file_costs_its_own_rows(job, folder, out, model, damage, numb
     assert out().column("id").to_pylist() == list(range(300))
 
 
-def test_a_damaged_file_removes_no_rows(job, folder, out):
+def test_a_damaged_file_removes_no_rows(job: Any, folder: Any, out: Any) -> None:
     """What its rows are is not known: those that are in the target stay."""
     place = folder()
     job(place)
@@ -81,7 +85,9 @@ def test_a_damaged_file_removes_no_rows(job, folder, out):
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl"])
 @pytest.mark.parametrize("damage", ["empty", "garbage"])
-def test_damaged_lines_cost_their_file(job, folder, out, ending, damage):
+def test_damaged_lines_cost_their_file(
+    job: Any, folder: Any, out: Any, ending: Any, damage: Any
+) -> None:
     """The same for files of text."""
     place = folder(ending)
     (place / f"1{ending}").write_bytes(DAMAGES[damage](b""))
@@ -92,7 +98,7 @@ def test_damaged_lines_cost_their_file(job, folder, out, ending, damage):
     assert ids == [*range(100), *range(200, 300)]
 
 
-def test_a_column_of_another_type_costs_its_file(job, folder, out):
+def test_a_column_of_another_type_costs_its_file(job: Any, folder: Any, out: Any) -> None:
     """The first file says what a column holds."""
     place = folder()
     write(pa.table({"id": ["x"], "text": ["y"]}), place / "1.parquet")
@@ -102,7 +108,7 @@ def test_a_column_of_another_type_costs_its_file(job, folder, out):
     assert out().num_rows == 200
 
 
-def test_a_column_that_lacks_costs_its_file(job, folder, out):
+def test_a_column_that_lacks_costs_its_file(job: Any, folder: Any, out: Any) -> None:
     """It is named."""
     place = folder()
     write(pa.table({"id": [1]}), place / "1.parquet")
@@ -113,7 +119,7 @@ def test_a_column_that_lacks_costs_its_file(job, folder, out):
 
 
 @pytest.mark.parametrize("source", ["nothing", "nothing/*.parquet", "notes.txt", "empty"])
-def test_a_source_that_is_none_is_named(job, tmp_path, files, source):
+def test_a_source_that_is_none_is_named(job: Any, tmp_path: Any, files: Any, source: Any) -> None:
     """A path, a pattern, a file of another kind, a folder without a table: nothing is written."""
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "empty").mkdir()
@@ -123,13 +129,13 @@ def test_a_source_that_is_none_is_named(job, tmp_path, files, source):
     assert set(files()) == {"notes.txt"}
 
 
-def test_a_column_of_the_wrong_type_is_refused(job, folder, files):
+def test_a_column_of_the_wrong_type_is_refused(job: Any, folder: Any, files: Any) -> None:
     """Before anything is paid."""
     with pytest.raises(InvalidOptionError, match="int64, not texts"):
         job(folder(), text="id")
 
 
-def test_a_row_group_of_nulls_is_nothing(job, tmp_path, out):
+def test_a_row_group_of_nulls_is_nothing(job: Any, tmp_path: Any, out: Any) -> None:
     """Null in, null out; also where no row of a chunk has a vector."""
     texts = [*["a"] * 50, *[None] * 100, *["b"] * 50]
     path = tmp_path / "in.parquet"
@@ -142,7 +148,7 @@ def test_a_row_group_of_nulls_is_nothing(job, tmp_path, out):
     assert out().column("embedding_error").null_count == 200
 
 
-def test_a_column_of_nulls_alone_is_nothing(job, out):
+def test_a_column_of_nulls_alone_is_nothing(job: Any, out: Any) -> None:
     """Its type may be null, too."""
     report = job(pa.table({"id": [1, 2], "text": pa.nulls(2)}))
 
@@ -151,7 +157,9 @@ def test_a_column_of_nulls_alone_is_nothing(job, out):
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_what_fails_before_anything_is_paid_leaves_nothing(job, rows, files, tmp_path, before):
+def test_what_fails_before_anything_is_paid_leaves_nothing(
+    job: Any, rows: Any, files: Any, tmp_path: Any, before: Any
+) -> None:
     """No folder, no journal; an older target is as it was."""
     if before:
         job(rows(50))
@@ -164,7 +172,9 @@ def test_what_fails_before_anything_is_paid_leaves_nothing(job, rows, files, tmp
     assert not (tmp_path / "out.journal").exists()
 
 
-def test_older_files_stay_until_all_new_ones_are_there(job, rows, out, tmp_path):
+def test_older_files_stay_until_all_new_ones_are_there(
+    job: Any, rows: Any, out: Any, tmp_path: Any
+) -> None:
     """Whoever reads the target while a job runs, or after it was given up, sees one version."""
     job(rows(300))
     old = out()
@@ -183,7 +193,7 @@ def test_older_files_stay_until_all_new_ones_are_there(job, rows, out, tmp_path)
     assert out().column("id").to_pylist() == list(range(1, 302))
 
 
-def test_ids_may_repeat(job, out):
+def test_ids_may_repeat(job: Any, out: Any) -> None:
     """A row is known by its content: none is lost, none is taken for another."""
     job(pa.table({"id": [1, 1, 1], "text": ["a", "b", "a"]}))
 
@@ -192,7 +202,7 @@ def test_ids_may_repeat(job, out):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_part_is_named(job, rows, out, tmp_path, damage):
+def test_a_damaged_part_is_named(job: Any, rows: Any, out: Any, tmp_path: Any, damage: Any) -> None:
     """Deleted, it is made again, and only its rows are paid."""
     job(rows(300))
     part = min((tmp_path / "out").iterdir())
@@ -209,7 +219,7 @@ def test_a_damaged_part_is_named(job, rows, out, tmp_path, damage):
     assert report.parts_written == 1
 
 
-def test_a_parquet_file_of_somebody_else_is_refused(job, rows, tmp_path):
+def test_a_parquet_file_of_somebody_else_is_refused(job: Any, rows: Any, tmp_path: Any) -> None:
     """It has the name of a part, and is none."""
     (tmp_path / "out").mkdir()
     pq.write_table(rows(3), tmp_path / "out" / f"part-00000-{'0' * 32}.parquet")
@@ -217,7 +227,7 @@ def test_a_parquet_file_of_somebody_else_is_refused(job, rows, tmp_path):
         job(rows(3))
 
 
-def test_a_target_that_is_a_file_is_refused(job, rows, tmp_path):
+def test_a_target_that_is_a_file_is_refused(job: Any, rows: Any, tmp_path: Any) -> None:
     """It stays as it is."""
     (tmp_path / "out").write_text("mine")
     with pytest.raises(TargetError, match="no folder"):
@@ -227,7 +237,7 @@ def test_a_target_that_is_a_file_is_refused(job, rows, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_target_is_named(job, rows, tmp_path):
+def test_a_read_only_target_is_named(job: Any, rows: Any, tmp_path: Any) -> None:
     """With what to do."""
     tmp_path.chmod(0o500)
     try:
@@ -238,14 +248,16 @@ def test_a_read_only_target_is_named(job, rows, tmp_path):
 
 
 @pytest.mark.parametrize("most", [4000, 9000, 30_000])
-def test_a_disk_that_is_full_loses_nothing(rows, tmp_path, most, job, out):
+def test_a_disk_that_is_full_loses_nothing(
+    rows: Any, tmp_path: Any, most: Any, job: Any, out: Any
+) -> None:
     """Header, journal or part: a typed error; with room again the rest is done."""
     source = tmp_path / "in.parquet"
     pq.write_table(rows(600), source)
     worker = Path(__file__).with_name("killed_worker.py")
     command = [sys.executable, str(worker), str(source), str(tmp_path / "out"), "0", "local"]
 
-    def little_room():
+    def little_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
     full = subprocess.run(

@@ -1,6 +1,7 @@
 """The write-ahead journal: what is whole stays, what is torn goes."""
 
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ MADE = {"space": "fake:small", "fingerprint": "f" * 64}
 RNG = np.random.default_rng(3)
 
 
-def records(count, width=3):
+def records(count: Any, width: Any = 3) -> Any:
     digests = RNG.integers(0, 2**64, (count, 2), np.uint64)
     return digests, RNG.random((count, width), np.float32), RNG.random(count) < 0.5
 
 
-def filled(path, counts, width=3):
+def filled(path: Any, counts: Any, width: Any = 3) -> Any:
     journal = Journal(path, MADE)
     parts = [records(count, width) for count in counts]
     for part in parts:
@@ -29,7 +30,9 @@ def filled(path, counts, width=3):
 
 
 @given(counts=st.lists(st.integers(1, 5), min_size=1), width=st.integers(1, 4), data=st.data())
-def test_what_was_appended_is_read_again(tmp_path_factory, counts, width, data):
+def test_what_was_appended_is_read_again(
+    tmp_path_factory: Any, counts: Any, width: Any, data: Any
+) -> None:
     """By number, in any order and repeated, also by another process."""
     path = tmp_path_factory.mktemp("journal") / "vectors"
     digests, vectors, truncated = filled(path, counts, width)
@@ -45,7 +48,7 @@ def test_what_was_appended_is_read_again(tmp_path_factory, counts, width, data):
 
 
 @pytest.mark.parametrize("lost", [1, 4, 17, 40, 41])
-def test_a_torn_record_is_cut_off(tmp_path, lost):
+def test_a_torn_record_is_cut_off(tmp_path: Any, lost: Any) -> None:
     """A kill in the middle of a write leaves the records before it, and new ones follow them."""
     path = tmp_path / "vectors"
     _, vectors, _ = filled(path, [4])
@@ -62,7 +65,7 @@ def test_a_torn_record_is_cut_off(tmp_path, lost):
 
 
 @pytest.mark.parametrize("garbage", [b"\0" * 400, b"\xff" * 400])
-def test_records_that_were_never_written_are_cut_off(tmp_path, garbage):
+def test_records_that_were_never_written_are_cut_off(tmp_path: Any, garbage: Any) -> None:
     """A power failure may leave a file that is longer than what reached the disk."""
     path = tmp_path / "vectors"
     filled(path, [4])
@@ -73,7 +76,7 @@ def test_records_that_were_never_written_are_cut_off(tmp_path, garbage):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"x" * 5000])
-def test_a_file_without_a_header_is_begun_anew(tmp_path, content):
+def test_a_file_without_a_header_is_begun_anew(tmp_path: Any, content: Any) -> None:
     """It was killed before it held anything."""
     path = tmp_path / "vectors"
     path.write_bytes(content)
@@ -87,7 +90,7 @@ def test_a_file_without_a_header_is_begun_anew(tmp_path, content):
         assert len(again) == 1
 
 
-def test_another_recipe_is_begun_anew(tmp_path):
+def test_another_recipe_is_begun_anew(tmp_path: Any) -> None:
     """Its vectors are not those that were asked for."""
     path = tmp_path / "vectors"
     filled(path, [4])
@@ -96,7 +99,7 @@ def test_another_recipe_is_begun_anew(tmp_path):
         assert len(journal) == 0
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Any) -> None:
     """With what to do."""
     journal = Journal(tmp_path / "nowhere" / "vectors", MADE)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -26,10 +27,10 @@ MOMENTS = 60
 
 
 @pytest.fixture
-def source(tmp_path):
+def source(tmp_path: Any) -> Any:
     """Files of rows, a fifth of them repeats; the third version of it lacks rows and has others."""
 
-    def write(version):
+    def write(version: Any) -> Any:
         first = 0 if version < 2 else 40
         numbers = range(first, first + ROWS)
         texts = [f"text {n - 50 if n % 5 == 4 else n}" for n in numbers]
@@ -40,7 +41,7 @@ def source(tmp_path):
     return write
 
 
-def killed(tmp_path, source, moment, kind):
+def killed(tmp_path: Any, source: Any, moment: Any, kind: Any) -> Any:
     """One run in a process of its own, which dies at that moment, or ends; what it said."""
     command = [sys.executable, str(WORKER), str(source), str(tmp_path / "out"), str(moment), kind]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -48,7 +49,7 @@ def killed(tmp_path, source, moment, kind):
     return done.returncode == 0
 
 
-def paid(tmp_path):
+def paid(tmp_path: Any) -> Any:
     """How often each text was paid."""
     log = tmp_path / "paid.log"
     return Counter(log.read_text().splitlines() if log.exists() else [])
@@ -58,7 +59,9 @@ def paid(tmp_path):
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 9))]
 )
-def test_a_kill_loses_no_row_and_pays_at_most_a_batch_again(tmp_path, source, seed, kind):
+def test_a_kill_loses_no_row_and_pays_at_most_a_batch_again(
+    tmp_path: Any, source: Any, seed: Any, kind: Any
+) -> None:
     """Whatever the process was at: a batch, the journal, a part, a rename, the last clearing up."""
     chance = random.Random(f"{seed} {kind}")
     path, ids, texts = source(0)

@@ -1,17 +1,18 @@
 """Prefetching: bounded, in order, and its thread ends whatever happens."""
 
 import threading
+from typing import Any
 
 import pytest
 
 from embedbridge.bulk.overlap import prefetched
 
 
-def readers():
+def readers() -> Any:
     return [one for one in threading.enumerate() if one.name == "embedbridge-bulk-reader"]
 
 
-def test_items_come_in_order():
+def test_items_come_in_order() -> None:
     """All of them."""
     with prefetched(range(100), 3) as items:
         assert list(items) == list(range(100))
@@ -19,10 +20,10 @@ def test_items_come_in_order():
     assert not readers()
 
 
-def test_what_the_source_raises_comes_after_its_items():
+def test_what_the_source_raises_comes_after_its_items() -> None:
     """In the consumer's thread."""
 
-    def source():
+    def source() -> Any:
         yield 1
         raise ValueError("damaged")
 
@@ -35,11 +36,11 @@ def test_what_the_source_raises_comes_after_its_items():
     assert not readers()
 
 
-def test_it_runs_ahead_by_no_more_than_it_may():
+def test_it_runs_ahead_by_no_more_than_it_may() -> None:
     """One item is in the source's hand while the queue is full."""
     taken = []
 
-    def source():
+    def source() -> Any:
         for number in range(100):
             taken.append(number)
             yield number

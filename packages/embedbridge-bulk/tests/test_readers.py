@@ -1,5 +1,7 @@
 """What a job writes, other tools read: vectors, nulls and digests, over several files."""
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -7,7 +9,7 @@ COUNT = 500
 
 
 @pytest.fixture
-def parts(job, rows, tmp_path):
+def parts(job: Any, rows: Any, tmp_path: Any) -> Any:
     """A pattern of files, with rows that have no vector."""
     table = rows(COUNT).to_pylist()
     for row in table[::50]:
@@ -20,7 +22,7 @@ def parts(job, rows, tmp_path):
     return str(tmp_path / "out" / "*.parquet")
 
 
-def test_duckdb(parts):
+def test_duckdb(parts: Any) -> None:
     """As lists of floats."""
     duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
     counts = "count(*), count(vector), count(embedding_error), min(len(vector)), max(len(vector))"
@@ -30,7 +32,7 @@ def test_duckdb(parts):
     assert found == [(COUNT, COUNT - 20, 10, 8, 8, 16)]
 
 
-def test_polars(parts):
+def test_polars(parts: Any) -> None:
     """As lists of float32."""
     polars = pytest.importorskip("polars", reason="Polars is not installed")
     table = polars.read_parquet(parts)
@@ -40,7 +42,7 @@ def test_polars(parts):
     assert table["vector"].null_count() == 20
 
 
-def test_pandas(parts, tmp_path):
+def test_pandas(parts: Any, tmp_path: Any) -> None:
     """As arrays of float32."""
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     table = pandas.read_parquet(tmp_path / "out")

@@ -1,5 +1,7 @@
 """From a source to a target: every row once, in order, paid once."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +15,7 @@ from embedbridge.core import Embedder, MemoryCache, Settings
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel
 
 
-def balanced(report):
+def balanced(report: Any) -> Any:
     return report.rows == (
         report.embedded + report.repeated + report.kept + report.empty + report.failed
     )
@@ -21,7 +23,9 @@ def balanced(report):
 
 @pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel])
 @pytest.mark.parametrize("count", [1, 31, 500])
-def test_every_row_once_in_order(job, rows, out, expected, kind, count):
+def test_every_row_once_in_order(
+    job: Any, rows: Any, out: Any, expected: Any, kind: Any, count: Any
+) -> None:
     """With the vector of its own text, over several parts of several row groups."""
     source = rows(count)
     report = job(source, model=Embedder(kind("small")))
@@ -35,7 +39,7 @@ def test_every_row_once_in_order(job, rows, out, expected, kind, count):
     assert count < 500 or report.parts_written > 2
 
 
-def test_equal_texts_are_paid_once(job, rows, model):
+def test_equal_texts_are_paid_once(job: Any, rows: Any, model: Any) -> None:
     """However far apart, in the whole job."""
     source = pa.concat_tables([rows(300), rows(300)])
     report = job(source)
@@ -44,7 +48,7 @@ def test_equal_texts_are_paid_once(job, rows, model):
     assert report.repeated == 600 - report.embedded
 
 
-def test_metadata_says_what_the_vectors_are(job, rows, tmp_path, model):
+def test_metadata_says_what_the_vectors_are(job: Any, rows: Any, tmp_path: Any, model: Any) -> None:
     """In every file: space, fingerprint, role, dimensions, version."""
     job(rows(300), task="clustering")
     embedder = Embedder(model)
@@ -59,7 +63,7 @@ def test_metadata_says_what_the_vectors_are(job, rows, tmp_path, model):
         assert said[b"embedbridge.version"] == b"1"
 
 
-def test_a_finished_job_changes_no_file(job, rows, files, model):
+def test_a_finished_job_changes_no_file(job: Any, rows: Any, files: Any, model: Any) -> None:
     """Nothing is embedded, nothing is written, and no journal is left."""
     job(rows(400), errors="column")
     before, paid = files(), len(model.seen)
@@ -71,7 +75,9 @@ def test_a_finished_job_changes_no_file(job, rows, files, model):
     assert all(name.startswith("out/") for name in before)
 
 
-def test_content_is_kept_wherever_it_stands(job, rows, out, expected, model):
+def test_content_is_kept_wherever_it_stands(
+    job: Any, rows: Any, out: Any, expected: Any, model: Any
+) -> None:
     """Rows in another order, with other ids and with new ones before them: only these are paid."""
     source = rows(300)
     job(source)
@@ -88,7 +94,9 @@ def test_content_is_kept_wherever_it_stands(job, rows, out, expected, model):
     assert (report.kept, report.embedded) == (300, 1)
 
 
-def test_changed_rows_are_embedded_and_removed_ones_leave(job, rows, out, model):
+def test_changed_rows_are_embedded_and_removed_ones_leave(
+    job: Any, rows: Any, out: Any, model: Any
+) -> None:
     """The target becomes what the source is."""
     source = rows(300)
     job(source)
@@ -102,7 +110,9 @@ def test_changed_rows_are_embedded_and_removed_ones_leave(job, rows, out, model)
     assert out().column("text").to_pylist() == texts
 
 
-def test_a_changed_column_that_is_only_kept_costs_nothing(job, rows, out, model):
+def test_a_changed_column_that_is_only_kept_costs_nothing(
+    job: Any, rows: Any, out: Any, model: Any
+) -> None:
     """The row is written anew, its vector is not paid again."""
     source = rows(100)
     job(source.append_column("price", pa.array([1] * 100)))
@@ -117,11 +127,11 @@ edits = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 
 
 @given(versions=st.lists(edits, min_size=1, max_size=4))
-def test_any_history_ends_in_what_the_source_is(tmp_path_factory, versions):
+def test_any_history_ends_in_what_the_source_is(tmp_path_factory: Any, versions: Any) -> None:
     """Rows come, go, move and repeat: each content is paid once while it is in the target."""
     model = RecordingModel("small")
     target = tmp_path_factory.mktemp("history") / "out"
-    before = set()
+    before: set[Any] = set()
     for texts in versions:
         model.batches.clear()
         source = pa.table({"text": pa.array(texts, pa.string())})
@@ -130,11 +140,11 @@ def test_any_history_ends_in_what_the_source_is(tmp_path_factory, versions):
 
         assert table.column("text").to_pylist() == texts
         assert table.column("vector").null_count == 0
-        assert sorted(model.seen) == sorted(set(texts) - before)
+        assert sorted(map(str, model.seen)) == sorted(set(texts) - before)
         before = set(texts)
 
 
-def test_another_space_is_refused(job, rows, files, out):
+def test_another_space_is_refused(job: Any, rows: Any, files: Any, out: Any) -> None:
     """Unless it is to be replaced: then all rows are new."""
     job(rows(50))
     before = files()
@@ -151,7 +161,9 @@ def test_another_space_is_refused(job, rows, files, out):
 
 
 @pytest.mark.parametrize("change", ["fingerprint", "role"])
-def test_the_same_space_made_otherwise_is_embedded_anew(job, rows, out, change):
+def test_the_same_space_made_otherwise_is_embedded_anew(
+    job: Any, rows: Any, out: Any, change: Any
+) -> None:
     """With a warning; the old rows leave."""
     job(rows(50))
     model = RecordingModel("small", seed=1 if change == "fingerprint" else 0)
@@ -165,7 +177,7 @@ def test_the_same_space_made_otherwise_is_embedded_anew(job, rows, out, change):
     assert out().num_rows == 50
 
 
-def test_only_what_is_named_is_kept(job, rows, out):
+def test_only_what_is_named_is_kept(job: Any, rows: Any, out: Any) -> None:
     """The id always is."""
     source = (
         rows(10).append_column("price", pa.array([1] * 10)).append_column("x", pa.array([1] * 10))
@@ -176,7 +188,7 @@ def test_only_what_is_named_is_kept(job, rows, out):
     assert "text" not in out().column_names
 
 
-def test_a_limit_tries_it_out(job, rows, out, model):
+def test_a_limit_tries_it_out(job: Any, rows: Any, out: Any, model: Any) -> None:
     """The rest is paid later, and what was tried is not paid again."""
     job(rows(300), limit=10)
     tried = out().num_rows
@@ -187,7 +199,7 @@ def test_a_limit_tries_it_out(job, rows, out, model):
     assert out().num_rows == 300
 
 
-def test_a_limit_removes_no_rows(job, rows, files):
+def test_a_limit_removes_no_rows(job: Any, rows: Any, files: Any) -> None:
     """Nobody means that with it."""
     job(rows(300))
     before = files()
@@ -197,7 +209,7 @@ def test_a_limit_removes_no_rows(job, rows, files):
     assert files() == before
 
 
-def test_an_empty_source_is_an_empty_target(job, rows, out):
+def test_an_empty_source_is_an_empty_target(job: Any, rows: Any, out: Any) -> None:
     """A file with the columns and no rows, which tools can read."""
     job(rows(0))
 
@@ -205,7 +217,7 @@ def test_an_empty_source_is_an_empty_target(job, rows, out):
     assert "vector" in out().column_names
 
 
-def test_a_cache_answers_first(job, rows, out, expected):
+def test_a_cache_answers_first(job: Any, rows: Any, out: Any, expected: Any) -> None:
     """What it knows is not paid; it is written all the same."""
     cache = MemoryCache()
     Embedder(FakeModel("small"), cache=cache).embed_documents(["text 0", "text 2"])
@@ -217,7 +229,7 @@ def test_a_cache_answers_first(job, rows, out, expected):
 
 
 @pytest.mark.parametrize("on_empty", ["zero", "skip", "embed"])
-def test_empty_texts_follow_the_setting(job, out, on_empty):
+def test_empty_texts_follow_the_setting(job: Any, out: Any, on_empty: Any) -> None:
     """As in the embedder: zeros, no vector and no error, or a vector as of any text."""
     source = pa.table({"id": [1, 2, 3], "text": ["a", " ", "b"]})
     model = RecordingModel("small")
@@ -239,11 +251,11 @@ def test_empty_texts_follow_the_setting(job, out, on_empty):
     assert again.parts_kept == 1
 
 
-def test_two_jobs_do_not_write_to_one_target(job, rows, tmp_path):
+def test_two_jobs_do_not_write_to_one_target(job: Any, rows: Any, tmp_path: Any) -> None:
     """The second is refused while the first is at work."""
-    refused = []
+    refused: list[Any] = []
 
-    def second(report):
+    def second(report: Any) -> None:
         if not refused:
             with pytest.raises(TargetError, match="Another job"):
                 job(rows(10))
@@ -254,7 +266,7 @@ def test_two_jobs_do_not_write_to_one_target(job, rows, tmp_path):
     assert refused
 
 
-def test_what_belongs_to_somebody_else_is_not_touched(job, rows, tmp_path):
+def test_what_belongs_to_somebody_else_is_not_touched(job: Any, rows: Any, tmp_path: Any) -> None:
     """A folder with other files is refused, also where it is to be replaced."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
@@ -265,7 +277,7 @@ def test_what_belongs_to_somebody_else_is_not_touched(job, rows, tmp_path):
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
 
 
-def test_progress_is_told(job, rows):
+def test_progress_is_told(job: Any, rows: Any) -> None:
     """The report so far, which ends at all rows."""
     told = []
     job(rows(300), progress=lambda report: told.append(report.rows), price=2.0)
@@ -275,7 +287,7 @@ def test_progress_is_told(job, rows):
     assert told[-1] == 300
 
 
-def test_a_price_makes_a_cost(job, rows):
+def test_a_price_makes_a_cost(job: Any, rows: Any) -> None:
     """Per million tokens."""
     report = job(rows(30), price=2.0)
 
@@ -293,7 +305,9 @@ def test_a_price_makes_a_cost(job, rows):
         ({"text": "text", "keep": ["vector"]}, "needs for itself"),
     ],
 )
-def test_columns_that_cannot_be_are_refused(job, rows, files, columns, message):
+def test_columns_that_cannot_be_are_refused(
+    job: Any, rows: Any, files: Any, columns: Any, message: Any
+) -> None:
     """Before anything is paid or written."""
     source = rows(3).append_column("vector", pa.array([1, 2, 3]))
     keep = columns.pop("keep", ["id"])
@@ -303,13 +317,13 @@ def test_columns_that_cannot_be_are_refused(job, rows, files, columns, message):
     assert files() == {}
 
 
-def test_nothing_to_embed_is_refused(job, rows):
+def test_nothing_to_embed_is_refused(job: Any, rows: Any) -> None:
     """A source without a column that was named."""
     with pytest.raises(InvalidOptionError, match="No column to embed"):
         job(rows(3), text=None)
 
 
-def test_the_first_bad_row_ends_the_job(job, rows, model, out):
+def test_the_first_bad_row_ends_the_job(job: Any, rows: Any, model: Any, out: Any) -> None:
     """It is named; what was paid for is not paid again once the row is repaired."""
     source = rows(300).to_pylist()
     source[123]["text"] = " "

@@ -1,5 +1,7 @@
 """The hash table of digests, compared with a dictionary."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,14 +13,14 @@ from embedbridge.bulk.seen import NOWHERE, Seen
 DIGEST = st.tuples(st.integers(0, 40), st.integers(0, 3))
 
 
-def as_digests(pairs):
+def as_digests(pairs: Any) -> Any:
     return np.array([(low << 13, high) for low, high in pairs], np.uint64).reshape(-1, 2)
 
 
 @given(batches=st.lists(st.lists(DIGEST, max_size=60), max_size=6))
-def test_equal_contents_have_one_number(batches):
+def test_equal_contents_have_one_number(batches: Any) -> None:
     """As in a dictionary: the first row of a content is new, within a batch and across batches."""
-    seen, expected = Seen(), {}
+    seen, expected = Seen(), dict[Any, Any]()
     for batch in batches:
         numbers, new = seen.claim(as_digests(batch))
 
@@ -30,7 +32,7 @@ def test_equal_contents_have_one_number(batches):
 
 
 @pytest.mark.parametrize("step", [1, 4096, 100_000])
-def test_growing_loses_nothing(step):
+def test_growing_loses_nothing(step: Any) -> None:
     """Digests, places and numbers are the same after the arrays have grown many times."""
     digests = np.random.default_rng(7).integers(0, 2**64, (200_000, 2), np.uint64)
     digests = digests[:300] if step == 1 else digests
@@ -47,7 +49,7 @@ def test_growing_loses_nothing(step):
     assert np.array_equal(seen.digests(numbers), digests)
 
 
-def test_a_content_without_a_vector_is_nowhere():
+def test_a_content_without_a_vector_is_nowhere() -> None:
     """It is known, so that no other chunk pays for it, and its vector is still to come."""
     seen = Seen()
     numbers, _ = seen.claim(as_digests([(1, 1)]))

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -20,11 +21,11 @@ TEXTS = ["plain", "with, a comma", 'and "quotes"', "two\nlines", "2024-01-01", "
 TABLE = pa.table({"id": [f"{n:03}" for n in range(len(TEXTS))], "text": TEXTS})
 
 
-def as_json(table):
+def as_json(table: Any) -> Any:
     return "".join(json.dumps(row) + "\n" for row in table.to_pylist()).encode()
 
 
-def write(table, path):
+def write(table: Any, path: Any) -> None:
     """By the end of the name."""
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
@@ -53,7 +54,9 @@ def write(table, path):
         "a.csv.gz",
     ],
 )
-def test_every_format_gives_the_same_rows(job, out, expected, tmp_path, name):
+def test_every_format_gives_the_same_rows(
+    job: Any, out: Any, expected: Any, tmp_path: Any, name: Any
+) -> None:
     """Texts that look like dates or numbers stay texts, and so do ids that begin with zeros."""
     write(TABLE, tmp_path / name)
     job(tmp_path / name)
@@ -62,7 +65,7 @@ def test_every_format_gives_the_same_rows(job, out, expected, tmp_path, name):
     assert out().column("vector").to_pylist() == expected(TEXTS)
 
 
-def test_files_come_in_the_order_of_their_names(job, out, tmp_path):
+def test_files_come_in_the_order_of_their_names(job: Any, out: Any, tmp_path: Any) -> None:
     """Of a folder with folders in it; what other tools hide is no table."""
     for place, number in {
         "b.parquet": 2,
@@ -77,7 +80,7 @@ def test_files_come_in_the_order_of_their_names(job, out, tmp_path):
     assert out().column("id").to_pylist() == ["1", "2"]
 
 
-def test_patterns_and_lists(job, out, tmp_path):
+def test_patterns_and_lists(job: Any, out: Any, tmp_path: Any) -> None:
     """In the order in which they are named."""
     for number in range(4):
         write(pa.table({"id": [number], "text": ["x"]}), tmp_path / f"{number}.parquet")
@@ -87,7 +90,7 @@ def test_patterns_and_lists(job, out, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["pyarrow", "uri", "subtree"])
-def test_filesystems(job, out, tmp_path, kind):
+def test_filesystems(job: Any, out: Any, tmp_path: Any, kind: Any) -> None:
     """Of pyarrow, and by URI."""
     write(TABLE, tmp_path / "a.parquet")
     if kind == "uri":
@@ -100,7 +103,7 @@ def test_filesystems(job, out, tmp_path, kind):
     assert out().num_rows == len(TEXTS)
 
 
-def test_a_filesystem_of_fsspec(job, out):
+def test_a_filesystem_of_fsspec(job: Any, out: Any) -> None:
     """It need not know pyarrow."""
     fsspec = pytest.importorskip("fsspec")
     memory = fsspec.filesystem("memory")
@@ -112,7 +115,7 @@ def test_a_filesystem_of_fsspec(job, out):
 
 
 @pytest.mark.parametrize("kind", ["batch", "dataset", "sliced"])
-def test_tables_in_memory(job, out, tmp_path, kind):
+def test_tables_in_memory(job: Any, out: Any, tmp_path: Any, kind: Any) -> None:
     """Also a part of one, and a data set."""
     source = {
         "batch": lambda: TABLE.to_batches()[0],
@@ -127,7 +130,7 @@ def test_tables_in_memory(job, out, tmp_path, kind):
 @pytest.mark.parametrize(
     "kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())], ids=str
 )
-def test_texts_of_every_arrow_type(job, out, expected, kind):
+def test_texts_of_every_arrow_type(job: Any, out: Any, expected: Any, kind: Any) -> None:
     """A text is a text."""
     job(
         pa.table({"id": TABLE.column("id"), "text": pa.chunked_array([pa.array(TEXTS).cast(kind)])})
@@ -140,7 +143,7 @@ PNGS = [tiny_png(shade) for shade in (1, 2, 1)]
 
 
 @pytest.mark.parametrize("kind", ["bytes", "large", "struct", "path", "relative"])
-def test_images_of_every_kind(job, out, tmp_path, kind):
+def test_images_of_every_kind(job: Any, out: Any, tmp_path: Any, kind: Any) -> None:
     """Bytes, paths, and the structs of data sets; equal ones are paid once."""
     paths = []
     for number, png in enumerate(PNGS):
@@ -172,7 +175,7 @@ def test_images_of_every_kind(job, out, tmp_path, kind):
     assert vectors[3] is None
 
 
-def test_a_text_and_an_image_are_one_input(job, out):
+def test_a_text_and_an_image_are_one_input(job: Any, out: Any) -> None:
     """Either may be missing."""
     source = pa.table(
         {
@@ -189,7 +192,7 @@ def test_a_text_and_an_image_are_one_input(job, out):
     assert len({str(vector) for vector in vectors}) == 4
 
 
-def test_urls_of_images_need_permission(job, out):
+def test_urls_of_images_need_permission(job: Any, out: Any) -> None:
     """Nothing is fetched unasked: each row has that as its error."""
     source = pa.table({"id": [1], "url": ["https://example.org/cat.png"]})
     report = job(source, columns=Columns(id="id", image_url="url"), errors="column")
@@ -199,7 +202,7 @@ def test_urls_of_images_need_permission(job, out):
 
 
 @pytest.mark.parametrize("target", ["s3://bucket/vectors", "in"])
-def test_where_a_target_cannot_be(tmp_path, rows, target):
+def test_where_a_target_cannot_be(tmp_path: Any, rows: Any, target: Any) -> None:
     """Not on another machine, and not around its source: it would be read as one."""
     from embedbridge.bulk import run
 
@@ -210,20 +213,20 @@ def test_where_a_target_cannot_be(tmp_path, rows, target):
         run(tmp_path / "in" / "a.parquet", where, model=Embedder(FakeModel("small")), text="text")
 
 
-def test_a_list_of_nothing_is_refused(job):
+def test_a_list_of_nothing_is_refused(job: Any) -> None:
     """As a pattern that finds nothing is."""
     with pytest.raises(SourceError, match="empty"):
         job([])
 
 
-def test_two_columns_of_one_name_are_refused(job):
+def test_two_columns_of_one_name_are_refused(job: Any) -> None:
     """Which of them is meant, nobody knows."""
     table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
     with pytest.raises(InvalidOptionError, match="2 columns 'text'"):
         job(table, id=None)
 
 
-def test_base64_is_a_text(job, out):
+def test_base64_is_a_text(job: Any, out: Any) -> None:
     """What a column holds is said by the one who names it, never guessed."""
     text = base64.b64encode(PNGS[0]).decode()
     report = job(pa.table({"id": [1], "text": [text]}))

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -16,11 +17,11 @@ TABLE = pa.table({"id": [1, 2, 3, 4], "text": ["a", None, " ", "a"], "more": [1.
 
 
 @pytest.fixture
-def stage():
+def stage() -> Any:
     return EmbedStage("fake:small", Columns(id="id", text="text", keep=["more"]))
 
 
-def test_rows_keep_order_ids_and_nulls(stage, expected):
+def test_rows_keep_order_ids_and_nulls(stage: Any, expected: Any) -> None:
     """One bad row costs itself; null in, null out."""
     table = stage(TABLE)
 
@@ -33,7 +34,7 @@ def test_rows_keep_order_ids_and_nulls(stage, expected):
     assert table.column("embedding_error")[2].as_py().startswith("InvalidInputError: ")
 
 
-def test_the_schema_says_what_the_vectors_are(stage):
+def test_the_schema_says_what_the_vectors_are(stage: Any) -> None:
     """Fixed width, space, fingerprint, role and version: for whoever reads them."""
     table = stage(TABLE)
     embedder = Embedder(FakeModel("small"))
@@ -49,7 +50,7 @@ def test_the_schema_says_what_the_vectors_are(stage):
     }
 
 
-def test_record_batches_and_empty_tables_are_tables_too(stage):
+def test_record_batches_and_empty_tables_are_tables_too(stage: Any) -> None:
     """An engine hands over what it has: the schema is always the same."""
     whole, batch, empty = stage(TABLE), stage(TABLE.to_batches()[0]), stage(TABLE.slice(0, 0))
 
@@ -58,7 +59,7 @@ def test_record_batches_and_empty_tables_are_tables_too(stage):
     assert empty.schema.equals(whole.schema, check_metadata=True)
 
 
-def test_many_rows_are_as_few(stage):
+def test_many_rows_are_as_few(stage: Any) -> None:
     """A large table is embedded in pieces."""
     count = 20_000
     table = stage(
@@ -71,7 +72,7 @@ def test_many_rows_are_as_few(stage):
     assert table.column("vector")[0].equals(table.column("vector")[count - 50])
 
 
-def test_a_stage_travels_without_a_secret(stage):
+def test_a_stage_travels_without_a_secret(stage: Any) -> None:
     """By the configuration; a worker finds its own key in its environment."""
     secret = "sk-" + "0123456789abcdef" * 3
     keyed = EmbedStage("openai:text-embedding-3-small", stage.columns, api_key=secret)
@@ -81,7 +82,7 @@ def test_a_stage_travels_without_a_secret(stage):
     assert pickle.loads(pickle.dumps(stage))(TABLE).equals(stage(TABLE))
 
 
-def test_a_stage_works_in_another_process(stage, tmp_path):
+def test_a_stage_works_in_another_process(stage: Any, tmp_path: Any) -> None:
     """With the same output, bit for bit."""
     (tmp_path / "stage").write_bytes(pickle.dumps(stage))
     (tmp_path / "table").write_bytes(pickle.dumps(TABLE))
@@ -93,7 +94,7 @@ def test_a_stage_works_in_another_process(stage, tmp_path):
     assert pickle.loads((tmp_path / "out").read_bytes()).equals(stage(TABLE))
 
 
-def test_stages_of_a_process_share_the_model(stage):
+def test_stages_of_a_process_share_the_model(stage: Any) -> None:
     """A worker that gets one stage per task loads once."""
     twin = pickle.loads(pickle.dumps(stage))
     other = pickle.loads(pickle.dumps(stage))
@@ -101,7 +102,7 @@ def test_stages_of_a_process_share_the_model(stage):
     assert twin.embedder is other.embedder
 
 
-def test_a_table_without_the_column_is_refused(stage):
+def test_a_table_without_the_column_is_refused(stage: Any) -> None:
     """Before anything is embedded."""
     with pytest.raises(InvalidOptionError, match="Did you mean 'texts'"):
         stage(pa.table({"id": [1], "texts": ["a"], "more": [1.0]}))

@@ -92,7 +92,8 @@ def test_a_batch_in_no_order(model: OnnxModel, default: Embedder) -> None:
 @pytest.mark.parametrize("total", [130, 1000, 1100, 4096, 5000, 100_000])
 def test_every_stream_has_as_many_parts(model: OnnxModel, total: int) -> None:
     """A call ends with its last stream; small or large, two streams get half of it each."""
-    part = model._load().session.part_tokens(total)
+    loaded: Any = model._load()
+    part = loaded.session.part_tokens(total)
 
     assert part is not None
     assert part <= PART_TOKENS

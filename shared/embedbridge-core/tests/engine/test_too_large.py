@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -284,9 +284,10 @@ async def test_jobs_that_share_a_request_share_what_it_cut(kind: type[CountsByIt
     model = kind()
     strict = Embedder(model, settings=Settings(on_too_long="error"))
     jobs = [Embedder(model).aembed([TOO_LONG], role="document") for _ in range(4)]
-    *results, refused = await asyncio.gather(
+    found: list[Any] = await asyncio.gather(
         *jobs, strict.aembed_documents([TOO_LONG]), return_exceptions=True
     )
+    *results, refused = found
 
     assert all(result.truncated.tolist() == [True] for result in results)
     assert isinstance(refused, InputTooLongError)

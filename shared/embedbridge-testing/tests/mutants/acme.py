@@ -134,7 +134,7 @@ class AcmeWire(WireFormat):
         )
 
     def answer(self, rows: Sequence[Row] | None, asked: Asked) -> bytes:
-        told = rows and [
+        told: Any = rows and [
             {"index": row.index, "embedding": written(row, packed=asked.packed)} for row in rows
         ]
         return as_json({"rows": told, "tokens": sum(map(words_in, asked.inputs))})

@@ -251,7 +251,7 @@ class FetchesTheKeyOnce(AcmeModel):
     def _own_credential(self, secrets: Secrets) -> Credential | None:
         fetch: Any = super()._own_credential(secrets)
         if not callable(fetch):
-            return fetch
+            return None if fetch is None else str(fetch)
         kept: list[str] = []
 
         async def once() -> str:
