@@ -378,7 +378,9 @@ def from_checkout(wanted: list[str]) -> list[str]:
         extras[requirement.name] = (known or set()) | requirement.extras
         pending += [need for need in map(Requirement, needs) if need.name in ours]
     folders = [
-        f"./{ours[name].as_posix()}[{','.join(sorted(chosen))}]" for name, chosen in extras.items()
+        f"./{ours[name].as_posix()}[{','.join(sorted(chosen))}]"
+        # What is needed comes first: pip 23 looks on the index for what it has not met yet.
+        for name, chosen in reversed(extras.items())
     ]
     return [folder.removesuffix("[]") for folder in folders] + others
 
