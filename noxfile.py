@@ -379,8 +379,11 @@ def from_checkout(wanted: list[str]) -> list[str]:
         pending += [need for need in map(Requirement, needs) if need.name in ours]
     folders = [
         f"./{ours[name].as_posix()}[{','.join(sorted(chosen))}]"
-        # What is needed comes first: pip 23 looks on the index for what it has not met yet.
-        for name, chosen in reversed(extras.items())
+        # Core comes first: pip 23 looks on the index for a package that it has not met yet.
+        for name, chosen in sorted(
+            extras.items(),
+            key=lambda item: (item[0] != "embedbridge-core", item[0] == "embedbridge"),
+        )
     ]
     return [folder.removesuffix("[]") for folder in folders] + others
 
