@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import nox
@@ -359,31 +360,35 @@ def members() -> dict[str, Path]:
 
 
 def from_checkout(wanted: list[str]) -> list[str]:
-    """What pip takes for these requirements: ours, and what they need of ours, as folders of this tree."""
+    """What pip takes for these requirements: ours, and what they need of ours, as folders of this tree.
+
+    What is needed comes first: with other extras, pip 23 looks for it on the index instead of in a
+    folder that it has not met yet.
+    """
     ours = members()
     extras: dict[str, set[str]] = {}
+    needed: dict[str, set[str]] = {}
     others: list[str] = []
     pending = list(map(Requirement, wanted))
     for requirement in pending:  # grows while it is walked
         if f"embedbridge-{requirement.name}" in ours:
             requirement.name = f"embedbridge-{requirement.name}"
-        if requirement.name not in ours:
+        name = requirement.name
+        if name not in ours:
             others.append(str(requirement))
             continue
-        project = nox.project.load_toml(ours[requirement.name] / "pyproject.toml")["project"]
-        known = extras.get(requirement.name)
+        project = nox.project.load_toml(ours[name] / "pyproject.toml")["project"]
+        known = extras.get(name)
         needs = project["dependencies"] if known is None else []
         for extra in requirement.extras - (known or set()):
             needs = [*needs, *project["optional-dependencies"][extra]]
-        extras[requirement.name] = (known or set()) | requirement.extras
-        pending += [need for need in map(Requirement, needs) if need.name in ours]
+        extras[name] = (known or set()) | requirement.extras
+        found = [need for need in map(Requirement, needs) if need.name in ours]
+        needed.setdefault(name, set()).update({need.name for need in found} - {name})
+        pending += found
     folders = [
-        f"./{ours[name].as_posix()}[{','.join(sorted(chosen))}]"
-        # Core comes first: pip 23 looks on the index for a package that it has not met yet.
-        for name, chosen in sorted(
-            extras.items(),
-            key=lambda item: (item[0] != "embedbridge-core", item[0] == "embedbridge"),
-        )
+        f"./{ours[name].as_posix()}[{','.join(sorted(extras[name]))}]"
+        for name in TopologicalSorter(needed).static_order()
     ]
     return [folder.removesuffix("[]") for folder in folders] + others
 
