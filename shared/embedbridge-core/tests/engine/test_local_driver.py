@@ -16,6 +16,7 @@ import pytest
 from embedbridge.contract import (
     Batch,
     BatchResult,
+    ConfigurationError,
     EmbedBridgeError,
     InvalidInputError,
     ModelCard,
@@ -338,3 +339,29 @@ def test_a_model_that_nobody_holds_is_freed() -> None:
     gc.collect()
 
     assert gone() is None
+
+
+def test_a_model_that_cannot_be_loaded_fails_for_its_own_caller() -> None:
+    """It is loaded before its request waits: who serves the queue cannot meet the error of another."""
+    locked = []
+
+    class Equal(FakeModel):
+        @property
+        def shared_weights(self) -> object:
+            return shared
+
+    class Broken(Equal):
+        @property
+        def card(self) -> ModelCard:
+            locked.append(local_driver(self)._lock.locked())
+            raise ConfigurationError("The folder is gone.")
+
+    shared = FakeModel("small")
+    broken, good = Broken("small"), Equal("small")
+    batch = Batch(inputs=["text"], modality="text", role="query")
+    with pytest.raises(ConfigurationError, match="gone"):
+        local_driver(broken).call(broken, batch)
+
+    assert locked == [False]
+    assert local_driver(good) is local_driver(broken)
+    assert local_driver(good).call(good, batch).vectors.shape == (1, 8)

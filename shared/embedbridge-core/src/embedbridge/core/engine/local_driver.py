@@ -24,7 +24,6 @@ from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.core.locks import ForkSafeLock
 
 if TYPE_CHECKING:
-    from embedbridge.contract.card import Limits
     from embedbridge.contract.model import LocalEmbeddingModel
 
 T = TypeVar("T")
@@ -64,10 +63,9 @@ class LocalDriver:
         """The request that waits longest, and those that can be computed together with it."""
         with self._queue_lock:
             group = [self._waiting.popleft()]
-            limits = group[0].model.card.limits
             for request in list(self._waiting):
                 # First come, first served: no request overtakes another.
-                if not _fit_together([*group, request], limits):
+                if not _fit_together([*group, request]):
                     break
                 group.append(request)
                 self._waiting.remove(request)
@@ -112,6 +110,7 @@ class _Request:
 
     def __init__(self, model: LocalEmbeddingModel, batch: Batch, batch_size: int | None) -> None:
         self.model = model
+        self.limits = model.card.limits  # may load the model: what fails, fails before it waits
         self.batch = batch
         self.batch_size = batch_size
         self.done = False
@@ -135,9 +134,9 @@ class _Request:
         return self._result  # type: ignore[return-value]  # it is done: the caller checks what came
 
 
-def _fit_together(group: Sequence[_Request], limits: Limits) -> bool:
+def _fit_together(group: Sequence[_Request]) -> bool:
     """Whether requests can be one call: of one kind, and within the limits of model and users."""
-    first = group[0].batch
+    first, limits = group[0].batch, group[0].limits
     if not all(_same_kind(first, request.batch) for request in group[1:]):
         return False
     items = sum(len(request.batch) for request in group)
