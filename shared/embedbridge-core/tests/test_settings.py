@@ -50,7 +50,17 @@ def test_an_embedder_keeps_what_was_in_force_when_it_was_made(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("BATCH_SIZE", "many"), ("ERRORS", "ignore"), ("ALLOW_URLS", "[bad")]
+    ("name", "value"),
+    [
+        ("BATCH_SIZE", "many"),
+        ("BATCH_SIZE", "true"),
+        ("BATCH_SIZE", "null"),
+        ("BATCH_SIZE", "1e1"),
+        ("ERRORS", "ignore"),
+        ("ERRORS", '"raise"'),
+        ("ALLOW_URLS", "[bad"),
+        ("ALLOW_URLS", "example.org"),
+    ],
 )
 def test_a_variable_that_cannot_be(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error is ours, names the setting and its variable, and does not repeat the value."""
@@ -60,6 +70,19 @@ def test_a_variable_that_cannot_be(name: str, value: str, monkeypatch: pytest.Mo
 
     assert value not in str(raised.value)
     assert f"environment variable EMBEDBRIDGE_{name}." in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("true", True), ("0", False), ('["example.org", "b.org"]', ("example.org", "b.org"))],
+)
+def test_hosts_are_a_list_as_json(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: object
+) -> None:
+    """Yes and no are words, several hosts a list."""
+    monkeypatch.setenv("EMBEDBRIDGE_ALLOW_URLS", value)
+
+    assert Embedder(FakeModel("small")).settings.allow_urls == expected
 
 
 def test_a_variable_is_not_blamed_for_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:

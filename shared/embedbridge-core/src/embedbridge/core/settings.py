@@ -113,7 +113,9 @@ def _variables() -> list[tuple[str, str]]:
 
 
 def _parsed(text: str) -> object:
-    """A variable's value: JSON, `["example.org"]`, or the text itself."""
+    """A variable's value: a list as JSON, `["example.org"]`, or the text itself, for pydantic to read."""
+    if not text.lstrip().startswith("["):
+        return text
     try:
         return json.loads(text)
     except ValueError:
