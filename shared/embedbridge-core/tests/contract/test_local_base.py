@@ -145,6 +145,30 @@ def test_a_forked_child(device: str, survives: bool, expected: int) -> None:
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # what is tested
+def test_closing_in_the_child_does_not_make_a_device_usable_there() -> None:
+    """The error stays: loading anew would meet the device of the parent."""
+    model = Lazy("lazy")
+    model.device = "cuda:0"
+    embedder = Embedder(model)
+    embedder.embed_query("text")
+    pid = os.fork()
+    if pid == 0:
+        model.close()
+        os._exit(0 if _is_left_with_the_parent(embedder) else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def _is_left_with_the_parent(embedder: Embedder) -> bool:
+    try:
+        embedder.embed_query("text")
+    except ConfigurationError as error:
+        return "forked" in str(error)
+    return False
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # what is tested
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_a_model_that_was_not_used_before_the_fork(device: str) -> None:
     """It is loaded in the child as anywhere else."""

@@ -104,8 +104,13 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
     def close(self) -> None:
         """Leave the weights to equal models that are still open; the last one frees them."""
         with _loading:
-            held, self._held = self._held, None
-            loaded = None if held is None else held.leave(self)
+            held = self._held
+            if (
+                held is None or held.left_on is not None
+            ):  # the parent's weights are not ours to free
+                return
+            self._held = None
+            loaded = held.leave(self)
         if loaded is not None:
             loaded.close()
             on_cuda = loaded.device.startswith("cuda")
