@@ -20,7 +20,8 @@ def posts(tmp_path: Path) -> Path:
     """Two files of rows: one repeats, one is null."""
     folder = tmp_path / "posts"
     folder.mkdir()
-    for number, texts in enumerate((["a", "b", "a"], ["c", None])):
+    files: list[list[str | None]] = [["a", "b", "a"], ["c", None]]
+    for number, texts in enumerate(files):
         ids = [10 * number + row for row in range(len(texts))]
         pq.write_table(pa.table({"post": ids, "body": texts}), folder / f"{number}.parquet")
     return folder

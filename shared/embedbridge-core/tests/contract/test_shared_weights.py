@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import ClassVar
@@ -188,10 +189,12 @@ def _loads_of_a_task(model: Counted, _task: int) -> tuple[int, int]:
     return os.getpid(), LOADS["m"]
 
 
-def test_a_worker_process_loads_once_for_all_its_tasks() -> None:
+def test_a_worker_process_loads_once_for_all_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each task unpickles a copy and drops it; the weights wait for the next one."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)  # a worker imports this file by its name
+    here = import_module(Path(__file__).stem)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers:
-        told = list(workers.map(partial(_loads_of_a_task, Counted("m")), range(3)))
+        told = list(workers.map(partial(here._loads_of_a_task, here.Counted("m")), range(3)))
 
     assert {loads for _, loads in told} == {1}
 
