@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.contract import InvalidResponseError, ModelCard
-from embedbridge.contract.remote import OutputType
+from embedbridge.contract import Batch, BatchResult, InvalidResponseError, ModelCard
+from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.remote import HttpModel, HttpOptions, OutputType, Vendor
 from embedbridge.contract.remote.output_types import IN_BASE64, RANGES, Kind
 
 CARD = ModelCard(
     name="m", dimensions=1024, allowed_dimensions=(512, 256), space="v:m", normalized=True
 )
 KINDS: tuple[Kind, ...] = ("int8", "uint8", "binary", "ubinary")
+
+
+class Options(HttpOptions):
+    output_type: Literal["float", "base64", "int8", "uint8", "binary", "ubinary"] = "base64"
+
+
+class QuantisingModel(HttpModel):
+    provider: ClassVar[str] = "acme"
+    vendor: ClassVar[Vendor] = Vendor(name="Acme", url="https://api.acme.example/v1")
+    Options: ClassVar[type[ModelOptions]] = Options
+
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        return "/embeddings", {"output_dtype": self.output_type.whole}
+
+    def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
+        return BatchResult(vectors=self.output_type.matrix(answer["data"]))
 
 
 def test_floats_change_nothing() -> None:
@@ -75,3 +94,15 @@ def test_floats_are_no_whole_numbers() -> None:
     """Halves where bytes were asked for are another vector."""
     with pytest.raises(InvalidResponseError, match="whole numbers from -128 to 127"):
         OutputType("int8").matrix([[0.5, 1.0]])
+
+
+@pytest.mark.parametrize("kind", ["float", "base64", *KINDS])
+def test_a_model_has_the_type_of_its_option(kind: str) -> None:
+    """It is sent and is part of the identity, but for floats, however those travel."""
+    model, usual = QuantisingModel("m", output_type=kind), QuantisingModel("m")
+    whole = kind if kind in KINDS else None
+    batch = Batch(inputs=["a text"], modality="text", role="query")
+
+    assert model.output_type == OutputType(kind if kind in KINDS else "float")  # type: ignore[arg-type]
+    assert model.request(batch)[1] == {"output_dtype": whole}
+    assert model.identity() == usual.identity() | ({"output_type": whole} if whole else {})

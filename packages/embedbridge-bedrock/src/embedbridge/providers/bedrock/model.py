@@ -25,7 +25,6 @@ from embedbridge.contract.remote import (
     Credential,
     HttpHandle,
     HttpModel,
-    OutputType,
     Refusals,
     Secrets,
     Vendor,
@@ -116,23 +115,19 @@ class BedrockModel(HttpModel):
             changes["limits"] = replace(card.limits, max_tokens_per_input=most)
         if options.normalize is False:
             changes["normalized"] = False
-        return self._output.card(replace(card, **changes), f"bedrock:{self._id}")
+        return self.output_type.card(replace(card, **changes), f"bedrock:{self._id}")
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector; an inference profile changes none."""
         cut = {"truncate": "START"} if self.options.truncate == "START" else {}
-        return {**super().identity(), **self._output.identity(), **cut, "model": self._id}
-
-    @property
-    def _output(self) -> OutputType:
-        return OutputType(self.options.output_type)
+        return {**super().identity(), **cut, "model": self._id}
 
     # One request, one answer.
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """The path with the model's name, percent-encoded once, and the family's JSON."""
         name = unquote(self.options.inference_profile or self.name)
-        asked = self._output.asked(batch.dimensions)
+        asked = self.output_type.asked(batch.dimensions)
         fields = self._family.fields(batch, self.options, asked)
         return f"/model/{quote(name, safe='')}/invoke", fields
 
@@ -140,7 +135,7 @@ class BedrockModel(HttpModel):
         """The vectors; tokens are in the answer of Titan, and in a header of the others'."""
         rows = self._family.rows(answer, batch, self.options)
         return BatchResult(
-            vectors=self._output.matrix(rows),
+            vectors=self.output_type.matrix(rows),
             usage=usage_at(answer, "inputTextTokenCount"),
             truncated=self._family.truncated(answer),
         )

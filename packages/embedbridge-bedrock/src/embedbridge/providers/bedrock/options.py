@@ -23,7 +23,6 @@ class BedrockOptions(HttpOptions):
 
     not_in_identity: ClassVar[frozenset[str]] = HttpOptions.not_in_identity | {
         "inference_profile",
-        "output_type",  # `OutputType.identity` says it
         "profile",
         "region",
         "truncate",  # `BedrockModel.identity` says it

@@ -23,7 +23,6 @@ from embedbridge.contract.errors import (
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     HttpModel,
-    OutputType,
     Refusals,
     Vendor,
     counted,
@@ -101,12 +100,12 @@ class CohereModel(HttpModel):
         if options.max_tokens is not None:
             most = min(options.max_tokens, card.limits.max_tokens_per_input or options.max_tokens)
             changes["limits"] = replace(card.limits, max_tokens_per_input=most)
-        return self._output.card(replace(card, **changes), f"cohere:{self.name}")
+        return self.output_type.card(replace(card, **changes), f"cohere:{self.name}")
 
     def identity(self) -> Mapping[str, object]:
-        """The options that change a vector; `base64` changes only how it travels."""
+        """The options that change a vector; `START` keeps another part of a text that is too long."""
         cut = {"truncate": "START"} if self.options.truncate == "START" else {}
-        return {**super().identity(), **self._output.identity(), **cut}
+        return {**super().identity(), **cut}
 
     def headers(self) -> Mapping[str, str]:
         """As Cohere asks of those who build on its API."""
@@ -119,7 +118,7 @@ class CohereModel(HttpModel):
             "model": self.name,
             "input_type": input_type(self.name, batch),
             "embedding_types": [options.output_type],
-            "output_dimension": self._output.asked(batch.dimensions),
+            "output_dimension": self.output_type.asked(batch.dimensions),
             "truncate": self._truncate,
             "max_tokens": options.max_tokens,
             "priority": options.priority,
@@ -131,13 +130,7 @@ class CohereModel(HttpModel):
         kind = self.options.output_type
         rows = counted(rows_at(answer, f"embeddings.{kind}"), len(batch))
         _check_order(answer.get("texts"), batch.texts)
-        return BatchResult(vectors=self._output.matrix(rows), usage=_usage(answer, batch))
-
-    @property
-    def _output(self) -> OutputType:
-        """What the values of a vector are, however they travel."""
-        kind = self.options.output_type
-        return OutputType("float" if kind == "base64" else kind)
+        return BatchResult(vectors=self.output_type.matrix(rows), usage=_usage(answer, batch))
 
     @property
     def _truncate(self) -> str:

@@ -16,9 +16,8 @@ class CohereOptions(HttpOptions):
     """Options of Cohere's models."""
 
     not_in_identity: ClassVar[frozenset[str]] = HttpOptions.not_in_identity | {
-        "output_type",  # by what it means, see `CohereModel.identity`
         "priority",
-        "truncate",  # likewise
+        "truncate",  # by what it means, see `CohereModel.identity`
     }
 
     output_type: OutputType = "float"

@@ -20,7 +20,6 @@ from embedbridge.contract.loaded import Loaded, LoadedMixed
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     HttpModel,
-    OutputType,
     Refusals,
     Vendor,
     in_order,
@@ -96,11 +95,7 @@ class JinaModel(HttpModel):
             truncates=self.options.truncate,
             space=f"{space}:{task}" if task else card.space,
         )
-        return self._output.card(changed, space)
-
-    def identity(self) -> Mapping[str, object]:
-        """The options that change a vector; base64 changes only how it travels."""
-        return {**super().identity(), **self._output.identity()}
+        return self.output_type.card(changed, space)
 
     def headers(self) -> Mapping[str, str]:
         """As Jina asks for in its guide for programs (https://docs.jina.ai)."""
@@ -112,7 +107,7 @@ class JinaModel(HttpModel):
         return "/v1/embeddings", {
             "model": self.name,
             "task": self._task(batch),
-            "dimensions": self._output.asked(batch.dimensions),
+            "dimensions": self.output_type.asked(batch.dimensions),
             "embedding_type": self.options.output_type,
             # By default true in the OpenAPI document, false in Jina's older guide: said in any case.
             "normalized": True if family_of(self.name).takes_normalized else None,
@@ -122,14 +117,8 @@ class JinaModel(HttpModel):
 
     def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
         """The rows by Jina's own numbers, and the tokens that it counted."""
-        vectors = self._output.matrix(in_order(rows_at(answer, "data"), len(batch)))
+        vectors = self.output_type.matrix(in_order(rows_at(answer, "data"), len(batch)))
         return BatchResult(vectors=vectors, usage=usage_at(answer, "usage.total_tokens"))
-
-    @property
-    def _output(self) -> OutputType:
-        """What the values of a vector are, however they travel."""
-        kind = self.options.output_type
-        return OutputType("float" if kind == "base64" else kind)
 
     def _task(self, batch: Batch) -> str | None:
         """Jina's word for role and task, or the user's own."""

@@ -13,10 +13,8 @@ OutputType: TypeAlias = Literal["float", "base64", "binary", "ubinary"]
 class JinaOptions(HttpOptions):
     """Options of Jina's models."""
 
-    not_in_identity: ClassVar[frozenset[str]] = HttpOptions.not_in_identity | {
-        "output_type",  # by what the values are, see `JinaModel.identity`
-        "truncate",  # who cuts a text does not change what is left of it
-    }
+    # Who cuts a text does not change what is left of it.
+    not_in_identity: ClassVar[frozenset[str]] = HttpOptions.not_in_identity | {"truncate"}
 
     task: str | None = None
     """Jina's own task in place of the one for role and task, for example `text-matching`. A task that

@@ -11,7 +11,6 @@ from embedbridge.contract.errors import InvalidOptionError, UnknownModelError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     HttpModel,
-    OutputType,
     Refusals,
     Vendor,
     in_order,
@@ -59,19 +58,15 @@ class MistralModel(HttpModel):
     @property
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
-        return self._output.card(super().card, space=f"mistral:{self.name}")
-
-    def identity(self) -> Mapping[str, object]:
-        """The options that change a vector."""
-        return {**super().identity(), **self._output.identity()}
+        return self.output_type.card(super().card, space=f"mistral:{self.name}")
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One batch of texts. What base64 of whole numbers holds is not documented: not asked for."""
-        whole = None if self._output.kind == "float" else self._output.kind
+        whole = self.output_type.whole
         return "/v1/embeddings", {
             "model": self.name,
             "input": batch.texts,
-            "output_dimension": self._output.asked(batch.dimensions),
+            "output_dimension": self.output_type.asked(batch.dimensions),
             "output_dtype": whole,
             "encoding_format": None if whole else "base64",
         }
@@ -80,8 +75,4 @@ class MistralModel(HttpModel):
         """The rows by the server's own numbers, and the tokens that it counted."""
         rows = in_order(rows_at(answer, "data"), len(batch))
         usage = usage_at(answer, "usage.prompt_tokens", "usage.total_tokens")
-        return BatchResult(vectors=self._output.matrix(rows), usage=usage)
-
-    @property
-    def _output(self) -> OutputType:
-        return OutputType(self.options.output_type)
+        return BatchResult(vectors=self.output_type.matrix(rows), usage=usage)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from embedbridge.contract.remote import HttpOptions
 
 
 class MistralOptions(HttpOptions):
     """Options of Mistral's models."""
-
-    # `OutputType.identity` says it.
-    not_in_identity: ClassVar[frozenset[str]] = HttpOptions.not_in_identity | {"output_type"}
 
     output_type: Literal["float", "int8", "uint8", "binary", "ubinary"] = "float"
     """What the values are. Whole numbers come as float32 of the same value. `binary` and `ubinary`

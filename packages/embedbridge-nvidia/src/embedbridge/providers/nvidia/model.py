@@ -13,7 +13,6 @@ from embedbridge.contract.errors import UnknownModelError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     HttpModel,
-    OutputType,
     Refusals,
     Vendor,
     in_order,
@@ -66,16 +65,16 @@ class NvidiaModel(HttpModel):
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
         card = replace(super().card, truncates=self._truncate != "NONE")
-        return self._output.card(card, f"nvidia:{self.name}")
+        return self.output_type.card(card, f"nvidia:{self.name}")
 
     def identity(self) -> Mapping[str, object]:
-        """The options that change a vector; base64 changes only how it travels."""
+        """The options that change a vector; `START` keeps another part of a text that is too long."""
         cut = {"truncate": "START"} if self.options.truncate == "START" else {}
-        return {**super().identity(), **self._output.identity(), **cut}
+        return {**super().identity(), **cut}
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One batch of texts or of images."""
-        kind, images = self._output.kind, batch.modality == "image"
+        images = batch.modality == "image"
         query = batch.role == "query" and not images  # images are passages only
         sees = "image" in self.card.modalities
         # The address of a NIM is its root; NVIDIA's own have the version in them.
@@ -86,22 +85,16 @@ class NvidiaModel(HttpModel):
             "input": [i.to_data_url(MEDIA_TYPES) for i in batch.images] or batch.texts,
             # Else a text that looks like a data URL would be taken for an image.
             "modality": batch.modality if sees else None,
-            "dimensions": self._output.asked(batch.dimensions),
+            "dimensions": self.output_type.asked(batch.dimensions),
             "encoding_format": "base64" if self.options.output_type == "base64" else "float",
-            "embedding_type": None if kind == "float" else kind,
+            "embedding_type": self.output_type.whole,
             "truncate": self._truncate,
         }
 
     def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
         """The rows by the server's own numbers, and the tokens that it counted."""
-        vectors = self._output.matrix(in_order(rows_at(answer, "data"), len(batch)))
+        vectors = self.output_type.matrix(in_order(rows_at(answer, "data"), len(batch)))
         return BatchResult(vectors=vectors, usage=usage_at(answer, "usage.total_tokens"))
-
-    @property
-    def _output(self) -> OutputType:
-        """What the values of a vector are, however they travel."""
-        kind = self.options.output_type
-        return OutputType("float" if kind == "base64" else kind)
 
     @property
     def _truncate(self) -> str:

@@ -14,8 +14,7 @@ class NvidiaOptions(HttpOptions):
     """Options of NVIDIA's models."""
 
     not_in_identity: ClassVar[frozenset[str]] = HttpOptions.not_in_identity | {
-        "output_type",  # by what the values are, see `NvidiaModel.identity`
-        "truncate",  # likewise
+        "truncate",  # by what it means, see `NvidiaModel.identity`
     }
 
     output_type: OutputType = "base64"

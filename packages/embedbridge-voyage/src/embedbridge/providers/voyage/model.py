@@ -19,7 +19,6 @@ from embedbridge.contract.loaded import LoadedImage, LoadedMixed
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     HttpModel,
-    OutputType,
     Refusals,
     Vendor,
     in_order,
@@ -95,12 +94,8 @@ class VoyageModel(HttpModel):
     @property
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
-        card = self._output.card(super().card, space=f"voyage:{self.name}")
+        card = self.output_type.card(super().card, space=f"voyage:{self.name}")
         return replace(card, truncates=self.options.truncation)
-
-    def identity(self) -> Mapping[str, object]:
-        """The options that change a vector."""
-        return {**super().identity(), **self._output.identity()}
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One batch: texts of a text model, or inputs of several parts."""
@@ -108,8 +103,8 @@ class VoyageModel(HttpModel):
             "model": self.name,
             "input_type": batch.role,
             "truncation": self.options.truncation,
-            "output_dimension": self._output.asked(batch.dimensions),
-            "output_dtype": None if self._output.kind == "float" else self._output.kind,
+            "output_dimension": self.output_type.asked(batch.dimensions),
+            "output_dtype": self.output_type.whole,
             "encoding_format": "base64",
         }
         if not is_multimodal(self.name):
@@ -120,11 +115,7 @@ class VoyageModel(HttpModel):
         """The rows by the server's own numbers, and the tokens that it counted."""
         rows = in_order(rows_at(answer, "data"), len(batch))
         usage = usage_at(answer, "usage.total_tokens")
-        return BatchResult(vectors=self._output.matrix(rows), usage=usage)
-
-    @property
-    def _output(self) -> OutputType:
-        return OutputType(self.options.output_type)
+        return BatchResult(vectors=self.output_type.matrix(rows), usage=usage)
 
 
 def _inputs(batch: Batch) -> list[dict[str, object]]:

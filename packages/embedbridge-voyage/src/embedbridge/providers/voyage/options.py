@@ -10,11 +10,8 @@ from embedbridge.contract.remote import HttpOptions
 class VoyageOptions(HttpOptions):
     """Options of Voyage's models."""
 
-    # `OutputType.identity` says it; with truncation or without, a text that fits has one vector.
-    not_in_identity: ClassVar[frozenset[str]] = HttpOptions.not_in_identity | {
-        "output_type",
-        "truncation",
-    }
+    # With truncation or without, a text that fits has one vector.
+    not_in_identity: ClassVar[frozenset[str]] = HttpOptions.not_in_identity | {"truncation"}
 
     output_type: Literal["float", "int8", "uint8", "binary", "ubinary"] = "float"
     """What the values are. Whole numbers come as float32 of the same value. `binary` and `ubinary`

@@ -33,6 +33,7 @@ from embedbridge.contract.remote.discovery import Server, Unanswered
 from embedbridge.contract.remote.http_client import HttpHandle, open_http, read_error
 from embedbridge.contract.remote.model import RemoteModel
 from embedbridge.contract.remote.options import HttpOptions
+from embedbridge.contract.remote.output_types import OutputType
 from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.contract.remote.refusals import Refusals
 from embedbridge.contract.remote.said import what_is_said
@@ -106,6 +107,16 @@ class HttpModel(RemoteModel[HttpHandle]):
         # Names that nobody knows share limits, never a space.
         card = self.known_card or replace(self.unknown, name=self.name, space=None)
         return card if self.at_home else replace(card, space=f"{self.name}@{self.address.place}")
+
+    @property
+    def output_type(self) -> OutputType:
+        """What the values of a vector are, by the option of this name; `base64` are floats as well."""
+        kind = getattr(self.options, "output_type", "float")
+        return OutputType("float" if kind == "base64" else kind)
+
+    def identity(self) -> Mapping[str, object]:
+        """The options that change a vector, what its values are, and the server if not the vendor's."""
+        return {**super().identity(), **self.output_type.identity()}
 
     # What a provider writes.
 

@@ -74,5 +74,8 @@ class RemoteOptions(ModelOptions):
 class HttpOptions(RemoteOptions):
     """What every hosted model takes."""
 
+    # By what the values are, however they travel, see `HttpModel.identity`.
+    not_in_identity: ClassVar[frozenset[str]] = RemoteOptions.not_in_identity | {"output_type"}
+
     base_url: Url | None = None
     """Another address of the API; else the vendor's variable, else its own server."""

@@ -46,7 +46,7 @@ class OutputType:
     Example:
         output = OutputType("binary")
         card = output.card(card)  # 1024 dimensions are 128 values
-        sent = {"output_dimension": output.asked(batch.dimensions)}
+        sent = {"output_dimension": output.asked(batch.dimensions), "output_dtype": output.whole}
         vectors = output.matrix(rows)
     """
 
@@ -57,6 +57,11 @@ class OutputType:
     def packing(self) -> int:
         """Dimensions in one value."""
         return PACKED if self.kind in ("binary", "ubinary") else 1
+
+    @property
+    def whole(self) -> str | None:
+        """The vendor's word for whole numbers, to be sent; `None` for floats, the usual type."""
+        return None if self.kind == "float" else self.kind
 
     def asked(self, dimensions: int | None) -> int | None:
         """What a request asks for, for vectors of so many values."""
