@@ -134,8 +134,7 @@ class CohereModel(HttpModel):
 
     @property
     def _truncate(self) -> str:
-        known = self.known_card or self.unknown
-        return self.options.truncate or ("END" if known.truncates else "NONE")
+        return self.options.truncate or ("END" if self.listed_card.truncates else "NONE")
 
 
 def _check_order(repeated: object, sent: Sequence[str]) -> None:

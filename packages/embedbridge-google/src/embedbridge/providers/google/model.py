@@ -41,7 +41,7 @@ class GoogleModel(GeminiModel):
         """One request within the request for each input."""
         asked = {
             "model": f"models/{self.name}",
-            "taskType": task_type(self.known_card or self.unknown, batch),
+            "taskType": task_type(self.listed_card, batch),
             "outputDimensionality": batch.dimensions,
         }
         asked = {name: value for name, value in asked.items() if value is not None}

@@ -110,7 +110,7 @@ class VertexModel(GeminiModel):
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One content, or one instance for each text; a text that is too long is to be refused."""
-        kind = task_type(self.known_card or self.unknown, batch)
+        kind = task_type(self.listed_card, batch)
         if takes_content(self.name):
             settings = {
                 "taskType": kind,

@@ -103,7 +103,7 @@ class JinaModel(HttpModel):
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One batch, of one kind of input."""
-        bare = self.card.modalities == ("text",)
+        bare = self.listed_card.modalities == ("text",)
         return "/v1/embeddings", {
             "model": self.name,
             "task": self._task(batch),

@@ -76,7 +76,7 @@ class NvidiaModel(HttpModel):
         """One batch of texts or of images."""
         images = batch.modality == "image"
         query = batch.role == "query" and not images  # images are passages only
-        sees = "image" in self.card.modalities
+        sees = "image" in self.listed_card.modalities
         # The address of a NIM is its root; NVIDIA's own have the version in them.
         path = "/embeddings" if "/v1" in urlsplit(self.address.url).path else "/v1/embeddings"
         return path, {
@@ -98,5 +98,4 @@ class NvidiaModel(HttpModel):
 
     @property
     def _truncate(self) -> str:
-        known = self.known_card or self.unknown
-        return self.options.truncate or ("END" if known.truncates else "NONE")
+        return self.options.truncate or ("END" if self.listed_card.truncates else "NONE")

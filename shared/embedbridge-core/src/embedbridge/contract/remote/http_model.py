@@ -102,10 +102,15 @@ class HttpModel(RemoteModel[HttpHandle]):
         return next((card for card in self.cards if card.name == self.name), None)
 
     @property
+    def listed_card(self) -> ModelCard:
+        """The card of this name or `unknown`, whatever the options and the address."""
+        # Names that nobody knows share limits, never a space.
+        return self.known_card or replace(self.unknown, name=self.name, space=None)
+
+    @property
     def card(self) -> ModelCard:
         """What the model can do; behind another address it need not be the vendor's of that name."""
-        # Names that nobody knows share limits, never a space.
-        card = self.known_card or replace(self.unknown, name=self.name, space=None)
+        card = self.listed_card
         return card if self.at_home else replace(card, space=f"{self.name}@{self.address.place}")
 
     @property
