@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -99,10 +100,11 @@ def test_a_task_of_jinas_own(
     assert embedder.space != load(model, dimensions=64).space
 
 
-def test_a_task_that_the_model_does_not_have(server: FaultServer, load: Load) -> None:
+@pytest.mark.parametrize("own", ["separation", "{side}", "{other}"])
+def test_a_task_that_the_model_does_not_have(server: FaultServer, load: Load, own: str) -> None:
     """An error that names those it has, before anything is sent."""
-    with pytest.raises(InvalidOptionError, match=r"has no task 'separation'.*clustering"):
-        load(V5, task="separation").embed_query("a text")
+    with pytest.raises(InvalidOptionError, match=rf"has no task '{re.escape(own)}'.*clustering"):
+        load(V5, task=own).embed_query("a text")
 
     assert not server.requests
 

@@ -97,10 +97,6 @@ class JinaModel(HttpModel):
         )
         return self.output_type.card(changed, space)
 
-    def headers(self) -> Mapping[str, str]:
-        """As Jina asks for in its guide for programs (https://docs.jina.ai)."""
-        return {"Accept": "application/json"}
-
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One batch, of one kind of input."""
         bare = self.listed_card.modalities == ("text",)
@@ -126,8 +122,9 @@ class JinaModel(HttpModel):
         if batch.modality == "image" and len(known) == 1:
             return None  # clip: its only task is a prompt, and an image has none
         side = "query" if batch.role == "query" else "passage"
-        choices = (own, f"{own}.{side}") if own else (*TASKS.get(batch.task or "", ()), *USUAL)
-        task = next((word for c in choices if (word := c.format(side=side)) in known), None)
+        ours = [word.format(side=side) for word in (*TASKS.get(batch.task or "", ()), *USUAL)]
+        choices = [own, f"{own}.{side}"] if own else ours
+        task = next((word for word in choices if word in known), None)
         if own and task is None:
             raise InvalidOptionError(
                 f"{self.name} has no task {own!r}.", hint=f"It has: {', '.join(known) or 'none'}."
