@@ -59,6 +59,19 @@ def test_a_field_that_is_gone_is_still_accepted() -> None:
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize(
+    ("own", "tokens", "read"),
+    [(512, None, 512), (512, 100, 100), (512, 1000, 512), (None, 100, 100), (None, None, None)],
+)
+def test_a_text_is_read_up_to_the_smaller_limit(
+    own: int | None, tokens: int | None, read: int | None
+) -> None:
+    """The model's own, or that of an option; nothing else changes."""
+    limits = Limits(max_items=7, max_tokens_per_input=own)
+
+    assert limits.reading(tokens) == replace(limits, max_tokens_per_input=read)
+
+
 def test_an_unknown_model_has_conservative_limits() -> None:
     """A vendor's newest model works on the day it appears, in small requests."""
     card = FakeModel("brand-new").card

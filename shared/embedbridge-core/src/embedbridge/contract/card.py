@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -52,6 +52,13 @@ class Limits:
                 DeprecationWarning,
                 stacklevel=3,
             )
+
+    def reading(self, tokens: int | None) -> Limits:
+        """These limits where the model reads only so many tokens of each text; `None` changes nothing."""
+        if tokens is None:
+            return self
+        most = min(tokens, self.max_tokens_per_input or tokens)
+        return replace(self, max_tokens_per_input=most)
 
     def items(self, modality: Modality, role: Role = "document") -> int | None:
         """Inputs of one modality and role per request."""

@@ -109,13 +109,13 @@ class BedrockModel(HttpModel):
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
         card, options = super().card, self.options
-        changes: dict[str, Any] = {"truncates": card.truncates or options.truncate != "NONE"}
-        if options.max_tokens is not None:
-            most = min(options.max_tokens, card.limits.max_tokens_per_input or options.max_tokens)
-            changes["limits"] = replace(card.limits, max_tokens_per_input=most)
-        if options.normalize is False:
-            changes["normalized"] = False
-        return self.output_type.card(replace(card, **changes), f"bedrock:{self._id}")
+        card = replace(
+            card,
+            truncates=card.truncates or options.truncate != "NONE",
+            limits=card.limits.reading(options.max_tokens),
+            normalized=card.normalized and options.normalize is not False,
+        )
+        return self.output_type.card(card, f"bedrock:{self._id}")
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector; an inference profile changes none."""

@@ -95,12 +95,10 @@ class CohereModel(HttpModel):
     @property
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
-        card, options = super().card, self.options
-        changes: dict[str, Any] = {"truncates": self._truncate != "NONE"}
-        if options.max_tokens is not None:
-            most = min(options.max_tokens, card.limits.max_tokens_per_input or options.max_tokens)
-            changes["limits"] = replace(card.limits, max_tokens_per_input=most)
-        return self.output_type.card(replace(card, **changes), f"cohere:{self.name}")
+        card = super().card
+        limits = card.limits.reading(self.options.max_tokens)
+        card = replace(card, truncates=self._truncate != "NONE", limits=limits)
+        return self.output_type.card(card, f"cohere:{self.name}")
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector; `START` keeps another part of a text that is too long."""

@@ -96,11 +96,7 @@ class OllamaModel(HttpModel):
         """What the model can do, with these options and on this server."""
         card, name = super().card, plain_name(self.name)
         space = f"ollama:{name}" if self.at_home else f"{name}@{self.address.place}"
-        limits, num_ctx = card.limits, self.options.num_ctx
-        if num_ctx is not None:
-            most = min(num_ctx, limits.max_tokens_per_input or num_ctx)
-            limits = replace(limits, max_tokens_per_input=most)
-        return replace(card, space=space, limits=limits)
+        return replace(card, space=space, limits=card.limits.reading(self.options.num_ctx))
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector; `:latest` is what a name without a tag means."""
