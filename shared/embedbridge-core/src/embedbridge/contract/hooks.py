@@ -76,3 +76,20 @@ def embedbridge_variant(name: str, row: Mapping[str, object]) -> ProviderSpec | 
 @hookspec
 def embedbridge_event(event: Event) -> None:
     """Something happened in a job: progress bars and tracing listen here."""
+
+
+class Announced:
+    """A plugin with one provider, for a package with several: an entry point names one object.
+
+    Example:
+        acme = Announced(ProviderSpec(name="acme", factory="acme_embeddings.model:AcmeModel"))
+        acme_eu = Announced(ProviderSpec(name="acme-eu", factory="acme_embeddings.model:EuModel"))
+    """
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        self._spec = spec
+
+    @hookimpl
+    def embedbridge_provider(self) -> ProviderSpec:
+        """What is announced."""
+        return self._spec

@@ -1,22 +1,9 @@
 """Announces the providers `google` and `vertex`; imports neither an HTTP library nor google-auth."""
 
-from embedbridge.contract.hooks import ProviderSpec, hookimpl
+from embedbridge.contract.hooks import Announced, ProviderSpec
 from embedbridge.providers.google.catalog import CARDS, VENDOR, VERTEX, VERTEX_CARDS
 
-
-class _Plugin:
-    """One provider. An entry point names one object, so two providers take two of them."""
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        self._spec = spec
-
-    @hookimpl
-    def embedbridge_provider(self) -> ProviderSpec:
-        """What is announced."""
-        return self._spec
-
-
-google = _Plugin(
+google = Announced(
     ProviderSpec(
         name="google",
         factory="embedbridge.providers.google.model:GoogleModel",
@@ -25,7 +12,7 @@ google = _Plugin(
         variables=VENDOR.variables,
     )
 )
-vertex = _Plugin(
+vertex = Announced(
     ProviderSpec(
         name="vertex",
         factory="embedbridge.providers.google.vertex:VertexModel",

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from embedbridge.providers.openai.options import OpenAIOptions as OpenAIOptions
     from embedbridge.providers.openai.options import VendorOptions as VendorOptions
     from embedbridge.providers.openai.vendor_model import VendorModel as VendorModel
-    from embedbridge.providers.openai.vendors import Announced as Announced
     from embedbridge.providers.openai.vendors import VendorRow as VendorRow
     from embedbridge.providers.openai.vendors import spec_of as spec_of
 
@@ -35,6 +34,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "VendorOptions",
         ],
         "vendor_model": ["VendorModel"],
-        "vendors": ["Announced", "VendorRow", "spec_of"],
+        "vendors": ["VendorRow", "spec_of"],
     },
 )

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from embedbridge.contract.hooks import ProviderSpec, hookimpl
+from embedbridge.contract.hooks import Announced, ProviderSpec, hookimpl
 from embedbridge.providers.openai.catalog import AZURE, CARDS, COMPATIBLE, OPENAI
-from embedbridge.providers.openai.vendors import Announced, row_of, rows, spec_of
+from embedbridge.providers.openai.vendors import row_of, rows, spec_of
 
 
 class _Compatible(Announced):

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from embedbridge.contract.errors import ConfigurationError, short_repr
-from embedbridge.contract.hooks import ProviderSpec, hookimpl
+from embedbridge.contract.hooks import ProviderSpec
 from embedbridge.contract.remote import Vendor, is_loopback
 from embedbridge.providers.openai._vendor_rules import PLACEHOLDER, problems
 
@@ -159,19 +159,3 @@ def spec_of(name: str, row: VendorRow) -> ProviderSpec:
         summary="Vendors and servers with OpenAI's API, by name.",
         variables=() if row.closed else (*row.key_variables, *row.placeholders, *url_variable),
     )
-
-
-class Announced:
-    """A plugin with one provider: what an entry point of the group `embedbridge` names.
-
-    Example:
-        acme = Announced(spec_of("acme", VendorRow(title="Acme", base_url="https://…")))
-    """
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        self._spec = spec
-
-    @hookimpl
-    def embedbridge_provider(self) -> ProviderSpec:
-        """What is announced."""
-        return self._spec
