@@ -191,12 +191,7 @@ class BedrockModel(HttpModel):
 
     def _own_credential(self, secrets: Secrets) -> Credential | None:
         """The bearer key, if there is one; without it requests are signed."""
-        key = self._key
-        return None if key is None else self._credential(key, secrets, vendor=self._checked_by)
-
-    @property
-    def _checked_by(self) -> Vendor | None:
-        return self.vendor if self.at_home else None
+        return None if self._key is None else super()._own_credential(secrets)
 
     def _open(self) -> HttpHandle:
         handle, access = super()._open(), self._access

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult
-from embedbridge.contract.errors import EmbedBridgeError, ProviderUnavailableError
+from embedbridge.contract.errors import EmbedBridgeError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     Credential,
@@ -52,9 +52,7 @@ class SharedModel(RemoteModel[OpenedSDK]):
 
         ours = translated(error, client.secrets, self.address.place)
         # With a status somebody has answered: the server runs.
-        if isinstance(ours, ProviderUnavailableError) and not hasattr(error, "status_code"):
-            ours.hint = self.vendor.start_hint or ours.hint
-        return ours
+        return ours if ours is None or hasattr(error, "status_code") else self._unreached(ours)
 
     async def _send(self, client: OpenedSDK, batch: Batch) -> BatchResult:
         """Ask once; again where the server does not know a field that can be left out."""

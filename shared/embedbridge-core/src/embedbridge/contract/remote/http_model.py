@@ -17,11 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from embedbridge.contract.batch import Batch, BatchResult, Usage
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.errors import (
-    EmbedBridgeError,
-    ProviderUnavailableError,
-    RequestTooLargeError,
-)
+from embedbridge.contract.errors import EmbedBridgeError, RequestTooLargeError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote.body import (
     check_content_type,
@@ -203,11 +199,9 @@ class HttpModel(RemoteModel[HttpHandle]):
         )
 
     def _translated(self, error: Exception, client: HttpHandle) -> EmbedBridgeError | None:
-        if not isinstance(error, Unanswered):
-            return super()._translated(error, client)
-        if isinstance(error.error, ProviderUnavailableError):
-            error.error.hint = self.vendor.start_hint or error.error.hint
-        return error.error
+        if isinstance(error, Unanswered):
+            return self._unreached(error.error)
+        return super()._translated(error, client)
 
     async def _send(self, client: HttpHandle, batch: Batch) -> BatchResult:
         if self.needs_facts and self.needs_discovery:  # else the vectors would be other ones

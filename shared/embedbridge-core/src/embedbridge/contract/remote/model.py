@@ -141,9 +141,13 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
     def _translated(self, error: Exception, client: ClientT) -> EmbedBridgeError | None:
         """Our error for one of the library's; `None` for what is a fault of somebody's code."""
         ours = network_error(error, client.secrets, self.address.place)
-        if isinstance(ours, ProviderUnavailableError):
-            ours.hint = self.vendor.start_hint or ours.hint
-        return ours
+        return None if ours is None else self._unreached(ours)
+
+    def _unreached(self, error: EmbedBridgeError) -> EmbedBridgeError:
+        """The error where no connection was made, with how the user starts that server."""
+        if isinstance(error, ProviderUnavailableError):
+            error.hint = self.vendor.start_hint or error.hint
+        return error
 
     async def embed_batch(self, batch: Batch) -> BatchResult:
         """Embed one batch.
