@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 
-from embedbridge.core import DiskCache, Embedder, load_embedder
-from embedbridge.testing import FaultServer, no_backoff
+from embedbridge.core import Embedder
+from embedbridge.testing import FaultServer, loader, no_backoff
 
 from .matrix import Book, Found
 from .routes import ROUTES, Route
@@ -120,20 +120,14 @@ def server() -> Iterator[FaultServer]:
 @pytest.fixture
 def load(server: FaultServer) -> Iterator[Load]:
     """`load_embedder` for a model on the fault server; all are closed in the end."""
-    loaded: list[Embedder] = []
+    with loader(base_url=server.url, api_key=KEY) as load_with:
 
-    def load(name: str = f"openai:{MODEL}", **options: Any) -> Embedder:
-        if name == f"openai:{MODEL}":
-            options.setdefault("dimensions", WIDTH)
-        options = {"base_url": server.url, "api_key": KEY, **options}
-        loaded.append(load_embedder(name, **options))
-        return loaded[-1]
+        def load(name: str = f"openai:{MODEL}", **options: Any) -> Embedder:
+            if name == f"openai:{MODEL}":
+                options.setdefault("dimensions", WIDTH)
+            return load_with(name, **options)
 
-    yield load
-    for embedder in loaded:
-        embedder.close()
-        if isinstance(embedder.cache, DiskCache):
-            embedder.cache.close()
+        yield load
 
 
 @pytest.fixture

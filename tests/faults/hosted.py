@@ -33,8 +33,8 @@ from embedbridge.contract import (
     RequestTimeoutError,
 )
 from embedbridge.contract.remote import Vendor
-from embedbridge.core import DiskCache, Embedder, load_embedder
-from embedbridge.testing import Fault, FaultServer, Gate, WireFormat, faults
+from embedbridge.core import Embedder
+from embedbridge.testing import Fault, FaultServer, Gate, WireFormat, faults, loader
 from embedbridge.testing.audit import audited
 from embedbridge.testing.leaks import everything_about
 
@@ -193,20 +193,9 @@ class HostedFaults:
     @pytest.fixture
     def load(self, server: FaultServer) -> Iterator[Load]:
         """`load_embedder` for the model on the fault server; all are closed in the end."""
-        loaded: list[Embedder] = []
-        usual: dict[str, Any] = {"base_url": server.url, "api_key": KEY}
-        if self.asks_width:
-            usual["dimensions"] = self.width
-
-        def load(name: str = f"{self.provider}:{self.model}", **options: Any) -> Embedder:
-            loaded.append(load_embedder(name, **{**usual, **options}))
-            return loaded[-1]
-
-        yield load
-        for embedder in loaded:
-            embedder.close()
-            if isinstance(embedder.cache, DiskCache):
-                embedder.cache.close()
+        width = {"dimensions": self.width} if self.asks_width else {}
+        with loader(base_url=server.url, api_key=KEY, **width) as load_with:
+            yield lambda name=f"{self.provider}:{self.model}", **options: load_with(name, **options)
 
     def sent(self, text: str, role: str) -> str:
         """The text as it travels: with a prompt in front, where the model wants one.

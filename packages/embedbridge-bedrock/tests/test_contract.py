@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
-
-import pytest
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from embedbridge.contract import ModelCard
-from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.bedrock.catalog import CARDS
-from embedbridge.testing import BedrockWire, EmbeddingModelContract, FaultServer, WireFormat
+from embedbridge.testing import BedrockWire, HostedModelContract, WireFormat
 
 KNOWN = {card.name: card for card in CARDS}
-Load: TypeAlias = Callable[..., Embedder]
 
 
-class BedrockContract(EmbeddingModelContract):
+class Bedrock(HostedModelContract):
+    """What the classes have in common; pytest does not collect it by this name."""
+
     wire: ClassVar[WireFormat | None] = BedrockWire()
+    key_variable: ClassVar[str | None] = "AWS_BEARER_TOKEN_BEDROCK"
+    key: ClassVar[str] = "ABSKcanary5f0c9e8b7a6d4c3b2a1908170f1e2d3c4b"
     option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {
         "inference_profile": ["us.profile-of-mine"]
     }
@@ -28,42 +28,33 @@ class BedrockContract(EmbeddingModelContract):
         "profile": "chooses credentials",
         "region": "chooses the address",
     }
-    name: ClassVar[str]
-
-    @pytest.fixture
-    def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
-        monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", key)  # where a pickle finds it again
-        return load(self.name)
-
-    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
-        return load_embedder(f"bedrock:{self.name}", base_url=server.url, **settings)
 
 
-class TestTitanText(BedrockContract):
-    name: ClassVar[str] = "amazon.titan-embed-text-v2:0"
-    card: ClassVar[ModelCard | None] = KNOWN[name]
+class TestTitanText(Bedrock):
+    model: ClassVar[str] = "bedrock:amazon.titan-embed-text-v2:0"
+    card: ClassVar[ModelCard | None] = KNOWN["amazon.titan-embed-text-v2:0"]
 
 
-class TestTitanImage(BedrockContract):
-    name: ClassVar[str] = "amazon.titan-embed-image-v1"
-    card: ClassVar[ModelCard | None] = KNOWN[name]
+class TestTitanImage(Bedrock):
+    model: ClassVar[str] = "bedrock:amazon.titan-embed-image-v1"
+    card: ClassVar[ModelCard | None] = KNOWN["amazon.titan-embed-image-v1"]
 
 
-class TestNova(BedrockContract):
-    name: ClassVar[str] = "amazon.nova-2-multimodal-embeddings-v1:0"
-    card: ClassVar[ModelCard | None] = KNOWN[name]
+class TestNova(Bedrock):
+    model: ClassVar[str] = "bedrock:amazon.nova-2-multimodal-embeddings-v1:0"
+    card: ClassVar[ModelCard | None] = KNOWN["amazon.nova-2-multimodal-embeddings-v1:0"]
 
 
-class TestCohereV4(BedrockContract):
-    name: ClassVar[str] = "cohere.embed-v4:0"
-    card: ClassVar[ModelCard | None] = KNOWN[name]
+class TestCohereV4(Bedrock):
+    model: ClassVar[str] = "bedrock:cohere.embed-v4:0"
+    card: ClassVar[ModelCard | None] = KNOWN["cohere.embed-v4:0"]
 
 
-class TestCohereV3(BedrockContract):
-    name: ClassVar[str] = "cohere.embed-english-v3"
-    card: ClassVar[ModelCard | None] = KNOWN[name]
+class TestCohereV3(Bedrock):
+    model: ClassVar[str] = "bedrock:cohere.embed-english-v3"
+    card: ClassVar[ModelCard | None] = KNOWN["cohere.embed-english-v3"]
 
 
-class TestMarengo(BedrockContract):
-    name: ClassVar[str] = "twelvelabs.marengo-embed-3-0-v1:0"
-    card: ClassVar[ModelCard | None] = KNOWN[name]
+class TestMarengo(Bedrock):
+    model: ClassVar[str] = "bedrock:twelvelabs.marengo-embed-3-0-v1:0"
+    card: ClassVar[ModelCard | None] = KNOWN["twelvelabs.marengo-embed-3-0-v1:0"]

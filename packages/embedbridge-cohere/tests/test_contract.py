@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, TypeAlias
-
-import pytest
+from collections.abc import Mapping
+from typing import ClassVar
 
 from embedbridge.contract import ModelCard
-from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.cohere.catalog import CARDS
-from embedbridge.testing import CohereWire, EmbeddingModelContract, FaultServer, WireFormat
+from embedbridge.testing import CohereWire, HostedModelContract, WireFormat
 
 KNOWN = {card.name: card for card in CARDS}
-CUTS = dict.fromkeys(("max_tokens", "truncate"), "cuts texts that are too long")
-Load: TypeAlias = Callable[..., Embedder]
 
 
-class TestCohere(EmbeddingModelContract):
+class Cohere(HostedModelContract):
+    """What the classes have in common; pytest does not collect it by this name."""
+
+    wire: ClassVar[WireFormat | None] = CohereWire()
+    unseen_options: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("max_tokens", "truncate"), "cuts texts that are too long"
+    )
+
+
+class TestCohere(Cohere):
+    model: ClassVar[str] = "cohere:embed-v4.0"
     card: ClassVar[ModelCard | None] = KNOWN["embed-v4.0"]
-    wire: ClassVar[WireFormat | None] = CohereWire()
-    unseen_options: ClassVar[Mapping[str, str]] = CUTS
-
-    @pytest.fixture
-    def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
-        monkeypatch.setenv("CO_API_KEY", key)  # where a pickle finds it again
-        return load("cohere:embed-v4.0")
-
-    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
-        return load_embedder("cohere:embed-v4.0", base_url=server.url, **settings)
+    key_variable: ClassVar[str | None] = "CO_API_KEY"
 
 
-class TestCohereV3(EmbeddingModelContract):
+class TestCohereV3(Cohere):
+    model: ClassVar[str] = "cohere:embed-multilingual-v3.0"
     card: ClassVar[ModelCard | None] = KNOWN["embed-multilingual-v3.0"]
-    wire: ClassVar[WireFormat | None] = CohereWire()
-    unseen_options: ClassVar[Mapping[str, str]] = CUTS
-
-    @pytest.fixture
-    def embedder(self, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedder]:
-        monkeypatch.setenv("COHERE_API_KEY", key)
-        with (
-            FaultServer(wire=CohereWire(), dimensions=1024) as server,
-            self.load_at(server, api_key=key) as embedder,
-        ):
-            yield embedder
-
-    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
-        return load_embedder("cohere:embed-multilingual-v3.0", base_url=server.url, **settings)
+    key_variable: ClassVar[str | None] = "COHERE_API_KEY"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -11,7 +9,6 @@ import pytest
 
 from embedbridge.contract import (
     AuthenticationError,
-    Batch,
     EmbedBridgeError,
     InputTooLongError,
     InvalidImageError,
@@ -25,11 +22,10 @@ from embedbridge.contract import (
     UnknownModelError,
 )
 from embedbridge.core import Embedder
-from embedbridge.testing import Exchange, Fault, FaultServer
+from embedbridge.testing import Exchange, Fault, FaultServer, faults, model_error
 
 Load: TypeAlias = Callable[..., Embedder]
 
-BATCH = Batch(inputs=["first", "second"], modality="text", role="document")
 MONTHLY = (
     "You are using a Trial key, which is limited to 1000 API calls / month. You can continue to "
     "use the Trial key for free or upgrade to a Production key with higher rate limits."
@@ -38,35 +34,12 @@ PER_MINUTE = "You are using a Trial key, which is limited to 40 API calls / minu
 
 
 def answers(status: int, body: object) -> Fault:
-    """This status with this very body: JSON, or text as it is."""
-    text = body if isinstance(body, str) else json.dumps(body)
-
-    async def play(exchange: Exchange) -> None:
-        # Not through `respond`: some of Cohere's statuses are no standard ones.
-        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(text.encode())}\r\nRetry-After: 7\r\n"
-        exchange.connection.status = status
-        await exchange.connection.send(f"{head}\r\n{text}".encode())
-
-    return Fault(f"{status}", play)
+    """This status with this very body, to be asked again in 7 seconds."""
+    return faults.reply(status, body, headers={"Retry-After": "7"})
 
 
 def cohere_error(message: str = "Sorry.") -> dict[str, object]:
     return {"id": "1b2c", "message": message}
-
-
-def error_of(load: Load, name: str = "cohere:embed-v4.0") -> EmbedBridgeError:
-    """What the model itself raises, before the engine halves, retries or explains."""
-    model = load(name).model
-
-    async def ask() -> None:
-        try:
-            await model.embed_batch(BATCH)  # type: ignore[misc]  # remote: awaitable
-        finally:
-            await model.aclose()
-
-    with pytest.raises(EmbedBridgeError) as caught:
-        asyncio.run(ask())
-    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -103,7 +76,7 @@ def test_status(
     """What a message says decides where a status means several things; else the status."""
     server.always(answers(status, body))
 
-    assert type(error_of(load)) is expected
+    assert type(model_error(load())) is expected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +103,7 @@ def test_sentences(
 ) -> None:
     """Cohere has no codes: what is wrong stands in the message, and sometimes which input it is."""
     server.always(answers(400, cohere_error(said)))
-    error = error_of(load)
+    error = model_error(load())
 
     assert type(error) is expected
     assert getattr(error, "limit", None) == limit
@@ -179,13 +152,13 @@ def test_a_long_message_is_cut(server: FaultServer, load: Load) -> None:
     """A server may repeat the whole input; neither is all of it read, nor is all of that shown."""
     server.always(answers(400, cohere_error("x" * 1_600_000)))
 
-    assert len(str(error_of(load))) <= 500
+    assert len(str(model_error(load()))) <= 500
 
 
 def test_retry_after_is_kept(server: FaultServer, load: Load) -> None:
     """Catsu loses it on the way."""
     server.always(answers(429, cohere_error(PER_MINUTE)))
-    error: Any = error_of(load)
+    error: Any = model_error(load())
 
     assert error.retry_after == 7
 
@@ -202,12 +175,12 @@ def test_a_monthly_limit_is_asked_once(server: FaultServer, load: Load) -> None:
 def test_hints_say_what_to_do(server: FaultServer, load: Load) -> None:
     """About a key that is refused, a model that is not there, and one that was retired."""
     server.always(answers(401, cohere_error()))
-    assert "CO_API_KEY" in str(error_of(load))
+    assert "CO_API_KEY" in str(model_error(load()))
 
     server.always(answers(404, cohere_error()))
-    assert "Check the model's name" in str(error_of(load))
+    assert "Check the model's name" in str(model_error(load()))
 
-    retired = str(error_of(load, "cohere:embed-english-v2.0"))
+    retired = str(model_error(load("embed-english-v2.0")))
     assert "retired on 2026-04-04; use 'embed-english-v3.0'" in retired
 
 

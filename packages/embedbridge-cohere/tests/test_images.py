@@ -110,7 +110,7 @@ def test_v3_takes_one_image_each(load: Load) -> None:
     """In a field of their own, with the input type that goes with it; texts beside them are texts."""
     with FaultServer(wire=CohereWire(), dimensions=1024) as server:
         images = [Image.from_pil(picture(n)) for n in range(5)]
-        embedder = load(f"cohere:{V3}", base_url=server.url)
+        embedder = load(V3, base_url=server.url)
         found = embedder.embed([*images, "a text"], role="document").vectors
         kinds = [record.json["input_type"] for record in server.requests]
 

@@ -100,14 +100,14 @@ def test_dimensions_are_asked_for_or_refused(
     server: FaultServer, load: Load, model: str, asked: int, allowed: bool
 ) -> None:
     """Never dropped in silence, as others do: they are sent, or an error before anything is."""
-    embedder = load(f"cohere:{model}", dimensions=asked)
+    embedder = load(model, dimensions=asked)
     if not allowed:
         with pytest.raises(ValueError, match=f"cannot make vectors of {asked}"):
             embedder.embed_query("a text")
         assert not server.requests
         return
     with FaultServer(wire=CohereWire(), dimensions=max(asked, 1536)) as wide:
-        same = load(f"cohere:{model}", dimensions=asked, base_url=wide.url)
+        same = load(model, dimensions=asked, base_url=wide.url)
         assert same.embed_query("a text").shape == (asked,)
         assert sent(wide)["output_dimension"] == asked
 
@@ -115,7 +115,7 @@ def test_dimensions_are_asked_for_or_refused(
 def test_v3_has_no_output_dimension(load: Load) -> None:
     """Its own width is no wish, and a field that it does not know would be refused."""
     with FaultServer(wire=CohereWire(), dimensions=1024) as server:
-        embedder = load("cohere:embed-english-v3.0", dimensions=1024, base_url=server.url)
+        embedder = load("embed-english-v3.0", dimensions=1024, base_url=server.url)
         embedder.embed_query("a text")
 
         assert "output_dimension" not in sent(server)
@@ -243,7 +243,7 @@ def test_v3_is_cut_by_cohere(load: Load) -> None:
     """Most chunks are near its 512 tokens: sending each alone would be a hundred times dearer."""
     with FaultServer(wire=CohereWire(), dimensions=1024) as server:
         texts = [f"{number} " + "word " * 600 for number in range(50)]
-        embedder = load("cohere:embed-english-v3.0", base_url=server.url)
+        embedder = load("embed-english-v3.0", base_url=server.url)
         result = embedder.embed(["short", *texts], role="document")
 
         assert len(server.requests) == 1

@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from embedbridge.core import Embedder, load_embedder
-from embedbridge.testing import FaultServer, GoogleWire, no_backoff
+from embedbridge.core import Embedder
+from embedbridge.testing import FaultServer, GoogleWire, hosted_fixtures, loader
 from embedbridge.testing._http_server import HOST, Connection, HttpRequest, HttpServer
 
 KEY = "canary5f0c9e8b7a6d4c3b2a1908170f1e2d3c4b"
@@ -39,26 +39,17 @@ VARIABLES = (
 )
 
 
+hosted = hosted_fixtures(
+    "google", MODEL, wire=GoogleWire(), dimensions=3072, variables=VARIABLES, key=KEY
+)
+isolated, key, server = hosted.isolated, hosted.key, hosted.server
+
+
 @pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A developer's own keys, addresses and home have no say in a test."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+def _no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A developer's own home and gcloud have no say in a test."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))  # no gcloud
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff() -> Iterator[None]:
-    """Retries follow at once."""
-    with no_backoff():
-        yield
-
-
-@pytest.fixture
-def key() -> str:
-    """The key that `load` uses."""
-    return KEY
 
 
 @pytest.fixture
@@ -68,26 +59,16 @@ def token() -> str:
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(wire=GoogleWire(), dimensions=3072) as server:
-        yield server
-
-
-@pytest.fixture
 def load(server: FaultServer) -> Iterator[Callable[..., Embedder]]:
-    """`load_embedder` for a model of Google's on the fault server; all are closed in the end."""
-    loaded: list[Embedder] = []
+    """`load_embedder` for a model of either provider on the fault server; closed at the end."""
+    of_vertex = {"api_key": TOKEN, "project": "my-project"}
+    with loader(base_url=server.url, api_key=KEY) as load_with:
 
-    def load(name: str = f"google:{MODEL}", **options: Any) -> Embedder:
-        usual: dict[str, Any] = {"base_url": server.url, "api_key": KEY}
-        if name.startswith("vertex:"):
-            usual |= {"api_key": TOKEN, "project": "my-project"}
-        loaded.append(load_embedder(name, **{**usual, **options}))
-        return loaded[-1]
+        def load(name: str = f"google:{MODEL}", **options: Any) -> Embedder:
+            own = of_vertex if name.startswith("vertex:") else {}
+            return load_with(name, **{**own, **options})
 
-    yield load
-    for embedder in loaded:
-        embedder.close()
+        yield load
 
 
 REFRESH, SECRET, SUBJECT = (

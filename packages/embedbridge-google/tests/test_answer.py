@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -21,21 +20,11 @@ from embedbridge.contract import (
     UnknownModelError,
 )
 from embedbridge.core import Embedder
-from embedbridge.testing import Exchange, Fault, FaultServer, PredictWire, VertexWire
+from embedbridge.testing import Exchange, Fault, FaultServer, PredictWire, VertexWire, faults
 
 Load: TypeAlias = Callable[..., Embedder]
 
 FIRST = "google:gemini-embedding-001"
-
-
-def answers(status: int, body: object) -> Fault:
-    async def play(exchange: Exchange) -> None:
-        data = json.dumps(body).encode()
-        await exchange.connection.respond(
-            status, data, headers={"content-type": "application/json; charset=UTF-8"}
-        )
-
-    return Fault(f"answer-{status}", play)
 
 
 def refusal(message: str, status: str = "INVALID_ARGUMENT", *details: object) -> object:
@@ -47,7 +36,7 @@ def test_shortened_vectors_get_length_1(
     server: FaultServer, load: Load, normalize: bool | None, length: float
 ) -> None:
     """Those of 001 have it at full width only; `normalize=False` leaves them as Google made them."""
-    server.always(answers(200, {"embeddings": [{"values": [3.0, 4.0]}]}))
+    server.always(faults.reply(200, {"embeddings": [{"values": [3.0, 4.0]}]}))
     found = load(FIRST, dimensions=2, normalize=normalize).embed_query("a text")
 
     assert np.linalg.norm(found) == pytest.approx(length)
@@ -58,7 +47,7 @@ def test_tokens_are_counted_where_google_says_them(server: FaultServer, load: Lo
     embedder = load(FIRST, dimensions=2)
     assert embedder.embed(["a b"], role="query").usage.estimated
     server.always(
-        answers(
+        faults.reply(
             200, {"embeddings": [{"values": [1.0, 0.0]}], "usageMetadata": {"promptTokenCount": 7}}
         )
     )
@@ -80,7 +69,7 @@ def test_tokens_are_counted_where_google_says_them(server: FaultServer, load: Lo
 )
 def test_wrong_answers_are_refused(server: FaultServer, load: Load, body: object) -> None:
     """One vector for both texts is what Google answers where they were parts of one content."""
-    server.always(answers(200, body))
+    server.always(faults.reply(200, body))
     with pytest.raises(InvalidResponseError):
         load(FIRST, dimensions=2, max_attempts=1).embed_documents(["one", "two"])
 
@@ -104,7 +93,7 @@ def test_refusals(
     server: FaultServer, load: Load, status: int, body: object, expected: type[EmbedBridgeError]
 ) -> None:
     """In Google's own words, each as the error that a user can act upon."""
-    server.always(answers(status, body))
+    server.always(faults.reply(status, body))
     with pytest.raises(EmbedBridgeError) as caught:
         load(FIRST, max_attempts=1).embed_query("a text")
 
@@ -114,7 +103,7 @@ def test_refusals(
 def test_the_wait_is_in_the_body(server: FaultServer, load: Load) -> None:
     """Google sends no Retry-After; the seconds stand in the details."""
     wait = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "27.5s"}
-    server.always(answers(429, refusal("Quota exceeded", "RESOURCE_EXHAUSTED", wait)))
+    server.always(faults.reply(429, refusal("Quota exceeded", "RESOURCE_EXHAUSTED", wait)))
     with pytest.raises(RateLimitedError) as caught:
         load(max_attempts=1).embed_query("a text")
 
@@ -180,7 +169,7 @@ def test_what_vertex_cuts_all_the_same_is_reported(load: Load) -> None:
         (PredictWire(), "text-embedding-005", old),
     ):
         with FaultServer(wire=wire) as server:
-            server.always(answers(200, body))
+            server.always(faults.reply(200, body))
             embedder: Any = load(f"vertex:{model}", base_url=server.url, dimensions=2)
             result = embedder.embed(["a text"], role="document")
 

@@ -6,6 +6,7 @@ stands in anything that is shown. The servers of tokens and metadata are fakes o
 
 from __future__ import annotations
 
+import functools
 import logging
 import pickle
 import subprocess
@@ -22,8 +23,8 @@ import pytest
 
 from embedbridge.contract import AuthenticationError, EmbedBridgeError, ProviderUnavailableError
 from embedbridge.contract.errors import InvalidKeyError, InvalidOptionError
-from embedbridge.core import Embedder, load_embedder
-from embedbridge.testing import Exchange, Fault, FaultServer, PredictWire
+from embedbridge.core import Embedder
+from embedbridge.testing import Exchange, Fault, FaultServer, PredictWire, loader
 from embedbridge.testing.leaks import everything_about, leaks
 
 Load: TypeAlias = Callable[..., Embedder]
@@ -47,16 +48,8 @@ def vertex() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def load_vertex(vertex: FaultServer) -> Iterator[Load]:
-    loaded: list[Embedder] = []
-
-    def load(**options: Any) -> Embedder:
-        usual = {"base_url": vertex.url, "project": "my-project", "max_attempts": 1}
-        loaded.append(load_embedder(f"vertex:{MODEL}", **{**usual, **options}))
-        return loaded[-1]
-
-    yield load
-    for embedder in loaded:
-        embedder.close()
+    with loader(base_url=vertex.url, project="my-project", max_attempts=1) as load:
+        yield functools.partial(load, f"vertex:{MODEL}")
 
 
 def sent_tokens(server: FaultServer) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -11,7 +10,6 @@ import pytest
 
 from embedbridge.contract import (
     AuthenticationError,
-    Batch,
     EmbedBridgeError,
     InputTooLongError,
     InvalidImageError,
@@ -24,23 +22,9 @@ from embedbridge.contract import (
     UnknownModelError,
 )
 from embedbridge.core import Embedder
-from embedbridge.testing import Exchange, Fault, FaultServer
+from embedbridge.testing import Exchange, Fault, FaultServer, faults, model_error
 
 Load: TypeAlias = Callable[..., Embedder]
-
-BATCH = Batch(inputs=["first", "second"], modality="text", role="document")
-
-
-def answers(status: int, body: object) -> Fault:
-    """This status with this very body."""
-
-    async def play(exchange: Exchange) -> None:
-        text = json.dumps(body).encode()
-        await exchange.connection.respond(
-            status, text, headers={"Content-Type": "application/json"}
-        )
-
-    return Fault(f"{status}", play)
 
 
 def flat(code: str, detail: str) -> dict[str, str]:
@@ -99,19 +83,11 @@ def test_what_jina_says(
     says: dict[str, Any],
 ) -> None:
     """By code, in both places where one may stand, then by sentence or field, then by status."""
-    server.always(answers(status, body))
-    model = load().model
+    server.always(faults.reply(status, body))
+    error = model_error(load())
 
-    async def ask() -> None:
-        try:
-            await model.embed_batch(BATCH)  # type: ignore[misc]  # remote: awaitable
-        finally:
-            await model.aclose()
-
-    with pytest.raises(EmbedBridgeError) as caught:
-        asyncio.run(ask())
-    assert type(caught.value) is expected
-    assert {name: getattr(caught.value, name) for name in says} == says
+    assert type(error) is expected
+    assert {name: getattr(error, name) for name in says} == says
 
 
 def refuses_more_words_than(limit: int) -> Fault:
@@ -121,7 +97,7 @@ def refuses_more_words_than(limit: int) -> Fault:
         truncate = json.loads(exchange.request.body)["truncate"]
         if not truncate and any(len(text.split()) > limit for text in exchange.asked.inputs):
             body = nested("INPUT_TOKEN_LIMIT_EXCEEDED", TOO_LONG)
-            await answers(400, body).play(exchange)
+            await faults.reply(400, body).play(exchange)
         else:
             await exchange.answer()
 
@@ -155,7 +131,7 @@ def test_fewer_inputs_than_we_thought(server: FaultServer, load: Load) -> None:
     async def play(exchange: Exchange) -> None:
         if len(exchange.asked.inputs) > 512:
             body = refused(MODEL, "Each input list can contain at most 512 items.")
-            await answers(422, body).play(exchange)
+            await faults.reply(422, body).play(exchange)
         else:
             await exchange.answer()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 from embedbridge.contract import (
     AuthenticationError,
-    Batch,
     EmbedBridgeError,
     InputTooLongError,
     InvalidInputError,
@@ -25,28 +23,16 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder
 from embedbridge.providers.nvidia import NvidiaOptions
-from embedbridge.testing import Exchange, Fault, FaultServer
+from embedbridge.testing import Exchange, Fault, FaultServer, faults, model_error
 
 Load: TypeAlias = Callable[..., Embedder]
 
-BATCH = Batch(inputs=["first", "second"], modality="text", role="document")
 SHORT = "nvidia/nv-embedqa-e5-v5"
 
 
 def problem(status: int, title: str, detail: str) -> dict[str, object]:
     """As NVIDIA's gateway says it (RFC 9457)."""
     return {"type": "about:blank", "title": title, "status": status, "detail": detail}
-
-
-def answers(status: int, body: object) -> Fault:
-    """This status with this very body."""
-
-    async def play(exchange: Exchange) -> None:
-        text = json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        await exchange.connection.respond(status, text, headers=headers)
-
-    return Fault(f"{status}", play)
 
 
 @pytest.mark.parametrize(
@@ -75,19 +61,11 @@ def test_what_nvidia_says(
     says: dict[str, Any],
 ) -> None:
     """By the sentence or the field that is named, then by the status."""
-    server.always(answers(status, body))
-    model = load().model
+    server.always(faults.reply(status, body))
+    error = model_error(load())
 
-    async def ask() -> None:
-        try:
-            await model.embed_batch(BATCH)  # type: ignore[misc]  # remote: awaitable
-        finally:
-            await model.aclose()
-
-    with pytest.raises(EmbedBridgeError) as caught:
-        asyncio.run(ask())
-    assert type(caught.value) is expected
-    assert {name: getattr(caught.value, name) for name in says} == says
+    assert type(error) is expected
+    assert {name: getattr(error, name) for name in says} == says
 
 
 def refuses_more_words_than(limit: int) -> Fault:

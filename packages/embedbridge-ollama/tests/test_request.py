@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -20,21 +19,9 @@ from embedbridge.contract import (
     UnknownModelError,
 )
 from embedbridge.core import Embedder
-from embedbridge.testing import Exchange, Fault, FaultServer, OllamaWire
+from embedbridge.testing import FaultServer, OllamaWire, faults
 
 Load: TypeAlias = Callable[..., Embedder]
-
-
-def answers(status: int, body: object) -> Fault:
-    """This status with this very body."""
-    text = body if isinstance(body, str) else json.dumps(body)
-
-    async def play(exchange: Exchange) -> None:
-        await exchange.connection.respond(
-            status, text.encode(), headers={"Content-Type": "application/json"}
-        )
-
-    return Fault(f"{status}", play)
 
 
 def test_one_request_is_what_ollamas_own_client_sends(server: FaultServer, load: Load) -> None:
@@ -129,7 +116,7 @@ def test_refusals_say_what_to_do(
     says: str,
 ) -> None:
     """Sentences of Ollama's own source, old and new."""
-    server.always(answers(status, body))
+    server.always(faults.reply(status, body))
     with pytest.raises(EmbedBridgeError) as caught:
         load(max_attempts=1).embed_query("a text")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import pytest
@@ -10,14 +10,15 @@ import pytest
 from embedbridge.contract import ModelCard
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.openai.catalog import compatible_card, openai_card
-from embedbridge.testing import EmbeddingModelContract, FaultServer, xfail
+from embedbridge.testing import FaultServer, HostedModelContract, xfail
 
 Load: TypeAlias = Callable[..., Embedder]
 
 
-class OverTheSDK(EmbeddingModelContract):
+class OverTheSDK(HostedModelContract):
     """What the classes have in common; pytest does not collect it by this name."""
 
+    key: ClassVar[str] = "sk-canary-5f0c9e8b7a6d4c3b2a190817"
     fixed_headers: ClassVar[Collection[str]] = {
         "x-stainless-raw-response",
         "x-stainless-read-timeout",
@@ -43,15 +44,9 @@ class OverTheSDK(EmbeddingModelContract):
 
 
 class TestOpenAI(OverTheSDK):
+    model: ClassVar[str] = "openai:text-embedding-3-small"
     card: ClassVar[ModelCard | None] = openai_card("text-embedding-3-small")
-
-    @pytest.fixture
-    def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
-        monkeypatch.setenv("OPENAI_API_KEY", key)  # where a pickle finds it again
-        return load("openai:text-embedding-3-small")
-
-    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
-        return load_embedder("openai:text-embedding-3-small", base_url=server.url, **settings)
+    key_variable: ClassVar[str | None] = "OPENAI_API_KEY"
 
 
 @xfail(
@@ -82,27 +77,12 @@ class TestAzureOpenAI(OverTheSDK):
 
 
 class TestOpenAICompatible(OverTheSDK):
+    model: ClassVar[str] = "openai-compatible:BAAI/bge-m3"
     card: ClassVar[ModelCard | None] = compatible_card("BAAI/bge-m3")
-
-    @pytest.fixture
-    def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
-        monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", key)
-        return load("openai-compatible:BAAI/bge-m3", api_key=key)
-
-    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
-        return load_embedder("openai-compatible:BAAI/bge-m3", base_url=server.url, **settings)
+    key_variable: ClassVar[str | None] = "OPENAI_COMPATIBLE_API_KEY"
 
 
 class TestVendorByName(OverTheSDK):
+    model: ClassVar[str] = "together:BAAI/bge-m3"
     card: ClassVar[ModelCard | None] = compatible_card("BAAI/bge-m3")
-
-    @pytest.fixture
-    def embedder(
-        self, server: FaultServer, key: str, monkeypatch: pytest.MonkeyPatch
-    ) -> Iterator[Embedder]:
-        monkeypatch.setenv("TOGETHER_API_KEY", key)
-        with load_embedder("together:BAAI/bge-m3", base_url=server.url) as embedder:
-            yield embedder
-
-    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
-        return load_embedder("together:BAAI/bge-m3", base_url=server.url, **settings)
+    key_variable: ClassVar[str | None] = "TOGETHER_API_KEY"

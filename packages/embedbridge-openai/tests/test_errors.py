@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -11,7 +9,6 @@ import pytest
 
 from embedbridge.contract import (
     AuthenticationError,
-    Batch,
     EmbedBridgeError,
     InputTooLongError,
     InvalidInputError,
@@ -24,40 +21,18 @@ from embedbridge.contract import (
     UnknownModelError,
 )
 from embedbridge.core import Embedder
-from embedbridge.testing import Exchange, Fault, FaultServer, faults
+from embedbridge.testing import Exchange, Fault, FaultServer, faults, model_error
 
 Load: TypeAlias = Callable[..., Embedder]
 
-BATCH = Batch(inputs=["first", "second"], modality="text", role="document")
-
 
 def answers(status: int, body: object) -> Fault:
-    """This status with this very body: JSON, or text as it is."""
-    text = body if isinstance(body, str) else json.dumps(body)
-
-    async def play(exchange: Exchange) -> None:
-        await exchange.connection.respond(status, text.encode(), headers={"retry-after": "7"})
-
-    return Fault(f"{status}", play)
+    """This status with this very body, to be asked again in 7 seconds."""
+    return faults.reply(status, body, headers={"Retry-After": "7"})
 
 
 def openai_error(message: str = "Sorry.", **fields: object) -> dict[str, object]:
     return {"error": {"message": message, "type": "invalid_request_error", **fields}}
-
-
-def error_of(load: Load) -> EmbedBridgeError:
-    """What the model itself raises, before the engine halves, retries or explains."""
-    model = load().model
-
-    async def ask() -> None:
-        try:
-            await model.embed_batch(BATCH)  # type: ignore[misc]  # remote: awaitable
-        finally:
-            await model.aclose()
-
-    with pytest.raises(EmbedBridgeError) as caught:
-        asyncio.run(ask())
-    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -93,7 +68,7 @@ def test_status_and_code(
     """The vendor's code decides first, then what it says, then the status."""
     server.always(answers(status, body))
 
-    assert type(error_of(load)) is expected
+    assert type(model_error(load())) is expected
 
 
 @pytest.mark.parametrize(
@@ -131,7 +106,7 @@ def test_sentences(
 ) -> None:
     """Servers without codes say it in words, in whichever form they answer."""
     server.always(answers(400, form(said)))
-    error = error_of(load)
+    error = model_error(load())
 
     assert type(error) is expected
     assert getattr(error, "limit", None) == limit
@@ -145,7 +120,7 @@ def test_only_the_vendor_says_which_input(
     """Where it names the position we pass it on; where it does not, we do not guess."""
     message = f"Invalid '{named}': maximum input length is 8192 tokens."
     server.always(answers(400, openai_error(message)))
-    error = error_of(load)
+    error = model_error(load())
 
     assert isinstance(error, InputTooLongError)
     assert error.index == index
@@ -155,7 +130,7 @@ def test_a_long_message_is_cut(server: FaultServer, load: Load) -> None:
     """A server may repeat the whole input; the error does not."""
     server.always(answers(400, openai_error("x" * 1_600_000)))
 
-    assert len(str(error_of(load))) <= 500
+    assert len(str(model_error(load()))) <= 500
 
 
 def test_a_batch_that_is_too_large_is_halved(server: FaultServer, load: Load) -> None:
@@ -192,7 +167,7 @@ def test_retry_after_is_read(server: FaultServer, load: Load) -> None:
     """From the headers of a 429, and of a 503 that has one."""
     for status in (429, 503):
         server.always(answers(status, openai_error()))
-        error: Any = error_of(load)
+        error: Any = model_error(load())
 
         assert error.retry_after == 7
 
@@ -200,10 +175,10 @@ def test_retry_after_is_read(server: FaultServer, load: Load) -> None:
 def test_hints_say_what_to_do(server: FaultServer, load: Load) -> None:
     """About a key that is refused, a model that is not there, and one that was retired."""
     server.always(answers(401, openai_error()))
-    assert "OPENAI_API_KEY" in str(error_of(load))
+    assert "OPENAI_API_KEY" in str(model_error(load()))
 
     server.always(answers(404, openai_error()))
-    assert "Check the model's name" in str(error_of(load))
+    assert "Check the model's name" in str(model_error(load()))
 
     model = load("openai:text-similarity-ada-001").model
     with pytest.raises(UnknownModelError, match=r"retired on 2024-01-04; use 'text-embedding-3"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -20,23 +19,12 @@ from embedbridge.contract import (
     RateLimitedError,
 )
 from embedbridge.core import Embedder
-from embedbridge.testing import Exchange, Fault, FaultServer
+from embedbridge.testing import Exchange, Fault, FaultServer, faults
 
 Load: TypeAlias = Callable[..., Embedder]
 Serve: TypeAlias = Callable[..., FaultServer]
 
 E5 = "intfloat/multilingual-e5-base"
-
-
-def answers(status: int, body: object) -> Fault:
-    """This status with this very body: JSON, or text as it is."""
-    text = body if isinstance(body, str) else json.dumps(body)
-    kind = "text/plain" if isinstance(body, str) else "application/json"
-
-    async def play(exchange: Exchange) -> None:
-        await exchange.connection.respond(status, text.encode(), headers={"Content-Type": kind})
-
-    return Fault(f"{status}", play)
 
 
 def test_the_request(server: FaultServer, load: Load) -> None:
@@ -165,7 +153,8 @@ def test_refusals(
     says: str,
 ) -> None:
     """In the words of TEI's own source; a body need not be JSON, or be there at all."""
-    server.always(answers(status, body))
+    kind = "text/plain" if isinstance(body, str) else "application/json"
+    server.always(faults.reply(status, body, headers={"Content-Type": kind}))
     with pytest.raises(EmbedBridgeError) as caught:
         load(max_attempts=1).embed_query("a text")
 

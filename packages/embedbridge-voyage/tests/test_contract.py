@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
-
-import pytest
+from typing import ClassVar
 
 from embedbridge.contract import ModelCard
-from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.voyage.catalog import CARDS
-from embedbridge.testing import EmbeddingModelContract, FaultServer, VoyageWire, WireFormat
+from embedbridge.testing import HostedModelContract, VoyageWire, WireFormat
 
 KNOWN = {card.name: card for card in CARDS}
-Load: TypeAlias = Callable[..., Embedder]
 
 
-class VoyageContract(EmbeddingModelContract):
+class Voyage(HostedModelContract):
+    """What the classes have in common; pytest does not collect it by this name."""
+
     wire: ClassVar[WireFormat | None] = VoyageWire()
-    name: ClassVar[str]
-
-    @pytest.fixture
-    def embedder(self, load: Load, key: str, monkeypatch: pytest.MonkeyPatch) -> Embedder:
-        monkeypatch.setenv("VOYAGE_API_KEY", key)  # where a pickle finds it again
-        return load(self.name)
-
-    def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
-        return load_embedder(f"voyage:{self.name}", base_url=server.url, **settings)
+    key_variable: ClassVar[str | None] = "VOYAGE_API_KEY"
+    key: ClassVar[str] = "pa-canary5f0c9e8b7a6d4c3b2a1908170f1e2d3c4b"
 
 
-class TestTexts(VoyageContract):
-    name: ClassVar[str] = "voyage-4"
-    card: ClassVar[ModelCard | None] = KNOWN[name]
+class TestTexts(Voyage):
+    model: ClassVar[str] = "voyage:voyage-4"
+    card: ClassVar[ModelCard | None] = KNOWN["voyage-4"]
 
 
-class TestMultimodal(VoyageContract):
-    name: ClassVar[str] = "voyage-multimodal-3.5"
-    card: ClassVar[ModelCard | None] = KNOWN[name]
+class TestMultimodal(Voyage):
+    model: ClassVar[str] = "voyage:voyage-multimodal-3.5"
+    card: ClassVar[ModelCard | None] = KNOWN["voyage-multimodal-3.5"]

@@ -6,6 +6,7 @@ from embedbridge.contract.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from embedbridge.testing.contract import EmbeddingModelContract as EmbeddingModelContract
+    from embedbridge.testing.contract import HostedModelContract as HostedModelContract
     from embedbridge.testing.contract import xfail as xfail
     from embedbridge.testing.corpus import real_texts as real_texts
     from embedbridge.testing.fakes import FakeModel as FakeModel
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from embedbridge.testing.faults.exchange import Exchange as Exchange
     from embedbridge.testing.faults.exchange import Fault as Fault
     from embedbridge.testing.faults.exchange import Gate as Gate
+    from embedbridge.testing.hosted import HostedFixtures as HostedFixtures
+    from embedbridge.testing.hosted import hosted_fixtures as hosted_fixtures
+    from embedbridge.testing.hosted import loader as loader
+    from embedbridge.testing.hosted import model_error as model_error
     from embedbridge.testing.samples import tiny_png as tiny_png
     from embedbridge.testing.virtual_time import no_backoff as no_backoff
     from embedbridge.testing.wires.bedrock import BedrockWire as BedrockWire
@@ -40,7 +45,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "contract": ["EmbeddingModelContract", "xfail"],
+        "contract": ["EmbeddingModelContract", "HostedModelContract", "xfail"],
         "corpus": ["real_texts"],
         "fakes": [
             "FakeModel",
@@ -51,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         ],
         "fault_server": ["FaultServer", "Recorded"],
         "faults.exchange": ["Exchange", "Fault", "Gate"],
+        "hosted": ["HostedFixtures", "hosted_fixtures", "loader", "model_error"],
         "samples": ["tiny_png"],
         "virtual_time": ["no_backoff"],
         "wires.bedrock": ["BedrockWire"],

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import os
 import socket
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TypeAlias
 
 HOST = "127.0.0.1"
@@ -63,7 +63,7 @@ class Connection:
     ) -> None:
         """Send the head of an answer that promises a body of so many bytes."""
         self.status = status
-        phrase = HTTPStatus(status).phrase
+        phrase = http.client.responses.get(status, "Unknown")  # vendors have statuses of their own
         lines = [f"HTTP/1.1 {status} {phrase}", f"Content-Length: {length}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         await self.send("\r\n".join([*lines, "", ""]).encode("latin-1"))

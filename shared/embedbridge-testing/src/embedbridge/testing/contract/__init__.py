@@ -12,6 +12,7 @@ of its own.
 """
 
 from embedbridge.testing.contract.applies import DoesNotApply, contradictions, why_not
+from embedbridge.testing.contract.hosted import HostedModelContract
 from embedbridge.testing.contract.suite import (
     CHECKS,
     FAMILIES,
@@ -25,6 +26,7 @@ __all__ = [
     "FAMILIES",
     "DoesNotApply",
     "EmbeddingModelContract",
+    "HostedModelContract",
     "contradictions",
     "tampering",
     "why_not",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import zlib
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -173,6 +174,16 @@ def reset_mid_body() -> Fault:
         exchange.connection.reset()
 
     return Fault("reset-mid-body", play)
+
+
+def reply(number: int, said: object, *, headers: Mapping[str, str] = JSON) -> Fault:
+    """Any status with this very body: a string as it is, everything else as JSON."""
+    data = said if isinstance(said, str) else json.dumps(said)
+
+    async def play(exchange: Exchange) -> None:
+        await exchange.connection.respond(number, data.encode(), headers=headers)
+
+    return Fault(f"reply-{number}", play)
 
 
 def body(data: bytes, *, content_type: str = "application/json", name: str = "body") -> Fault:
