@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
@@ -37,31 +38,45 @@ from .fake_aws import (  # type: ignore[import-not-found]  # the folder is no pa
 )
 
 Load: TypeAlias = Callable[..., Embedder]
-Set: TypeAlias = Callable[[pytest.MonkeyPatch, FakeAws, Path], None]
 
 SSO_URL = "https://acme.awsapps.com/start"
 TEXTS = [f"text {number}" for number in range(12)]
 
 
-def environment(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key_id(1))
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret(1))
-    monkeypatch.setenv("AWS_SESSION_TOKEN", token(1))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where the sources of credentials are set up."""
+
+    patch: pytest.MonkeyPatch
+    """Its environment."""
+    aws: FakeAws
+    """What its network leads to."""
+    home: Path
+    """Its home folder, with AWS's files."""
 
 
-def profile(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "acme")
-    write_profile(folder, 1, "acme")
+Source: TypeAlias = Callable[[Machine], None]
 
 
-def process(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
-    curl = f"python -c \"import urllib.request as r; print(r.urlopen('{aws.url}/container').read().decode().replace('Token', 'SessionToken').replace('{{', '{{\\\"Version\\\": 1, ', 1))\""
-    (folder / "config").write_text(f"[default]\ncredential_process = {curl}\n")
+def environment(here: Machine) -> None:
+    here.patch.setenv("AWS_ACCESS_KEY_ID", key_id(1))
+    here.patch.setenv("AWS_SECRET_ACCESS_KEY", secret(1))
+    here.patch.setenv("AWS_SESSION_TOKEN", token(1))
 
 
-def sso(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
-    sso_without_login(monkeypatch, aws, folder)
-    cache = folder / "sso"
+def profile(here: Machine) -> None:
+    here.patch.setenv("AWS_PROFILE", "acme")
+    write_profile(here.home, 1, "acme")
+
+
+def process(here: Machine) -> None:
+    curl = f"python -c \"import urllib.request as r; print(r.urlopen('{here.aws.url}/container').read().decode().replace('Token', 'SessionToken').replace('{{', '{{\\\"Version\\\": 1, ', 1))\""
+    (here.home / "config").write_text(f"[default]\ncredential_process = {curl}\n")
+
+
+def sso(here: Machine) -> None:
+    sso_without_login(here)
+    cache = here.home / "sso"
     cache.mkdir()
     until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     login = {"accessToken": f"login{CANARY}", "expiresAt": until, "startUrl": SSO_URL}
@@ -69,33 +84,33 @@ def sso(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
     (cache / f"{name}.json").write_text(json.dumps(login))
 
 
-def sso_without_login(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
-    monkeypatch.setattr("botocore.credentials.SSOProvider._SSO_TOKEN_CACHE_DIR", folder / "sso")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SSO", aws.url)
-    (folder / "config").write_text(
+def sso_without_login(here: Machine) -> None:
+    here.patch.setattr("botocore.credentials.SSOProvider._SSO_TOKEN_CACHE_DIR", here.home / "sso")
+    here.patch.setenv("AWS_ENDPOINT_URL_SSO", here.aws.url)
+    (here.home / "config").write_text(
         f"[default]\nsso_start_url = {SSO_URL}\nsso_region = us-east-1\n"
         "sso_account_id = 123456789012\nsso_role_name = embedder\n"
     )
 
 
-def web_identity(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
-    (folder / "token").write_text(f"web{CANARY}")
-    web_identity_without_token(monkeypatch, aws, folder)
+def web_identity(here: Machine) -> None:
+    (here.home / "token").write_text(f"web{CANARY}")
+    web_identity_without_token(here)
 
 
-def web_identity_without_token(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
-    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(folder / "token"))
-    monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", aws.url)
+def web_identity_without_token(here: Machine) -> None:
+    here.patch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(here.home / "token"))
+    here.patch.setenv("AWS_ROLE_ARN", ROLE)
+    here.patch.setenv("AWS_ENDPOINT_URL_STS", here.aws.url)
 
 
-def container(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{aws.url}/container")
+def container(here: Machine) -> None:
+    here.patch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{here.aws.url}/container")
 
 
-def instance(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, folder: Path) -> None:
-    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
-    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"{aws.url}/")
+def instance(here: Machine) -> None:
+    here.patch.delenv("AWS_EC2_METADATA_DISABLED")
+    here.patch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"{here.aws.url}/")
 
 
 FIXED = {"environment": environment, "profile": profile}
@@ -108,7 +123,7 @@ REFRESHED = {
     "instance": instance,
 }
 """What hands out others when it is asked again."""
-EVERY: dict[str, Set] = {**FIXED, **REFRESHED}
+EVERY: dict[str, Source] = {**FIXED, **REFRESHED}
 NAMED = {
     "environment": "the environment .AWS_ACCESS_KEY_ID.*Set AWS_ACCESS_KEY_ID",
     "profile": "profile 'acme' in the credentials file.*aws configure --profile acme",
@@ -125,6 +140,11 @@ NAMED = {
 def aws() -> Iterator[FakeAws]:
     with FakeAws() as aws:
         yield aws
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, aws: FakeAws, tmp_path: Path) -> Machine:
+    return Machine(patch=monkeypatch, aws=aws, home=tmp_path)
 
 
 @pytest.fixture
@@ -158,69 +178,50 @@ def expires(number: int, *, after: int, then: Callable[[], object] = int) -> Fau
 
 
 @pytest.mark.parametrize("source", EVERY)
-def test_a_source_that_works(
-    server: FaultServer,
-    aws: FakeAws,
-    ask: Load,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    source: str,
-) -> None:
+def test_a_source_that_works(server: FaultServer, machine: Machine, ask: Load, source: str) -> None:
     """Every request is signed with what the source gave, and it is asked once."""
-    EVERY[source](monkeypatch, aws, tmp_path)
+    EVERY[source](machine)
     assert ask().embed_documents(TEXTS).shape == (12, 1024)
     (sent,) = {record.request.headers["x-amz-security-token"] for record in server.requests}
 
     assert set(signers(server)) == {key_id(1)}
     assert sent == token(1)
-    assert aws.given == (source in REFRESHED)
+    assert machine.aws.given == (source in REFRESHED)
     assert all("/eu-central-1/bedrock/aws4_request" in r.request.headers["authorization"] for r in server.requests)  # fmt: skip
 
 
 @pytest.mark.parametrize("source", REFRESHED)
 def test_credentials_that_expire_in_the_middle_of_a_job(
-    server: FaultServer,
-    aws: FakeAws,
-    ask: Load,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    source: str,
+    server: FaultServer, machine: Machine, ask: Load, source: str
 ) -> None:
     """They are replaced once, however many requests are refused, and no text is lost."""
-    EVERY[source](monkeypatch, aws, tmp_path)
+    EVERY[source](machine)
     server.always(expires(1, after=3))
     assert ask().embed_documents(TEXTS).shape == (12, 1024)
     found = signers(server)
 
-    assert aws.given == 2
+    assert machine.aws.given == 2
     assert found.count(key_id(2)) == 12 - 3
     assert found.count(key_id(1)) <= 3 + 8  # eight are in flight
 
 
 @pytest.mark.parametrize("source", ["sso", "web identity", "container"])
 def test_credentials_are_refreshed_before_they_expire(
-    server: FaultServer,
-    aws: FakeAws,
-    ask: Load,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    source: str,
+    server: FaultServer, machine: Machine, ask: Load, source: str
 ) -> None:
     """What ends within minutes is replaced before it is used: no request is refused for it."""
-    aws.lives_for = timedelta(minutes=4)
-    EVERY[source](monkeypatch, aws, tmp_path)
+    machine.aws.lives_for = timedelta(minutes=4)
+    EVERY[source](machine)
     ask(max_concurrency=1).embed_documents(TEXTS[:3])
 
     assert len(server.requests) == 3
-    assert aws.given >= 3
+    assert machine.aws.given >= 3
 
 
-def test_a_profile_that_is_written_anew(
-    server: FaultServer, ask: Load, aws: FakeAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_profile_that_is_written_anew(server: FaultServer, ask: Load, machine: Machine) -> None:
     """As tools for logging in do: the file is read once more before a job is given up."""
-    profile(monkeypatch, aws, tmp_path)
-    server.always(expires(1, after=3, then=lambda: write_profile(tmp_path, 2, "acme")))
+    profile(machine)
+    server.always(expires(1, after=3, then=lambda: write_profile(machine.home, 2, "acme")))
 
     assert ask().embed_documents(TEXTS).shape == (12, 1024)
     assert set(signers(server)) == {key_id(1), key_id(2)}
@@ -228,15 +229,10 @@ def test_a_profile_that_is_written_anew(
 
 @pytest.mark.parametrize("source", FIXED)
 def test_expired_credentials_that_cannot_be_replaced(
-    server: FaultServer,
-    aws: FakeAws,
-    ask: Load,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    source: str,
+    server: FaultServer, machine: Machine, ask: Load, source: str
 ) -> None:
     """The error names the source and the remedy; nothing is sent twice with the same ones."""
-    FIXED[source](monkeypatch, aws, tmp_path)
+    FIXED[source](machine)
     server.always(expires(1, after=3))
     with pytest.raises(AuthenticationError, match=NAMED[source]) as caught:
         ask(max_concurrency=1).embed_documents(TEXTS)
@@ -248,15 +244,10 @@ def test_expired_credentials_that_cannot_be_replaced(
 
 @pytest.mark.parametrize("source", EVERY)
 def test_credentials_that_are_refused(
-    server: FaultServer,
-    aws: FakeAws,
-    ask: Load,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    source: str,
+    server: FaultServer, machine: Machine, ask: Load, source: str
 ) -> None:
     """One request, and an error that names the source and the remedy."""
-    EVERY[source](monkeypatch, aws, tmp_path)
+    EVERY[source](machine)
 
     async def play(exchange: Exchange) -> None:
         said = "The security token included in the request is invalid."
@@ -281,18 +272,11 @@ def test_credentials_that_are_refused(
     ],
 )
 def test_a_source_that_fails(
-    server: FaultServer,
-    aws: FakeAws,
-    ask: Load,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    source: str,
-    given: Set,
-    status: int,
+    server: FaultServer, machine: Machine, ask: Load, source: str, given: Source, status: int
 ) -> None:
     """It is named with its remedy, and nothing is sent to Bedrock; no other source is tried instead."""
-    given(monkeypatch, aws, tmp_path)
-    aws.status = status
+    given(machine)
+    machine.aws.status = status
     with pytest.raises(AuthenticationError, match=NAMED[source]) as caught:
         ask(max_attempts=1).embed_documents(TEXTS)
 
@@ -300,12 +284,10 @@ def test_a_source_that_fails(
     assert leaks(everything_about(caught.value), [f"login{CANARY}", f"web{CANARY}"]) == []
 
 
-def test_no_credentials_at_all(
-    server: FaultServer, aws: FakeAws, ask: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_no_credentials_at_all(server: FaultServer, machine: Machine, ask: Load) -> None:
     """An instance without a role gives none; the error says what can be done."""
-    instance(monkeypatch, aws, tmp_path)
-    aws.status = 404
+    instance(machine)
+    machine.aws.status = 404
     with pytest.raises(AuthenticationError, match=r"No credentials.*aws sso login.*AWS_BEARER"):
         ask().embed_documents(TEXTS)
 
@@ -338,12 +320,10 @@ def test_no_region(
         load(**options, **keys).embed_query("x")
 
 
-def test_the_region_of_the_profile(
-    server: FaultServer, load: Load, aws: FakeAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_region_of_the_profile(server: FaultServer, load: Load, machine: Machine) -> None:
     """And that of an option before it."""
-    profile(monkeypatch, aws, tmp_path)
-    (tmp_path / "config").write_text("[profile acme]\nregion = ap-south-1\n")
+    profile(machine)
+    (machine.home / "config").write_text("[profile acme]\nregion = ap-south-1\n")
     load(api_key=None).embed_query("x")
     load(api_key=None, region="us-west-2").embed_query("x")
     sent = [record.request.headers["authorization"] for record in server.requests]
@@ -351,12 +331,10 @@ def test_the_region_of_the_profile(
     assert ["/ap-south-1/" in sent[0], "/us-west-2/" in sent[1]] == [True, True]
 
 
-def test_options_win_over_the_environment(
-    server: FaultServer, ask: Load, aws: FakeAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_options_win_over_the_environment(server: FaultServer, ask: Load, machine: Machine) -> None:
     """Credentials of the options over a bearer key, and that over all others."""
-    environment(monkeypatch, aws, tmp_path)
-    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "ABSKcanary0123456789abcdef")
+    environment(machine)
+    machine.patch.setenv("AWS_BEARER_TOKEN_BEDROCK", "ABSKcanary0123456789abcdef")
     ask().embed_query("x")
     ask(aws_access_key_id=key_id(7), aws_secret_access_key=secret(7)).embed_query("x")
     first, second = (record.request.headers for record in server.requests)
@@ -391,17 +369,15 @@ def test_a_bearer_key_needs_tls(load: Load) -> None:
 @pytest.mark.parametrize("refused", [False, True])
 def test_no_log_holds_a_credential(
     server: FaultServer,
-    aws: FakeAws,
+    machine: Machine,
     ask: Load,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     source: str,
     refused: bool,
 ) -> None:
     """Not on any logger at DEBUG, botocore's included; nor does an error, or what describes a model."""
     caplog.set_level(logging.DEBUG)
-    EVERY[source](monkeypatch, aws, tmp_path)
+    EVERY[source](machine)
     secrets = [canary(n) for canary in (secret, token) for n in (1, 2)]
     secrets += [f"login{CANARY}", f"web{CANARY}"]
 
@@ -434,34 +410,33 @@ def test_no_log_holds_a_credential(
     ],
 )  # fmt: skip
 def test_endpoints_are_those_of_aws(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    machine: Machine,
     region: str,
     variables: dict[str, str],
     config: str,
     url: str,
 ) -> None:
     """Partitions, FIPS, and addresses of the environment and of a profile, as every tool has them."""
-    environment(monkeypatch, None, tmp_path)
+    environment(machine)
     for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "config").write_text(f"[default]\n{config}\n")
+        machine.patch.setenv(name, value)
+    (machine.home / "config").write_text(f"[default]\n{config}\n")
     access = find_access(BedrockOptions(region=region), Secrets(), None, bearer=False)
 
     assert access.url == url
 
 
 def test_jobs_that_begin_together_look_once(
-    server: FaultServer, aws: FakeAws, ask: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: FaultServer, machine: Machine, ask: Load
 ) -> None:
     """A source that works is asked once by eight requests; after closing, anew."""
-    container(monkeypatch, aws, tmp_path)
+    container(machine)
     embedder = ask()
     embedder.embed_documents(TEXTS)
     embedder.close()
     embedder.embed_query("x")
 
-    assert aws.given == 2
+    assert machine.aws.given == 2
     assert signers(server)[-1] == key_id(2)
 
 
