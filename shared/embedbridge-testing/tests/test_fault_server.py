@@ -434,3 +434,22 @@ def test_the_matrix_is_covered() -> None:
     rows = {f"H{number:02}" for number in range(1, 21)} | {f"R{n:02}" for n in range(1, 22)}
 
     assert set(faults.ROWS) == rows - elsewhere
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "sent"),
+    [
+        (402, {"detail": "Payment required"}, b'{"detail": "Payment required"}'),
+        (200, [], b"[]"),
+        (498, "Token expired: says the gateway", b"Token expired: says the gateway"),
+    ],
+)
+def test_a_reply_of_any_kind(server: FaultServer, status: int, said: object, sent: bytes) -> None:
+    """Text as it is, everything else as JSON; also with a status that no standard knows."""
+    server.play(faults.reply(status, said, headers={"Retry-After": "7"}))
+    answer, body = post(server)
+
+    assert (answer.status, body) == (status, sent)
+    assert answer.headers["Retry-After"] == "7"
+    assert answer.headers["Content-Type"] is None
+    assert server.requests[0].status == status
