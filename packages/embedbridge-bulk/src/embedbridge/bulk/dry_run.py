@@ -22,6 +22,7 @@ from embedbridge.contract.model import LocalEmbeddingModel
 
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
+    from embedbridge.bulk.contents import Digests
     from embedbridge.bulk.reading import Chunk
     from embedbridge.contract.inputs import Input
     from embedbridge.contract.vocabulary import Role, Task
@@ -114,19 +115,22 @@ def estimate(
 
 def _known(target: Target) -> Seen:
     """The contents that have a vector, in the target or in the journal of a job that was killed."""
-    seen = Seen()
-    journalled: Iterable[Any] = ()
-    if target.is_unfinished:
-        target.open()
-        journalled = target.journal.digests()
+    if not target.is_unfinished:
+        target.read()
+        return _seen(PartVectors(target.usable()))
+    target.open()
     try:
-        for _, digests in PartVectors(target.usable()).digests():
-            seen.claim(digests)
-        for digests in journalled:
-            seen.claim(digests)
+        return _seen(PartVectors(target.usable()), target.journal.digests())
     finally:
-        if target.is_unfinished:
-            target.close()
+        target.close()
+
+
+def _seen(parts: PartVectors, journalled: Iterable[Digests] = ()) -> Seen:
+    seen = Seen()
+    for _, digests in parts.digests():
+        seen.claim(digests)
+    for digests in journalled:
+        seen.claim(digests)
     return seen
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -14,23 +15,51 @@ from embedbridge.contract.errors import short_path
 class FileLock:
     """Held from when it is made until it is released.
 
+    Args:
+        path: Its file; made with the folder that it is in.
+        target: What it is for, for messages.
+
     Raises:
         TargetError: Another job holds it.
     """
 
     def __init__(self, path: Path, target: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
-        try:
-            _lock(self._file)
-        except OSError:
+        if not self._take():
             self._file.close()
             raise TargetError(
                 f"Another job writes to {short_path(target)}.", hint="Wait until it is done."
-            ) from None
+            )
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is not free yet."""
+        return not self._file.closed
 
     def release(self) -> None:
         """Free it."""
         self._file.close()
+
+    def remove(self) -> None:
+        """Free it, and delete its file."""
+        if sys.platform == "win32":  # which deletes no open file
+            self._file.close()
+            with suppress(PermissionError):  # another job holds it by now
+                self.path.unlink()
+        else:
+            # In this order: once it is free, the file of that name may be the lock of another job.
+            self.path.unlink()
+            self._file.close()
+
+    def _take(self) -> bool:
+        try:
+            _lock(self._file)
+            # The last job may have deleted it after it was opened here: a third one would make it anew.
+            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except OSError:
+            return False
 
 
 def _lock(file: IO[bytes]) -> None:

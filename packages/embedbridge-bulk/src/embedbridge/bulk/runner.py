@@ -91,9 +91,9 @@ def run(
     opened = open_source(source, columns, filesystem)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     folder = Target(local_folder(target, opened.paths), stage.made(), replace=replace)
-    _refuse_limit(folder, limit)
     folder.open()
     try:
+        _refuse_limit(folder, limit)
         job = Job(
             opened,
             folder,
@@ -120,14 +120,20 @@ def local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Path
             f"{short_path(target)} is no folder of this machine.",
             hint="Write to a folder here, and copy it there when the job is done.",
         )
-    folder = Path(target).expanduser().absolute()
-    within = next((path for path in sources if folder in Path(path).parents), None)
+    # By one name, whatever links lead to it: the lock is beside it.
+    folder = Path(target).expanduser().resolve()
+    within = next((path for path in map(Path, sources) if _is_within(path, folder)), None)
     if within is not None:
         raise TargetError(
             f"{short_path(within)} of the source is in the target.",
             hint="Name a target beside the source.",
         )
     return folder
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    # A path that is not absolute is one of another file system, as in a bucket.
+    return path.is_absolute() and folder in path.resolve().parents
 
 
 def columns_for(

@@ -23,7 +23,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,40 +41,60 @@ class Target:
     """The folder that a job writes to.
 
     Args:
-        folder: Where; made if it does not exist.
+        folder: Where, without links; made if it does not exist.
         made: How the vectors of the job are made.
         replace: Whether what is there may be of another space: it goes.
-
-    Raises:
-        TargetError: It cannot be written, or holds something else; or another job writes to it.
-        SpaceMismatchError: It holds vectors of another space.
     """
 
+    older: list[StoredPart]
+    """What is in the folder, as soon as it is read."""
+
     def __init__(self, folder: Path, made: Made, *, replace: bool = False) -> None:
-        self.folder = folder.expanduser().absolute()
+        self.folder = folder
         self._made = made
+        self._replace = replace
         self._work = self._beside("journal")
         self._first, self._staged = self._work / "first", self._work / "staged"
+        self._is_new = False
         self.errors = self._beside("errors")
-        self.older = _parts_in(self.folder, replace=replace)
-        if not replace:
+
+    def read(self) -> None:
+        """Look what is in the folder.
+
+        Raises:
+            TargetError: It holds something else.
+            SpaceMismatchError: It holds vectors of another space.
+        """
+        self.older = _parts_in(self.folder, replace=self._replace)
+        if not self._replace:
             self._check_space()
 
     def open(self) -> None:
-        """Take the lock, and make the folders."""
-        try:
-            self._work.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self._work / "lock", self.folder)
-            if not self.older:
-                self._first.mkdir(exist_ok=True)
-            self._staged.mkdir(exist_ok=True)
-            self._is_new = not self.folder.exists()
-            self.folder.mkdir(exist_ok=True)
-            digest = hashlib.sha256(json.dumps(self._made.described()).encode()).hexdigest()
-            self.journal = Journal(self._work / f"vectors-{digest[:16]}", self._made.described())
-            (self._work / "part.tmp").unlink(missing_ok=True)
-        except OSError as failure:
-            raise cannot_write(self.folder, failure) from failure
+        """Take the lock, read the folder, which no other job changes from now on, and make the others.
+
+        Raises:
+            TargetError: It cannot be written, or holds something else; or another job writes to it.
+            SpaceMismatchError: It holds vectors of another space.
+        """
+        with ExitStack() as undo:
+            try:
+                self._lock = FileLock(self._work / "lock", self.folder)
+                undo.callback(self._lock.release)
+                digest = hashlib.sha256(json.dumps(self._made.described()).encode()).hexdigest()
+                self.journal = Journal(
+                    self._work / f"vectors-{digest[:16]}", self._made.described()
+                )
+                undo.callback(self.close)
+                self.read()
+                if not self.older:
+                    self._first.mkdir(exist_ok=True)
+                self._staged.mkdir(exist_ok=True)
+                self._is_new = not self.folder.exists()
+                self.folder.mkdir(exist_ok=True)
+                self.temporary.unlink(missing_ok=True)
+            except OSError as failure:
+                raise cannot_write(self.folder, failure) from failure
+            undo.pop_all()
 
     def usable(self) -> list[StoredPart]:
         """Parts that hold vectors of this job's kind, also those that wait."""
@@ -107,22 +127,32 @@ class Target:
             if self.errors.exists() and not any(self.errors.iterdir()):
                 self.errors.rmdir()
             self.journal.close()
-            shutil.rmtree(self._work)
+            self._remove_work()
         except OSError as failure:
             raise cannot_write(self.folder, failure) from failure
 
     def close(self) -> None:
         """Let go of the journal and the lock; if nothing is paid for and made, leave nothing."""
+        if not self._lock.is_held:
+            return  # it is finished
         self.journal.close()
-        is_idle = (
-            not len(self.journal) and self._staged.exists() and not any(self._staged.iterdir())
-        )
-        if is_idle:
-            shutil.rmtree(self._work, ignore_errors=True)
-            if self._is_new:
-                with suppress(OSError):  # it holds a part
+        if not len(self.journal) and not (self._staged.exists() and any(self._staged.iterdir())):
+            with suppress(OSError):
+                if self._is_new and not any(self.folder.iterdir()):
                     self.folder.rmdir()
+                self._remove_work()
         self._lock.release()
+
+    def _remove_work(self) -> None:
+        """Delete what only an unfinished job needs, the lock last."""
+        for path in self._work.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != self._lock.path:
+                path.unlink()
+        self._lock.remove()
+        with suppress(OSError):  # another job has begun
+            self._work.rmdir()
 
     def _beside(self, what: str) -> Path:
         return self.folder.with_name(f"{self.folder.name}.{what}")
@@ -146,7 +176,7 @@ class Target:
                 "made differently (another revision, prompt, role or option): their rows are "
                 "embedded anew.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
 
