@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -173,6 +174,19 @@ def test_images_of_every_kind(job: Any, out: Any, tmp_path: Any, kind: Any) -> N
     assert (report.embedded, report.repeated, report.empty) == (2, 1, 1)
     assert vectors[0] == vectors[2] != vectors[1]
     assert vectors[3] is None
+
+
+def test_a_folder_of_images_may_be_in_the_home_folder(
+    job: Any, out: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a file of rows may be: `~` is expanded."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(PNGS[0])
+    report = job("~/photos", text=None, id=None)
+
+    assert report.embedded == 1
+    assert out().column("path").to_pylist() == ["a.png"]
 
 
 def test_a_text_and_an_image_are_one_input(job: Any, out: Any) -> None:

@@ -13,7 +13,7 @@ from embedbridge.bulk.job import Errors, Job
 from embedbridge.bulk.reading import PART_BYTES, Sizes
 from embedbridge.bulk.report import Report
 from embedbridge.bulk.sources.images import PATH
-from embedbridge.bulk.sources.open import SCHEME, is_image_folder, open_source
+from embedbridge.bulk.sources.open import SCHEME, folder_of, image_folder, open_source
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.target import Target
 from embedbridge.contract.errors import InvalidOptionError, short_path
@@ -145,11 +145,12 @@ def columns_for(
     keep: Sequence[str] | None,
 ) -> Columns:
     """The columns that were named; a folder of images needs none."""
+    folder = folder_of(source)
+    root = None if folder is None else str(folder)
     if text is None and image is None:
-        found = Columns(id=PATH, image=PATH, image_root=str(source))
-        if is_image_folder(source, found):
+        found = Columns(id=PATH, image=PATH, image_root=root)
+        if image_folder(source, found) is not None:
             return found
-    root = str(source) if isinstance(source, str | os.PathLike) and Path(source).is_dir() else None
     return Columns(id=id, text=text, image=image, image_root=root, keep=keep)
 
 

@@ -43,22 +43,31 @@ def open_source(source: Any, columns: Columns, filesystem: Any = None) -> Source
         source = pa.Table.from_batches([source])
     if isinstance(source, pa.Table | ds.Dataset):
         return TableSource(source, columns)
-    if is_image_folder(source, columns):
-        return ImageFolder(Path(source))
+    images = image_folder(source, columns)
+    if images is not None:
+        return ImageFolder(images)
     several = [source] if isinstance(source, str | os.PathLike) else list(source)
     system, paths = _found([os.fspath(one) for one in several], filesystem)
     return FileSource(paths, system, columns)
 
 
-def is_image_folder(source: object, columns: Columns) -> bool:
-    """Whether it is a folder of images: the column is `path`, and there is no table in it."""
-    if columns.image != PATH or columns.text is not None:
-        return False
-    if not isinstance(source, str | os.PathLike) or not Path(source).is_dir():
-        return False
-    folder = Path(source)
-    tables = (path for ending in FORMATS for path in folder.rglob(f"*{ending}"))
-    return next(iter(image_paths(folder)), None) is not None and next(tables, None) is None
+def image_folder(source: object, columns: Columns) -> Path | None:
+    """The folder, if a source is one of images: the column is `path`, and there is no table in it."""
+    folder = folder_of(source)
+    if folder is None or columns.image != PATH or columns.text is not None:
+        return None
+    if next(image_paths(folder), None) is None:
+        return None
+    names = (name for _, folders, files in os.walk(folder) for name in (*folders, *files))
+    return None if any(name.endswith(tuple(FORMATS)) for name in names) else folder
+
+
+def folder_of(source: object) -> Path | None:
+    """The folder of this machine that a source is; `None` if it is something else."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    folder = Path(os.path.expanduser(source))  # noqa: PTH111  # Path's own fails for unknown users
+    return folder if folder.is_dir() else None
 
 
 def _found(names: Sequence[str], filesystem: Any) -> tuple[fs.FileSystem, list[str]]:
