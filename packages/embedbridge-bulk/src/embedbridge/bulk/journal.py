@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -105,11 +104,6 @@ class Journal:
             vectors[order[run]] = records["vector"][rows]
             truncated[order[run]] = records["truncated"][rows] != 0
         return vectors, truncated
-
-    def sync(self) -> None:
-        """Have the disk keep what was written, whatever happens to the machine."""
-        if self._file is not None:
-            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file."""
