@@ -3,14 +3,17 @@
 import pickle
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from embedbridge.bulk import Columns, EmbedStage
+from embedbridge.bulk import stage as stage_module
 from embedbridge.contract import InvalidOptionError
-from embedbridge.core import Embedder
+from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import FakeModel
 
 TABLE = pa.table({"id": [1, 2, 3, 4], "text": ["a", None, " ", "a"], "more": [1.0, 2.0, 3.0, 4.0]})
@@ -100,6 +103,28 @@ def test_stages_of_a_process_share_the_model(stage: Any) -> None:
     other = pickle.loads(pickle.dumps(stage))
 
     assert twin.embedder is other.embedder
+
+
+def test_stages_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No lock is held while an embedder is made: a fork meanwhile would leave it held in the child."""
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(model: str) -> Embedder:
+        if not begun.is_set():
+            begun.set()
+            go.wait()
+        return load_embedder(model)
+
+    def make() -> Embedder:
+        return EmbedStage("fake:text", Columns(text="text")).embedder
+
+    monkeypatch.setattr(stage_module, "load_embedder", slow)
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(make)
+        begun.wait()
+        first = make()
+        go.set()
+        assert other.result() is first
 
 
 def test_a_table_without_the_column_is_refused(stage: Any) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from embedbridge.bulk.errors import error_text
-from embedbridge.bulk.output import Embedded
+from embedbridge.bulk.output import Embedded, spread
 from embedbridge.bulk.seen import NOWHERE, Seen
 from embedbridge.bulk.stage import stop_if_unusable
 from embedbridge.contract.batch import Usage
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from embedbridge.bulk.stage import EmbedStage
     from embedbridge.contract.batch import Vectors
     from embedbridge.core import EmbeddingResult
-
-T = TypeVar("T", bound=np.generic)
 
 CHUNKS_AT_ONCE = 2
 """While one waits for its last answers, the next is prepared."""
@@ -123,9 +121,9 @@ class Embedding:
         was_there = claimed.numbers < self._known
         return Settled(
             Embedded(
-                vectors=_spread(vectors, rows[has], total),
-                has_vector=_spread(np.ones(int(has.sum()), np.bool_), rows[has], total),
-                truncated=_spread(truncated, rows[has], total),
+                vectors=spread(vectors, rows[has], total),
+                has_vector=spread(np.ones(int(has.sum()), np.bool_), rows[has], total),
+                truncated=spread(truncated, rows[has], total),
                 errors={row: text for row, (text, _) in failed.items()},
             ),
             paid,
@@ -209,12 +207,3 @@ def _failures(result: EmbeddingResult, numbers: Sequence[int]) -> dict[int, tupl
         numbers[at]: (error_text(error), not isinstance(error, InvalidInputError))
         for at, error in result.errors.items()
     }
-
-
-def _spread(values: NDArray[T], rows: NDArray[np.intp], total: int) -> NDArray[T]:
-    """Values of some rows among all rows; zeros for the others."""
-    if len(rows) == total:
-        return values
-    spread = np.zeros((total, *values.shape[1:]), values.dtype)
-    spread[rows] = values
-    return spread

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
     from embedbridge.bulk.contents import Digests
     from embedbridge.contract.batch import Vectors
+
+T = TypeVar("T", bound=np.generic)
 
 FORMAT_VERSION = "1"
 PREFIX = "embedbridge."
@@ -95,6 +97,15 @@ def attach(
     return pa.Table.from_arrays([*kept, *ours], schema=schema)
 
 
+def spread(values: NDArray[T], rows: NDArray[np.intp], total: int) -> NDArray[T]:
+    """Values of some rows among all rows; zeros for the others."""
+    if len(rows) == total:
+        return values
+    among = np.zeros((total, *values.shape[1:]), values.dtype)
+    among[rows] = values
+    return among
+
+
 def _vectors(vectors: Vectors, valid: NDArray[np.bool_]) -> pa.Array:
     """A list per row that has a vector, null for the others. NumPy's memory is used as it is."""
     width = vectors.shape[1]
@@ -116,8 +127,7 @@ def _of_some(
 
 
 def _digests(digests: Digests, has: NDArray[np.bool_]) -> pa.Array:
-    spread = np.zeros((len(has), 2), np.uint64)
-    spread[has] = digests
+    values = spread(digests, np.flatnonzero(has), len(has))
     validity = None if has.all() else pa.array(has).buffers()[1]
-    buffers = [validity, pa.py_buffer(np.ascontiguousarray(spread))]
+    buffers = [validity, pa.py_buffer(np.ascontiguousarray(values))]
     return pa.Array.from_buffers(pa.binary(DIGEST_BYTES), len(has), buffers)

@@ -6,7 +6,6 @@ its first row, and all stages of a process that have one configuration share one
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import pyarrow as pa
 from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.contents import Contents
 from embedbridge.bulk.errors import error_text
-from embedbridge.bulk.output import Embedded, Made, attach, output_schema
+from embedbridge.bulk.output import Embedded, Made, attach, output_schema, spread
 from embedbridge.contract.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -37,7 +36,6 @@ FEW = 8
 ROWS_AT_ONCE = 16384
 """Rows of a table whose vectors are one array."""
 
-_lock = threading.Lock()
 _embedders: dict[str, Embedder] = {}
 """Of this process, by configuration."""
 
@@ -121,7 +119,7 @@ class EmbedStage:
         inputs = contents.inputs(rows)
         result = embedder.embed(inputs, role=self.role, task=self.task)
         stop_if_unusable(result)
-        embedded = _spread(result, rows, table.num_rows)
+        embedded = _of_all(result, rows, table.num_rows)
         digests = contents.digests()
         return attach(table, self._schema(table.schema), embedded, digests, contents.present)
 
@@ -152,16 +150,19 @@ def stop_if_unusable(result: EmbeddingResult) -> None:
 
 def _shared(model: str | Mapping[str, Any], options: dict[str, Any]) -> Embedder:
     key = repr((model, sorted(options.items())))
-    with _lock:
-        if key not in _embedders:
-            _embedders[key] = load_embedder(model, **options)
-        return _embedders[key]
+    if key not in _embedders:
+        # Without a lock, which a forked child might find held: two threads may each make one, which
+        # loads nothing yet, and the first is kept.
+        _embedders.setdefault(key, load_embedder(model, **options))
+    return _embedders[key]
 
 
-def _spread(result: EmbeddingResult, rows: NDArray[np.intp], total: int) -> Embedded:
+def _of_all(result: EmbeddingResult, rows: NDArray[np.intp], total: int) -> Embedded:
     """The result of the rows that have a content, as that of all rows."""
-    vectors = np.zeros((total, result.vectors.shape[1]), np.float32)
-    has_vector, truncated = np.zeros(total, np.bool_), np.zeros(total, np.bool_)
-    vectors[rows], has_vector[rows], truncated[rows] = result.vectors, result.ok, result.truncated
     errors = {int(rows[at]): error_text(error) for at, error in result.errors.items()}
-    return Embedded(vectors=vectors, has_vector=has_vector, truncated=truncated, errors=errors)
+    return Embedded(
+        vectors=spread(result.vectors, rows, total),
+        has_vector=spread(result.ok, rows, total),
+        truncated=spread(result.truncated, rows, total),
+        errors=errors,
+    )
