@@ -1,9 +1,11 @@
-"""Options that several commands share: `--option NAME=VALUE`, and `--json`."""
+"""Options that several commands share: `--option NAME=VALUE`, `--role`, `--progress`, and `--json`."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +23,28 @@ OptionList = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Progress = Annotated[
+    bool | None,
+    typer.Option(
+        "--progress/--no-progress",
+        help="A progress bar on stderr; if left out, where stderr is a terminal.",
+    ),
+]
+
+
+class Role(StrEnum):
+    """Which side of a search the inputs stand on, as typer wants choices."""
+
+    document = "document"
+    query = "query"
+
+
+RoleOption = Annotated[Role, typer.Option(help="What is searched in, or searched for.")]
+
+
+def shows_progress(asked: bool | None) -> bool:
+    """Whether a progress bar is shown, by the answer to `--progress`."""
+    return sys.stderr.isatty() if asked is None else asked
 
 
 def parse_options(given: Iterable[str] | None) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,20 +15,20 @@ from embedbridge.cli.embed.progress import StreamProgress
 from embedbridge.cli.embed.quantized import Precision
 from embedbridge.cli.embed.stream import embed_stream
 from embedbridge.cli.embed.texts import STDIN, Lines, text_entry
-from embedbridge.cli.options import OptionList, parse_options
+from embedbridge.cli.options import (
+    OptionList,
+    Progress,
+    Role,
+    RoleOption,
+    parse_options,
+    shows_progress,
+)
 
 if TYPE_CHECKING:
     from embedbridge.cli.embed.stream import Totals
 
 MAX_LISTED = 10
 """Lines or files that a note lists at most."""
-
-
-class Role(StrEnum):
-    """Which side of a search the inputs stand on, as typer wants choices."""
-
-    document = "document"
-    query = "query"
 
 
 def embed(
@@ -54,9 +52,7 @@ def embed(
             exists=True,
         ),
     ] = None,
-    role: Annotated[
-        Role, typer.Option(help="What is searched in, or searched for.")
-    ] = Role.document,
+    role: RoleOption = Role.document,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -73,13 +69,7 @@ def embed(
         ),
     ] = Precision.float32,
     option: OptionList = None,
-    progress: Annotated[
-        bool | None,
-        typer.Option(
-            "--progress/--no-progress",
-            help="A progress bar on stderr; if left out, where stderr is a terminal.",
-        ),
-    ] = None,
+    progress: Progress = None,
 ) -> None:
     """Embed texts, each line of a file, or the images of a folder.
 
@@ -94,7 +84,7 @@ def embed(
     if output is not None and output.suffix not in FILES:
         raise typer.BadParameter(f"--output must end in one of {', '.join(FILES)}")
     options = parse_options(option)
-    shown = sys.stderr.isatty() if progress is None else progress
+    shown = shows_progress(progress)
     noun = "image" if images else "text"
     source: Lines | ImageFiles | None = None
     if file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from embedbridge.cli.export.quiet import quiet, stage_bar
+from embedbridge.cli.options import Progress, shows_progress
 from embedbridge.contract.errors import (
     ConfigurationError,
     EmbedBridgeError,
@@ -32,13 +32,7 @@ def export(
         str, typer.Argument(help="huggingface:MODEL or clip:MODEL, of the Hub or a folder.")
     ],
     folder: Annotated[Path, typer.Argument(help="Where to write; must not exist yet.")],
-    progress: Annotated[
-        bool | None,
-        typer.Option(
-            "--progress/--no-progress",
-            help="A progress bar on stderr; if left out, where stderr is a terminal.",
-        ),
-    ] = None,
+    progress: Progress = None,
 ) -> None:
     """Write a model as ONNX, for the provider onnx, which needs no torch.
 
@@ -57,11 +51,10 @@ def export(
     kind = import_module(f"embedbridge.cli.export.{KINDS[provider]}")
     _require_libraries(kind.LIBRARY)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    shown = sys.stderr.isatty() if progress is None else progress
     # Beside its place, so that it appears there whole or not at all.
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as where:
         built = Path(where, "model")
-        with stage_bar(shown=shown) as begin, quiet():
+        with stage_bar(shown=shows_progress(progress)) as begin, quiet():
             mean, least = kind.build(name, built, begin)
         if least < LEAST:
             raise EmbedBridgeError(

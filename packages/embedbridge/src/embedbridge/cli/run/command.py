@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -13,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedbridge.cli.options import OptionList, parse_options
+from embedbridge.cli.options import (
+    OptionList,
+    Progress,
+    Role,
+    RoleOption,
+    parse_options,
+    shows_progress,
+)
 from embedbridge.cli.run.progress import JobProgress
 from embedbridge.contract.errors import MissingDependencyError
 
@@ -28,13 +34,6 @@ COUNTS = {
     "failed": "failed",
 }
 """Fields of the report, as they are called at the end."""
-
-
-class Role(StrEnum):
-    """Which side of a search the rows stand on, as typer wants choices."""
-
-    document = "document"
-    query = "query"
 
 
 class Errors(StrEnum):
@@ -64,9 +63,7 @@ def run(
         list[str] | None,
         typer.Option(help="A column of the output, several times if need be; all if left out."),
     ] = None,
-    role: Annotated[
-        Role, typer.Option(help="What is searched in, or searched for.")
-    ] = Role.document,
+    role: RoleOption = Role.document,
     errors: Annotated[
         Errors,
         typer.Option(
@@ -84,13 +81,7 @@ def run(
         float | None, typer.Option(min=0, help="What a million tokens cost, to sum it up.")
     ] = None,
     option: OptionList = None,
-    progress: Annotated[
-        bool | None,
-        typer.Option(
-            "--progress/--no-progress",
-            help="A progress bar on stderr; if left out, where stderr is a terminal.",
-        ),
-    ] = None,
+    progress: Progress = None,
 ) -> None:
     """Embed the rows of files into a folder of Parquet files, each content once.
 
@@ -124,8 +115,7 @@ def run(
             for line in _estimated(found):
                 typer.echo(line)
             return
-        shown = sys.stderr.isatty() if progress is None else progress
-        with JobProgress() if shown else nullcontext() as bar:
+        with JobProgress() if shows_progress(progress) else nullcontext() as bar:
             report = run_job(
                 sources, target, errors=errors.value, replace=replace, progress=bar, **arguments
             )
