@@ -19,6 +19,7 @@ HEAVY = {
     "llama_index",
     "numpy",
     "pydantic",
+    "ssl",
     "torch",
     "tqdm",
     "transformers",
@@ -35,7 +36,7 @@ finally:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """Help appears at once: no array library, no framework, no model."""
+    """Help appears at once: no array library, no framework, no model, no HTTP client."""
     command = [sys.executable, "-I", "-c", LOADED_BY_HELP]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
 

@@ -7,8 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from embedbridge.contract.local import no_loading_bars
-
 STAGES = ("Loading", "Saving", "Exporting", "Comparing")
 TALKATIVE = ("onnx_ir", "onnxscript", "torch")
 """Loggers that warn of what no user can change, such as packages that the exporter could use."""
@@ -18,6 +16,8 @@ TALKATIVE = ("onnx_ir", "onnxscript", "torch")
 def quiet() -> Iterator[None]:
     """Hide progress bars, warnings and logs of the exporter; a model's own loading may still warn."""
     import torch  # noqa: F401  # it sets the levels of its loggers while it is imported
+
+    from embedbridge.contract.local import no_loading_bars
 
     loggers = [logging.getLogger(name) for name in TALKATIVE]
     levels = [logger.level for logger in loggers]
