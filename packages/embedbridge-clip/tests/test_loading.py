@@ -146,6 +146,17 @@ def test_further_modules_are_not_left_out(clip_folder: str, tmp_path: Path) -> N
         _ = load_embedder(f"clip:{tmp_path}").card
 
 
+def test_a_list_that_leads_out_of_its_folder_is_refused(clip_folder: str, tmp_path: Path) -> None:
+    """As with the other local providers: what is loaded is what identifies the model."""
+    inside = tmp_path / "model"
+    write_modules(inside, clip_folder, "0_CLIPModel", ["sentence_transformers.models.CLIPModel"])
+    listing = inside / "modules.json"
+    listing.write_text(listing.read_text(encoding="utf-8").replace("0_CLIP", "../0_CLIP"))
+    shutil.move(inside / "0_CLIPModel", tmp_path)
+    with pytest.raises(ConfigurationError, match=r"modules\.json.*outside of the folder"):
+        _ = load_embedder(f"clip:{inside}").card
+
+
 def write_modules(where: Path, folder: str, path: str, kinds: list[str]) -> None:
     shutil.copytree(folder, where / path, copy_function=os.symlink, dirs_exist_ok=True)
     modules = [

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import UnknownModelError, short_repr
-from embedbridge.contract.local import find_folder, without_hub
+from embedbridge.contract.local import find_folder, list_modules, without_hub
 from embedbridge.providers.clip.names import SAFE_REVISIONS, hub_id_of
 
 if TYPE_CHECKING:
@@ -93,17 +92,16 @@ def _download(hub_id: str, options: CLIPOptions) -> Path:
 
 def _inner(folder: Path, address: str) -> Path:
     """The folder of the towers: of sentence-transformers' modules it is the first one's."""
-    listing = folder / "modules.json"
-    if not listing.is_file():
+    modules = list_modules(folder)
+    if modules is None:
         return folder
-    modules: list[dict[str, Any]] = json.loads(listing.read_text(encoding="utf-8"))
-    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+    kinds = [module.kind for module in modules]
     if not kinds or kinds[0] not in TOWERS or any(kind not in HARMLESS for kind in kinds[1:]):
         raise UnknownModelError(
             f"{short_repr(address)} has modules beside its towers: {', '.join(kinds)}.",
             hint="Load it with the provider huggingface, which runs all of them.",
         )
-    return folder / str(modules[0].get("path", ""))
+    return modules[0].path
 
 
 def _has(folder: Path, patterns: tuple[str, ...]) -> bool:

@@ -71,8 +71,8 @@ def read_modules(folder: Path) -> Modules | None:
     Raises:
         ConfigurationError: It is damaged, or has a module that is not known here.
     """
-    refuse_static(folder)
     listed = list_modules(folder)
+    refuse_static(folder, listed)
     if listed is None:
         return None
     kinds = [_kind(folder, module) for module in listed]

@@ -6,7 +6,7 @@ config_sentence_transformers.json prompts, truncate_dim, the kind of the model
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
@@ -84,13 +84,16 @@ def read_saved(folder: Path) -> Saved:
     )
 
 
-def refuse_static(folder: Path) -> None:
+def refuse_static(folder: Path, modules: Sequence[Module] | None) -> None:
     """Point to the provider of static models, where a folder holds such a model.
 
+    Args:
+        folder: The model's.
+        modules: What its list says; `None` if there is none.
+
     Raises:
-        ConfigurationError: It does, or its list of modules is damaged.
+        ConfigurationError: It does, or its `config.json` is damaged.
     """
-    modules = list_modules(folder)
     if modules is None:
         is_static = read_object(folder / "config.json").get("model_type") == MODEL2VEC
     else:
