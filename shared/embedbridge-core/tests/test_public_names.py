@@ -186,6 +186,7 @@ LOCAL = [
     "read_recipe",
     "read_saved",
     "read_sentence_folder",
+    "read_tokenizer",
     "refusal",
     "return_freed_memory",
     "rows_of",

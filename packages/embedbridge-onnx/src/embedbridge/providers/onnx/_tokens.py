@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedbridge.contract.errors import ConfigurationError, UnknownModelError, short_path
-from embedbridge.contract.local import Tokens, fast_encode, first_line, warn_of_contradiction
+from embedbridge.contract.local import Tokens, fast_encode, read_tokenizer, warn_of_contradiction
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from embedbridge.contract.local import SentenceFolder
 
+FILE = "tokenizer.json"
+WITHOUT = "Save the model's tokenizer again with a current transformers."
+"""What to do where there is no such file."""
 PADDING = ("[PAD]", "<pad>", "<|endoftext|>")
 """Tokens that fill up short texts, where no file says which one does."""
 
@@ -31,7 +32,7 @@ def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens,
         UnknownModelError: It has none that can be read without transformers.
         ConfigurationError: It is damaged.
     """
-    tokenizer = read_tokenizer(recipe.transformer / "tokenizer.json")
+    tokenizer = read_tokenizer(recipe.transformer / FILE, hint=WITHOUT)
     if recipe.lower_case:
         _put_lower_case_first(tokenizer)
     padding = recipe.padding
@@ -50,29 +51,6 @@ def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens,
     )
     warn_of_contradiction(recipe.transformer, tokenizer.encode("a").tokens)
     return tokens, padding
-
-
-def read_tokenizer(path: Path) -> Tokenizer:
-    """A tokenizer from its file.
-
-    Raises:
-        UnknownModelError: There is none.
-        ConfigurationError: It is damaged.
-    """
-    from tokenizers import Tokenizer
-
-    if not path.is_file():
-        raise UnknownModelError(
-            f"{short_path(path.parent)} has no tokenizer.json.",
-            hint="Save the model's tokenizer again with a current transformers.",
-        )
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises nothing narrower
-        raise ConfigurationError(
-            f"{short_path(path)} cannot be used: {first_line(error)}.",
-            hint="Copy or download the model again.",
-        ) from error
 
 
 def _put_lower_case_first(tokenizer: Tokenizer) -> None:

@@ -28,10 +28,11 @@ from embedbridge.contract.local import (
     read_manifest,
     read_object,
     read_recipe,
+    read_tokenizer,
     rows_of,
 )
 from embedbridge.contract.vectors import normalize
-from embedbridge.providers.onnx._tokens import read_tokenizer
+from embedbridge.providers.onnx._tokens import FILE, WITHOUT
 from embedbridge.providers.onnx._tower import Tower
 from embedbridge.providers.onnx.backends.session import Capacity, capacity
 
@@ -105,7 +106,7 @@ def load_towers(name: str, source: Source, options: OnnxOptions) -> LoadedTowers
     folder = source.folder
     manifest = read_manifest(folder)
     length = _length(manifest.texts, options)
-    tokenizer = read_tokenizer(folder / "tokenizer.json")
+    tokenizer = read_tokenizer(folder / FILE, hint=WITHOUT)
     vocabulary = tokenizer.get_vocab_size()
     unit = options.normalize is not False
     exported = [manifest.texts.sha256, manifest.images.sha256]

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.batch import Prepared
-from embedbridge.contract.errors import ConfigurationError, UnknownModelError, short_path
-from embedbridge.contract.local import Encode, fast_encode, first_line, read_object
+from embedbridge.contract.local import Encode, fast_encode, read_object, read_tokenizer
 from embedbridge.providers.static._separable import separable
 from embedbridge.providers.static._words import TokenBytes, WordCache
 
@@ -115,22 +114,11 @@ def load_tokenizer(folder: Path) -> StaticTokenizer:
         UnknownModelError: It has none that can be read without transformers.
         ConfigurationError: It is damaged.
     """
-    from tokenizers import Tokenizer
-
     path = folder / FILE
-    if not path.is_file():
-        raise UnknownModelError(
-            f"{short_path(folder)} has no {FILE}.",
-            hint="Save the model again: a static model needs it and model.safetensors.",
-        )
     definition = read_object(path)
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises nothing narrower
-        raise ConfigurationError(
-            f"{short_path(path)} cannot be used: {first_line(error)}.",
-            hint="Copy or download the model again.",
-        ) from error
+    tokenizer = read_tokenizer(
+        path, hint="Save the model again: a static model needs it and model.safetensors."
+    )
     return StaticTokenizer(tokenizer=tokenizer, definition=definition)
 
 

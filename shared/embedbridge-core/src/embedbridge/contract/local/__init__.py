@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.tokens import fast_encode as fast_encode
     from embedbridge.contract.local.tokens import pad as pad
     from embedbridge.contract.local.tokens import payloads_of as payloads_of
+    from embedbridge.contract.local.tokens import read_tokenizer as read_tokenizer
     from embedbridge.contract.local.tokens import rows_of as rows_of
     from embedbridge.contract.local.tower_manifest import ImageTower as ImageTower
     from embedbridge.contract.local.tower_manifest import TextTower as TextTower
@@ -136,7 +137,16 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "sentence_folder": ["LENGTH_FILES", "SentenceFolder", "read_sentence_folder"],
         "special_tokens": ["warn_of_contradiction"],
         "telemetry": ["disable_telemetry", "without_package"],
-        "tokens": ["Encode", "Ids", "Tokens", "fast_encode", "pad", "payloads_of", "rows_of"],
+        "tokens": [
+            "Encode",
+            "Ids",
+            "Tokens",
+            "fast_encode",
+            "pad",
+            "payloads_of",
+            "read_tokenizer",
+            "rows_of",
+        ],
         "tower_manifest": [
             "ImageTower",
             "TextTower",

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.batch import Prepared
+from embedbridge.contract.errors import UnknownModelError, short_path
+from embedbridge.contract.local.json_files import damaged
+from embedbridge.contract.local.loading import first_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -146,6 +150,27 @@ def payloads_of(batch: Batch, prepare: Callable[[list[str]], Prepared | None]) -
             return None
         known = {**known, **dict(zip(missing, prepared.payloads, strict=True))}
     return [known[text] for text in batch.texts]
+
+
+def read_tokenizer(path: Path, *, hint: str) -> Tokenizer:
+    """A tokenizer in Rust from its file.
+
+    Args:
+        path: A `tokenizer.json`.
+        hint: What to do where there is none.
+
+    Raises:
+        UnknownModelError: There is none.
+        ConfigurationError: It is damaged.
+    """
+    from tokenizers import Tokenizer
+
+    if not path.is_file():
+        raise UnknownModelError(f"{short_path(path.parent)} has no {path.name}.", hint=hint)
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise damaged(path, first_line(error)) from error
 
 
 def fast_encode(tokenizer: Tokenizer, *, special: bool = True) -> Encode:
