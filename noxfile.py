@@ -216,6 +216,14 @@ def forks(session: nox.Session) -> None:
 
 
 @nox.session
+def engines(session: nox.Session) -> None:
+    """Run bulk jobs on Ray, Spark (with Java) and Daft, and kill them. What follows `--` goes to pytest."""
+    install_here(session, "-r", "requirements-dev.txt", "-r", "requirements-engines.txt")
+    test = ["packages/embedbridge-bulk/tests/engines", "-m", "not live"]
+    session.run("pytest", *test, *session.posargs, env=OFFLINE)
+
+
+@nox.session
 def reports(session: nox.Session) -> None:
     """Run the scripts of public bug reports; one that skips its check fails. `-- NAME …` runs some."""
     install_here(session, "-r", "requirements-dev.txt", *OF_REPORTS)
@@ -272,6 +280,7 @@ def nightly(session: nox.Session) -> None:
         "minimums",
         "real_server",
         "forks",
+        "engines",
         "reports",
         "wire",
         "wheels",
