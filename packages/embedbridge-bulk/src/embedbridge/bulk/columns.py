@@ -12,6 +12,8 @@ from embedbridge.contract.errors import InvalidOptionError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from embedbridge.contract.vocabulary import Modality
+
 OUTPUT = ("vector", "embedding_error", "truncated", "content_digest")
 """Columns that the stage adds."""
 
@@ -56,6 +58,13 @@ class Columns:
     def embedded(self) -> tuple[str, ...]:
         """The columns that are embedded."""
         return tuple(name for name in (self.text, self.image, self.image_url) if name is not None)
+
+    @property
+    def modality(self) -> Modality:
+        """What a row is to the model."""
+        if self.text is None:
+            return "image"
+        return "text" if len(self.embedded) == 1 else "mixed"
 
     def kept(self, schema: pa.Schema) -> list[str]:
         """The columns of the output that come from the source, in its order."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.bulk.parts import PartVectors
-from embedbridge.bulk.reading import Sizes, parts_of
+from embedbridge.bulk.reading import Chunk, Sizes, partitioned
 from embedbridge.bulk.runner import columns_for, local_folder
 from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.sources.open import open_source
@@ -23,7 +23,6 @@ from embedbridge.contract.model import LocalEmbeddingModel
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
     from embedbridge.bulk.contents import Digests
-    from embedbridge.bulk.reading import Chunk
     from embedbridge.contract.inputs import Input
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import Embedder
@@ -89,14 +88,15 @@ def estimate(
     rows = contents = kept = 0
     samples: list[Input] = []
     sizes = Sizes.of(stage.embedder.dimensions)
-    for part in parts_of(opened.tables(), columns, sizes, {}, limit):
-        rows += part.rows
-        contents += part.contents
-        for chunk in part.chunks:
-            numbers, new = seen.claim(chunk.digests)
-            kept += int((numbers < known).sum())
-            if len(samples) < MOST_SAMPLES:
-                samples += _samples(chunk, new)
+    for chunk in partitioned(opened.tables(), columns, sizes, {}, limit):
+        if not isinstance(chunk, Chunk):
+            continue
+        rows += chunk.table.num_rows
+        contents += len(chunk.digests)
+        numbers, new = seen.claim(chunk.digests)
+        kept += int((numbers < known).sum())
+        if len(samples) < MOST_SAMPLES:
+            samples += _samples(chunk, new)
     if opened.damaged:
         raise opened.damaged[0]
     fresh = len(seen) - known
@@ -107,7 +107,7 @@ def estimate(
         repeated=contents - kept - fresh,
         kept=kept,
         tokens=tokens,
-        requests=_requests(stage, fresh, tokens, image=columns.image or columns.image_url),
+        requests=_requests(stage, fresh, tokens),
         cost=None if price is None or tokens is None else tokens * price / 1_000_000,
         seconds=_seconds(stage, samples, fresh),
     )
@@ -152,11 +152,12 @@ def _tokens(stage: EmbedStage, samples: list[Input], contents: int) -> int | Non
     return round(sum(counts) / max(1, len(counts)) * contents)
 
 
-def _requests(stage: EmbedStage, contents: int, tokens: int | None, *, image: str | None) -> int:
+def _requests(stage: EmbedStage, contents: int, tokens: int | None) -> int:
     limits = stage.embedder.card.limits
-    mixed = image is not None and stage.columns.text is not None
-    modality = "mixed" if mixed else "text" if image is None else "image"
-    most = [limits.items(modality, stage.role), stage.embedder.settings.batch_size]  # type: ignore[arg-type]
+    most = [
+        limits.items(stage.columns.modality, stage.role),
+        stage.embedder.settings.batch_size,
+    ]
     items = min((number for number in most if number is not None), default=max(1, contents))
     by_items = -(-contents // items)
     if tokens is None or limits.max_tokens_per_request is None:

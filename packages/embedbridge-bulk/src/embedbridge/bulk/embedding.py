@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +13,9 @@ from embedbridge.bulk.errors import error_text
 from embedbridge.bulk.output import Embedded, spread
 from embedbridge.bulk.seen import NOWHERE, Seen
 from embedbridge.bulk.stage import stop_if_unusable
+from embedbridge.bulk.windows import Windows
 from embedbridge.contract.batch import Usage
 from embedbridge.contract.errors import InvalidInputError
-from embedbridge.contract.model import LocalEmbeddingModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from embedbridge.bulk.reading import Chunk
     from embedbridge.bulk.seen import Numbers
     from embedbridge.bulk.stage import EmbedStage
+    from embedbridge.bulk.windows import Answered
     from embedbridge.contract.batch import Vectors
     from embedbridge.core import EmbeddingResult
 
-CHUNKS_AT_ONCE = 2
-"""While one waits for its last answers, the next is prepared."""
+CHUNKS_AT_ONCE, MOST_CHUNKS = 2, 8
+"""While one waits for its last answers, the next is prepared; more where they hold little that is new."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,9 +44,11 @@ class Paid:
     failed: dict[int, tuple[str, bool]] = field(default_factory=dict)
     """By the content's number: its error, and whether another run may not have it."""
 
-
-class ClosedError(Exception):
-    """The job is over: no further batch is asked for."""
+    def add(self, other: Paid) -> None:
+        """Add what was made of others."""
+        self.usage += other.usage
+        self.requests += other.requests
+        self.failed |= other.failed
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +58,13 @@ class Claimed:
     chunk: Chunk
     numbers: Numbers
     new: NDArray[np.bool_]
-    paid: Future[Paid]
+    paid: list[Future[Paid]]
+    """By window."""
+
+    @property
+    def contents(self) -> int:
+        """How many of its contents are new."""
+        return int(self.new.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,19 +95,30 @@ class Embedding:
         self._stored = stored
         self._journal = journal
         self._embedder = stage.embedder.using(errors="collect", show_progress=False)
-        self._is_local = isinstance(self._embedder.model, LocalEmbeddingModel)
-        self._threads = ThreadPoolExecutor(CHUNKS_AT_ONCE, "embedbridge-bulk")
+        self._windows = Windows(self._embedder, stage.columns.modality, stage.role)
         self._seen = Seen()
         self._failed: dict[int, tuple[str, bool]] = {}
-        self._closed = False
         self._resume()
 
     def start(self, chunk: Chunk) -> Claimed:
         """Begin with a chunk; chunks are claimed in the order in which they are finished."""
         numbers, new = self._seen.claim(chunk.digests)
         rows = np.flatnonzero(chunk.present)[new]
-        paid = self._threads.submit(self._pay, chunk, rows, numbers[new])
+        fresh = numbers[new]
+        paid = [
+            self._windows.submit(
+                partial(self._pay, chunk, rows[span], fresh[span]), len(rows[span])
+            )
+            for span in self._windows.spans(len(rows))
+        ]
         return Claimed(chunk, numbers, new, paid)
+
+    def has_enough(self, claimed: Sequence[Claimed]) -> bool:
+        """Whether these chunks, in their order, leave nothing idle until the first is finished."""
+        if len(claimed) <= CHUNKS_AT_ONCE:
+            return False
+        behind = sum(one.contents for one in claimed[1:])
+        return len(claimed) > MOST_CHUNKS or behind >= self._windows.ahead
 
     def finish(self, claimed: Claimed) -> Settled:
         """What became of a chunk's rows.
@@ -105,7 +126,9 @@ class Embedding:
         Raises:
             EmbedBridgeError: The model cannot be used, or the journal cannot be written.
         """
-        paid = claimed.paid.result()
+        paid = Paid()
+        for window in claimed.paid:
+            paid.add(window.result())
         self._failed |= paid.failed
         rows = np.flatnonzero(claimed.chunk.present)
         places = self._seen.places(claimed.numbers)
@@ -134,8 +157,7 @@ class Embedding:
 
     def close(self) -> None:
         """Begin nothing more, and wait for the answers to what is under way."""
-        self._closed = True
-        self._threads.shutdown(cancel_futures=True)
+        self._windows.close()
 
     def _resume(self) -> None:
         """Take up what is there; the journal comes last, since it is the faster to read."""
@@ -149,36 +171,27 @@ class Embedding:
             start += len(digests)
         self._known = len(self._seen)
 
-    def _pay(self, chunk: Chunk, rows: NDArray[np.intp], numbers: Numbers) -> Paid:
-        """Embed the new contents of a chunk."""
-        paid = Paid()
-        if not len(rows):
-            return paid
+    def _pay(
+        self, chunk: Chunk, rows: NDArray[np.intp], numbers: Numbers, answered: Answered
+    ) -> Paid:
+        """Embed a window of the new contents of a chunk."""
         kept = np.zeros(len(rows), np.bool_)
 
         def keep(at: NDArray[np.intp], vectors: Vectors, truncated: NDArray[np.bool_]) -> None:
             self._keep(numbers[at], vectors, truncated)
+            more = len(at) - int(kept[at].sum())
             kept[at] = True
-            if self._closed:
-                raise ClosedError
+            answered(more)
 
-        # Behind a wire, a window's last requests would leave others waiting: one window for all.
-        window = self._embedder.settings.window if self._is_local else len(rows)
-        embedder = self._embedder.using(window=window)
-        inputs = chunk.contents.inputs(rows)
-        for result in embedder.embed_windows(
-            inputs, role=self._stage.role, task=self._stage.task, on_batch=keep
-        ):
-            stop_if_unusable(result)
-            # What a cache answered, and zeros for empty texts, came in no batch.
-            at = np.arange(result.start, result.start + len(result))
-            others = np.flatnonzero(result.ok & ~kept[at])
-            if len(others):
-                keep(at[others], result.vectors[others], result.truncated[others])
-            paid.usage += result.usage
-            paid.requests += result.requests
-            paid.failed |= _failures(result, numbers[at].tolist())
-        return paid
+        result = self._embedder.embed(
+            chunk.contents.inputs(rows), role=self._stage.role, task=self._stage.task, on_batch=keep
+        )
+        stop_if_unusable(result)
+        # What a cache answered, and zeros for empty texts, came in no batch.
+        others = np.flatnonzero(result.ok & ~kept)
+        if len(others):
+            keep(others, result.vectors[others], result.truncated[others])
+        return Paid(result.usage, result.requests, _failures(result, numbers.tolist()))
 
     def _keep(self, numbers: Numbers, vectors: Vectors, truncated: NDArray[np.bool_]) -> None:
         first = self._journal.append(self._seen.digests(numbers), vectors, truncated)

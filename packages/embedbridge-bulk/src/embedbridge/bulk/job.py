@@ -1,27 +1,26 @@
 """A bulk job on one machine: reading, embedding and writing overlap, in bounded memory.
 
-reader thread: source ► chunks ► parts
-this thread:   parts that are not there ► claim ► (two threads: embed ► journal) ► gather
-writer thread: row groups ► part.tmp ► its place
+reader thread:  source ► chunks, and the names of their parts
+this thread:    chunks of parts that are not there ► claim ► gather
+windows' threads:                                        embed ► journal
+writer thread:  row groups ► part.tmp ► its place
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from embedbridge.bulk.embedding import CHUNKS_AT_ONCE, Claimed, Embedding, Settled
-from embedbridge.bulk.errors import RowError, cannot_write
+from embedbridge.bulk.embedding import Claimed, Embedding, Settled
+from embedbridge.bulk.errors import RowError
 from embedbridge.bulk.output import attach, output_schema
 from embedbridge.bulk.overlap import prefetched
 from embedbridge.bulk.parts import EMPTY, FAILED, MAY_PASS, PartVectors
-from embedbridge.bulk.reading import Chunk, Part, Sizes, parts_of
+from embedbridge.bulk.reading import Chunk, Part, Sizes, partitioned
 from embedbridge.bulk.report import Report
-from embedbridge.bulk.writing import PartWriter
+from embedbridge.bulk.writing import TargetWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,27 +32,7 @@ if TYPE_CHECKING:
 
 Errors: TypeAlias = Literal["fail", "column", "file"]
 """What a bad row does: ends the job, has its error in a column, or goes to a file of its own."""
-PARTS_AHEAD = 1
-WRITES_AHEAD = 2
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """A chunk on its way into a part."""
-
-    part: Part
-    claimed: Claimed
-    is_last: bool
-
-
-@dataclass(slots=True, eq=False)
-class _RowGroup:
-    """Rows on their way into a part's file."""
-
-    part: Part
-    table: pa.Table
-    counts: dict[str, int]
-    is_last: bool
+CHUNKS_AHEAD = 2
 
 
 class Job:
@@ -86,7 +65,6 @@ class Job:
         self._progress = progress
         self._usable = {part.path.name: part for part in target.usable()}
         self._embedding: Embedding | None = None
-        self._writer: PartWriter | None = None
         total = source.count()
         self.report = Report(total=total if limit is None or total is None else min(total, limit))
 
@@ -102,9 +80,9 @@ class Job:
         began = time.monotonic()
         tables = self._source.tables()
         head = {**self._stage.made().described(), "errors": self._errors}
-        parts = parts_of(tables, self._stage.columns, self._sizes, head, self._limit)
+        pieces = partitioned(tables, self._stage.columns, self._sizes, head, self._limit)
         names: set[str] = set()
-        with prefetched(parts, PARTS_AHEAD) as ahead:
+        with prefetched(pieces, CHUNKS_AHEAD) as ahead:
             self._make(self._missing(ahead, names))
         self.report.seconds = time.monotonic() - began
         if self._source.damaged:  # what its rows were is not known: nothing leaves the target
@@ -112,45 +90,57 @@ class Job:
         self._target.finish(names)
         return self.report
 
-    def _missing(self, parts: Iterable[Part], names: set[str]) -> Iterator[Part]:
-        """The parts that are not there."""
-        for part in parts:
-            names.add(part.name)
-            stored = self._usable.get(part.name)
-            if stored is None or not stored.is_final:
-                yield part
+    def _missing(self, pieces: Iterable[Chunk | Part], names: set[str]) -> Iterator[Chunk | Part]:
+        """What is not there. Where a part may be, its chunks wait until its name tells."""
+        numbers = {part.number for part in self._usable.values()}
+        waiting: deque[Chunk] = deque()
+        for piece in pieces:
+            if isinstance(piece, Chunk):
+                if piece.part in numbers:
+                    waiting.append(piece)
+                else:
+                    yield piece
                 continue
+            names.add(piece.name)
+            stored = self._usable.get(piece.name)
+            if stored is None or not stored.is_final:
+                while waiting:
+                    yield waiting.popleft()
+                yield piece
+                continue
+            waiting.clear()
             failed, empty = stored.count(FAILED), stored.count(EMPTY)
-            self.report.rows += part.rows
+            self.report.rows += piece.rows
             self.report.failed += failed
             self.report.empty += empty
-            self.report.kept += part.rows - failed - empty
+            self.report.kept += piece.rows - failed - empty
             self.report.parts_kept += 1
             self._progress(self.report)
 
-    def _make(self, parts: Iterable[Part]) -> None:
+    def _make(self, pieces: Iterable[Chunk | Part]) -> None:
         """Write parts, with the next chunks already under way."""
-        waiting: deque[_Waiting] = deque()
-        writes: deque[Future[None]] = deque()
-        with ThreadPoolExecutor(1, "embedbridge-bulk-writer") as writing:
-            try:
-                for part, chunk, is_last in _chunks(parts):
-                    if chunk is None:
-                        nothing = _RowGroup(part, self._nothing(), {}, is_last=True)
-                        writes.append(writing.submit(self._write, nothing))
-                        continue
-                    claimed = self._embedder().start(chunk)
-                    waiting.append(_Waiting(part, claimed, is_last))
-                    if len(waiting) > CHUNKS_AT_ONCE:
-                        self._settle(waiting.popleft(), writing, writes)
-                while waiting:
-                    self._settle(waiting.popleft(), writing, writes)
-                while writes:
-                    writes.popleft().result()
-            finally:
-                if self._embedding is not None:
-                    self._embedding.close()
-                writing.submit(self._abort).result()
+        waiting: deque[Claimed | Part] = deque()
+        writer = TargetWriter(self._target, leaves_out_errors=self._errors == "file")
+        try:
+            for piece in pieces:
+                is_chunk = isinstance(piece, Chunk)
+                waiting.append(self._embedder().start(piece) if is_chunk else piece)
+                del piece  # a chunk is let go of as soon as it is settled
+                while waiting and self._is_ready(waiting):
+                    self._settle(waiting.popleft(), writer)
+            while waiting:
+                self._settle(waiting.popleft(), writer)
+            writer.flush()
+            self.report.parts_written = writer.written
+        finally:
+            if self._embedding is not None:
+                self._embedding.close()
+            writer.close()
+
+    def _is_ready(self, waiting: Sequence[Claimed | Part]) -> bool:
+        """Whether what waits longest is finished now: enough is under way behind it."""
+        claimed = [one for one in waiting if isinstance(one, Claimed)]
+        return isinstance(waiting[0], Part) or self._embedder().has_enough(claimed)
 
     def _embedder(self) -> Embedding:
         """Made when the first part is not there: a finished job reads no digests."""
@@ -159,22 +149,22 @@ class Job:
             self._embedding = Embedding(self._stage, stored, self._target.journal)
         return self._embedding
 
-    def _settle(
-        self, one: _Waiting, writing: ThreadPoolExecutor, writes: deque[Future[None]]
-    ) -> None:
-        """Wait for a chunk's vectors, and hand it to the writer."""
-        chunk = one.claimed.chunk
-        settled = self._embedder().finish(one.claimed)
+    def _settle(self, one: Claimed | Part, writer: TargetWriter) -> None:
+        """Wait for a chunk's vectors, and hand it to the writer; or let it finish a part."""
+        if isinstance(one, Part):
+            if not one.rows:
+                writer.write(self._schema(self._source.schema, None).empty_table(), {})
+            writer.finish(one.name)
+            return
+        chunk = one.chunk
+        settled = self._embedder().finish(one)
         rows = settled.rows
         if rows.errors and self._errors == "fail":
             raise self._row_error(chunk, rows)
         counts = self._count(settled, chunk)
         schema = self._schema(chunk.table.schema, rows.vectors.shape[1] or None)
-        table = attach(chunk.table, schema, rows, chunk.digests, chunk.present)
-        group = _RowGroup(one.part, table, counts, one.is_last)
-        writes.append(writing.submit(self._write, group))
-        while len(writes) > WRITES_AHEAD:
-            writes.popleft().result()
+        writer.write(attach(chunk.table, schema, rows, chunk.digests, chunk.present), counts)
+        self.report.parts_written = writer.written
         self._progress(self.report)
 
     def _count(self, settled: Settled, chunk: Chunk) -> dict[str, int]:
@@ -195,37 +185,9 @@ class Job:
         report.estimated |= usage.estimated
         return {FAILED: failed, EMPTY: empty, MAY_PASS: settled.may_pass}
 
-    def _write(self, group: _RowGroup) -> None:
-        """In the writer's thread: a row group, and with the last one the part's name."""
-        target = self._target
-        try:
-            if self._writer is None:
-                errors = (target.errors / group.part.name).with_suffix(".jsonl")
-                self._writer = PartWriter(
-                    target.temporary,
-                    group.table.schema,
-                    self._stage.columns,
-                    errors if self._errors == "file" else None,
-                )
-            self._writer.write(group.table, group.counts)
-            if group.is_last:
-                self._writer.close(target.place(group.part.name))
-                self._writer = None
-                self.report.parts_written += 1
-        except OSError as failure:
-            raise cannot_write(target.folder, failure) from failure
-
-    def _abort(self) -> None:
-        """In the writer's thread, at the end: a part that is not whole is none."""
-        if self._writer is not None:
-            self._writer.abort()
-
     def _schema(self, source: pa.Schema, width: int | None) -> pa.Schema:
         width = width or self._stage.embedder.dimensions
         return output_schema(source, self._stage.columns, self._stage.made(), width)
-
-    def _nothing(self) -> pa.Table:
-        return self._schema(self._source.schema, None).empty_table()
 
     def _row_error(self, chunk: Chunk, rows: Embedded) -> RowError:
         row = min(rows.errors)
@@ -238,12 +200,3 @@ class Job:
             hint="errors='column' keeps such errors in a column, errors='file' in a file. "
             "What is paid for is kept in the journal.",
         )
-
-
-def _chunks(parts: Iterable[Part]) -> Iterator[tuple[Part, Chunk | None, bool]]:
-    """All chunks, each let go of when it is handed out, and whether it is the last of its part."""
-    for part in parts:
-        if not part.chunks:
-            yield part, None, True
-        while part.chunks:
-            yield part, part.chunks.popleft(), not part.chunks

@@ -42,6 +42,11 @@ class StoredPart:
     """Its metadata of ours, without the beginning of the keys."""
 
     @property
+    def number(self) -> int:
+        """Which part of its target it is."""
+        return int(self.path.name.split("-")[1])
+
+    @property
     def is_final(self) -> bool:
         """Whether another run could make nothing better of it."""
         return not self.count(MAY_PASS)

@@ -1,12 +1,11 @@
-"""Reading a source: tables become chunks of one size, and chunks become parts, which have names."""
+"""Partitioning a source: tables become chunks of one size, and chunks become parts, which have names."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +40,8 @@ class Chunk:
     """Of the rows that have a content."""
     start: int
     """The number of its first row in the source."""
+    part: int
+    """The number of the part that it belongs to."""
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -48,16 +49,13 @@ class Chunk:
         return self.contents.present
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Part:
     """Rows that become one file."""
 
-    number: int
-    chunks: deque[Chunk] = field(default_factory=deque)
-    rows: int = 0
-    contents: int = 0
-    """How many of its rows have one."""
-    name: str = ""
+    name: str
+    """A digest of all its rows."""
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +82,16 @@ class Sizes:
         return min(MOST_ROWS, 1 << (rows.bit_length() - 1))
 
 
-def parts_of(
+def partitioned(
     tables: Iterable[pa.Table],
     columns: Columns,
     sizes: Sizes,
     head: dict[str, str],
     limit: int | None = None,
-) -> Iterator[Part]:
-    """The parts of a source; one that is empty if there are no rows at all.
+) -> Iterator[Chunk | Part]:
+    """The chunks of a source, each as soon as it is read; after the last one of a part, the part.
+
+    A source without rows has one part without chunks.
 
     Args:
         tables: The rows.
@@ -100,22 +100,22 @@ def parts_of(
         head: How the vectors are made and errors are written; part of every name.
         limit: Rows at most.
     """
-    part, digest, held = Part(0), _begun(head), 0
+    number, digest, rows, held = 0, _begun(head), 0, 0
     start = 0
     for table in _rebatched(_limited(tables, limit), sizes):
         contents = Contents(table, columns)
-        chunk = Chunk(table, contents, contents.digests(), start)
+        chunk = Chunk(table, contents, contents.digests(), start, number)
         start += table.num_rows
-        _update(digest, chunk, columns)
-        part.chunks.append(chunk)
-        part.rows += table.num_rows
-        part.contents += len(chunk.digests)
+        rows += table.num_rows
         held += table.num_rows * sizes.vector_bytes + table.nbytes
+        _update(digest, chunk, columns)
+        yield chunk
+        del chunk, contents, table  # while the consumer has it, it is not held here as well
         if held >= sizes.part_bytes:
-            yield _named(part, digest)
-            part, digest, held = Part(part.number + 1), _begun(head), 0
-    if part.chunks or not part.number:
-        yield _named(part, digest)
+            yield _part(number, digest, rows)
+            number, digest, rows, held = number + 1, _begun(head), 0, 0
+    if rows or not number:
+        yield _part(number, digest, rows)
 
 
 def _limited(tables: Iterable[pa.Table], limit: int | None) -> Iterator[pa.Table]:
@@ -179,6 +179,5 @@ def _update(digest: hashlib.blake2b, chunk: Chunk, columns: Columns) -> None:
     digest.update(np.ascontiguousarray(chunk.digests).data)
 
 
-def _named(part: Part, digest: hashlib.blake2b) -> Part:
-    part.name = f"part-{part.number:05d}-{digest.hexdigest()}.parquet"
-    return part
+def _part(number: int, digest: hashlib.blake2b, rows: int) -> Part:
+    return Part(f"part-{number:05d}-{digest.hexdigest()}.parquet", rows)

@@ -1,12 +1,16 @@
-"""Part writer: row group by row group into a temporary file, which gets its name when it is whole."""
+"""Part writer: row group by row group into a temporary file, which gets its name when it is whole.
+
+It works in a thread of its own, behind a bounded queue.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +19,93 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from embedbridge.bulk.columns import OUTPUT
+from embedbridge.bulk.errors import cannot_write
 from embedbridge.bulk.output import PREFIX
 
 if TYPE_CHECKING:
-    from embedbridge.bulk.columns import Columns
+    from embedbridge.bulk.target import Target
 
 VECTOR, ERROR, _, DIGEST = OUTPUT
+WRITES_AHEAD = 2
+"""Row groups that wait for the writer at most."""
+
+
+class TargetWriter:
+    """Writes the parts of a target, one after the other, in a thread of its own.
+
+    Args:
+        target: Where they go.
+        leaves_out_errors: Whether rows that have an error go to a file of their own.
+    """
+
+    written = 0
+    """Parts that are in their place."""
+
+    def __init__(self, target: Target, *, leaves_out_errors: bool) -> None:
+        self._target = target
+        self._leaves_out_errors = leaves_out_errors
+        self._part: PartWriter | None = None
+        self._waiting: deque[Future[None]] = deque()
+        self._thread = ThreadPoolExecutor(1, "embedbridge-bulk-writer")
+
+    def write(self, table: pa.Table, counts: Mapping[str, int]) -> None:
+        """Have a row group written to the part that is open, or to a new one.
+
+        Raises:
+            TargetError: An earlier one could not be written.
+        """
+        self._submit(self._write, table, counts)
+
+    def finish(self, name: str) -> None:
+        """Have the part that is open put in its place.
+
+        Raises:
+            TargetError: An earlier row group could not be written.
+        """
+        self._submit(self._finish, name)
+
+    def flush(self) -> None:
+        """Wait until all is written.
+
+        Raises:
+            TargetError: Something could not be.
+        """
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def close(self) -> None:
+        """End the thread; a part that is not whole is none."""
+        self._thread.shutdown()
+        if self._part is not None:
+            self._part.abort()
+
+    def _submit(self, work: Callable[..., None], *arguments: Any) -> None:
+        self._waiting.append(self._thread.submit(work, *arguments))
+        while len(self._waiting) > WRITES_AHEAD:
+            self._waiting.popleft().result()
+
+    def _write(self, table: pa.Table, counts: Mapping[str, int]) -> None:
+        with self._told():
+            if self._part is None:
+                self._part = PartWriter(
+                    self._target.temporary, table.schema, leaves_out_errors=self._leaves_out_errors
+                )
+            self._part.write(table, counts)
+
+    def _finish(self, name: str) -> None:
+        assert self._part is not None  # noqa: S101  # a part has a row group
+        with self._told():
+            errors = (self._target.errors / name).with_suffix(".jsonl")
+            self._part.close(self._target.place(name), errors)
+        self._part = None
+        self.written += 1
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as failure:
+            raise cannot_write(self._target.folder, failure) from failure
 
 
 class PartWriter:
@@ -29,16 +114,18 @@ class PartWriter:
     Args:
         temporary: Where, until it is whole.
         schema: Of its tables.
-        columns: Which of them is the id.
-        errors: A file for the rows that have an error, which the part then leaves out.
+        leaves_out_errors: Whether rows that have an error go to a file of their own.
     """
 
     def __init__(
-        self, temporary: Path, schema: pa.Schema, columns: Columns, errors: Path | None = None
+        self,
+        temporary: Path,
+        schema: pa.Schema,
+        *,
+        leaves_out_errors: bool = False,
     ) -> None:
         self._temporary = temporary
-        self._id = columns.id
-        self._errors = errors
+        self._leaves_out_errors = leaves_out_errors
         self._lines: list[str] = []
         self._counts: Counter[str] = Counter()
         leaves = {field.name: list(leaf_paths(field)) for field in schema}
@@ -62,21 +149,26 @@ class PartWriter:
             counts: What is added to the counts in the metadata of the part.
         """
         self._counts.update(counts)
-        if self._errors is not None:
+        if self._leaves_out_errors:
             failed = pc.is_valid(table.column(ERROR))
             self._lines += _lines(table.filter(failed))
             table = table.filter(pc.invert(failed))
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
-    def close(self, place: Path) -> None:
-        """Finish the file, and put it in its place."""
+    def close(self, place: Path, errors: Path) -> None:
+        """Finish the file, and put it in its place.
+
+        Args:
+            place: Of the part.
+            errors: Of the file with the rows that were left out, if there are some.
+        """
         counts = {f"{PREFIX}{name}": str(count) for name, count in self._counts.items()}
         self._writer.add_key_value_metadata(counts)
         self._writer.close()
-        if self._errors is not None and self._lines:
+        if self._lines:
             # Before the part: one that is there is whole, and so is what it left out.
-            self._errors.parent.mkdir(exist_ok=True)
-            self._errors.write_text("".join(self._lines), encoding="utf-8")
+            errors.parent.mkdir(exist_ok=True)
+            errors.write_text("".join(self._lines), encoding="utf-8")
         with self._temporary.open("rb+") as file:
             os.fsync(file.fileno())
         self._temporary.replace(place)

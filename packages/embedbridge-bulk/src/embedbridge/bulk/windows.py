@@ -1,0 +1,118 @@
+"""Concurrency of windows: the new contents of chunks, some at a time, are embedded side by side.
+
+A local model computes one window while the next is prepared. Behind a wire a window begins as soon
+as fewer contents are waited for than keep all requests in flight. So neither the last answers of a
+window nor the end of a chunk leave a slot idle, and what is waited for stays bounded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from embedbridge.contract.model import LocalEmbeddingModel
+
+if TYPE_CHECKING:
+    from embedbridge.contract.vocabulary import Modality, Role
+    from embedbridge.core import Embedder
+
+T = TypeVar("T")
+
+LOCAL_THREADS, REMOTE_THREADS = 2, 8
+ANSWER_BYTES = 1 << 22
+"""Of vectors in one answer: the engine asks for no more at once."""
+
+
+class Windows:
+    """Runs windows side by side, in the order in which they are submitted.
+
+    Args:
+        embedder: Its model is local or not; its settings say how many requests are in flight.
+        modality: What its inputs are.
+        role: What they are for.
+    """
+
+    def __init__(self, embedder: Embedder, modality: Modality, role: Role) -> None:
+        is_local = isinstance(embedder.model, LocalEmbeddingModel)
+        self.size = embedder.settings.window if is_local else _of_wire(embedder, modality, role)
+        """Contents of a window."""
+        self.ahead = 0 if is_local else 2 * self.size
+        """Contents that should wait behind those of the oldest chunk."""
+        self._unanswered = 0
+        self._most = None if is_local else self.size
+        self._closed = False
+        self._is_next, self._changed = threading.Lock(), threading.Condition()
+        threads = LOCAL_THREADS if is_local else REMOTE_THREADS
+        self._threads = ThreadPoolExecutor(threads, "embedbridge-bulk")
+
+    def spans(self, count: int) -> Iterator[slice]:
+        """Where the windows of so many contents begin and end; the last is not a small one."""
+        starts = [*range(0, max(1, count - self.size // 2), self.size), count]
+        return map(slice, starts[:-1], starts[1:])
+
+    def submit(self, work: Callable[[Answered], T], count: int) -> Future[T]:
+        """Do the work of a window when it is its turn.
+
+        Args:
+            work: Tells what it gets of contents that are answered; that raises when all is over.
+            count: Contents of the window.
+        """
+        return self._threads.submit(self._run, work, count)
+
+    def close(self) -> None:
+        """Begin no further window, and wait for the answers to what is under way."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._threads.shutdown(cancel_futures=True)
+
+    def _run(self, work: Callable[[Answered], T], count: int) -> T:
+        left = count
+
+        def answered(some: int) -> None:
+            nonlocal left
+            left -= some
+            self._leave(some)
+            if self._closed:
+                raise ClosedError
+
+        self._enter(count)
+        try:
+            return work(answered)
+        finally:
+            self._leave(left)
+
+    def _enter(self, count: int) -> None:
+        with self._is_next, self._changed:
+            self._changed.wait_for(self._has_room)
+            if self._closed:
+                raise ClosedError
+            self._unanswered += count
+
+    def _has_room(self) -> bool:
+        return self._closed or self._most is None or self._unanswered < self._most
+
+    def _leave(self, count: int) -> None:
+        with self._changed:
+            self._unanswered -= count
+            self._changed.notify()
+
+
+class ClosedError(Exception):
+    """The job is over: no further request is made."""
+
+
+Answered = Callable[[int], None]
+"""Told how many more contents are answered."""
+
+
+def _of_wire(embedder: Embedder, modality: Modality, role: Role) -> int:
+    """Contents that keep all requests in flight, in whole requests."""
+    limits, settings = embedder.card.limits, embedder.settings
+    width = embedder.dimensions or 1
+    known = [limits.items(modality, role), settings.batch_size, ANSWER_BYTES // (width * 4)]
+    items = max(1, min(number for number in known if number is not None))
+    requests = settings.max_concurrency
+    return items * max(requests, settings.window // items)
