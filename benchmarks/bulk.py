@@ -164,10 +164,10 @@ def measure_writer(report: Report, count: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
 
         def ours() -> int:
-            writer = PartWriter(Path(folder, "part.tmp"), schema, columns)
+            writer = PartWriter(Path(folder, "part.tmp"), schema)
             for _ in groups():
                 writer.write(attach(rows, schema, embedded, digests, yes), {})
-            writer.close(Path(folder, "part.parquet"))
+            writer.close(Path(folder, "part.parquet"), errors=Path(folder, "errors.jsonl"))
             return int(pq.read_metadata(Path(folder, "part.parquet")).num_rows)
 
         table = attach(rows, schema, embedded, digests, yes)

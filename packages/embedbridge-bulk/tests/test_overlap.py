@@ -1,11 +1,14 @@
-"""Prefetching: bounded, in order, and its thread ends whatever happens."""
+"""Prefetching and partitioning: bounded, in order, each chunk at once; the thread ends whatever happens."""
 
 import threading
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from embedbridge.bulk import Columns
 from embedbridge.bulk.overlap import prefetched
+from embedbridge.bulk.reading import Chunk, Sizes, partitioned
 
 
 def readers() -> Any:
@@ -53,3 +56,25 @@ def test_it_runs_ahead_by_no_more_than_it_may() -> None:
 
     assert not readers()
     assert len(taken) < 60
+
+
+def test_a_chunk_comes_before_the_rest_of_its_part_is_read() -> None:
+    """So that it is on its way to the model while the next one is read."""
+    taken = []
+
+    def tables() -> Any:
+        for number in range(64):
+            taken.append(number)
+            yield pa.table({"text": [f"text {number} {n}" for n in range(16)]})
+
+    sizes = Sizes.of(8, part_bytes=1 << 13)
+    pieces = partitioned(tables(), Columns(text="text"), sizes, {})
+    first = next(pieces)
+    read = len(taken)
+    others = list(pieces)
+    parts = [piece for piece in others if not isinstance(piece, Chunk)]
+
+    assert isinstance(first, Chunk)
+    assert read == 1
+    assert len(parts) < len(others) // 2
+    assert sum(part.rows for part in parts) == 64 * 16

@@ -123,8 +123,7 @@ class Job:
         writer = TargetWriter(self._target, leaves_out_errors=self._errors == "file")
         try:
             for piece in pieces:
-                is_chunk = isinstance(piece, Chunk)
-                waiting.append(self._embedder().start(piece) if is_chunk else piece)
+                waiting.append(piece if isinstance(piece, Part) else self._embedder().start(piece))
                 del piece  # a chunk is let go of as soon as it is settled
                 while waiting and self._is_ready(waiting):
                     self._settle(waiting.popleft(), writer)

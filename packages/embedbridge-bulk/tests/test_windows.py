@@ -1,0 +1,157 @@
+"""Windows side by side: all requests in flight until the last, in bounded number, none after the end."""
+
+import asyncio
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedbridge.bulk.windows import ClosedError, Windows
+from embedbridge.contract import Limits
+from embedbridge.core import Embedder, Settings
+from embedbridge.testing import FakeModel, RemoteFakeModel
+
+REQUEST, CONCURRENCY = 8, 8
+
+
+class Full(RemoteFakeModel):
+    """Answers when as many requests wait for it as may, or the last one does."""
+
+    def __init__(self, requests: Any) -> None:
+        super().__init__("small")
+        self.left, self.waiting = requests, 0
+        self.flight = asyncio.Event()
+
+    async def embed_batch(self, batch: Any) -> Any:
+        self.left -= 1
+        self.waiting += 1
+        if self.waiting == CONCURRENCY or not self.left:
+            self.flight.set()
+            self.flight, self.waiting = asyncio.Event(), 0
+        else:
+            await self.flight.wait()
+        return await super().embed_batch(batch)
+
+
+class Wide(RemoteFakeModel):
+    """Takes any number of texts, and answers with large vectors."""
+
+    @property
+    def card(self) -> Any:
+        return replace(super().card, dimensions=4096, limits=Limits(max_items=None))
+
+
+def remote(**settings: Any) -> Any:
+    chosen = Settings(**{"batch_size": REQUEST, "max_concurrency": CONCURRENCY, **settings})
+    return Embedder(RemoteFakeModel("small"), settings=chosen)
+
+
+@pytest.mark.parametrize("window", [1, 64, 512])
+def test_all_requests_are_in_flight_until_the_last(
+    job: Any, out: Any, expected: Any, window: Any
+) -> None:
+    """Where a chunk holds fewer requests than may be in flight, and where a window ends with one."""
+    source = pa.table({"id": range(1024), "text": [f"text {n}" for n in range(1024)]})
+    model = Full(requests=1024 // REQUEST)
+    settings = Settings(batch_size=REQUEST, max_concurrency=CONCURRENCY, window=window)
+    embedder = Embedder(model, settings=settings)
+    report = job(source, model=embedder, part_bytes=1 << 13)  # two requests a chunk; may hang here
+
+    assert model.left == 0
+    assert report.requests == 1024 // REQUEST
+    assert out().column("vector").to_pylist() == expected(source.column("text").to_pylist())
+
+
+@given(window=st.integers(1, 100), count=st.integers(0, 1000))
+def test_windows_cover_all_and_none_is_small(window: Any, count: Any) -> None:
+    """In order; a job that embeds little has one."""
+    windows = Windows(
+        Embedder(FakeModel("small"), settings=Settings(window=window)), "text", "document"
+    )
+    spans = list(windows.spans(count))
+    sizes = [span.stop - span.start for span in spans]
+    windows.close()
+
+    assert [n for span in spans for n in range(span.start, span.stop)] == list(range(count))
+    assert len(sizes) == 1 or all(window / 2 <= size <= 1.5 * window for size in sizes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({}, 4096),
+        ({"window": 1}, 64),
+        ({"window": 100}, 96),
+        ({"batch_size": 100, "window": 1}, 256),
+        ({"max_concurrency": 32, "window": 1}, 256),
+    ],
+)
+def test_a_window_is_whole_requests_that_fill_the_wire(settings: Any, size: Any) -> None:
+    """As many as may be in flight at once, or what the setting allows."""
+    windows = Windows(remote(**settings), "text", "document")
+    windows.close()
+
+    assert windows.size == size
+
+
+def test_wide_vectors_are_waited_for_in_bounded_number() -> None:
+    """An answer is never larger than the engine lets it be, whatever the server takes."""
+    windows = Windows(Embedder(Wide("small"), settings=Settings(window=1)), "text", "document")
+    windows.close()
+
+    assert windows.size == 8 * 256
+
+
+def test_windows_begin_in_order_while_there_is_room() -> None:
+    """One more as soon as fewer are unanswered than a window holds."""
+    windows = Windows(remote(window=1), "text", "document")
+    began: list[Any] = []
+    steps = [threading.Event() for _ in range(4)]
+    begun = [threading.Semaphore(0) for _ in range(4)]
+
+    def work(number: Any, answered: Any) -> None:
+        began.append(number)
+        begun[number].release()
+        steps[number].wait()
+        answered(1)
+
+    for number in range(4):
+        windows.submit(lambda answered, number=number: work(number, answered), 64)
+    begun[0].acquire()
+    alone = list(began)
+    for number in range(3):
+        steps[number].set()  # one of its contents is answered: there is room for the next
+        begun[number + 1].acquire()
+    steps[3].set()
+    windows.close()
+
+    assert alone == [0]
+    assert began == [0, 1, 2, 3]
+
+
+def test_nothing_begins_after_the_end() -> None:
+    """What waits for room is given up, and what is under way hears of it."""
+    windows = Windows(remote(window=1), "text", "document")
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(answered: Any) -> None:
+        begun.set()
+        ended.wait()
+        answered(64)
+
+    futures = [windows.submit(work, 64) for _ in range(20)]
+    begun.wait()
+    closing = threading.Thread(target=windows.close)
+    closing.start()
+    while not any(future.cancelled() for future in futures):  # it has begun to close
+        pass
+    ended.set()
+    closing.join()
+    errors = [type(future.exception()) for future in futures if not future.cancelled()]
+
+    assert set(errors) == {ClosedError}
+    assert len(errors) < len(futures)
