@@ -28,7 +28,8 @@ from _report import Goal, Report
 
 from embedbridge.bulk import run
 from embedbridge.bulk.columns import Columns
-from embedbridge.bulk.output import Embedded, Made, attach, output_schema
+from embedbridge.bulk.output import Embedded, attach, output_schema
+from embedbridge.bulk.provenance import Provenance
 from embedbridge.bulk.writing import PartWriter, leaf_paths
 from embedbridge.contract import (
     Batch,
@@ -143,7 +144,7 @@ def short_rows(start: int, end: int) -> pa.Table:
 
 def measure_writer(report: Report, count: int, rounds: int) -> None:
     """Vectors and columns to a part, beside pyarrow with the finished table."""
-    made = Made(space="instant", fingerprint="0" * 64, role="document")
+    made = Provenance(space="instant", fingerprint="0" * 64, role="document")
     columns = Columns(id="id", text="text")
     schema = output_schema(short_rows(0, 1).schema, columns, made, WIDE)
     random = np.random.default_rng(0)

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
     from embedbridge.bulk.errors import RowError as RowError
     from embedbridge.bulk.errors import SourceError as SourceError
     from embedbridge.bulk.errors import TargetError as TargetError
+    from embedbridge.bulk.provenance import Provenance as Provenance
     from embedbridge.bulk.report import Report as Report
     from embedbridge.bulk.runner import run as run
     from embedbridge.bulk.stage import EmbedStage as EmbedStage
+    from embedbridge.bulk.target import read_provenance as read_provenance
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "columns": ["Columns"],
         "errors": ["RowError", "SourceError", "TargetError"],
+        "provenance": ["Provenance"],
         "report": ["Report"],
         "dry_run": ["Estimate", "estimate"],
         "runner": ["run"],
         "stage": ["EmbedStage"],
+        "target": ["read_provenance"],
     },
 )

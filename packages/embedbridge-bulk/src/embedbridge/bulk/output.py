@@ -11,35 +11,19 @@ import pyarrow as pa
 
 from embedbridge.bulk.columns import OUTPUT, plain_type
 from embedbridge.bulk.contents import DIGEST_BYTES
+from embedbridge.bulk.provenance import PREFIX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedbridge.bulk.columns import Columns
     from embedbridge.bulk.contents import Digests
+    from embedbridge.bulk.provenance import Provenance
     from embedbridge.contract.batch import Vectors
 
 T = TypeVar("T", bound=np.generic)
 
-FORMAT_VERSION = "1"
-PREFIX = "embedbridge."
-"""How the keys of our metadata begin, in the schema and in a Parquet file."""
 TYPES = (pa.list_(pa.float32()), pa.string(), pa.bool_(), pa.binary(DIGEST_BYTES))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """How vectors are made; stands in the metadata of what they are written to."""
-
-    space: str
-    fingerprint: str
-    role: str
-    task: str | None = None
-
-    def described(self) -> dict[str, str]:
-        """As text by name."""
-        facts = {"space": self.space, "fingerprint": self.fingerprint, "role": self.role}
-        return {**facts, "task": self.task or "", "version": FORMAT_VERSION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,13 +40,14 @@ class Embedded:
     """By row, `kind: message`."""
 
 
-def output_schema(source: pa.Schema, columns: Columns, made: Made, width: int | None) -> pa.Schema:
+def output_schema(
+    source: pa.Schema, columns: Columns, made: Provenance, width: int | None
+) -> pa.Schema:
     """The schema of the output: kept columns, then ours; what made the vectors in its metadata."""
     fields = [source.field(name) for name in columns.kept(source)]
     kept = [field.with_type(plain_type(field.type)) for field in fields]
     ours = [pa.field(name, kind) for name, kind in zip(OUTPUT, TYPES, strict=True)]
-    facts = made.described() | ({} if width is None else {"dimensions": str(width)})
-    metadata = {f"{PREFIX}{name}": value for name, value in facts.items()}
+    metadata = made.to_metadata() | ({} if width is None else {f"{PREFIX}dimensions": str(width)})
     # What pandas and others wrote about a table is no longer true of this one.
     return pa.schema([*kept, *ours], metadata=metadata)
 

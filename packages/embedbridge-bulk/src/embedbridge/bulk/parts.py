@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.errors import TargetError
-from embedbridge.bulk.output import PREFIX
+from embedbridge.bulk.provenance import PREFIX
 from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import pyarrow as pa
 from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.contents import Contents
 from embedbridge.bulk.errors import error_text
-from embedbridge.bulk.output import Embedded, Made, attach, output_schema, spread
+from embedbridge.bulk.output import Embedded, attach, output_schema, spread
+from embedbridge.bulk.provenance import Provenance
 from embedbridge.contract.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -86,10 +87,10 @@ class EmbedStage:
             self._embedder = _shared(self._model, self._options)
         return self._embedder
 
-    def made(self) -> Made:
+    def made(self) -> Provenance:
         """How the vectors are made."""
         embedder = self.embedder
-        return Made(
+        return Provenance(
             space=embedder.space, fingerprint=embedder.fingerprint, role=self.role, task=self.task
         )
 

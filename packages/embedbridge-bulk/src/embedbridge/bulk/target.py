@@ -31,10 +31,11 @@ from embedbridge.bulk.errors import TargetError, cannot_write
 from embedbridge.bulk.journal import Journal
 from embedbridge.bulk.lock import FileLock
 from embedbridge.bulk.parts import NAME, StoredPart, read_part
+from embedbridge.bulk.provenance import PREFIX, Provenance
 from embedbridge.contract.errors import SpaceMismatchError, short_path
 
 if TYPE_CHECKING:
-    from embedbridge.bulk.output import Made
+    import os
 
 
 class Target:
@@ -49,7 +50,7 @@ class Target:
     older: list[StoredPart]
     """What is in the folder, as soon as it is read."""
 
-    def __init__(self, folder: Path, made: Made, *, replace: bool = False) -> None:
+    def __init__(self, folder: Path, made: Provenance, *, replace: bool = False) -> None:
         self.folder = folder
         self._made = made
         self._replace = replace
@@ -178,6 +179,35 @@ class Target:
                 UserWarning,
                 stacklevel=5,
             )
+
+
+def read_provenance(target: str | os.PathLike[str]) -> Provenance:
+    """How the vectors of a target were made: ask before you compare or store them.
+
+    Example:
+        embedder.check_compatible(read_provenance("vectors"))
+
+    Args:
+        target: The folder that `run` wrote.
+
+    Raises:
+        TargetError: It is no such folder, or a job has not replaced all of its files yet.
+    """
+    folder = Path(target).expanduser()
+    found = {
+        Provenance.from_metadata({f"{PREFIX}{name}": fact for name, fact in part.facts.items()})
+        for part in _parts_in(folder, replace=False)
+    }
+    if not found:
+        raise TargetError(
+            f"{short_path(folder)} holds no vectors.", hint="Name the folder that `run` wrote."
+        )
+    if len(found) > 1:
+        raise TargetError(
+            f"The files of {short_path(folder)} were made in {len(found)} ways.",
+            hint="A job has not replaced all of them yet: run it again.",
+        )
+    return found.pop()
 
 
 def _parts_in(folder: Path, *, replace: bool) -> list[StoredPart]:

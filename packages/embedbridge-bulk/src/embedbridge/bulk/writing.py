@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.errors import cannot_write
-from embedbridge.bulk.output import PREFIX
+from embedbridge.bulk.provenance import PREFIX
 
 if TYPE_CHECKING:
     from embedbridge.bulk.target import Target
