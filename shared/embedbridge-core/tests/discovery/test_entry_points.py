@@ -1,6 +1,8 @@
 """Plugin discovery finds what the standard library finds, and survives torn distributions."""
 
 import logging
+import os
+import shutil
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -23,6 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedbridge.core.discovery.entry_points import installed_entry_points, package_of
+from embedbridge.testing.audit import audited
 
 ANNOUNCING = "[embedbridge]\nacme = acme_plugin\n"
 CONTENTS = [
@@ -126,6 +129,11 @@ def build(place: Place, path: Path) -> str:
 
 def ours() -> list[tuple[str, str, str, str]]:
     return [facts(point) for point in installed_entry_points("embedbridge")]
+
+
+def names() -> list[str]:
+    """The distributions that announce something."""
+    return [point.dist.name for point in installed_entry_points("embedbridge") if point.dist]
 
 
 def theirs() -> list[tuple[str, str, str, str]]:
@@ -240,6 +248,73 @@ def test_a_finder_that_was_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     sys.meta_path.append(PathFinder)
 
     assert [point[2] for point in ours()] == ["3.0", "3.0"]
+
+
+def age(*folders: Path) -> None:
+    """As if nothing had been installed there for an hour."""
+    for folder in folders:
+        then = folder.stat().st_mtime - 3600
+        os.utime(folder, (then, then))
+
+
+def test_what_was_found_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each `load_embedder` asks; only the first one reads the metadata of all that is installed."""
+    install(tmp_path, Info(name="acme", version="1.0"))
+    age(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert ours() == theirs() != []
+    with audited() as events:
+        again = installed_entry_points("embedbridge")
+
+    assert [point.name for point in again] == ["acme"]
+    assert not [name for name, _ in events if name == "open"]
+
+
+def test_what_is_installed_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that is known, in one that comes to the path, and what is removed is gone."""
+    known, new = tmp_path / "known", tmp_path / "new"
+    install(known, Info(name="acme", version="1.0"))
+    install(new, Info(name="zeta", version="1.0"))
+    age(known, new)
+    monkeypatch.setattr(sys, "path", [str(known)])
+    assert names() == ["acme"]
+
+    sys.path.append(str(new))
+    assert names() == ["acme", "zeta"]
+
+    install(known, Info(name="beta", version="1.0"))
+    assert sorted(names()) == ["acme", "beta", "zeta"]
+
+    shutil.rmtree(known / Info(name="acme", version="1.0").folder)
+    assert names() == ["beta", "zeta"]
+
+
+def test_a_folder_that_has_just_changed_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installer makes the folder of a distribution first, and then its files."""
+    install(tmp_path, Info(name="acme", version="1.0", points=None))
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert names() == []
+
+    install(tmp_path, Info(name="acme", version="1.0"))
+
+    assert names() == ["acme"]
+
+
+def test_a_relative_entry_follows_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same path in another folder is another one."""
+    for name in ("acme", "zeta"):
+        install(tmp_path / name / "lib", Info(name=name, version="1.0"))
+        age(tmp_path / name / "lib")
+    monkeypatch.setattr(sys, "path", ["lib"])
+    monkeypatch.chdir(tmp_path / "acme")
+    assert names() == ["acme"]
+
+    monkeypatch.chdir(tmp_path / "zeta")
+    assert names() == ["zeta"]
 
 
 @pytest.mark.parametrize("content", TORN.values(), ids=TORN)

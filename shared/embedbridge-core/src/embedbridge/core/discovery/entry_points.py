@@ -1,22 +1,29 @@
 """Plugin discovery by entry points: which ones installed distributions announce.
 
 Python's own `entry_points(group=…)` fails as a whole where a single file is torn. Here a torn
-distribution costs itself only.
+distribution costs itself only. What was found is kept until a folder on the path changes.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Hashable, Iterable
+from functools import lru_cache
+from importlib.machinery import PathFinder
 from importlib.metadata import Distribution, EntryPoint, distribution, distributions
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
 
 FIELD = re.compile(r"^(Name|Version|Summary):[ \t]*(.*\S)", re.MULTILINE)
 SEPARATORS = re.compile(r"[-_.]+")
+SETTLED_NS = 2_000_000_000
+"""Age of a folder's last change from which no installation is at work in it."""
 
 
 class Package(NamedTuple):
@@ -29,6 +36,22 @@ class Package(NamedTuple):
 
 def installed_entry_points(group: str) -> list[EntryPoint]:
     """The entry points of a group; of distributions with the same name, the first one counts."""
+    state = _state_of_the_path()
+    return _look(group) if state is None else [*_look_once(group, state)]
+
+
+def package_of(found: Distribution) -> Package:
+    """Name, version and summary of a distribution, where they are there.
+
+    `Distribution.metadata` would parse the whole README too, for each of them.
+    """
+    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
+    fields = dict(FIELD.findall(text.partition("\n\n")[0]))
+    return Package(**{field.lower(): value for field, value in fields.items()})
+
+
+def _look(group: str) -> list[EntryPoint]:
+    """Ask every distribution: hundreds of small files."""
     points: dict[str, Iterable[EntryPoint]] = {}
     for found in distributions():
         try:
@@ -44,14 +67,32 @@ def installed_entry_points(group: str) -> list[EntryPoint]:
     return list(chain.from_iterable(points.values()))
 
 
-def package_of(found: Distribution) -> Package:
-    """Name, version and summary of a distribution, where they are there.
+@lru_cache(maxsize=4)
+def _look_once(group: str, _state: Hashable) -> list[EntryPoint]:
+    """The same, once for each state of the path."""
+    return _look(group)
 
-    `Distribution.metadata` would parse the whole README too, for each of them.
+
+def _state_of_the_path() -> Hashable | None:
+    """The folders on the path and their last changes; `None` where these do not decide the answer.
+
+    A finder of somebody else may answer anything at any time, and pip writes the files of a
+    distribution after it has made their folder.
     """
-    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
-    fields = dict(FIELD.findall(text.partition("\n\n")[0]))
-    return Package(**{field.lower(): value for field, value in fields.items()})
+    asked = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]
+    if asked != [PathFinder]:
+        return None
+    state: list[Hashable] = []
+    for entry in sys.path:
+        place = Path(entry).absolute()
+        try:
+            changed = place.stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        if time.time_ns() - changed < SETTLED_NS:
+            return None
+        state.append((place, changed))
+    return tuple(state)
 
 
 def _warn(torn: Distribution, error: Exception) -> None:

@@ -66,10 +66,11 @@ def contradictions(
     """The reasons that hold by the card that a suite declares, or by the model's own, but not by both."""
     if suite.card is None:
         return []
+    cards = (suite.card, embedder.card)  # a model makes its card each time that it is asked
     found = set()
     for check in checks:
         needs = [need for need in getattr(check, "needs", ()) if need.of == "card"]
-        declared, own = (_first(needs, {"card": card}) for card in (suite.card, embedder.card))
+        declared, own = (_first(needs, {"card": card}) for card in cards)
         if (declared is None) != (own is None):
             found.add(declared or own or "")
     return sorted(found)
