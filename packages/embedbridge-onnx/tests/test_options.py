@@ -1,7 +1,5 @@
 """What users may set, and what each option does."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,6 @@ import pytest
 
 from embedbridge.contract import InvalidOptionError, MissingDependencyError
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.providers.onnx.backends.threads import usable_processors
 from embedbridge.testing import real_texts
 
 TEXTS = real_texts(12, max_words=60)
@@ -90,21 +87,6 @@ def test_threads_do_not_change_vectors(tiny: Embedder, tiny_folder: Path, thread
             embedder.embed_documents(TEXTS), tiny.embed_documents(TEXTS), atol=1e-6
         )
         assert embedder.fingerprint == tiny.fingerprint
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity masks here")
-def test_threads_follow_the_affinity_mask() -> None:
-    """A process that may use one processor computes with one thread."""
-    code = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from embedbridge.providers.onnx.backends.threads import usable_processors as n; print(n())"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-
-    assert answer.stdout.strip() == "1"
-    assert usable_processors() == len(os.sched_getaffinity(0))
 
 
 def test_without_onnxruntime(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

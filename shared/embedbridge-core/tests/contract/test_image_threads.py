@@ -1,6 +1,5 @@
 """Threads that prepare images lose none, and keep them in order."""
 
-import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +9,10 @@ import pytest
 from PIL import Image as Pillow
 
 from embedbridge.contract import LoadedImage
-from embedbridge.contract.local import ImageThreads
+from embedbridge.contract.local import ImageThreads, usable_processors
 from embedbridge.contract.local.image_threads import PIXELS_WORTH_A_THREAD
 
-CORES = os.cpu_count() or 1
+CORES = usable_processors()
 
 
 class CountingRecipe:

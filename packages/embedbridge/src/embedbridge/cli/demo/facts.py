@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import sys
 from typing import TYPE_CHECKING
+
+from embedbridge.contract.local import usable_processors
 
 if TYPE_CHECKING:
     from embedbridge.core import Embedder
@@ -23,7 +24,7 @@ def facts_of(embedder: Embedder) -> dict[str, str]:
     return {
         "Model": f"{provider}:{embedder.model.name}",
         "Versions": ", ".join(versions(provider)),
-        "Processor": f"{platform.machine()}, {threads()} threads for this process",
+        "Processor": f"{platform.machine()}, {usable_processors()} threads for this process",
         "Memory": memory(),
     }
 
@@ -33,13 +34,6 @@ def versions(provider: str) -> list[str]:
     names = (*LIBRARIES, *filter(None, [ENGINES.get(provider)]))
     found = [f"Python {platform.python_version()}"]
     return found + [f"{name} {importlib.metadata.version(name)}" for name in names]
-
-
-def threads() -> int:
-    """How many threads can run at once: a container may allow fewer than the processor has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def memory() -> str:

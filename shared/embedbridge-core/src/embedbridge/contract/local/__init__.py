@@ -21,6 +21,7 @@
     image_shades.py     rescaling and normalisation of pixels as a lookup table
     image_threads.py    threads that prepare images
     device.py    which of torch's devices a model runs on
+    threads.py   how many processors this process may use
     limits.py    batch sizes by device
     memory.py    out of memory: a smaller batch
     processor.py which number formats this machine computes fast
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     )
     from embedbridge.contract.local.telemetry import disable_telemetry as disable_telemetry
     from embedbridge.contract.local.telemetry import without_package as without_package
+    from embedbridge.contract.local.threads import usable_processors as usable_processors
     from embedbridge.contract.local.tokens import Encode as Encode
     from embedbridge.contract.local.tokens import Ids as Ids
     from embedbridge.contract.local.tokens import Tokens as Tokens
@@ -137,6 +139,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "sentence_folder": ["LENGTH_FILES", "SentenceFolder", "read_sentence_folder"],
         "special_tokens": ["warn_of_contradiction"],
         "telemetry": ["disable_telemetry", "without_package"],
+        "threads": ["usable_processors"],
         "tokens": [
             "Encode",
             "Ids",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from embedbridge.contract.local.threads import usable_processors
+
 if TYPE_CHECKING:
     import PIL.Image
     from numpy.typing import NDArray
@@ -34,7 +36,7 @@ class ImageThreads:
 
     def __init__(self, prepare: Prepare) -> None:
         self._prepare = prepare
-        self._count = min(os.cpu_count() or 1, MAX_THREADS)
+        self._count = min(usable_processors(), MAX_THREADS)
         self._threads: ThreadPoolExecutor | None = None
         self._owner = os.getpid()
 

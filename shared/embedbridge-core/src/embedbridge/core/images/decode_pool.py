@@ -18,6 +18,7 @@ from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content, Mixed
 from embedbridge.contract.loaded import LoadedImage, LoadedMixed
+from embedbridge.contract.local import usable_processors
 from embedbridge.core.images.decode import OpenedImage, open_image
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _decode(one: Opened) -> LoadedImage | LoadedMixed | InvalidInputError:
 @cache
 def _decoders() -> ThreadPoolExecutor:
     """Threads that open and decode one image each, and wait for nothing else."""
-    threads = min(os.cpu_count() or 1, MAX_THREADS)
+    threads = min(usable_processors(), MAX_THREADS)
     return ThreadPoolExecutor(threads, thread_name_prefix="embedbridge-decode")
 
 
