@@ -191,6 +191,7 @@ LOCAL = [
     "return_freed_memory",
     "rows_of",
     "this_processor",
+    "usable_processors",
     "use_onednn",
     "warn_of_contradiction",
     "warn_of_default",
