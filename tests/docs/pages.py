@@ -18,6 +18,9 @@ PAGES = tuple(
 )
 """Every page that a reader may copy from, by its path from the root."""
 
+WITH_A_STORE = tuple(page for page in PAGES if page.startswith("docs/bulk/index-"))
+"""Pages that need a vector store: `nox -s stores` does each in an environment of its own."""
+
 FENCE = re.compile(
     r"^(?P<ticks>`{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=ticks) *$", re.MULTILINE | re.DOTALL
 )

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
 
 from embedbridge.core import Embedder
 
-from .pages import ANY_FENCE, PAGES, Block, blocks_of, text_of
+from .pages import ANY_FENCE, PAGES, WITH_A_STORE, Block, blocks_of, text_of
 from .reader import Reader
 from .said import SAID
 
 LANGUAGES = {"python", "sh", "console", "toml", "text"}
 CODE = [page for page in PAGES if any(block.language for block in blocks_of(page))]
+HERE = [page for page in CODE if page not in WITH_A_STORE]
 
 
-@pytest.mark.parametrize("page", CODE)
+@pytest.mark.parametrize("page", HERE)
 def test_a_page_does_what_it_says(page: str, reader: Reader) -> None:
     """A reader who copies every block of a page, in order, sees what the page shows."""
     reader.read(blocks_of(page))
+
+
+@pytest.mark.parametrize("page", WITH_A_STORE)
+def test_a_page_with_a_store_pins_what_it_was_run_with(page: str) -> None:
+    """`nox -s stores` makes its environment from the line that the page tells its reader."""
+    commands = [block.body for block in blocks_of(page) if block.language == "sh"]
+    words = shlex.split(commands[0])
+
+    assert words[:6] == ["nox", "-s", "install", "--", ".venv", "bulk"]
+    assert len(words) > 6
+    assert all("==" in word for word in words[6:])
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -13,6 +13,7 @@ from embedbridge.bulk.job import Errors, Job
 from embedbridge.bulk.reading import PART_BYTES, Sizes
 from embedbridge.bulk.report import Report
 from embedbridge.bulk.sources.images import PATH
+from embedbridge.bulk.sources.lance import is_lance
 from embedbridge.bulk.sources.open import SCHEME, folder_of, image_folder, open_source
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.target import Target
@@ -55,7 +56,8 @@ def run(
 
     Args:
         source: Parquet, CSV or JSON lines: a file, a folder, a pattern (`*` also crosses folders)
-            or several of them; a folder of images; a table or a data set of pyarrow.
+            or several of them; a Lance dataset (`NAME.lance`); a folder of images; a table or a data
+            set of pyarrow.
         target: A folder on this machine.
         model: `"provider:model"`, an `Embedder`, or what `Embedder.to_config` returned.
         columns: Which columns are embedded and kept; or say it with the next four.
@@ -113,12 +115,18 @@ def local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Path
     """The folder of a target.
 
     Raises:
-        TargetError: It is not on this machine, or files of the source are in it.
+        TargetError: It is not on this machine, it is of Lance, or files of the source are in it.
     """
     if SCHEME.match(os.fspath(target)):
         raise TargetError(
             f"{short_path(target)} is no folder of this machine.",
             hint="Write to a folder here, and copy it there when the job is done.",
+        )
+    if is_lance(target):
+        raise TargetError(
+            f"A job writes Parquet, and {short_path(target)} would be a Lance dataset.",
+            hint="Name another folder, and load it into Lance when the job is done: the guide's page "
+            "on LanceDB shows how.",
         )
     # By one name, whatever links lead to it: the lock is beside it.
     folder = Path(target).expanduser().resolve()

@@ -16,6 +16,7 @@ from pyarrow import fs
 from embedbridge.bulk.errors import SourceError, cannot_read
 from embedbridge.bulk.sources.files import FORMATS, FileSource, format_of
 from embedbridge.bulk.sources.images import PATH, ImageFolder, image_paths
+from embedbridge.bulk.sources.lance import LanceSource, is_lance
 from embedbridge.bulk.sources.memory import TableSource
 from embedbridge.contract.errors import short_path
 
@@ -31,7 +32,8 @@ def open_source(source: Any, columns: Columns, filesystem: Any = None) -> Source
     """The source for what users write.
 
     Args:
-        source: A table, a data set; a file, a folder or a pattern; several of them; a URI.
+        source: A table, a data set; a file, a folder or a pattern; several of them; a URI; a Lance
+            dataset.
         columns: Which columns are embedded and kept.
         filesystem: Of pyarrow or fsspec, where the paths are; this machine's if left out.
 
@@ -46,6 +48,8 @@ def open_source(source: Any, columns: Columns, filesystem: Any = None) -> Source
     images = image_folder(source, columns)
     if images is not None:
         return ImageFolder(images)
+    if is_lance(source) and filesystem is None:
+        return LanceSource(os.fspath(source), columns)
     several = [source] if isinstance(source, str | os.PathLike) else list(source)
     system, paths = _found([os.fspath(one) for one in several], filesystem)
     return FileSource(paths, system, columns)

@@ -48,7 +48,8 @@ def run(
     source: Annotated[
         list[str],
         typer.Argument(
-            help="Parquet, CSV or JSON lines: files, folders, patterns, URIs; or a folder of images. "
+            help="Parquet, CSV or JSON lines: files, folders, patterns, URIs; a Lance dataset; or a "
+            "folder of images. "
             "The last argument is TARGET, a folder."
         ),
     ],
