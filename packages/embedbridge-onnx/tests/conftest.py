@@ -87,7 +87,8 @@ def tiny_folder(
     folder = tmp_path_factory.mktemp("tiny") / "model"
     (folder / "onnx").mkdir(parents=True)
     (folder / "1_Pooling").mkdir()
-    (folder / "onnx/model.onnx").write_bytes(build_default.build(tiny_weights, CONFIG))
+    export = build_default.build(tiny_weights, CONFIG).SerializeToString()
+    (folder / "onnx/model.onnx").write_bytes(export)
     shutil.copy(bundled.FOLDER / "tokenizer.json", folder)
     for name, content in {
         "1_Pooling/config.json": {"embedding_dimension": WIDTH, "pooling_mode": "mean"},

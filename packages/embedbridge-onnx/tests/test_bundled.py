@@ -67,7 +67,9 @@ def test_its_licence_travels_with_it() -> None:
     assert "8 bits" in (bundled.FOLDER / "NOTICE").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "modules.json", bundled.SUMS])
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "model.onnx_data", "tokenizer.json", "modules.json", bundled.SUMS]
+)
 def test_a_damaged_file_is_found(name: str, tmp_path: Path) -> None:
     """One flipped bit is an error that says how to repair it, not another vector."""
     folder = Path(shutil.copytree(bundled.FOLDER, tmp_path / "model"))

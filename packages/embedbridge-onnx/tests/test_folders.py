@@ -146,6 +146,29 @@ def test_the_name_of_the_export(change: Change, tiny_folder: Path) -> None:
     np.testing.assert_array_equal(plain.embed_query("text"), named.embed_query("text"))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"precision": "int8"}, {"backend": "openvino"}],
+    ids=["onnxruntime", "onnxruntime-int8", "openvino"],
+)
+def test_weights_beside_the_export(
+    change: Change, tiny_folder: Path, build_default: Any, options: dict[str, Any]
+) -> None:
+    """Weights in a file of their own, as large models have them, are the same weights."""
+    onnx = pytest.importorskip("onnx", reason="an extra")
+    if "backend" in options:
+        pytest.importorskip("openvino", reason="an extra")
+    model = onnx.load(tiny_folder / "onnx/model.onnx")
+    weights = build_default.move_weights(model.graph.initializer)
+    beside = {f"onnx/{build_default.WEIGHTS}": weights}
+    folder = change({"onnx/model.onnx": model.SerializeToString(), **beside})
+
+    inside = load_embedder(f"onnx:{tiny_folder}", **options).embed_query("text")
+    np.testing.assert_array_equal(
+        load_embedder(f"onnx:{folder}", **options).embed_query("text"), inside
+    )
+
+
 def test_changed_weights_are_another_fingerprint_and_space(
     change: Change, tiny_folder: Path
 ) -> None:

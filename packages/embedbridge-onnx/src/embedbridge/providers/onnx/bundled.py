@@ -27,19 +27,17 @@ def check_files(folder: Path = FOLDER) -> str:
     Raises:
         ConfigurationError: A file is missing or damaged.
     """
-    sums = _read(folder / SUMS)
-    for line in sums.decode("ascii", "replace").splitlines():
-        expected, _, name = line.partition("  ")
-        if hashlib.sha256(_read(folder / name)).hexdigest() != expected:
-            raise _damaged(f"its file {name!r} is not the one that was built")
-    return hashlib.sha256(sums).hexdigest()
-
-
-def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        sums = (folder / SUMS).read_bytes()
+        for line in sums.decode("ascii", "replace").splitlines():
+            expected, _, name = line.partition("  ")
+            with (folder / name).open("rb") as file:  # piece by piece: it is never in memory whole
+                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                    raise _damaged(f"its file {name!r} is not the one that was built")
     except OSError as error:
-        raise _damaged(f"{path.name!r} cannot be read ({error.strerror})") from error
+        name = Path(error.filename).name
+        raise _damaged(f"{name!r} cannot be read ({error.strerror})") from error
+    return hashlib.sha256(sums).hexdigest()
 
 
 def _damaged(reason: str) -> ConfigurationError:

@@ -12,6 +12,8 @@ QUANTIZED = ("Attention", "MatMul")
 PREPARED = ("onnx.quant.pre_process", "onnxruntime.quant")
 """Says that the file was simplified already; else onnxruntime sets up logging to say it was not."""
 
+BESIDE = "session.optimized_model_external_initializers_file_name"
+
 
 def quantize(export: Path) -> bytes:
     """The same model with one scale per column of a matrix, and one per product for its inputs.
@@ -54,5 +56,7 @@ def _simplify(export: Path, target: Path) -> None:
     settings = SessionOptions()
     settings.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_BASIC
     settings.optimized_model_filepath = str(target)
+    # Weights that lie beside the export are looked for beside the target.
+    settings.add_session_config_entry(BESIDE, f"{target.name}_data")
     settings.add_session_config_entry("session.disable_quant_qdq", "1")
     InferenceSession(str(export), settings, providers=["CPUExecutionProvider"])
