@@ -81,7 +81,7 @@ def options(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_rows_are_those_of_the_stage(options: Any) -> None:
     """Order, ids, nulls and errors by row, however the rows are cut and whoever calls."""
     stage = EmbedStage("fake:small", COLUMNS)
-    table: Any = door.embed_dataframe(Frame(TABLE), stage, batch_rows=7)  # type: ignore[arg-type]
+    table: Any = door.embed_dataframe(Frame(TABLE), stage, batch_rows=7)
 
     assert table.column("id").to_pylist() == TABLE.column("id").to_pylist()
     assert table.to_pylist() == stage(TABLE).to_pylist()
@@ -92,7 +92,7 @@ def test_threads_share_one_model(options: Any) -> None:
     """Daft starts no process of its own, which would load the model again."""
     model = RecordingModel("small")
     stage = EmbedStage(Embedder(model), COLUMNS)
-    door.embed_dataframe(Frame(TABLE), stage, batch_rows=7)  # type: ignore[arg-type]
+    door.embed_dataframe(Frame(TABLE), stage, batch_rows=7)
 
     assert options["use_process"] is False
     assert {text for batch in model.batches for text in batch.inputs} == {
@@ -103,7 +103,7 @@ def test_threads_share_one_model(options: Any) -> None:
 def test_a_column_that_is_missing_is_refused_at_once(options: Any) -> None:
     """Before Daft runs anything."""
     with pytest.raises(InvalidOptionError, match="Did you mean 'text'"):
-        door.embed_dataframe(Frame(TABLE), EmbedStage("fake:small", Columns(text="txt")))  # type: ignore[arg-type]
+        door.embed_dataframe(Frame(TABLE), EmbedStage("fake:small", Columns(text="txt")))
 
     assert not options
 

@@ -134,7 +134,7 @@ def test_several_actions_embed_once(df: Any, stage: Any, monkeypatch: pytest.Mon
 def test_how_it_is_persisted_can_be_said(df: Any, stage: Any) -> None:
     """By default where Spark does by default; elsewhere; or not at all."""
     assert embed_dataframe(df, stage).level == "memory and disk"
-    assert embed_dataframe(df, stage, persist="disk only").level == "disk only"  # type: ignore[arg-type]
+    assert embed_dataframe(df, stage, persist="disk only").level == "disk only"
     assert embed_dataframe(df, stage, persist=False).level is None
 
 
