@@ -210,10 +210,15 @@ def forks(session: nox.Session) -> None:
 
 @nox.session
 def engines(session: nox.Session) -> None:
-    """Run bulk jobs on Ray, Spark (with Java) and Daft, and kill them. What follows `--` goes to pytest."""
+    """Run bulk jobs on Ray, Spark (with Java) and Daft, and kill them, and do the pages about them.
+
+    What follows `--` goes to pytest, and no page is done.
+    """
     install_here(session, "-r", "requirements-dev.txt", "-r", "requirements-engines.txt")
     test = ["packages/embedbridge-bulk/tests/engines", "-m", "not live"]
     session.run("pytest", *test, *session.posargs, env=OFFLINE)
+    if not session.posargs:
+        do_pages(session, ["docs/bulk/daft.md", "docs/bulk/spark.md"])
 
 
 @nox.session

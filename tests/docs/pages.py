@@ -20,6 +20,8 @@ PAGES = tuple(
 
 WITH_A_STORE = tuple(page for page in PAGES if page.startswith("docs/bulk/index-"))
 """Pages that need a vector store: `nox -s stores` does each in an environment of its own."""
+ON_AN_ENGINE = tuple(page for page in ("docs/bulk/daft.md", "docs/bulk/spark.md") if page in PAGES)
+"""Pages that need an engine: `nox -s engines` does each in an environment of its own."""
 
 FENCE = re.compile(
     r"^(?P<ticks>`{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=ticks) *$", re.MULTILINE | re.DOTALL

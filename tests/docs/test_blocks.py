@@ -9,13 +9,14 @@ import pytest
 
 from embedbridge.core import Embedder
 
-from .pages import ANY_FENCE, PAGES, WITH_A_STORE, Block, blocks_of, text_of
+from .pages import ANY_FENCE, ON_AN_ENGINE, PAGES, WITH_A_STORE, Block, blocks_of, text_of
 from .reader import Reader
 from .said import SAID
 
 LANGUAGES = {"python", "sh", "console", "toml", "text"}
 CODE = [page for page in PAGES if any(block.language for block in blocks_of(page))]
-HERE = [page for page in CODE if page not in WITH_A_STORE]
+ELSEWHERE = [*WITH_A_STORE, *ON_AN_ENGINE]
+HERE = [page for page in CODE if page not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("page", HERE)
@@ -24,13 +25,14 @@ def test_a_page_does_what_it_says(page: str, reader: Reader) -> None:
     reader.read(blocks_of(page))
 
 
-@pytest.mark.parametrize("page", WITH_A_STORE)
-def test_a_page_with_a_store_pins_what_it_was_run_with(page: str) -> None:
-    """`nox -s stores` makes its environment from the line that the page tells its reader."""
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_a_page_that_is_done_elsewhere_pins_what_it_was_run_with(page: str) -> None:
+    """`nox -s stores` and `engines` make its environment from the line that it tells its reader."""
     commands = [block.body for block in blocks_of(page) if block.language == "sh"]
     words = shlex.split(commands[0])
 
-    assert words[:6] == ["nox", "-s", "install", "--", ".venv", "bulk"]
+    assert words[:5] == ["nox", "-s", "install", "--", ".venv"]
+    assert words[5].partition("[")[0] == "bulk"
     assert len(words) > 6
     assert all("==" in word for word in words[6:])
 

@@ -77,7 +77,7 @@ def test_rows_that_a_filter_drops_are_not_paid(df: Any, stage: Any, server: Faul
 
 
 def test_a_table_holds_plain_lists(df: Any, tmp_path: Any) -> None:
-    """Daft's own type for vectors cannot be read by pyarrow where one is missing (0.7)."""
+    """Where a vector is missing, pyarrow before 26 cannot read Daft's own type for vectors."""
     stage = EmbedStage("fake:small", COLUMNS)
     door.embed_dataframe(df, stage).write_parquet(str(tmp_path / "out"))
     table = pq.read_table(tmp_path / "out")

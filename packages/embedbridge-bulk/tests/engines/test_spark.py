@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from embedbridge.bulk import Columns, EmbedStage
+from embedbridge.bulk import Columns, EmbedStage, Provenance
 from embedbridge.testing import CohereWire, FaultServer, faults
 
 pyspark_sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed: nox -s engines")
@@ -95,7 +95,17 @@ def test_one_write_without_persisting_pays_each_row_once(
     assert table.column("vector").null_count == len(TEXTS) - len(GOOD)
     assert table.schema.field("vector").type.value_type == pa.float32()
     read = df.sparkSession.read.parquet(folder).schema["vector"].metadata
-    assert read["embedbridge.space"] == stage.made().space
+    assert Provenance.from_metadata(read) == stage.made()
+
+
+def test_a_table_that_is_there_is_refused_before_anything_is_paid(
+    df: Any, stage: Any, server: FaultServer, tmp_path: Any
+) -> None:
+    """A job that is started twice does not pay twice."""
+    with pytest.raises(Exception, match="PATH_ALREADY_EXISTS"):
+        door.embed_dataframe(df, stage, persist=False).write.parquet(str(tmp_path))
+
+    assert not server.requests
 
 
 def test_tasks_of_a_process_share_one_model(df: Any) -> None:

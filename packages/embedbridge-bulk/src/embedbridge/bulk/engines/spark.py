@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from embedbridge.bulk.engines.optional import import_engine
-from embedbridge.bulk.output import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,8 +28,7 @@ def embed_dataframe(
     executors, or on their disks if that is full. Call `unpersist()` when it is written. A partition
     whose executor is lost is embedded again; only what is written outlives its executor.
 
-    The metadata of the column `vector` says the space and the fingerprint: the driver makes the
-    model, too.
+    The metadata of the column `vector` is the provenance: the driver makes the model, too.
 
     Example:
         stage = EmbedStage("default", Columns(id="sku", text="title"))
@@ -71,7 +69,7 @@ def embed_partition(
 
 def _output_schema(kept: DataFrame, stage: EmbedStage) -> object:
     types = import_engine("pyspark.sql.types", "spark")
-    made = {f"{PREFIX}{name}": value for name, value in stage.made().described().items()}
+    made = stage.made().to_metadata()
     vector = types.ArrayType(types.FloatType())
     ours = [
         types.StructField("vector", vector, metadata=made),
