@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -71,6 +72,7 @@ class Answers:
         self._always_floats = floats
         self.latency = latency
         self.requests = self.in_flight = self.max_in_flight = 0
+        self._seconds = self._changed = 0.0
 
     def answer(self, path: str, body: bytes) -> bytes:
         asked = json.loads(body)
@@ -82,14 +84,25 @@ class Answers:
 
     def began(self) -> None:
         self.requests += 1
-        self.in_flight += 1
+        self._count(1)
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
+    def ended(self) -> None:
+        self._count(-1)
+
     def take_counts(self) -> bytes:
-        """Requests, and the most in flight, since the last time."""
+        """Since the last time: requests, the most in flight, and the seconds of all together."""
         counts = {"requests": self.requests, "in_flight": self.max_in_flight}
+        told = json.dumps({**counts, "seconds": self._seconds}).encode()
         self.requests = self.max_in_flight = 0
-        return json.dumps(counts).encode()
+        self._seconds = 0.0
+        return told
+
+    def _count(self, change: int) -> None:
+        now = time.monotonic()
+        self._seconds += self.in_flight * (now - self._changed)
+        self._changed = now
+        self.in_flight += change
 
 
 async def converse(
@@ -111,7 +124,7 @@ async def converse(
                 due = asyncio.get_running_loop().time() + answers.latency
                 body = answers.answer(path, request)
                 await asyncio.sleep(due - asyncio.get_running_loop().time())
-                answers.in_flight -= 1
+                answers.ended()
             writer.write(
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
                 % len(body)

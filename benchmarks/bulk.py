@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
+import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from _embedding_server import make_texts, serving
 from _interleaved import interleave, times_as_fast
 from _memory import is_known, peak_mb, resident_mb
 from _options import parse
@@ -34,19 +39,19 @@ from embedbridge.bulk.writing import PartWriter, leaf_paths
 from embedbridge.contract import (
     Batch,
     BatchResult,
-    EmbeddingModel,
     Limits,
     LocalEmbeddingModel,
     ModelCard,
     Usage,
 )
-from embedbridge.core import Embedder, Settings
+from embedbridge.core import Embedder, load_embedder
 
 ROWS_OF_A_FILE_GROUP = 100_000
 WIDE = 384
 GROUP = 8192
-LATENCY, ITEMS, CONCURRENCY = 0.05, 100, 8
+NARROW, LATENCY, ITEMS, CONCURRENCY = 64, 0.05, 100, 8
 OURS, EMBED = "embedbridge: run, from Parquet to Parquet", "Embedder.embed, in memory"
+FROM_SERVER, WIRE = "embedbridge: run, from a server to Parquet", "the wire alone"
 WRITER, PYARROW = "embedbridge: vectors to a part", "pyarrow: the same table"
 
 
@@ -60,19 +65,6 @@ class Instant(LocalEmbeddingModel):
 
     def embed_batch(self, batch: Batch) -> BatchResult:
         return BatchResult(vectors=np.ones((len(batch), 8), np.float32), usage=Usage(tokens=1))
-
-
-class Waiting(EmbeddingModel):
-    """A server that answers after 50 ms."""
-
-    provider = "waiting"
-    cards = (
-        ModelCard(name="remote", dimensions=64, normalized=False, limits=Limits(max_items=ITEMS)),
-    )
-
-    async def embed_batch(self, batch: Batch) -> BatchResult:
-        await asyncio.sleep(LATENCY)
-        return BatchResult(vectors=np.ones((len(batch), 64), np.float32), usage=Usage(tokens=1))
 
 
 def main() -> None:
@@ -196,19 +188,72 @@ def measure_writer(report: Report, count: int, rounds: int) -> None:
 
 def measure_server(report: Report, count: int, rounds: int) -> None:
     """Wall time beside what requests of this size and number take at least."""
-    embedder = Embedder(Waiting("remote"), settings=Settings(max_concurrency=CONCURRENCY))
+    texts = make_texts(count)
+    rows = pa.table({"id": np.arange(count), "text": texts})
+    numbers, slots = itertools.count(), []
+    with serving(NARROW, LATENCY) as url, tempfile.TemporaryDirectory() as folder:
+        embedder = load_embedder(
+            "openai-compatible:model", base_url=url, batch_size=ITEMS, max_concurrency=CONCURRENCY
+        )
+        to_parquet = partial(run, model=embedder, text="text", id="id")
+
+        def ours() -> int:
+            counts_of(url)
+            found = to_parquet(rows, Path(folder, str(next(numbers))))
+            slots.append(100 * counts_of(url)["seconds"] / CONCURRENCY / found.seconds)
+            return found.embedded
+
+        def check(_: str, answer: object) -> None:
+            assert answer == count, answer
+
+        routes = {FROM_SERVER: ours, WIRE: lambda: asyncio.run(ask_all(url, texts))}
+        seconds = interleave(routes, rounds, check=check)
     least = count / ITEMS / CONCURRENCY * LATENCY
-    rows, shares = short_rows(0, count), []
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(rounds):
-            found = run(rows, Path(folder, str(number)), model=embedder, text="text", id="id")
-            assert found.embedded == count
-            shares.append(100 * least / found.seconds)
-    share = max(shares)
-    head = ("requests", "least s", "best s", "share of the limit")
-    line = (f"{count // ITEMS:,}", f"{least:.2f}", f"{least / share * 100:.2f}", f"{share:.0f} %")
-    report.table(f"{count:,} texts behind {LATENCY * 1000:.0f} ms", head, [line])
-    report.goals([Goal(figure="limit of the wire, used by run", here=share, goal=90, unit="%")])
+    title = (
+        f"{count:,} texts behind {LATENCY * 1000:.0f} ms, {CONCURRENCY} requests of {ITEMS} at once: "
+        f"{least:.2f} s at least"
+    )
+    report.speeds(title, seconds, count=count, item="text", bases=[WIRE])
+    share = 100 * max(least / each for each in seconds[FROM_SERVER])
+    report.goals(
+        [
+            Goal(figure="limit of the wire, used by run", here=share, goal=90, unit="%"),
+            Goal(
+                figure="requests in flight, of those that may be",
+                here=max(slots),
+                goal=90,
+                unit="%",
+            ),
+        ]
+    )
+
+
+async def ask_all(url: str, texts: list[str]) -> int:
+    """What the wire takes alone: connections that send requests made before and read no answer."""
+    parts = urllib.parse.urlsplit(url)
+    requests = deque()
+    for start in range(0, len(texts), ITEMS):
+        body = json.dumps({"input": texts[start : start + ITEMS], "encoding_format": "base64"})
+        head = f"POST {parts.path}/embeddings HTTP/1.1\r\ncontent-length: {len(body)}\r\n\r\n"
+        requests.append((head + body).encode())
+
+    async def ask() -> None:
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        while requests:
+            writer.write(requests.popleft())
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.partition(b"content-length: ")[2].split()[0]))
+        writer.close()
+
+    await asyncio.gather(*(ask() for _ in range(CONCURRENCY)))
+    return len(texts)
+
+
+def counts_of(url: str) -> dict[str, float]:
+    """What the server counted since it was asked last."""
+    with urllib.request.urlopen(url) as reply:
+        counts: dict[str, float] = json.load(reply)
+    return counts
 
 
 if __name__ == "__main__":

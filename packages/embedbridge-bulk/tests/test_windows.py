@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -120,7 +121,7 @@ def test_windows_begin_in_order_while_there_is_room() -> None:
         answered(1)
 
     for number in range(4):
-        windows.submit(lambda answered, number=number: work(number, answered), 64)
+        windows.submit(partial(work, number), 64)
     begun[0].acquire()
     alone = list(began)
     for number in range(3):
