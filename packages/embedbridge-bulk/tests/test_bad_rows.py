@@ -172,7 +172,7 @@ def test_what_would_meet_every_row_ends_the_job(
     job: Any, rows: Any, out: Any, error: Any, after: Any
 ) -> None:
     """No million of rows with the same error; what was answered before is kept."""
-    settings = Settings(max_attempts=1, max_concurrency=1, batch_size=8)
+    settings = Settings(max_attempts=1, max_concurrency=1, batch_size=8, window=32)
     source = rows(200)
     with pytest.raises(type(error)):
         job(source, model=Embedder(Down(error, after), settings=settings), errors="column")

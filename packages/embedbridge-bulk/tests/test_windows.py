@@ -8,8 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from embedbridge.bulk.windows import ClosedError, Windows
 from embedbridge.contract import Limits
@@ -67,18 +65,19 @@ def test_all_requests_are_in_flight_until_the_last(
     assert out().column("vector").to_pylist() == expected(source.column("text").to_pylist())
 
 
-@given(window=st.integers(1, 100), count=st.integers(0, 1000))
-def test_windows_cover_all_and_none_is_small(window: Any, count: Any) -> None:
-    """In order; a job that embeds little has one."""
-    windows = Windows(
-        Embedder(FakeModel("small"), settings=Settings(window=window)), "text", "document"
-    )
-    spans = list(windows.spans(count))
-    sizes = [span.stop - span.start for span in spans]
-    windows.close()
+@pytest.mark.parametrize("kind", [RemoteFakeModel, FakeModel])
+@pytest.mark.parametrize("repeated", [0, 3])
+def test_the_end_of_a_chunk_cuts_no_request(
+    job: Any, out: Any, expected: Any, kind: Any, repeated: Any
+) -> None:
+    """Nor do repeats: what is new in several chunks goes out together."""
+    texts = [f"text {n - n % 4 if repeated and n % 4 < repeated else n}" for n in range(1000)]
+    settings = Settings(batch_size=25, window=50)
+    source = pa.table({"id": range(1000), "text": texts})
+    report = job(source, model=Embedder(kind("small"), settings=settings), part_bytes=1 << 13)
 
-    assert [n for span in spans for n in range(span.start, span.stop)] == list(range(count))
-    assert len(sizes) == 1 or all(window / 2 <= size <= 1.5 * window for size in sizes)
+    assert report.requests == len(set(texts)) / 25
+    assert out().column("vector").to_pylist() == expected(texts)
 
 
 @pytest.mark.parametrize(

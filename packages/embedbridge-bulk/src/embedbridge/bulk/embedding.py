@@ -1,21 +1,15 @@
-"""Paying once: contents that were never seen are embedded, and journalled batch by batch."""
+"""Lookup by content: a row takes the vector that is there, or the one that is made for its content."""
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedbridge.bulk.errors import error_text
 from embedbridge.bulk.output import Embedded, spread
+from embedbridge.bulk.paying import Payments
 from embedbridge.bulk.seen import NOWHERE, Seen
-from embedbridge.bulk.stage import stop_if_unusable
-from embedbridge.bulk.windows import Windows
-from embedbridge.contract.batch import Usage
-from embedbridge.contract.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,28 +21,12 @@ if TYPE_CHECKING:
     from embedbridge.bulk.reading import Chunk
     from embedbridge.bulk.seen import Numbers
     from embedbridge.bulk.stage import EmbedStage
-    from embedbridge.bulk.windows import Answered
     from embedbridge.contract.batch import Vectors
-    from embedbridge.core import EmbeddingResult
 
-CHUNKS_AT_ONCE, MOST_CHUNKS = 2, 8
+CHUNKS_AT_ONCE = 2
 """While one waits for its last answers, the next is prepared; more where they hold little that is new."""
-
-
-@dataclass(slots=True, eq=False)
-class Paid:
-    """What the model made of the new contents of a chunk."""
-
-    usage: Usage = field(default_factory=Usage)
-    requests: int = 0
-    failed: dict[int, tuple[str, bool]] = field(default_factory=dict)
-    """By the content's number: its error, and whether another run may not have it."""
-
-    def add(self, other: Paid) -> None:
-        """Add what was made of others."""
-        self.usage += other.usage
-        self.requests += other.requests
-        self.failed |= other.failed
+MOST_BYTES = 1 << 27
+"""Of the rows of these chunks."""
 
 
 @dataclass(slots=True, eq=False)
@@ -58,13 +36,8 @@ class Claimed:
     chunk: Chunk
     numbers: Numbers
     new: NDArray[np.bool_]
-    paid: list[Future[Paid]]
-    """By window."""
-
-    @property
-    def contents(self) -> int:
-        """How many of its contents are new."""
-        return int(self.new.sum())
+    end: int
+    """New contents up to its end, those of earlier chunks included."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +45,6 @@ class Settled:
     """What became of the rows of a chunk."""
 
     rows: Embedded
-    paid: Paid
     embedded: int
     """Rows whose content the model embedded."""
     kept: int
@@ -94,31 +66,23 @@ class Embedding:
         self._stage = stage
         self._stored = stored
         self._journal = journal
-        self._embedder = stage.embedder.using(errors="collect", show_progress=False)
-        self._windows = Windows(self._embedder, stage.columns.modality, stage.role)
         self._seen = Seen()
-        self._failed: dict[int, tuple[str, bool]] = {}
+        self.paid = Payments(stage, self._keep)
+        """What the model is asked for."""
         self._resume()
 
     def start(self, chunk: Chunk) -> Claimed:
         """Begin with a chunk; chunks are claimed in the order in which they are finished."""
         numbers, new = self._seen.claim(chunk.digests)
         rows = np.flatnonzero(chunk.present)[new]
-        fresh = numbers[new]
-        paid = [
-            self._windows.submit(
-                partial(self._pay, chunk, rows[span], fresh[span]), len(rows[span])
-            )
-            for span in self._windows.spans(len(rows))
-        ]
-        return Claimed(chunk, numbers, new, paid)
+        return Claimed(chunk, numbers, new, self.paid.take(chunk, rows, numbers[new]))
 
     def has_enough(self, claimed: Sequence[Claimed]) -> bool:
         """Whether these chunks, in their order, leave nothing idle until the first is finished."""
         if len(claimed) <= CHUNKS_AT_ONCE:
             return False
-        behind = sum(one.contents for one in claimed[1:])
-        return len(claimed) > MOST_CHUNKS or behind >= self._windows.ahead
+        behind = claimed[-1].end - claimed[0].end
+        return behind >= self.paid.ahead or sum(one.chunk.bytes for one in claimed) >= MOST_BYTES
 
     def finish(self, claimed: Claimed) -> Settled:
         """What became of a chunk's rows.
@@ -126,18 +90,16 @@ class Embedding:
         Raises:
             EmbedBridgeError: The model cannot be used, or the journal cannot be written.
         """
-        paid = Paid()
-        for window in claimed.paid:
-            paid.add(window.result())
-        self._failed |= paid.failed
+        self.paid.settle(claimed.end)
+        errors = self.paid.failed
         rows = np.flatnonzero(claimed.chunk.present)
         places = self._seen.places(claimed.numbers)
         has = places != NOWHERE
         lost = np.flatnonzero(~has)
         failed = {
-            int(rows[at]): self._failed[number]
+            int(rows[at]): errors[number]
             for at, number in zip(lost.tolist(), claimed.numbers[lost].tolist(), strict=True)
-            if number in self._failed  # an empty text that is skipped has no error
+            if number in errors  # an empty text that is skipped has no error
         }
         total = claimed.chunk.table.num_rows
         vectors, truncated = self._gather(places[has].astype(np.int64))
@@ -149,7 +111,6 @@ class Embedding:
                 truncated=spread(truncated, rows[has], total),
                 errors={row: text for row, (text, _) in failed.items()},
             ),
-            paid,
             embedded=int((claimed.new & has).sum()),
             kept=int((was_there & has).sum()),
             may_pass=sum(may_pass for _, may_pass in failed.values()),
@@ -157,7 +118,7 @@ class Embedding:
 
     def close(self) -> None:
         """Begin nothing more, and wait for the answers to what is under way."""
-        self._windows.close()
+        self.paid.close()
 
     def _resume(self) -> None:
         """Take up what is there; the journal comes last, since it is the faster to read."""
@@ -171,28 +132,6 @@ class Embedding:
             start += len(digests)
         self._known = len(self._seen)
 
-    def _pay(
-        self, chunk: Chunk, rows: NDArray[np.intp], numbers: Numbers, answered: Answered
-    ) -> Paid:
-        """Embed a window of the new contents of a chunk."""
-        kept = np.zeros(len(rows), np.bool_)
-
-        def keep(at: NDArray[np.intp], vectors: Vectors, truncated: NDArray[np.bool_]) -> None:
-            self._keep(numbers[at], vectors, truncated)
-            more = len(at) - int(kept[at].sum())
-            kept[at] = True
-            answered(more)
-
-        result = self._embedder.embed(
-            chunk.contents.inputs(rows), role=self._stage.role, task=self._stage.task, on_batch=keep
-        )
-        stop_if_unusable(result)
-        # What a cache answered, and zeros for empty texts, came in no batch.
-        others = np.flatnonzero(result.ok & ~kept)
-        if len(others):
-            keep(others, result.vectors[others], result.truncated[others])
-        return Paid(result.usage, result.requests, _failures(result, numbers.tolist()))
-
     def _keep(self, numbers: Numbers, vectors: Vectors, truncated: NDArray[np.bool_]) -> None:
         first = self._journal.append(self._seen.digests(numbers), vectors, truncated)
         start = len(self._stored) + first
@@ -202,7 +141,7 @@ class Embedding:
         journalled = places >= len(self._stored)
         if journalled.all():
             if not len(places):
-                width = self._journal.dimensions or self._embedder.dimensions or 0
+                width = self._journal.dimensions or self._stage.embedder.dimensions or 0
                 return np.zeros((0, width), np.float32), np.zeros(0, np.bool_)
             return self._journal.gather(places - len(self._stored))
         stored, cut = self._stored.gather(places[~journalled])
@@ -213,10 +152,3 @@ class Embedding:
             found = self._journal.gather(places[journalled] - len(self._stored))
             vectors[journalled], truncated[journalled] = found
         return vectors, truncated
-
-
-def _failures(result: EmbeddingResult, numbers: Sequence[int]) -> dict[int, tuple[str, bool]]:
-    return {
-        numbers[at]: (error_text(error), not isinstance(error, InvalidInputError))
-        for at, error in result.errors.items()
-    }

@@ -164,11 +164,12 @@ class Job:
         schema = self._schema(chunk.table.schema, rows.vectors.shape[1] or None)
         writer.write(attach(chunk.table, schema, rows, chunk.digests, chunk.present), counts)
         self.report.parts_written = writer.written
+        self._count_cost()
         self._progress(self.report)
 
     def _count(self, settled: Settled, chunk: Chunk) -> dict[str, int]:
         """Add a chunk to the report; what the part says about it."""
-        rows, report, usage = settled.rows, self.report, settled.paid.usage
+        rows, report = settled.rows, self.report
         with_vector, failed = int(rows.has_vector.sum()), len(rows.errors)
         empty = chunk.table.num_rows - with_vector - failed
         report.rows += chunk.table.num_rows
@@ -178,11 +179,14 @@ class Job:
         report.empty += empty
         report.failed += failed
         report.truncated += int(rows.truncated.sum())
-        report.requests += settled.paid.requests
-        report.tokens += usage.tokens
-        report.images += usage.images
-        report.estimated |= usage.estimated
         return {FAILED: failed, EMPTY: empty, MAY_PASS: settled.may_pass}
+
+    def _count_cost(self) -> None:
+        """What was paid for so far, also that of rows which are not settled yet."""
+        paid, report = self._embedder().paid, self.report
+        report.requests = paid.requests
+        report.tokens, report.images = paid.usage.tokens, paid.usage.images
+        report.estimated = paid.usage.estimated
 
     def _schema(self, source: pa.Schema, width: int | None) -> pa.Schema:
         width = width or self._stage.embedder.dimensions

@@ -42,6 +42,8 @@ class Chunk:
     """The number of its first row in the source."""
     part: int
     """The number of the part that it belongs to."""
+    bytes: int
+    """Of its rows."""
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -104,10 +106,10 @@ def partitioned(
     start = 0
     for table in _rebatched(_limited(tables, limit), sizes):
         contents = Contents(table, columns)
-        chunk = Chunk(table, contents, contents.digests(), start, number)
+        chunk = Chunk(table, contents, contents.digests(), start, number, table.nbytes)
         start += table.num_rows
         rows += table.num_rows
-        held += table.num_rows * sizes.vector_bytes + table.nbytes
+        held += table.num_rows * sizes.vector_bytes + chunk.bytes
         _update(digest, chunk, columns)
         yield chunk
         del chunk, contents, table  # while the consumer has it, it is not held here as well

@@ -1,14 +1,14 @@
-"""Concurrency of windows: the new contents of chunks, some at a time, are embedded side by side.
+"""Admission of windows: new contents, some at a time, are embedded side by side, in bounded number.
 
 A local model computes one window while the next is prepared. Behind a wire a window begins as soon
-as fewer contents are waited for than keep all requests in flight. So neither the last answers of a
-window nor the end of a chunk leave a slot idle, and what is waited for stays bounded.
+as fewer contents are waited for than keep all requests in flight: the last answers of a window leave
+no slot idle.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,19 +38,14 @@ class Windows:
         is_local = isinstance(embedder.model, LocalEmbeddingModel)
         self.size = embedder.settings.window if is_local else _of_wire(embedder, modality, role)
         """Contents of a window."""
-        self.ahead = 0 if is_local else 2 * self.size
-        """Contents that should wait behind those of the oldest chunk."""
+        self.ahead = self.size if is_local else 2 * self.size
+        """Contents that should be there beyond those that are waited for."""
         self._unanswered = 0
         self._most = None if is_local else self.size
         self._closed = False
         self._is_next, self._changed = threading.Lock(), threading.Condition()
         threads = LOCAL_THREADS if is_local else REMOTE_THREADS
         self._threads = ThreadPoolExecutor(threads, "embedbridge-bulk")
-
-    def spans(self, count: int) -> Iterator[slice]:
-        """Where the windows of so many contents begin and end; the last is not a small one."""
-        starts = [*range(0, max(1, count - self.size // 2), self.size), count]
-        return map(slice, starts[:-1], starts[1:])
 
     def submit(self, work: Callable[[Answered], T], count: int) -> Future[T]:
         """Do the work of a window when it is its turn.

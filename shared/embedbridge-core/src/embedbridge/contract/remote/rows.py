@@ -119,6 +119,23 @@ def matrix(embeddings: list[Any], dtype: str = "<f4") -> Vectors:
         InvalidResponseError: One is no vector, or they differ in width.
     """
     packed = np.dtype(dtype)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+        whole = _matrix_of_numbers(embeddings)
+        return _matrix_by_rows(embeddings, packed) if whole is None else whole
+
+
+def _matrix_of_numbers(embeddings: list[Any]) -> Vectors | None:
+    """All rows at once, where each is a list of as many numbers."""
+    try:
+        values = np.array(embeddings) if isinstance(embeddings[0], list) else None
+    except ValueError:  # lists of several lengths
+        return None
+    if values is None or values.ndim != 2 or values.dtype.kind not in "fiu" or not values.size:
+        return None
+    return values.astype(np.float32)
+
+
+def _matrix_by_rows(embeddings: list[Any], packed: np.dtype[Any]) -> Vectors:
     first = _vector(embeddings[0], 0, packed)
     rows = np.empty((len(embeddings), len(first)), dtype=np.float32)
     rows[0] = first
@@ -174,5 +191,4 @@ def _from_numbers(numbers: list[Any]) -> NDArray[Any] | None:
         return None
     if values.ndim != 1 or values.dtype.kind not in "fiu":
         return None
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
-        return values.astype(np.float32)
+    return values.astype(np.float32)

@@ -1,0 +1,169 @@
+"""Batching across chunks: new contents are collected into windows, embedded, and journalled at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from embedbridge.bulk.errors import error_text
+from embedbridge.bulk.stage import stop_if_unusable
+from embedbridge.bulk.windows import Windows
+from embedbridge.contract.batch import Usage
+from embedbridge.contract.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedbridge.bulk.reading import Chunk
+    from embedbridge.bulk.seen import Numbers
+    from embedbridge.bulk.stage import EmbedStage
+    from embedbridge.bulk.windows import Answered
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.core import EmbeddingResult
+
+Keep: TypeAlias = Callable[["Numbers", "Vectors", "NDArray[np.bool_]"], None]
+"""Keeps the vectors of contents, and which of them were truncated."""
+
+
+MOST_BYTES = 1 << 25
+"""Of the chunks whose contents wait for a window to be full."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Contents:
+    """Some contents of one chunk."""
+
+    chunk: Chunk
+    rows: NDArray[np.intp]
+    numbers: Numbers
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def split(self, at: int) -> tuple[_Contents, _Contents]:
+        head = _Contents(self.chunk, self.rows[:at], self.numbers[:at])
+        return head, _Contents(self.chunk, self.rows[at:], self.numbers[at:])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Begun:
+    """A window on its way, and how many contents there are up to its end."""
+
+    end: int
+    done: Future[None]
+
+
+class Payments:
+    """Has new contents embedded, in the order in which they come, each once.
+
+    Args:
+        stage: The model, and how it is used.
+        keep: Called for each batch as soon as it is answered, in any thread.
+    """
+
+    requests = 0
+    """Requests that were answered."""
+
+    def __init__(self, stage: EmbedStage, keep: Keep) -> None:
+        self._stage = stage
+        self._keep = keep
+        self._embedder = stage.embedder.using(errors="collect", show_progress=False)
+        self._windows = Windows(self._embedder, stage.columns.modality, stage.role)
+        self._collected: deque[_Contents] = deque()
+        self._begun: deque[_Begun] = deque()
+        self._taken = self._sent = self._settled = 0
+        self._lock = threading.Lock()
+        self.usage = Usage()
+        """What they cost."""
+        self.failed: dict[int, tuple[str, bool]] = {}
+        """By the content's number: its error, and whether another run may not have it."""
+
+    @property
+    def ahead(self) -> int:
+        """Contents that should be taken beyond those that are waited for."""
+        return self._windows.ahead
+
+    def take(self, chunk: Chunk, rows: NDArray[np.intp], numbers: Numbers) -> int:
+        """Begin with new contents of a chunk; the last of them may wait for those of the next chunk.
+
+        Returns:
+            How many there are so far, for `settle`.
+        """
+        if len(rows):
+            self._collected.append(_Contents(chunk, rows, numbers))
+            self._taken += len(rows)
+        while self._taken - self._sent >= self._windows.size:
+            self._begin(self._windows.size)
+        if sum(contents.chunk.bytes for contents in self._collected) >= MOST_BYTES:
+            self._begin(self._taken - self._sent)
+        return self._taken
+
+    def settle(self, end: int) -> None:
+        """Wait until so many contents, of those that were taken, have a vector or an error.
+
+        Raises:
+            EmbedBridgeError: The model cannot be used, or the journal cannot be written.
+        """
+        if self._sent < end:
+            self._begin(self._taken - self._sent)
+        while self._settled < end:
+            window = self._begun.popleft()
+            window.done.result()
+            self._settled = window.end
+
+    def close(self) -> None:
+        """Begin nothing more, and wait for the answers to what is under way."""
+        self._windows.close()
+
+    def _begin(self, count: int) -> None:
+        """Begin a window of so many of the contents that are collected."""
+        window: list[_Contents] = []
+        left = count
+        while left:
+            contents = self._collected.popleft()
+            if len(contents) > left:
+                contents, rest = contents.split(left)
+                self._collected.appendleft(rest)
+            window.append(contents)
+            left -= len(contents)
+        self._sent += count
+        done = self._windows.submit(partial(self._pay, window), count)
+        self._begun.append(_Begun(self._sent, done))
+
+    def _pay(self, window: Iterable[_Contents], answered: Answered) -> None:
+        """Embed a window."""
+        inputs = [one for part in window for one in part.chunk.contents.inputs(part.rows)]
+        numbers = np.concatenate([part.numbers for part in window])
+        kept = np.zeros(len(numbers), np.bool_)
+
+        def keep(at: NDArray[np.intp], vectors: Vectors, truncated: NDArray[np.bool_]) -> None:
+            self._keep(numbers[at], vectors, truncated)
+            more = len(at) - int(kept[at].sum())
+            kept[at] = True
+            answered(more)
+
+        result = self._embedder.embed(
+            inputs, role=self._stage.role, task=self._stage.task, on_batch=keep
+        )
+        stop_if_unusable(result)
+        # What a cache answered, and zeros for empty texts, came in no batch.
+        others = np.flatnonzero(result.ok & ~kept)
+        if len(others):
+            keep(others, result.vectors[others], result.truncated[others])
+        self._count(result, numbers)
+
+    def _count(self, result: EmbeddingResult, numbers: Numbers) -> None:
+        with self._lock:
+            self.usage += result.usage
+            self.requests += result.requests
+            self.failed |= {
+                int(numbers[at]): (error_text(error), not isinstance(error, InvalidInputError))
+                for at, error in result.errors.items()
+            }
