@@ -6,11 +6,16 @@ import base64
 import binascii
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embedbridge.contract import InvalidResponseError
 from embedbridge.contract.remote.rows import decode_base64, matrix
 
+number = st.one_of(
+    st.floats(width=32, allow_nan=False), st.integers(-(2**24), 2**24), st.just(1e300)
+)
 SPOILERS = st.text("Aa09+/-_= \n.é", min_size=1, max_size=3)
 
 
@@ -41,3 +46,24 @@ def test_base64_and_numbers_are_the_same_vectors(values: list[float]) -> None:
     text = base64.b64encode(vector.tobytes()).decode()
 
     assert np.array_equal(matrix([text, values]), [vector, vector])
+
+
+@given(st.lists(st.lists(number, min_size=3, max_size=3), min_size=1, max_size=5), st.data())
+def test_all_rows_at_once_are_the_rows_one_by_one(
+    rows: list[list[float]], data: st.DataObject
+) -> None:
+    """A row that is packed or wrapped has all of them read one by one: the vectors are the same."""
+    row = data.draw(st.integers(0, len(rows) - 1))
+    wrapped = [[values] if number == row else values for number, values in enumerate(rows)]
+
+    assert np.array_equal(matrix(list(rows)), matrix([*wrapped]), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "spoiled", [[1.0], [1.0, "2"], [True, True], [1.0, None], [1.0, [2.0]], [], 3, None]
+)
+def test_a_row_that_is_no_vector_is_refused(spoiled: object) -> None:
+    """Also where all others are plain numbers, wherever it stands."""
+    for rows in ([spoiled, [1.0, 2.0]], [[1.0, 2.0], spoiled]):
+        with pytest.raises(InvalidResponseError):
+            matrix(rows)

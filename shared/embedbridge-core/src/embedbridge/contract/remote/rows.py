@@ -132,6 +132,8 @@ def _matrix_of_numbers(embeddings: list[Any]) -> Vectors | None:
         return None
     if values is None or values.ndim != 2 or values.dtype.kind not in "fiu" or not values.size:
         return None
+    if any(isinstance(row[0], bool) for row in embeddings):
+        return None
     return values.astype(np.float32)
 
 
