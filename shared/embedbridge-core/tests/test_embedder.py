@@ -35,7 +35,9 @@ from embedbridge.core import (
     Embedder,
     EmbeddingResult,
     MemoryCache,
+    RateLimiter,
     Settings,
+    Ticket,
     load_embedder,
 )
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny_png
@@ -505,6 +507,34 @@ def test_a_cache_in_a_file_travels(
     caches: list[Any] = [second.cache, first.cache]
     assert len({(one.path, one.max_bytes) for one in caches}) == 1
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+class FileLimiter:
+    """A user's own, with its books in a file."""
+
+    def __init__(self, books: str) -> None:
+        self.books = books
+
+    def acquire(self, tokens: int) -> Ticket:
+        with Path(self.books).open("a") as file:
+            file.write(f"{tokens}\n")
+        return Ticket()
+
+    async def acquire_async(self, tokens: int) -> Ticket:
+        return self.acquire(tokens)
+
+
+def test_a_limiter_whose_books_are_elsewhere_travels(tmp_path: Path) -> None:
+    """The copy writes to the same books; a limiter of this process stays here, and says so."""
+    books = tmp_path / "books"
+    first = Embedder(RemoteFakeModel("small"), limiter=FileLimiter(str(books)))
+    first.embed_query("a")
+    pickle.loads(pickle.dumps(first)).embed_query("a")
+
+    assert len(books.read_text().splitlines()) == 2
+    with pytest.warns(RuntimeWarning, match=r"RateLimiter\) stays in this process"):
+        copy = pickle.loads(pickle.dumps(first.using(limiter=RateLimiter())))
+    assert copy.limiter is None
 
 
 def test_a_cache_beside_a_configuration_wins(tmp_path: Path) -> None:

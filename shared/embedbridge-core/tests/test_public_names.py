@@ -115,12 +115,16 @@ ADAPTING = [
 ]
 TOOLING = [
     "BUNDLED",
+    "Charge",
     "DISTRIBUTIONS",
     "Endpoint",
     "OBJECTS",
+    "Rate",
+    "SlidingWindow",
     "default_path",
     "detect",
     "forget_endpoints",
+    "portable_limiter",
     "resolve",
     "run_sync",
 ]

@@ -21,6 +21,7 @@ from embedbridge.core.listeners.announce import Announcer
 from embedbridge.core.listeners.progress import TqdmProgress
 from embedbridge.core.locks import ForkSafeLock
 from embedbridge.core.remote.endpoint import endpoint_of
+from embedbridge.core.remote.limit import portable_limiter
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.remote.ticket_adapter import as_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
@@ -236,9 +237,10 @@ class Embedder(EmbeddingMethods):
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # By configuration, and with a cache in a file. Limiters and listeners stay in this process.
+        # By configuration, with a cache in a file and a limiter that travels. Listeners stay here.
         settings = self.settings.model_dump(exclude_unset=True)
-        return (_restore, (self.model, settings, self._portable_cache()))
+        parts = {"cache": self._portable_cache(), "limiter": portable_limiter(self.limiter)}
+        return (_restore, (self.model, settings, parts))
 
     def __repr__(self) -> str:
         return f"Embedder({self.model.provider}:{self.model.name})"
@@ -285,10 +287,8 @@ class Embedder(EmbeddingMethods):
         )
 
 
-def _restore(
-    model: EmbeddingModel, settings: dict[str, Any], cache: dict[str, Any] | None = None
-) -> Embedder:
-    return Embedder(model, settings=Settings(**settings), cache=as_cache(cache))
+def _restore(model: EmbeddingModel, settings: dict[str, Any], parts: dict[str, Any]) -> Embedder:
+    return Embedder(model, settings=Settings(**settings), **parts)
 
 
 def _with_bar(announcer: Announcer, progress: Progress) -> Announcer:

@@ -1,4 +1,4 @@
-"""The door for tools: what the command line and the testing kit need beside `embedbridge.core`.
+"""The door for tools: what the command line, bulk jobs and the testing kit need beside `embedbridge.core`.
 
 The list is frozen like that of `embedbridge.core.adapting`. Importing it is light.
 """
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from embedbridge.core.images.formats.detect import detect as detect
     from embedbridge.core.remote.endpoint import Endpoint as Endpoint
     from embedbridge.core.remote.endpoint import forget_endpoints as forget_endpoints
+    from embedbridge.core.remote.limit import portable_limiter as portable_limiter
     from embedbridge.core.remote.loop import run_sync as run_sync
+    from embedbridge.core.remote.sliding_window import Charge as Charge
+    from embedbridge.core.remote.sliding_window import Rate as Rate
+    from embedbridge.core.remote.sliding_window import SlidingWindow as SlidingWindow
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -26,7 +30,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "discovery.resolve": ["BUNDLED", "resolve"],
         "images.formats.detect": ["detect"],
         "remote.endpoint": ["Endpoint", "forget_endpoints"],
+        "remote.limit": ["portable_limiter"],
         "remote.loop": ["run_sync"],
+        "remote.sliding_window": ["Charge", "Rate", "SlidingWindow"],
     },
     below="embedbridge.core",
 )

@@ -6,6 +6,7 @@ in a file or on a server, and be asked by several machines.
 
 from __future__ import annotations
 
+import warnings
 from typing import Protocol, runtime_checkable
 
 
@@ -56,6 +57,14 @@ class Pausable(Protocol):
         """The server wants no request for so long; called in a thread, and may block."""
 
 
+@runtime_checkable
+class Portable(Protocol):
+    """A limiter that other processes may have too: a pickle of it asks the same books."""
+
+    books: str
+    """Which file or server has the books."""
+
+
 UNLIMITED = Ticket()
 """The ticket of a request that nothing limits."""
 
@@ -65,3 +74,16 @@ async def acquire(limiter: Limiter | None, tokens: int) -> Ticket:
     if limiter is None:
         return UNLIMITED
     return await limiter.acquire_async(tokens) or UNLIMITED  # a user's own may return nothing
+
+
+def portable_limiter(limiter: Limiter | None) -> Limiter | None:
+    """The limiter that travels to another process with an embedder; one that cannot says so."""
+    if limiter is None or isinstance(limiter, Portable):
+        return limiter
+    warnings.warn(
+        f"The limiter ({type(limiter).__name__}) stays in this process: what is made from the pickle "
+        "has none. FileRateLimiter and RayRateLimiter of embedbridge-bulk travel.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+    return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
-from collections import deque
 from collections.abc import Callable
 
 from embedbridge.core.locks import ForkSafeLock
 from embedbridge.core.remote.limit import Ticket
+from embedbridge.core.remote.sliding_window import Charge, Rate, SlidingWindow
 
 WINDOW_SECONDS = 60.0
 
@@ -41,7 +41,7 @@ class RateLimiter:
         self.tokens_per_minute = tokens_per_minute
         self._clock = clock
         self._lock = ForkSafeLock()
-        self._admitted: deque[Admission] = deque()
+        self._window = SlidingWindow()
 
     def acquire(self, tokens: int) -> Ticket:
         """Wait until one request of so many tokens may go out."""
@@ -66,14 +66,13 @@ class RateLimiter:
     def reserve(self, tokens: int) -> Admission:
         """Book the next free moment for a request, without waiting for it."""
         with self._lock:
-            at = self._clock()
-            while self._admitted and self._admitted[0].at <= at - WINDOW_SECONDS:
-                self._admitted.popleft()
-            if self._admitted:
-                at = max(at, self._admitted[-1].at)  # first come, first served
-            admission = Admission(self, self._first_free(at, tokens), tokens)
-            self._admitted.append(admission)
-            return admission
+            now = self._clock()
+            self._window.forget(now - WINDOW_SECONDS)
+            rate = Rate(WINDOW_SECONDS, self.requests_per_minute, self.tokens_per_minute)
+            at = self._window.first_free(now, [rate], 1, tokens)
+            charge = Charge(at, at, 1, tokens)
+            self._window.charges.append(charge)
+            return Admission(self, charge)
 
     def correct(self, planned: int, used: int) -> None:
         """Deprecated: settle the ticket that `acquire` returned."""
@@ -84,50 +83,36 @@ class RateLimiter:
             stacklevel=2,
         )
         with self._lock:
-            for admission in reversed(self._admitted):
-                if admission.tokens == planned:
-                    admission.settle(used)
+            for charge in reversed(self._window.charges):
+                if charge.tokens == planned:
+                    charge.tokens = used
                     return
 
-    def give_back(self, admission: Admission) -> None:
+    def give_back(self, charge: Charge) -> None:
         """Forget a request that was never sent; those who wait already keep their moment."""
         with self._lock:
-            if admission in self._admitted:
-                self._admitted.remove(admission)
-
-    def _first_free(self, at: float, tokens: int) -> float:
-        """The first moment at which the minute before it has room; admissions are in order."""
-        requests = self.requests_per_minute
-        budget = self.tokens_per_minute
-        window = deque(other for other in self._admitted if other.at > at - WINDOW_SECONDS)
-        spent = sum(other.tokens for other in window)
-        while window:
-            enough_requests = requests is None or len(window) < requests
-            enough_tokens = budget is None or spent + tokens <= budget
-            if enough_requests and enough_tokens:
-                break
-            oldest = window.popleft()
-            spent -= oldest.tokens
-            at = max(at, oldest.at + WINDOW_SECONDS)
-        return at
+            if charge in self._window.charges:
+                self._window.charges.remove(charge)
 
 
 class Admission(Ticket):
     """A request that may go out at a moment."""
 
-    __slots__ = ("_limiter", "at", "tokens")
+    __slots__ = ("_charge", "_limiter")
 
-    def __init__(self, limiter: RateLimiter, at: float, tokens: int) -> None:
+    def __init__(self, limiter: RateLimiter, charge: Charge) -> None:
         self._limiter = limiter
-        self.at = at
-        """On the limiter's clock."""
-        self.tokens = tokens
-        """What it is charged with."""
+        self._charge = charge
+
+    @property
+    def at(self) -> float:
+        """When it may go out, on the limiter's clock."""
+        return self._charge.start
 
     def settle(self, used_tokens: int) -> None:
         """Charge the tokens that the vendor counted."""
-        self.tokens = used_tokens
+        self._charge.tokens = used_tokens
 
     def release(self) -> None:
         """Leave the minute to those who ask next."""
-        self._limiter.give_back(self)
+        self._limiter.give_back(self._charge)
