@@ -118,6 +118,7 @@ TOOLING = [
     "Charge",
     "DISTRIBUTIONS",
     "Endpoint",
+    "ForkSafeLock",
     "OBJECTS",
     "Rate",
     "SlidingWindow",

@@ -23,6 +23,7 @@ from embedbridge.contract.errors import (
     QuotaExhaustedError,
 )
 from embedbridge.core import Embedder, load_embedder
+from embedbridge.core.tooling import portable_limiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core import EmbeddingResult
+    from embedbridge.core import EmbeddingResult, Limiter
 
 FEW = 8
 """Rows: if fewer fail together, it may be for what they are."""
@@ -56,7 +57,8 @@ class EmbedStage:
         columns: Which columns are embedded, and which are kept.
         role: Which side of a search the rows are.
         task: An optional hint for models that know tasks.
-        options: Of the model and the engine, as for `load_embedder`.
+        options: Of the model and the engine, as for `load_embedder`. Of limiters, only those travel
+            with the stage that keep their books outside of this process.
     """
 
     def __init__(
@@ -126,13 +128,19 @@ class EmbedStage:
 
     def __reduce__(self) -> tuple[Any, ...]:
         config = self.embedder.to_config()  # without secrets: workers have their own
-        return _restore, (config, self.columns, self.role, self.task)
+        limiter = portable_limiter(self.embedder.limiter)
+        return _restore, (config, self.columns, self.role, self.task, limiter)
 
 
 def _restore(
-    config: Mapping[str, Any], columns: Columns, role: Role, task: Task | None
+    config: Mapping[str, Any],
+    columns: Columns,
+    role: Role,
+    task: Task | None,
+    limiter: Limiter | None = None,
 ) -> EmbedStage:
-    return EmbedStage(config, columns, role=role, task=task)
+    options = {} if limiter is None else {"limiter": limiter}
+    return EmbedStage(config, columns, role=role, task=task, **options)
 
 
 def stop_if_unusable(result: EmbeddingResult) -> None:

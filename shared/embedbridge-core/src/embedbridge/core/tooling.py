@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embedbridge.core.discovery.resolve import BUNDLED as BUNDLED
     from embedbridge.core.discovery.resolve import resolve as resolve
     from embedbridge.core.images.formats.detect import detect as detect
+    from embedbridge.core.locks import ForkSafeLock as ForkSafeLock
     from embedbridge.core.remote.endpoint import Endpoint as Endpoint
     from embedbridge.core.remote.endpoint import forget_endpoints as forget_endpoints
     from embedbridge.core.remote.limit import portable_limiter as portable_limiter
@@ -29,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "discovery.own_providers": ["DISTRIBUTIONS", "OBJECTS"],
         "discovery.resolve": ["BUNDLED", "resolve"],
         "images.formats.detect": ["detect"],
+        "locks": ["ForkSafeLock"],
         "remote.endpoint": ["Endpoint", "forget_endpoints"],
         "remote.limit": ["portable_limiter"],
         "remote.loop": ["run_sync"],
