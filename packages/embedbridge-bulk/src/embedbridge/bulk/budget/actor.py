@@ -8,6 +8,7 @@ cluster find it, takes no CPU of those that Ray plans with, and stays until `rem
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any, Unpack
 
 from embedbridge.bulk.budget.leasing import LeasingRateLimiter, RateLimits
@@ -96,8 +97,10 @@ class LedgerActor:
 
     def __init__(self) -> None:
         self._ledger = Ledger()
-        if _ray().get_runtime_context().was_current_actor_reconstructed:
-            # What went out before it died is not known any more: nothing more for one minute.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray warns of how it finds that out itself
+            died_before = _ray().get_runtime_context().was_current_actor_reconstructed
+        if died_before:  # what went out is not known any more: nothing for the rest of its minute
             self._ledger.opens = time.monotonic() + LONGEST + TRANSIT
 
     def exchange(self, message: Message) -> Grant | None:
