@@ -16,7 +16,7 @@ LONGEST = 60.0
 """Seconds of the longest period that a rate can have."""
 SHARE_OF_A_PERIOD = 20
 """A lease is valid for so small a part of the shortest period: 3 s of a minute."""
-TRANSIT = 0.05
+TRANSIT = 0.1
 """Seconds: how much later than it was granted a request may reach the server."""
 ASK_SECONDS = 3.0
 """Who waits longer than this asks in between: others may have given something back."""
