@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.contract import Batch, BatchResult, InvalidResponseError, ModelCard
+from embedbridge.contract import (
+    Batch,
+    BatchResult,
+    ConfigurationError,
+    InvalidResponseError,
+    ModelCard,
+)
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import HttpModel, HttpOptions, OutputType, Vendor
 from embedbridge.contract.remote.output_types import IN_BASE64, RANGES, Kind
@@ -28,6 +34,7 @@ class Options(HttpOptions):
 
 class QuantisingModel(HttpModel):
     provider: ClassVar[str] = "acme"
+    cards: ClassVar[Sequence[ModelCard]] = (ModelCard(name="m", dimensions=64, normalized=True),)
     vendor: ClassVar[Vendor] = Vendor(name="Acme", url="https://api.acme.example/v1")
     Options: ClassVar[type[ModelOptions]] = Options
 
@@ -106,3 +113,23 @@ def test_a_model_has_the_type_of_its_option(kind: str) -> None:
     assert model.output_type == OutputType(kind if kind in KINDS else "float")  # type: ignore[arg-type]
     assert model.request(batch)[1] == {"output_dtype": whole}
     assert model.identity() == usual.identity() | ({"output_type": whole} if whole else {})
+
+
+@pytest.mark.parametrize("kind", ["float", "base64", *KINDS])
+def test_the_card_of_a_model_follows_its_option(kind: str) -> None:
+    """Without a line in the provider; the space names the provider too, also behind an address."""
+    home = QuantisingModel("m", output_type=kind).card
+    away = QuantisingModel("m", output_type=kind, base_url="http://127.0.0.1:9/v1").card
+    suffix = f":{kind}" if kind in KINDS else ""
+
+    assert home.space == (f"acme:m{suffix}" if suffix else None)
+    assert away.space == f"m@127.0.0.1:9/v1{suffix}"
+    assert home.normalized == (not suffix)
+    assert home.dimensions == (8 if "binary" in kind else 64)
+
+
+@pytest.mark.parametrize("word", ["numbers", "f32le-base64", "base64", ""])
+def test_a_vendors_own_word_is_no_output_type(word: str) -> None:
+    """It would be taken for whole numbers; the error says what to write."""
+    with pytest.raises(ConfigurationError, match=r"There are: float, int8.*translate them"):
+        OutputType(word)  # type: ignore[arg-type]

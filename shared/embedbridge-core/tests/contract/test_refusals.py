@@ -200,6 +200,38 @@ def test_the_input_that_is_named(body: object, index: int | None) -> None:
     assert found.index == index
 
 
+@pytest.mark.parametrize(
+    ("item", "index"), [(3, 3), (0, 0), (-1, None), ("3", None), (True, None), (None, None)]
+)
+def test_the_input_that_a_field_names(item: object, index: int | None) -> None:
+    """Where the vendor says which field that is; `item` might be anything elsewhere."""
+    body = {"fault": {"code": "blocked", "item": item, "text": "The item is blocked."}}
+    found = error(400, body, Refusals(position_field="item"))
+
+    assert isinstance(found, InvalidInputError)
+    assert found.index == index
+    assert getattr(error(400, body), "index", None) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"fault": {"code": "too_many", "item": 3, "text": "The cup is full."}},
+        {"fault": {"code": "too_many", "reason": "no", "explanation": "The cup is full."}},
+        {"ok": False, "result": {"fault": {"reason": "The cup is full."}}},
+        {"exception": "The cup is full.", "id": 7},
+    ],
+)
+def test_a_message_under_any_name(body: object) -> None:
+    """The sentence is shown, not the JSON around it."""
+    assert error(400, body).message == "The server answered 400: The cup is full."
+
+
+def test_without_a_sentence_all_is_shown() -> None:
+    """Rather than a word that means nothing alone."""
+    assert "{'a': {'b': 1}, 'c': {'d': 2}}" in error(400, {"a": {"b": 1}, "c": {"d": 2}}).message
+
+
 def test_a_vendor_has_words_of_its_own() -> None:
     """They decide before those that all servers share; codes decide before sentences."""
     own = Refusals(codes={"E77": too_many_items}, sentences=[(r"basket is full", too_many_items)])

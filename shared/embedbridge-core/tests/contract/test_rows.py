@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedbridge.contract import InvalidResponseError
-from embedbridge.contract.remote.rows import decode_base64, matrix
+from embedbridge.contract.remote.rows import decode_base64, in_order, matrix
 
 number = st.one_of(
     st.floats(width=32, allow_nan=False), st.integers(-(2**24), 2**24), st.just(1e300)
@@ -67,3 +67,26 @@ def test_a_row_that_is_no_vector_is_refused(spoiled: object) -> None:
     for rows in ([spoiled, [1.0, 2.0]], [[1.0, 2.0], spoiled]):
         with pytest.raises(InvalidResponseError):
             matrix(rows)
+
+
+def test_rows_have_the_fields_that_the_provider_names() -> None:
+    """Other names than OpenAI's are arguments."""
+    rows = [{"n": 1, "vector": "b"}, {"n": 0, "vector": "a"}]
+
+    assert in_order(rows, 2, key="vector", index="n") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("row", "there"), [({"n": 0, "vector": [1.0]}, "'n', 'vector'"), ({}, "none")]
+)
+def test_a_field_that_no_row_has_is_named(row: dict[str, object], there: str) -> None:
+    """With the fields that are there, and not as a vector that is no vector."""
+    with pytest.raises(
+        InvalidResponseError, match=rf"no field 'embedding'.*has: {there}\.\n?.*key="
+    ):
+        in_order([row], 1)
+
+
+def test_a_vector_of_null_is_no_missing_field() -> None:
+    """It is refused where vectors are read, by its position."""
+    assert in_order([{"index": 0, "embedding": None}], 1) == [None]

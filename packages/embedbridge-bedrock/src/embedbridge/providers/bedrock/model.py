@@ -106,16 +106,21 @@ class BedrockModel(HttpModel):
         return replace(newest, dimensions=None, allowed_dimensions=None, space=None)
 
     @property
+    def listed_card(self) -> ModelCard:
+        """An inference profile has the space of its model."""
+        card = super().listed_card
+        return replace(card, space=card.space or f"bedrock:{self._id}")
+
+    @property
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
         card, options = super().card, self.options
-        card = replace(
+        return replace(
             card,
             truncates=card.truncates or options.truncate != "NONE",
             limits=card.limits.reading(options.max_tokens),
             normalized=card.normalized and options.normalize is not False,
         )
-        return self.output_type.card(card, f"bedrock:{self._id}")
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector; an inference profile changes none."""

@@ -97,8 +97,7 @@ class CohereModel(HttpModel):
         """What the model can do, with these options and at this address."""
         card = super().card
         limits = card.limits.reading(self.options.max_tokens)
-        card = replace(card, truncates=self._truncate != "NONE", limits=limits)
-        return self.output_type.card(card, f"cohere:{self.name}")
+        return replace(card, truncates=self._truncate != "NONE", limits=limits)
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector; `START` keeps another part of a text that is too long."""

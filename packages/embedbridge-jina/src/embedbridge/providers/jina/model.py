@@ -90,12 +90,11 @@ class JinaModel(HttpModel):
         """What the model can do, with these options and at this address."""
         card, task = super().card, self.options.task
         space = card.space or f"jina:{self.name}"
-        changed = replace(
+        return replace(
             card,
             truncates=self.options.truncate,
             space=f"{space}:{task}" if task else card.space,
         )
-        return self.output_type.card(changed, space)
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One batch, of one kind of input."""

@@ -55,11 +55,6 @@ class MistralModel(HttpModel):
     Options: ClassVar[type[ModelOptions]] = MistralOptions
     options: MistralOptions
 
-    @property
-    def card(self) -> ModelCard:
-        """What the model can do, with these options and at this address."""
-        return self.output_type.card(super().card, space=f"mistral:{self.name}")
-
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One batch of texts. What base64 of whole numbers holds is not documented: not asked for."""
         whole = self.output_type.whole

@@ -64,8 +64,7 @@ class NvidiaModel(HttpModel):
     @property
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
-        card = replace(super().card, truncates=self._truncate != "NONE")
-        return self.output_type.card(card, f"nvidia:{self.name}")
+        return replace(super().card, truncates=self._truncate != "NONE")
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector; `START` keeps another part of a text that is too long."""

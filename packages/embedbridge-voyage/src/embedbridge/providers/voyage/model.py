@@ -94,8 +94,7 @@ class VoyageModel(HttpModel):
     @property
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
-        card = self.output_type.card(super().card, space=f"voyage:{self.name}")
-        return replace(card, truncates=self.options.truncation)
+        return replace(super().card, truncates=self.options.truncation)
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One batch: texts of a text model, or inputs of several parts."""

@@ -107,11 +107,16 @@ class HttpModel(RemoteModel[HttpHandle]):
     def card(self) -> ModelCard:
         """What the model can do; behind another address it need not be the vendor's of that name."""
         card = self.listed_card
-        return card if self.at_home else replace(card, space=f"{self.name}@{self.address.place}")
+        if not self.at_home:
+            card = replace(card, space=f"{self.name}@{self.address.place}")
+        return self.output_type.card(card, space=f"{self.provider}:{self.name}")
 
     @property
     def output_type(self) -> OutputType:
-        """What the values of a vector are, by the option of this name; `base64` are floats as well."""
+        """What the values of a vector are, by the option of this name; `base64` are floats as well.
+
+        Card and identity follow it.
+        """
         kind = getattr(self.options, "output_type", "float")
         return OutputType("float" if kind == "base64" else kind)
 

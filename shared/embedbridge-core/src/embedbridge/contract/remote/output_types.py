@@ -15,7 +15,7 @@ import numpy as np
 
 from embedbridge.contract.batch import Vectors
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.errors import InvalidResponseError
+from embedbridge.contract.errors import ConfigurationError, InvalidResponseError
 from embedbridge.contract.remote.rows import matrix
 
 Kind: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
@@ -45,13 +45,22 @@ class OutputType:
 
     Example:
         output = OutputType("binary")
-        card = output.card(card)  # 1024 dimensions are 128 values
+        card = output.card(card)  # 1024 dimensions are 128 values; `HttpModel.card` does this
         sent = {"output_dimension": output.asked(batch.dimensions), "output_dtype": output.whole}
         vectors = output.matrix(rows)
     """
 
     kind: Kind = "float"
-    """The vendor's word for it."""
+    """One of these words, which most vendors use too."""
+
+    def __post_init__(self) -> None:
+        """Refuse a word that only the vendor knows: it would be taken for whole numbers."""
+        if self.kind not in IN_BASE64:
+            raise ConfigurationError(
+                f"There is no output type {self.kind!r}. There are: {', '.join(IN_BASE64)}.",
+                hint="Give the option `output_type` these values, and `base64` for floats in base64; "
+                "translate them to the vendor's words in `request`.",
+            )
 
     @property
     def packing(self) -> int:
@@ -60,7 +69,7 @@ class OutputType:
 
     @property
     def whole(self) -> str | None:
-        """The vendor's word for whole numbers, to be sent; `None` for floats, the usual type."""
+        """The word for whole numbers, to be sent; `None` for floats, the usual type."""
         return None if self.kind == "float" else self.kind
 
     def asked(self, dimensions: int | None) -> int | None:

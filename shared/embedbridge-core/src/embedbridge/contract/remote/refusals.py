@@ -169,6 +169,8 @@ class Refusals:
     """Fields of a request and the options that set them, where their names differ."""
     code_header: str | None = None
     """For a server that says the code in a header, in lower case; what follows a colon is no part."""
+    position_field: str | None = None
+    """Field of an error with the position of the refused input in the request, counted from 0."""
 
     def error(
         self,
@@ -187,7 +189,7 @@ class Refusals:
         """
         if 300 <= status < 400:
             return redirect_error(status, headers.get("location", ""))
-        said = what_is_said(body)
+        said = what_is_said(body, position_field=self.position_field)
         if code := headers.get(self.code_header or "", "").partition(":")[0]:
             said = replace(said, codes=(code, *said.codes))
         message = secrets.hide(said.message)[:MAX_MESSAGE]

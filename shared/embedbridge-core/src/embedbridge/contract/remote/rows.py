@@ -76,6 +76,12 @@ def in_order(
     if not all(isinstance(row, dict) for row in rows):
         raise InvalidResponseError("The rows of the answer are not JSON objects.")
     counted(rows, count)
+    if rows and not any(key in row for row in rows):
+        there = ", ".join(map(short_repr, rows[0]))
+        raise InvalidResponseError(
+            f"The rows of the answer have no field {key!r}. The first one has: {there or 'none'}.",
+            hint="If another field holds the vector, the provider names it: in_order(…, key=…).",
+        )
     numbers = [_whole(row.get(index)) for row in rows]
     if all(row.get(index) is None for row in rows):
         return [row.get(key) for row in rows]

@@ -41,8 +41,13 @@ class Said:
     """Seconds that it asks to wait."""
 
 
-def what_is_said(body: bytes | bytearray | object) -> Said:
-    """Read the body of a refusal: JSON of any shape, or text."""
+def what_is_said(body: bytes | bytearray | object, *, position_field: str | None = None) -> Said:
+    """Read the body of a refusal: JSON of any shape, or text.
+
+    Args:
+        body: As it came, or what a library has already parsed.
+        position_field: Where this vendor says the position of an input, see `Refusals`.
+    """
     if isinstance(body, bytes | bytearray):
         try:
             parsed: object = from_json(body)
@@ -52,6 +57,9 @@ def what_is_said(body: bytes | bytearray | object) -> Said:
         parsed = body
     objects = list(_objects(parsed))
     field, index = _place(objects)
+    if position_field is not None:
+        named = _first_number(objects, position_field, least=0)
+        index = index if named is None else named
     return Said(
         message=_message(parsed).strip(),
         codes=tuple(
@@ -84,10 +92,21 @@ def _objects(value: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
 def _message(value: object) -> str:
     if isinstance(value, Mapping):
         found = next((value[name] for name in MESSAGES if value.get(name)), None)
-        return _message(found) if found is not None else str(dict(value)) if value else ""
+        return _message(found) if found is not None else _sentence(value)
     if isinstance(value, list):
         return "; ".join(filter(None, map(_message, value[:MAX_PARTS])))
     return "" if value is None else str(value)
+
+
+def _sentence(value: Mapping[str, Any]) -> str:
+    """The message of an object without a name that is known: its longest sentence, or what it wraps."""
+    sentences = [text for text in value.values() if isinstance(text, str) and " " in text.strip()]
+    if sentences:
+        return max(sentences, key=len)
+    wrapped = [inner for inner in value.values() if isinstance(inner, Mapping)]
+    if len(wrapped) == 1:  # {"fault": {"code": "item_too_long", "text": "…"}}
+        return _message(wrapped[0])
+    return str(dict(value)) if value else ""
 
 
 def _place(objects: list[Mapping[str, Any]]) -> tuple[str | None, int | None]:
@@ -121,6 +140,6 @@ def _wait(objects: list[Mapping[str, Any]]) -> float | None:
     return next((float(found[1]) for found in told if found), None)
 
 
-def _first_number(objects: list[Mapping[str, Any]], *names: str) -> int | None:
+def _first_number(objects: list[Mapping[str, Any]], *names: str, least: int = 1) -> int | None:
     values = (each.get(name) for name in names for each in objects)
-    return next((value for value in values if type(value) is int and value > 0), None)
+    return next((value for value in values if type(value) is int and value >= least), None)
