@@ -215,10 +215,12 @@ def engines(session: nox.Session) -> None:
     What follows `--` goes to pytest, and no page is done.
     """
     install_here(session, "-r", "requirements-dev.txt", "-r", "requirements-engines.txt")
+    # On a cluster of its own, also where somebody has started one on this machine.
+    session.env["RAY_ADDRESS"] = "local"
     test = ["packages/embedbridge-bulk/tests/engines", "-m", "not live"]
     session.run("pytest", *test, *session.posargs, env=OFFLINE)
     if not session.posargs:
-        do_pages(session, ["docs/bulk/daft.md", "docs/bulk/spark.md"])
+        do_pages(session, ["docs/bulk/daft.md", "docs/bulk/ray.md", "docs/bulk/spark.md"])
 
 
 @nox.session

@@ -20,7 +20,7 @@ PAGES = tuple(
 
 WITH_A_STORE = tuple(page for page in PAGES if page.startswith("docs/bulk/index-"))
 """Pages that need a vector store: `nox -s stores` does each in an environment of its own."""
-ON_AN_ENGINE = tuple(page for page in ("docs/bulk/daft.md", "docs/bulk/spark.md") if page in PAGES)
+ON_AN_ENGINE = ("docs/bulk/daft.md", "docs/bulk/ray.md", "docs/bulk/spark.md")
 """Pages that need an engine: `nox -s engines` does each in an environment of its own."""
 
 FENCE = re.compile(

@@ -92,7 +92,7 @@ def test_the_end_of_a_chunk_cuts_no_request(
 )
 def test_a_window_is_whole_requests_that_fill_the_wire(settings: Any, size: Any) -> None:
     """As many as may be in flight at once, or what the setting allows."""
-    windows = Windows(remote(**settings), "text", "document")
+    windows = Windows.of(remote(**settings), "text", "document")
     windows.close()
 
     assert windows.size == size
@@ -100,7 +100,7 @@ def test_a_window_is_whole_requests_that_fill_the_wire(settings: Any, size: Any)
 
 def test_wide_vectors_are_waited_for_in_bounded_number() -> None:
     """An answer is never larger than the engine lets it be, whatever the server takes."""
-    windows = Windows(Embedder(Wide("small"), settings=Settings(window=1)), "text", "document")
+    windows = Windows.of(Embedder(Wide("small"), settings=Settings(window=1)), "text", "document")
     windows.close()
 
     assert windows.size == 8 * 256
@@ -108,7 +108,7 @@ def test_wide_vectors_are_waited_for_in_bounded_number() -> None:
 
 def test_windows_begin_in_order_while_there_is_room() -> None:
     """One more as soon as fewer are unanswered than a window holds."""
-    windows = Windows(remote(window=1), "text", "document")
+    windows = Windows.of(remote(window=1), "text", "document")
     began: list[Any] = []
     steps = [threading.Event() for _ in range(4)]
     begun = [threading.Semaphore(0) for _ in range(4)]
@@ -135,7 +135,7 @@ def test_windows_begin_in_order_while_there_is_room() -> None:
 
 def test_nothing_begins_after_the_end() -> None:
     """What waits for room is given up, and what is under way hears of it."""
-    windows = Windows(remote(window=1), "text", "document")
+    windows = Windows.of(remote(window=1), "text", "document")
     begun, ended = threading.Event(), threading.Event()
 
     def work(answered: Any) -> None:

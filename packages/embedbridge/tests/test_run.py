@@ -117,6 +117,20 @@ def test_progress_is_shown_where_it_is_asked_for(run: Run, posts: Path, tmp_path
     assert "5.00/5.00" not in run(*command).stderr
 
 
+def test_an_engine_that_lacks_is_named(
+    run: Run, posts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is begun; the message says what to install."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+    target = tmp_path / "vectors"
+    arguments = ["--model", "fake:small", "--text-column", "body", "--engine", "ray"]
+    result = run("run", str(posts), str(target), *arguments)
+
+    assert result.exit_code != 0
+    assert "embedbridge-bulk[ray]" in result.output
+    assert not target.exists()
+
+
 def test_the_package_is_named_where_it_lacks(
     run: Run, posts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

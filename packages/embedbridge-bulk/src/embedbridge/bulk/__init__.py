@@ -1,7 +1,7 @@
 """Bulk: millions of rows from files to files, each content paid once.
 
-`EmbedStage` embeds an Arrow table; `run` goes from a source to a target on this machine. Importing
-it is light: pyarrow and the engine come with the first use.
+`EmbedStage` embeds an Arrow table; `run` goes from a source to a target, on this machine or with the
+workers of a cluster. Importing it is light: pyarrow and the engine come with the first use.
 """
 
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns as Columns
     from embedbridge.bulk.dry_run import Estimate as Estimate
     from embedbridge.bulk.dry_run import estimate as estimate
+    from embedbridge.bulk.engines.ray_actors import RayEngine as RayEngine
+    from embedbridge.bulk.errors import EngineError as EngineError
     from embedbridge.bulk.errors import RowError as RowError
     from embedbridge.bulk.errors import SourceError as SourceError
     from embedbridge.bulk.errors import TargetError as TargetError
@@ -25,7 +27,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "columns": ["Columns"],
-        "errors": ["RowError", "SourceError", "TargetError"],
+        "engines.ray_actors": ["RayEngine"],
+        "errors": ["EngineError", "RowError", "SourceError", "TargetError"],
         "provenance": ["Provenance"],
         "report": ["Report"],
         "dry_run": ["Estimate", "estimate"],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embedbridge.bulk.engines.base import Engine
     from embedbridge.bulk.journal import Journal
     from embedbridge.bulk.parts import PartVectors
     from embedbridge.bulk.reading import Chunk
@@ -57,19 +58,22 @@ class Embedding:
     """Finds or makes the vectors of chunks.
 
     Args:
+        engine: Where contents are embedded.
         stage: The model, and how it is used.
         stored: Vectors of parts that are there.
         journal: Vectors that are paid for.
     """
 
-    def __init__(self, stage: EmbedStage, stored: PartVectors, journal: Journal) -> None:
+    def __init__(
+        self, engine: Engine, stage: EmbedStage, stored: PartVectors, journal: Journal
+    ) -> None:
         self._stage = stage
         self._stored = stored
         self._journal = journal
         self._seen = Seen()
-        self.paid = Payments(stage, self._keep)
-        """What the model is asked for."""
         self._resume()
+        self.paid = Payments(engine.open(stage), self._keep)
+        """What the model is asked for."""
 
     def start(self, chunk: Chunk) -> Claimed:
         """Begin with a chunk; chunks are claimed in the order in which they are finished."""

@@ -34,6 +34,10 @@ class RowError(EmbedBridgeError):
     """A row has no vector, and the job was told to end then (`errors="fail"`)."""
 
 
+class EngineError(EmbedBridgeError):
+    """The engine of a job does not work: its workers die again and again."""
+
+
 def error_text(error: EmbedBridgeError) -> str:
     """What stands in the column of errors: `kind: message`, without the position in a batch."""
     message = " ".join(f"{error.message} {error.hint or ''}".split())

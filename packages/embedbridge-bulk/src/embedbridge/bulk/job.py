@@ -25,6 +25,7 @@ from embedbridge.bulk.writing import TargetWriter
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from embedbridge.bulk.engines.base import Engine
     from embedbridge.bulk.output import Embedded
     from embedbridge.bulk.sources.base import Source
     from embedbridge.bulk.stage import EmbedStage
@@ -42,6 +43,7 @@ class Job:
         source: The rows.
         target: Where they go; open.
         stage: How they are embedded.
+        engine: Where they are embedded.
         errors: What a bad row does.
         sizes: How large parts are.
         limit: Rows at most.
@@ -54,12 +56,14 @@ class Job:
         target: Target,
         stage: EmbedStage,
         *,
+        engine: Engine,
         errors: Errors,
         sizes: Sizes,
         limit: int | None,
         progress: Callable[[Report], None],
     ) -> None:
         self._source, self._target, self._stage = source, target, stage
+        self._engine = engine
         self._errors: Errors = errors
         self._sizes, self._limit = sizes, limit
         self._progress = progress
@@ -145,7 +149,7 @@ class Job:
         """Made when the first part is not there: a finished job reads no digests."""
         if self._embedding is None:
             stored = PartVectors(list(self._usable.values()))
-            self._embedding = Embedding(self._stage, stored, self._target.journal)
+            self._embedding = Embedding(self._engine, self._stage, stored, self._target.journal)
         return self._embedding
 
     def _settle(self, one: Claimed | Part, writer: TargetWriter) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from embedbridge.bulk.errors import error_text
-from embedbridge.bulk.stage import stop_if_unusable
-from embedbridge.bulk.windows import Windows
 from embedbridge.contract.batch import Usage
 from embedbridge.contract.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from embedbridge.bulk.engines.base import Workers
     from embedbridge.bulk.reading import Chunk
     from embedbridge.bulk.seen import Numbers
-    from embedbridge.bulk.stage import EmbedStage
     from embedbridge.bulk.windows import Answered
     from embedbridge.contract.batch import Vectors
     from embedbridge.core import EmbeddingResult
@@ -37,8 +35,8 @@ MOST_BYTES = 1 << 25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Contents:
-    """Some contents of one chunk."""
+class ChunkRows:
+    """Some rows of a chunk that have a content."""
 
     chunk: Chunk
     rows: NDArray[np.intp]
@@ -47,9 +45,10 @@ class _Contents:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def split(self, at: int) -> tuple[_Contents, _Contents]:
-        head = _Contents(self.chunk, self.rows[:at], self.numbers[:at])
-        return head, _Contents(self.chunk, self.rows[at:], self.numbers[at:])
+    def split(self, at: int) -> tuple[ChunkRows, ChunkRows]:
+        """The first rows, and the others."""
+        head = ChunkRows(self.chunk, self.rows[:at], self.numbers[:at])
+        return head, ChunkRows(self.chunk, self.rows[at:], self.numbers[at:])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,19 +63,17 @@ class Payments:
     """Has new contents embedded, in the order in which they come, each once.
 
     Args:
-        stage: The model, and how it is used.
+        workers: What embeds.
         keep: Called for each batch as soon as it is answered, in any thread.
     """
 
     requests = 0
     """Requests that were answered."""
 
-    def __init__(self, stage: EmbedStage, keep: Keep) -> None:
-        self._stage = stage
+    def __init__(self, workers: Workers, keep: Keep) -> None:
+        self._workers, self._windows = workers, workers.windows
         self._keep = keep
-        self._embedder = stage.embedder.using(errors="collect", show_progress=False)
-        self._windows = Windows(self._embedder, stage.columns.modality, stage.role)
-        self._collected: deque[_Contents] = deque()
+        self._collected: deque[ChunkRows] = deque()
         self._begun: deque[_Begun] = deque()
         self._taken = self._sent = self._settled = 0
         self._lock = threading.Lock()
@@ -97,7 +94,7 @@ class Payments:
             How many there are so far, for `settle`.
         """
         if len(rows):
-            self._collected.append(_Contents(chunk, rows, numbers))
+            self._collected.append(ChunkRows(chunk, rows, numbers))
             self._taken += len(rows)
         while self._taken - self._sent >= self._windows.size:
             self._begin(self._windows.size)
@@ -121,10 +118,11 @@ class Payments:
     def close(self) -> None:
         """Begin nothing more, and wait for the answers to what is under way."""
         self._windows.close()
+        self._workers.close()
 
     def _begin(self, count: int) -> None:
         """Begin a window of so many of the contents that are collected."""
-        window: list[_Contents] = []
+        window: list[ChunkRows] = []
         left = count
         while left:
             contents = self._collected.popleft()
@@ -137,9 +135,8 @@ class Payments:
         done = self._windows.submit(partial(self._pay, window), count)
         self._begun.append(_Begun(self._sent, done))
 
-    def _pay(self, window: Iterable[_Contents], answered: Answered) -> None:
+    def _pay(self, window: Sequence[ChunkRows], answered: Answered) -> None:
         """Embed a window."""
-        inputs = [one for part in window for one in part.chunk.contents.inputs(part.rows)]
         numbers = np.concatenate([part.numbers for part in window])
         kept = np.zeros(len(numbers), np.bool_)
 
@@ -149,11 +146,8 @@ class Payments:
             kept[at] = True
             answered(more)
 
-        result = self._embedder.embed(
-            inputs, role=self._stage.role, task=self._stage.task, on_batch=keep
-        )
-        stop_if_unusable(result)
-        # What a cache answered, and zeros for empty texts, came in no batch.
+        result = self._workers.embed(window, keep)
+        # What a cache answered, zeros for empty texts, and what another process embedded.
         others = np.flatnonzero(result.ok & ~kept)
         if len(others):
             keep(others, result.vectors[others], result.truncated[others])

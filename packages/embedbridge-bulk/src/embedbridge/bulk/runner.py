@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from embedbridge.bulk.columns import Columns
+from embedbridge.bulk.engines.base import as_engine
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.job import Errors, Job
 from embedbridge.bulk.reading import PART_BYTES, Sizes
@@ -20,6 +21,7 @@ from embedbridge.bulk.target import Target
 from embedbridge.contract.errors import InvalidOptionError, short_path
 
 if TYPE_CHECKING:
+    from embedbridge.bulk.engines.base import Engine
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import Embedder
 
@@ -36,6 +38,7 @@ def run(
     keep: Sequence[str] | None = None,
     role: Role = "document",
     task: Task | None = None,
+    engine: str | Engine = "local",
     errors: Errors = "fail",
     limit: int | None = None,
     replace: bool = False,
@@ -67,6 +70,7 @@ def run(
         keep: Columns of the output, beside `id`; all if left out.
         role: Which side of a search the rows are.
         task: An optional hint for models that know tasks.
+        engine: Where it computes: "local", which is this process, "ray", or a `RayEngine`.
         errors: What a bad row does: end the job ("fail"), have its error in a column ("column"),
             or go to a file of its own ("file").
         limit: Rows at most, to try it out.
@@ -79,6 +83,7 @@ def run(
 
     Raises:
         InvalidOptionError: The source has not these columns.
+        EngineError: The engine lost its workers.
         SourceError: Some file cannot be read; the rows of all others are done.
         TargetError: The target cannot be written, or holds something else.
         SpaceMismatchError: The target holds vectors of another space.
@@ -89,6 +94,7 @@ def run(
         raise InvalidOptionError(
             f"Unknown errors={errors!r}.", hint=f"One of: {', '.join(get_args(Errors))}."
         )
+    workers = as_engine(engine)
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
@@ -100,6 +106,7 @@ def run(
             opened,
             folder,
             stage,
+            engine=workers,
             errors=errors,
             sizes=Sizes.of(stage.embedder.dimensions, part_bytes),
             limit=limit,

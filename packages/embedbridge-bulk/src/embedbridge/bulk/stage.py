@@ -6,7 +6,7 @@ its first row, and all stages of a process that have one configuration share one
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,13 +26,17 @@ from embedbridge.core import Embedder, load_embedder
 from embedbridge.core.tooling import portable_limiter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from embedbridge.contract.batch import Vectors
+    from embedbridge.contract.inputs import Input
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import EmbeddingResult, Limiter
 
+OnBatch: TypeAlias = "Callable[[NDArray[np.intp], Vectors, NDArray[np.bool_]], None]"
+"""Gets the positions of a batch's inputs, their vectors, and which were truncated."""
 FEW = 8
 """Rows: if fewer fail together, it may be for what they are."""
 ROWS_AT_ONCE = 16384
@@ -112,16 +116,28 @@ class EmbedStage:
         ]
         return pa.concat_tables(pieces) if pieces else self._schema(table.schema).empty_table()
 
+    def embed(self, inputs: Sequence[Input], on_batch: OnBatch | None = None) -> EmbeddingResult:
+        """Embed contents; a bad one is in the errors of the result.
+
+        Args:
+            inputs: Of rows that have a content.
+            on_batch: Called with the vectors of each batch as soon as they are there.
+
+        Raises:
+            EmbedBridgeError: The model cannot be used at all: no key, no credit, no server.
+        """
+        embedder = self.embedder.using(errors="collect", show_progress=False)
+        result = embedder.embed(inputs, role=self.role, task=self.task, on_batch=on_batch)
+        stop_if_unusable(result)
+        return result
+
     def _schema(self, source: pa.Schema) -> pa.Schema:
         return output_schema(source, self.columns, self.made(), self.embedder.dimensions)
 
     def _embed(self, table: pa.Table) -> pa.Table:
         contents = Contents(table, self.columns)
         rows = np.flatnonzero(contents.present)
-        embedder = self.embedder.using(errors="collect", show_progress=False)
-        inputs = contents.inputs(rows)
-        result = embedder.embed(inputs, role=self.role, task=self.task)
-        stop_if_unusable(result)
+        result = self.embed(contents.inputs(rows))
         embedded = _of_all(result, rows, table.num_rows)
         digests = contents.digests()
         return attach(table, self._schema(table.schema), embedded, digests, contents.present)

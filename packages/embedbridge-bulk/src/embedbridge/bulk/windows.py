@@ -29,23 +29,37 @@ class Windows:
     """Runs windows side by side, in the order in which they are submitted.
 
     Args:
-        embedder: Its model is local or not; its settings say how many requests are in flight.
-        modality: What its inputs are.
-        role: What they are for.
+        size: Contents of a window.
+        at_once: Windows at most.
+        ahead: Contents that should be there beyond those that are waited for.
+        most: No window begins while so many contents are unanswered; `None` for any number.
     """
 
-    def __init__(self, embedder: Embedder, modality: Modality, role: Role) -> None:
-        is_local = isinstance(embedder.model, LocalEmbeddingModel)
-        self.size = embedder.settings.window if is_local else _of_wire(embedder, modality, role)
+    def __init__(self, size: int, at_once: int, *, ahead: int, most: int | None = None) -> None:
+        self.size = size
         """Contents of a window."""
-        self.ahead = self.size if is_local else 2 * self.size
+        self.ahead = ahead
         """Contents that should be there beyond those that are waited for."""
         self._unanswered = 0
-        self._most = None if is_local else self.size
+        self._most = most
         self._closed = False
         self._is_next, self._changed = threading.Lock(), threading.Condition()
-        threads = LOCAL_THREADS if is_local else REMOTE_THREADS
-        self._threads = ThreadPoolExecutor(threads, "embedbridge-bulk")
+        self._threads = ThreadPoolExecutor(at_once, "embedbridge-bulk")
+
+    @classmethod
+    def of(cls, embedder: Embedder, modality: Modality, role: Role) -> Windows:
+        """For a model that this process uses.
+
+        Args:
+            embedder: Its model is local or not; its settings say how many requests are in flight.
+            modality: What its inputs are.
+            role: What they are for.
+        """
+        size = embedder.settings.window
+        if isinstance(embedder.model, LocalEmbeddingModel):
+            return cls(size, LOCAL_THREADS, ahead=size)
+        size = in_flight(embedder, modality, role, size)
+        return cls(size, REMOTE_THREADS, ahead=2 * size, most=size)
 
     def submit(self, work: Callable[[Answered], T], count: int) -> Future[T]:
         """Do the work of a window when it is its turn.
@@ -103,11 +117,11 @@ Answered = Callable[[int], None]
 """Told how many more contents are answered."""
 
 
-def _of_wire(embedder: Embedder, modality: Modality, role: Role) -> int:
-    """Contents that keep all requests in flight, in whole requests."""
+def in_flight(embedder: Embedder, modality: Modality, role: Role, least: int = 0) -> int:
+    """Contents that keep all requests in flight, in whole requests; or about `least`."""
     limits, settings = embedder.card.limits, embedder.settings
     width = embedder.dimensions or 1
     known = [limits.items(modality, role), settings.batch_size, ANSWER_BYTES // (width * 4)]
     items = max(1, min(number for number in known if number is not None))
     requests = settings.max_concurrency
-    return items * max(requests, settings.window // items)
+    return items * max(requests, least // items)

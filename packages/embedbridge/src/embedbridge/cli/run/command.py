@@ -36,6 +36,13 @@ COUNTS = {
 """Fields of the report, as they are called at the end."""
 
 
+class Engine(StrEnum):
+    """Where a job computes."""
+
+    local = "local"
+    ray = "ray"
+
+
 class Errors(StrEnum):
     """What a bad row does."""
 
@@ -65,6 +72,10 @@ def run(
         typer.Option(help="A column of the output, several times if need be; all if left out."),
     ] = None,
     role: RoleOption = Role.document,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="Where it computes: here, or in the actors of a Ray cluster."),
+    ] = Engine.local,
     errors: Annotated[
         Errors,
         typer.Option(
@@ -118,7 +129,13 @@ def run(
             return
         with JobProgress() if shows_progress(progress) else nullcontext() as bar:
             report = run_job(
-                sources, target, errors=errors.value, replace=replace, progress=bar, **arguments
+                sources,
+                target,
+                engine=engine.value,
+                errors=errors.value,
+                replace=replace,
+                progress=bar,
+                **arguments,
             )
     for line in _reported(report, target):
         typer.echo(line, err=True)

@@ -1,0 +1,314 @@
+"""The doors to Ray without Ray: a stand-in calls the actors in this process; real ones are in `engines/`."""
+
+import pickle
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from embedbridge.bulk import Columns, EmbedStage, EngineError, RayEngine, run
+from embedbridge.bulk.engines.ray import embed_dataset
+from embedbridge.bulk.engines.ray_actors import WINDOW
+from embedbridge.contract import ConfigurationError, InvalidOptionError
+from embedbridge.contract.errors import AuthenticationError
+from embedbridge.core import load_embedder
+from embedbridge.testing import tiny_png
+
+MACHINES = ({"CPU": 8.0, "GPU": 2.0}, {"CPU": 4.0}, {"memory": 1.0})
+
+
+class RayError(Exception):
+    pass
+
+
+class RayTaskError(RayError):
+    def __init__(self, cause: Exception) -> None:
+        super().__init__("The traceback of the worker.")
+        self.cause = cause
+
+
+class StandIn(ModuleType):
+    """A cluster of three machines, on one of which nothing computes."""
+
+    exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
+
+    def __init__(self) -> None:
+        super().__init__("ray")
+        self.running = False
+        self.log: list[str] = []
+        self.actors: list[Any] = []
+        self.rows: list[int] = []
+        self.options: dict[str, Any] = {}
+        self.failure: Exception | None = None
+
+    def is_initialized(self) -> bool:
+        return self.running
+
+    def init(self) -> None:
+        self.running = True
+        self.log.append("init")
+
+    def shutdown(self) -> None:
+        self.running = False
+        self.log.append("shutdown")
+
+    def nodes(self) -> list[Any]:
+        return [{"Alive": True, "Resources": found} for found in MACHINES] + [
+            {"Alive": False, "Resources": {"CPU": 100.0}}
+        ]
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 4.0}
+
+    def kill(self, actor: Any) -> None:
+        self.actors.remove(actor)
+        self.rows.append(actor.rows)
+        self.log.append("kill")
+
+    def remote(self, kind: Any) -> Any:
+        def start(*arguments: Any) -> Any:
+            self.actors.append(Actor(kind(*pickle.loads(pickle.dumps(arguments)))))
+            return self.actors[-1]
+
+        def options(**given: Any) -> Any:
+            self.options = given
+            return SimpleNamespace(remote=start)
+
+        return SimpleNamespace(options=options)
+
+    def get(self, call: Any) -> Any:
+        if self.failure is not None:
+            raise self.failure
+        return call()
+
+
+class Actor:
+    """Runs its calls where they are waited for, and counts those at once."""
+
+    def __init__(self, worker: Any) -> None:
+        self.worker, self.running, self.rows = worker, 0, 0
+        self.embed = SimpleNamespace(remote=self.call)
+
+    def call(self, table: Any) -> Any:
+        def do() -> Any:
+            self.running += 1
+            assert self.running == 1
+            self.rows += table.num_rows
+            result = self.worker.embed(table)
+            self.running -= 1
+            return pickle.loads(pickle.dumps(result))
+
+        return do
+
+
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    stand_in = StandIn()
+    monkeypatch.setitem(sys.modules, "ray", stand_in)
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    return stand_in
+
+
+def test_actors_make_what_this_process_makes(ray: StandIn, job: Any, out: Any, rows: Any) -> None:
+    """The same report and the same rows, with errors, nulls and repeats among them."""
+    texts = rows(3000)
+    bad = pa.table({"id": [3000, 3001], "text": [" ", None]})
+    source = pa.concat_tables([texts, bad])
+    report = job(source, model="fake:small", engine="ray", errors="column")
+    made = out()
+    again = job(source, model="fake:small", errors="column", replace=True)
+
+    assert out().equals(made)
+    assert again.kept == report.embedded + report.repeated  # as by `local`: nothing is to be done
+    assert (report.rows, report.failed, report.empty) == (3002, 1, 1)
+    assert again.parts_written == 0
+
+
+def test_a_finished_job_starts_no_ray(ray: StandIn, job: Any, rows: Any) -> None:
+    """What is in the target is not sent anywhere; one changed row is all that an actor gets."""
+    job(rows(100), model="fake:small", engine="ray")
+    ray.log.clear()
+    job(rows(100), model="fake:small", engine="ray")
+    untouched = list(ray.log)
+    report = job(rows(101), model="fake:small", engine="ray")
+
+    assert untouched == []
+    assert report.embedded == 1
+
+
+def test_ray_is_left_as_it_was_found(ray: StandIn, job: Any, rows: Any, monkeypatch: Any) -> None:
+    """A cluster of ours is shut down and reports to nobody; one that was there stays. Actors end."""
+    job(rows(10), model="fake:small", engine=RayEngine(actors=2))
+    ours = list(ray.log)
+    ray.running = True
+    ray.log.clear()
+    job(rows(20), model="fake:small", engine=RayEngine(actors=2))
+
+    assert ours == ["init", "kill", "kill", "shutdown"]
+    assert ray.log == ["kill", "kill"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "count", "cpus"),
+    [
+        (RayEngine(), 2 + 4, 2),
+        (RayEngine(cpus=4), 1 + 2, 4),
+        (RayEngine(cpus=1, gpus=0.5), 4, 1),
+        (RayEngine(cpus=64), 1, 64),
+        (RayEngine(actors=5), 5, 2),
+    ],
+)
+def test_actors_fill_the_cluster(ray: StandIn, engine: RayEngine, count: int, cpus: int) -> None:
+    """Each with the threads that Ray assigns; with none that has room, Ray says what it waits for."""
+    workers = engine.open(EmbedStage("fake:small", Columns(text="text")))
+
+    assert len(ray.actors) == count
+    assert ray.options["num_cpus"] == cpus
+    assert ray.options["num_gpus"] == engine.gpus
+    workers.windows.close()
+
+
+def test_a_model_behind_a_wire_has_an_actor_on_each_machine(ray: StandIn) -> None:
+    """What it takes is connections; a window is what one process has in flight."""
+    stage = EmbedStage(
+        "openai:text-embedding-3-small", Columns(text="text"), api_key="sk-" + "a" * 40
+    )
+    workers = RayEngine().open(stage)
+    settings = stage.embedder.settings
+
+    assert len(ray.actors) == 2
+    assert ray.options["num_cpus"] == 1
+    assert workers.windows.size % settings.max_concurrency == 0
+    workers.windows.close()
+
+
+def test_all_actors_work_and_none_gets_two_windows(ray: StandIn, job: Any, rows: Any) -> None:
+    """Else a kill would cost more than one window of each."""
+    job(rows(20 * WINDOW), model="fake:small", engine=RayEngine(actors=3), part_bytes=1 << 20)
+
+    assert len(ray.rows) == 3
+    assert all(ray.rows)
+
+
+def test_an_actor_waits_for_the_journal(
+    ray: StandIn, job: Any, rows: Any, monkeypatch: Any
+) -> None:
+    """The next window is asked for when the last one cannot be lost any more."""
+    from embedbridge.bulk.journal import Journal
+
+    log: list[str] = []
+    append, get = Journal.append, ray.get
+
+    def appended(self: Any, *arguments: Any) -> Any:
+        log.append("kept")
+        return append(self, *arguments)
+
+    def asked(call: Any) -> Any:
+        log.append("asked")
+        return get(call)
+
+    monkeypatch.setattr(Journal, "append", appended)
+    monkeypatch.setattr(ray, "get", asked)
+    job(rows(5 * WINDOW), model="fake:small", engine=RayEngine(actors=1), part_bytes=1 << 20)
+
+    assert log == ["asked", "kept"] * (len(log) // 2)
+    assert len(log) > 4
+
+
+def test_a_key_that_is_refused_ends_the_job(ray: StandIn, job: Any, rows: Any) -> None:
+    """The worker's own error, not one of Ray's."""
+    ray.failure = RayTaskError(AuthenticationError("The key is refused."))
+
+    with pytest.raises(AuthenticationError, match="The key is refused"):
+        job(rows(10), model="fake:small", engine="ray")
+
+
+def test_actors_that_die_end_the_job(ray: StandIn, job: Any, rows: Any) -> None:
+    """What was paid is kept, and goes on elsewhere."""
+    ray.failure = RayError("The actor died.\nAnd much more.")
+    with pytest.raises(EngineError, match="The actor died"):
+        job(rows(10), model="fake:small", engine="ray")
+
+    assert job(rows(10), model="fake:small").rows == 10
+
+
+def test_a_worker_with_another_model_is_refused(ray: StandIn, job: Any, rows: Any) -> None:
+    """Two revisions of one model would make one target that nobody can search."""
+    get = ray.get
+
+    def other(call: Any) -> Any:
+        result = get(call)
+        return load_embedder("fake:small", seed=1).embed(["a"] * len(result), role="document")
+
+    ray.get = other  # type: ignore[method-assign]
+    with pytest.raises(ConfigurationError, match="other vectors"):
+        job(rows(10), model="fake:small", engine="ray")
+
+
+def test_an_image_has_its_path_from_this_process(
+    ray: StandIn, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker stands in a folder of its own."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(tiny_png(1, 2, 3))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    get = ray.get
+
+    def elsewhere(call: Any) -> Any:
+        with monkeypatch.context() as other:
+            other.chdir(tmp_path / "elsewhere")
+            return get(call)
+
+    ray.get = elsewhere  # type: ignore[method-assign]
+
+    assert run("photos", "out", model="fake:small", engine="ray").embedded == 1
+
+
+def test_an_engine_of_another_name_is_refused(job: Any, rows: Any) -> None:
+    """Before anything is read."""
+    with pytest.raises(InvalidOptionError, match="local, ray"):
+        job(rows(1), engine="dask")
+
+
+class DataSet:
+    """Deals blocks out to one callable, as Ray does."""
+
+    def __init__(self, table: Any, rows: int | None = None) -> None:
+        self.table, self.rows = table, rows
+
+    def repartition(self, *, target_num_rows_per_block: int) -> Any:
+        return DataSet(self.table, target_num_rows_per_block)
+
+    def map_batches(self, kind: Any, **options: Any) -> Any:
+        assert options["batch_format"] == "pyarrow"
+        assert options["batch_size"] is None
+        call = kind(*pickle.loads(pickle.dumps(options["fn_constructor_args"])))
+        starts = range(0, self.table.num_rows, self.rows or self.table.num_rows)
+        blocks = [call(self.table.slice(start, self.rows)) for start in starts]
+        return SimpleNamespace(blocks=blocks, options=options)
+
+
+def test_a_data_set_is_embedded_in_small_blocks(ray: StandIn, monkeypatch: Any, rows: Any) -> None:
+    """Ray reads a file as one, which one actor would embed alone. A block's rows stay in order."""
+    pool = SimpleNamespace(ActorPoolStrategy=lambda **sizes: sizes)
+    monkeypatch.setitem(sys.modules, "ray.data", pool)
+    stage = EmbedStage("fake:small", Columns(id="id", text="text"))
+    made = embed_dataset(DataSet(rows(1000)), stage, actors=3, cpus=2, gpus=1, block_rows=300)
+
+    assert [block.num_rows for block in made.blocks] == [300, 300, 300, 100]
+    assert pa.concat_tables(made.blocks).equals(stage(rows(1000)))
+    assert made.options["compute"] == {"min_size": 1, "max_size": 3}
+    assert (made.options["num_cpus"], made.options["num_gpus"]) == (2, 1)
+
+
+def test_a_pool_without_room_is_told_of(ray: StandIn, monkeypatch: Any, rows: Any) -> None:
+    """Ray would wait silently: actors have all processors, and none is left to read the rows."""
+    monkeypatch.setitem(sys.modules, "ray.data", SimpleNamespace(ActorPoolStrategy=dict))
+    ray.running = True
+    stage = EmbedStage("fake:small", Columns(id="id", text="text"))
+
+    with pytest.warns(UserWarning, match="leaves none for reading"):
+        embed_dataset(DataSet(rows(10)), stage, cpus=4)
