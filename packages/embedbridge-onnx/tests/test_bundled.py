@@ -17,6 +17,8 @@ from embedbridge.providers.onnx import OnnxModel, bundled
 from embedbridge.testing import real_texts
 
 HEAVY = ("huggingface_hub", "onnx", "safetensors", "sentence_transformers", "torch", "transformers")
+FOR_IMAGES = ("PIL", "embedbridge.core.images.decode", "embedbridge.providers.onnx._towers")
+FOR_THE_WEB = ("embedbridge.contract.remote.network", "http.client")
 FIRST_USE = """
 import json, sys
 from embedbridge.core import load_embedder
@@ -41,13 +43,13 @@ def test_it_understands(default: Embedder) -> None:
 
 
 def test_first_use_imports_nothing_heavy() -> None:
-    """From a fresh process to vectors without torch, transformers or a client of the Hub."""
+    """From a fresh process to vectors of texts without torch, a client of the Hub, or a decoder."""
     command = [sys.executable, "-I", "-c", FIRST_USE]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     shape, modules = json.loads(answer.stdout)
 
     assert shape == [2, 384]
-    assert [name for name in HEAVY if name in modules] == []
+    assert sorted({*HEAVY, *FOR_IMAGES, *FOR_THE_WEB}.intersection(modules)) == []
 
 
 def test_its_space_is_the_originals(default: Embedder) -> None:

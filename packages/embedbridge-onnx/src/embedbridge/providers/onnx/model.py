@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult, Prepared, Usage
 from embedbridge.contract.local import LazyModel, manifest_path, memory_errors
@@ -11,11 +11,13 @@ from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.onnx._loaded import Loaded, load
 from embedbridge.providers.onnx._source import find_source
-from embedbridge.providers.onnx._towers import LoadedTowers, load_towers
 from embedbridge.providers.onnx.options import OnnxOptions, check_backend
 
+if TYPE_CHECKING:
+    from embedbridge.providers.onnx._towers import LoadedTowers
 
-class OnnxModel(LazyModel[Loaded | LoadedTowers]):
+
+class OnnxModel(LazyModel["Loaded | LoadedTowers"]):
     """Any sentence-transformers model or CLIP with an ONNX export: the same vectors, without torch.
 
     One comes with this package.
@@ -45,6 +47,8 @@ class OnnxModel(LazyModel[Loaded | LoadedTowers]):
     def _open(self) -> Loaded | LoadedTowers:
         source = find_source(self.name, self.options)
         if manifest_path(source.folder).is_file():
+            from embedbridge.providers.onnx._towers import load_towers  # late: most are texts
+
             return load_towers(self.name, source, self.options)
         return load(self.name, source, self.options)
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.device import best_device as best_device
     from embedbridge.contract.local.device import choose_device as choose_device
     from embedbridge.contract.local.folder import find_folder as find_folder
+    from embedbridge.contract.local.folder import manifest_path as manifest_path
     from embedbridge.contract.local.hub import fetch_files as fetch_files
     from embedbridge.contract.local.hub import not_found as not_found
     from embedbridge.contract.local.hub import refusal as refusal
@@ -108,7 +109,6 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.tower_manifest import TextTower as TextTower
     from embedbridge.contract.local.tower_manifest import TowerManifest as TowerManifest
     from embedbridge.contract.local.tower_manifest import check_tower as check_tower
-    from embedbridge.contract.local.tower_manifest import manifest_path as manifest_path
     from embedbridge.contract.local.tower_manifest import read_manifest as read_manifest
     from embedbridge.contract.local.weights import export_digest as export_digest
     from embedbridge.contract.local.weights import folder_digest as folder_digest
@@ -120,7 +120,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "device": ["best_device", "choose_device"],
-        "folder": ["find_folder"],
+        "folder": ["find_folder", "manifest_path"],
         "hub": ["fetch_files", "not_found", "refusal", "without_hub"],
         "image_recipe": ["TOO_LONG", "Recipe", "read_recipe"],
         "image_threads": ["ImageThreads"],
@@ -155,7 +155,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "TextTower",
             "TowerManifest",
             "check_tower",
-            "manifest_path",
             "read_manifest",
         ],
         "weights": [

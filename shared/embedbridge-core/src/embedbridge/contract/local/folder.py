@@ -1,4 +1,4 @@
-"""Whether a model's name is a folder on this disk, or an id on the Hub."""
+"""Whether a model's name is a folder on this disk, or an id on the Hub; and what kind of folder."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def find_folder(name: str, *, bare_ids: bool = True) -> Path | None:
             hint="Check the path; it is relative to the folder in which Python runs.",
         )
     return None
+
+
+def manifest_path(folder: Path) -> Path:
+    """Where the manifest lies of a folder with two towers, see `tower_manifest.py`."""
+    return folder / "onnx" / "towers.json"
 
 
 def _is_path(name: str, *, bare_ids: bool) -> bool:

@@ -18,7 +18,6 @@ from embedbridge.contract.errors import (
     UnknownModelError,
     short_repr,
 )
-from embedbridge.contract.remote.network import network_for
 
 if TYPE_CHECKING:
     from embedbridge.contract.local.options import LocalOptions
@@ -92,6 +91,8 @@ def network_problem() -> str | None:
     The Hub's client says nothing of it: it takes the network for missing.
     """
     from huggingface_hub import constants
+
+    from embedbridge.contract.remote.network import network_for  # late: it imports TLS
 
     try:
         proxy = network_for(constants.ENDPOINT).proxy

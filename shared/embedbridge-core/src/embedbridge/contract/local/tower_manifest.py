@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from embedbridge.contract.errors import ConfigurationError, short_path
+from embedbridge.contract.local.folder import manifest_path
 from embedbridge.contract.local.json_files import damaged, read_object
 from embedbridge.contract.local.weights import export_digest
 
@@ -63,11 +64,6 @@ class TowerManifest(_Part):
     """The one for texts."""
     images: ImageTower
     """The one for images."""
-
-
-def manifest_path(folder: Path) -> Path:
-    """Where the manifest of a folder lies."""
-    return folder / "onnx" / "towers.json"
 
 
 def read_manifest(folder: Path) -> TowerManifest:

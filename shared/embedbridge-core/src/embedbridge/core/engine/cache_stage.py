@@ -16,9 +16,9 @@ from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core import images
 from embedbridge.core.cache.base import cache_keys, cut_key
 from embedbridge.core.engine.fit import SHORTEST_CUT
-from embedbridge.core.images.decode import open_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def digest_early(content: Content, rules: ImageRules) -> bytes | None:
     if isinstance(content, str):
         return text_digest(content)
     if isinstance(content, Image):
-        return None if content.kind == "url" else open_image(content, rules).digest()
+        return None if content.kind == "url" else images.open_image(content, rules).digest()
     parts = [digest_early(part, rules) for part in content.parts]
     known = [part for part in parts if part is not None]
     return mixed_digest(known) if len(known) == len(parts) else None

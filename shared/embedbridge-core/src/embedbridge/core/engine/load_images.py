@@ -14,10 +14,10 @@ import numpy as np
 
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.loaded import Loaded, loaded_digest
+from embedbridge.core import images
 from embedbridge.core.engine.cache_stage import keys_for, recall, write_cache
 from embedbridge.core.engine.job_events import announce_batch
 from embedbridge.core.engine.planned import Planned
-from embedbridge.core.images.decode_pool import decode_all, open_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,9 @@ class LoadedBatch:
 def open_images(job: Job, planned: Planned) -> list[Opened]:
     """Read the images of a batch, as many of the first ones as may be decoded at once."""
     contents = [job.unique[place] for place in planned.places.tolist()]
-    return open_within(contents, job.spec.image_rules, job.spec.card.limits.max_pixels_per_request)
+    return images.open_within(
+        contents, job.spec.image_rules, job.spec.card.limits.max_pixels_per_request
+    )
 
 
 def load_images(job: Job, planned: Planned, opened: Sequence[Opened] | None = None) -> LoadedBatch:
@@ -67,7 +69,9 @@ def load_images(job: Job, planned: Planned, opened: Sequence[Opened] | None = No
     found.rest = rest
     loaded: list[Loaded] = []
     wanted: list[bool] = []
-    for place, one, content in zip(taken.places.tolist(), opened, decode_all(opened), strict=True):
+    for place, one, content in zip(
+        taken.places.tolist(), opened, images.decode_all(opened), strict=True
+    ):
         wanted.append(not isinstance(content, InvalidInputError))
         if isinstance(content, InvalidInputError):
             found.failed[place] = content

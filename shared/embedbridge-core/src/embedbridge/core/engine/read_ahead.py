@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core import images
 from embedbridge.core.engine.load_images import LoadedBatch, load_images, open_images
-from embedbridge.core.images.decode_pool import is_fetched
 
 if TYPE_CHECKING:
     from embedbridge.core.engine.job import Job
@@ -47,7 +47,7 @@ class ReadAhead:
         begun: Future[LoadedBatch] | Future[list[Opened]]
         if self._decodes:
             begun = loading_threads().submit(load_images, self._job, following)
-        elif any(is_fetched(self._job.unique[place]) for place in following.places.tolist()):
+        elif any(images.is_fetched(self._job.unique[place]) for place in following.places.tolist()):
             begun = loading_threads().submit(open_images, self._job, following)
         else:
             return
