@@ -46,6 +46,14 @@ HEAVY = (
 """Where real models are loaded, pages are run, or each row of a matrix goes over HTTP."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The faster half does not even import the slower one: torch alone would cost it seconds."""
+    inside = collection_path.is_relative_to(ROOT)
+    place = f"{collection_path.relative_to(ROOT).as_posix()}/" if inside else ""
+    unwanted = config.option.markexpr == "not heavy" and place.startswith(HEAVY)
+    return True if unwanted else None
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the slower half by its folder, so that `-m "not heavy"` is the faster one."""
     place = item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else ""

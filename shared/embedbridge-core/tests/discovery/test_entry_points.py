@@ -189,6 +189,17 @@ def test_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert ours() == theirs()
 
 
+def test_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs nothing but its own distributions."""
+    install(tmp_path / "site", Info(name="acme", version="1.0"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path / "site")])
+    (tmp_path / "here").rmdir()
+
+    assert names() == ["acme"]
+
+
 def test_what_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Old distributions are one file, and someone made a folder of `entry_points.txt`."""
     (tmp_path / "old-1.0.egg-info").write_text("Name: old\n", encoding="utf-8")

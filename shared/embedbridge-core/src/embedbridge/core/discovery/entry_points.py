@@ -7,6 +7,7 @@ distribution costs itself only. What was found is kept until a folder on the pat
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import time
@@ -82,16 +83,18 @@ def _state_of_the_path() -> Hashable | None:
     asked = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]
     if asked != [PathFinder]:
         return None
-    state: list[Hashable] = []
+    try:
+        state: list[Hashable] = [Path.cwd(), *sys.path]
+    except OSError:  # the current folder was removed
+        return None
     for entry in sys.path:
-        place = Path(entry).absolute()
         try:
-            changed = place.stat().st_mtime_ns
+            changed = os.stat(entry or ".").st_mtime_ns  # noqa: PTH116  # each load asks: no Path for each
         except OSError:
             changed = 0
         if time.time_ns() - changed < SETTLED_NS:
             return None
-        state.append((place, changed))
+        state.append(changed)
     return tuple(state)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 
 from embedbridge.contract import ENTRY_POINT_GROUP
 from embedbridge.core import Embedder, Registry
@@ -68,8 +69,7 @@ class PluginChecks(ContractBase):
         If this fails, move imports out of `plugin.py` and out of the package's `__init__.py`.
         """
         name = embedder.model.provider
-        command = [sys.executable, "-I", "-c", LIGHT, json.dumps(sys.path), ENTRY_POINT_GROUP, name]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own code
+        answer = _import_alone(name, json.dumps(sys.path))
         assert answer.returncode == 0, f"The plugin fails to import: {answer.stderr[-500:]}"
         heavy = sorted(HEAVY & set(json.loads(answer.stdout.splitlines()[-1])))
 
@@ -91,3 +91,9 @@ class PluginChecks(ContractBase):
         known = {card.name: card for card in model.cards}
         wrong = [card for card in told if card in known and told[card] != known[card]]
         assert not wrong, f"Plugin and model have different cards for {wrong}"
+
+
+@cache  # a provider has a suite for each kind of model, and one plugin
+def _import_alone(name: str, path: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-c", LIGHT, path, ENTRY_POINT_GROUP, name]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own code
