@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,33 +33,45 @@ settings.load_profile("embedbridge")
 
 ROOT = Path(__file__).parent
 HEAVY = (
-    "packages/embedbridge/",  # starts a process for each command
-    "packages/embedbridge-clip/",
+    "tests/faults/",
+    "tests/docs/",
     "packages/embedbridge-huggingface/",
+    "packages/embedbridge/",  # starts a process for each command
     "packages/embedbridge-onnx/",
+    "tests/zoo/",
+    "packages/embedbridge-clip/",
+    "tests/integration/",
     "packages/embedbridge-static/",
     "shared/embedbridge-testing/tests/test_tiny_clip.py",
-    "tests/docs/",
-    "tests/faults/",
-    "tests/integration/",
-    "tests/zoo/",
 )
-"""Where real models are loaded, pages are run, or each row of a matrix goes over HTTP."""
+"""Where real models are loaded, pages are run, or each row of a matrix goes over HTTP; slowest first."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The faster half does not even import the slower one: torch alone would cost it seconds."""
-    inside = collection_path.is_relative_to(ROOT)
-    place = f"{collection_path.relative_to(ROOT).as_posix()}/" if inside else ""
-    unwanted = config.option.markexpr == "not heavy" and place.startswith(HEAVY)
+    unwanted = config.option.markexpr == "not heavy" and _weight(collection_path) < len(HEAVY)
     return True if unwanted else None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the slower half by its folder, so that `-m "not heavy"` is the faster one."""
-    place = item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else ""
-    if place.startswith(HEAVY) or any(item.iter_markers("slow")) or any(item.iter_markers("live")):
+    slower = _weight(item.path) < len(HEAVY)
+    if slower or any(item.iter_markers("slow")) or any(item.iter_markers("live")):
         item.add_marker("heavy")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Several workers begin with what takes long: a slow file at the end keeps only one of them busy."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _weight(item.path))
+
+
+@cache
+def _weight(path: Path) -> int:
+    """The place of a file or folder in `HEAVY`; one past its end for the faster half."""
+    place = f"{path.relative_to(ROOT).as_posix()}/" if path.is_relative_to(ROOT) else ""
+    places = (number for number, folder in enumerate(HEAVY) if place.startswith(folder))
+    return next(places, len(HEAVY))
 
 
 @pytest.fixture
@@ -103,4 +116,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             matrix = "tests/faults"
             return matrix if nodeid.startswith(matrix) else super()._split_scope(nodeid)
 
+    config.option.loadscopereorder = False  # not by the number of tests: see the order of `HEAVY`
     return WholeMatrix(config, log)

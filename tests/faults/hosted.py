@@ -483,7 +483,7 @@ class HostedFaults:
         pipe = context.SimpleQueue()
 
         def ask(child: int) -> None:
-            texts = [f"child {child}, text {number}" for number in range(20)]
+            texts = [f"child {child}, text {number}" for number in range(8)]
             pipe.put(right(door.documents(texts), texts))
 
         children = [context.Process(target=ask, args=[child]) for child in range(3)]

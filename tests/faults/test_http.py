@@ -102,9 +102,9 @@ def test_the_pauses_are_those_of_the_header(
     with pytest.raises(RateLimitedError):
         route.through(load()).documents(TEXTS)
 
-    server.wait_until_idle()  # a record is complete a moment after its answer came
+    # From its beginning: on a busy machine the server notes its end after the client has gone on.
     pairs = zip(server.requests, server.requests[1:], strict=False)
-    waited = [after.began - (before.ended or 0) for before, after in pairs]
+    waited = [after.began - before.began for before, after in pairs]
 
     assert len(waited) == 2
     assert all(pause >= 0.05 for pause in waited)

@@ -160,10 +160,10 @@ def test_retry_after_is_waited_for(server: FaultServer, load: Load, ask: Ask) ->
     """H01: the pause is what the header says, here 50 ms."""
     server.play(faults.rate_limited(retry_after="0.05"))
     ask(load(), TEXTS)
-    server.wait_until_idle()  # a record is complete a moment after its answer came
     first, second = server.requests
 
-    assert second.began - (first.ended or 0) >= 0.05
+    # Since its beginning: on a busy machine the server notes its end after the client has gone on.
+    assert second.began - first.began >= 0.05
 
 
 def test_retry_after_as_a_date(server: FaultServer, load: Load, ask: Ask) -> None:

@@ -32,7 +32,7 @@ def post(
     *,
     texts: list[str] = TEXTS,
     path: str = "/v1/embeddings",
-    timeout: float = 5.0,
+    timeout: float | None = None,
     **fields: Any,
 ) -> tuple[http.client.HTTPResponse, bytes]:
     """One request on a connection of its own, with the standard library's plain client."""
@@ -293,6 +293,21 @@ def test_silence_lasts_until_the_client_gives_up(server: FaultServer) -> None:
 
     server.wait_until_idle()
     assert server.requests[0].status == 0
+
+
+def test_a_client_that_has_the_answer_finds_its_status(server: FaultServer) -> None:
+    """It is noted before the first byte goes out, on a connection that had another answer before."""
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(server))
+    body = json.dumps({"model": MODEL, "input": TEXTS})
+    server.play(faults.status(503), faults.dripping(pause=3600))
+    with contextlib.closing(connection):
+        connection.request("POST", "/v1/embeddings", body)
+        connection.getresponse().read()
+        connection.request("POST", "/v1/embeddings", body)
+        connection.getresponse()
+
+        assert [record.status for record in server.requests] == [503, 200]
+        assert server.in_flight == 1
 
 
 def test_a_stopped_server_leaves_no_handler_waiting() -> None:

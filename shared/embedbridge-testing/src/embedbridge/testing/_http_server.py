@@ -43,13 +43,13 @@ class HttpRequest:
 
 
 class Connection:
-    """The client's end of the wire, for a handler to write to."""
+    """The client's end of the wire, for the handler of one request to write to."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self.status = 0
-        """Of the last answer; 0 if none was begun."""
+        self.on_status: Callable[[int], None] = lambda _: None
+        """Told the status of an answer before a byte of it is sent."""
 
     async def respond(
         self, status: int, body: bytes = b"", *, headers: Mapping[str, str] | None = None
@@ -62,7 +62,7 @@ class Connection:
         self, status: int, length: int, *, headers: Mapping[str, str] | None = None
     ) -> None:
         """Send the head of an answer that promises a body of so many bytes."""
-        self.status = status
+        self.on_status(status)
         phrase = http.client.responses.get(status, "Unknown")  # vendors have statuses of their own
         lines = [f"HTTP/1.1 {status} {phrase}", f"Content-Length: {length}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
@@ -139,12 +139,12 @@ class HttpServer:
         assert task is not None
         self._tasks.add(task)
         self._on_connections(len(self._tasks))
-        connection = Connection(reader, writer)
         try:
             # A client may hang up at any moment, and a handler may break the connection itself.
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 while not writer.is_closing():
-                    await self._handle(await _read_request(reader), connection)
+                    request = await _read_request(reader)
+                    await self._handle(request, Connection(reader, writer))
         except asyncio.CancelledError:
             pass  # the server stops; asyncio would log a cancelled connection as an error
         finally:

@@ -36,13 +36,20 @@ class Recorded:
     began: float
     """When it was read; `time.monotonic()`."""
     ended: float | None = None
-    """When its answer was out, or the client gone; `None` while it is in flight."""
+    """When its answer was out, or the client gone; `None` while it is in flight.
+
+    It is noted after the client has got the answer: see `FaultServer.wait_until_idle`.
+    """
     status: int = 0
-    """Of the answer; 0 if none was begun."""
+    """Of the answer, known before the client gets it; 0 if none was begun."""
     inputs: Sequence[Any] = field(default=())
     """What is in it: texts, decoded images (`LoadedImage`), and both together (`LoadedMixed`)."""
     answer: Sequence[Vectors] = field(default=(), repr=False)
     """The vectors of the right answer in float32, whatever a fault makes of it."""
+
+    def note_status(self, status: int) -> None:
+        """An answer of this status begins."""
+        self.status = status
 
     @property
     def json(self) -> Any:
@@ -180,17 +187,17 @@ class FaultServer:
         self._server.stop()
 
     async def _handle(self, request: HttpRequest, connection: Connection) -> None:
-        connection.status = 0
         beside = self._wire.beside(request)
         if beside is not None:
             self.asked_beside.append(request.path)
             await connection.respond(*beside, headers=JSON)
             return
         record = self._begin(request)
+        connection.on_status = record.note_status
         try:
             await self._answer(record, connection)
         finally:
-            self._end(record, connection)
+            self._end(record)
 
     async def _answer(self, record: Recorded, connection: Connection) -> None:
         request = record.request
@@ -247,8 +254,8 @@ class FaultServer:
             self._changed.notify_all()
         return record
 
-    def _end(self, record: Recorded, connection: Connection) -> None:
-        record.ended, record.status = time.monotonic(), connection.status
+    def _end(self, record: Recorded) -> None:
+        record.ended = time.monotonic()
         with self._changed:
             self.in_flight -= 1
             self._changed.notify_all()
