@@ -1,7 +1,9 @@
 """`embedbridge run`: files of rows to a folder of Parquet files with vectors."""
 
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -80,6 +82,19 @@ def test_a_dry_run_pays_and_writes_nothing(run: Run, posts: Path, tmp_path: Path
     assert "tokens in about 1 requests" in result.stdout
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "out.journal").exists()
+
+
+def test_a_budget_is_a_file(run: Run, posts: Path, tmp_path: Path) -> None:
+    """What went out is in it, for the other processes of this machine."""
+    account = tmp_path / "account.sqlite"
+    limits = ["--budget", account, "--requests-per-minute", 100, "--tokens-per-minute", 10_000]
+    job = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+    result = run(*job, *map(str, limits))
+    with closing(sqlite3.connect(account)) as ledger:
+        (requests,) = ledger.execute("SELECT sum(requests) FROM leases").fetchone()
+
+    assert result.exit_code == 0, result.output
+    assert requests > 0
 
 
 def test_errors_are_told(run: Run, posts: Path, tmp_path: Path) -> None:

@@ -172,6 +172,27 @@ async def test_a_cancelled_wait_leaves_the_queue(path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM queue").fetchone() == (0,)
 
 
+async def test_a_ticket_that_comes_too_late_is_given_back(path: Path) -> None:
+    """Where the event loop was busy, so that it would share its second with others."""
+
+    class Busy(Still):
+        blocked = 1
+
+        def _ask(self, request: Any) -> Any:
+            answer = super()._ask(request)
+            self.now += self.blocked
+            self.blocked = 0
+            return answer
+
+    limiter = Busy(path, requests_per_second=1)
+    await limiter.acquire_async(7)
+    limiter.close()
+
+    assert charged(path) == (1, 7)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT start FROM leases").fetchall() == [(1001.0,)]
+
+
 def test_a_released_request_is_not_charged(limiter: Still) -> None:
     """Neither of one that was booked alone, nor of one on a lease."""
     for ticket in [limiter.acquire(10) for _ in range(8)]:

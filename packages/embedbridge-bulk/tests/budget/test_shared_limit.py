@@ -208,3 +208,29 @@ def test_leases_spare_most_messages() -> None:
 
     assert [at for at, _, _ in world.sent] == [number / 20 for number in range(1200)]
     assert world.messages < 120
+
+
+def test_who_came_first_is_served_first() -> None:
+    """Also where a worker that has just sent asks again."""
+    world = World()
+    workers = [Worker(world, requests_per_minute=2) for _ in range(3)]
+    asked = [workers[number % 3] for number in range(20)]
+    for number, worker in enumerate(asked):
+        world.at(number / 10, lambda worker=worker: world.request(worker))  # type: ignore[misc]
+    world.run()
+
+    assert [by for _, _, by in world.sent] == asked
+
+
+def test_a_large_request_is_not_passed_over_for_ever() -> None:
+    """Small ones come all the time, and there would always be room for one of them."""
+    world = World()
+    many, one = (Worker(world, tokens_per_minute=100) for _ in range(2))
+    for number in range(60):
+        world.at(7 * number, lambda: world.request(many, 10))
+    world.at(70, lambda: world.request(one, 90))
+    world.run()
+
+    (large,) = [moment for moment, _, by in world.sent if by is one]
+    assert large < 70 + 2 * 60 + 5
+    assert len(world.sent) == 61

@@ -44,12 +44,14 @@ class HeldLease:
 class LeaseTicket(Ticket):
     """The admission of one request, out of a lease."""
 
-    __slots__ = ("_lease", "_limiter", "_tokens")
+    __slots__ = ("_lease", "_limiter", "_tokens", "at")
 
     def __init__(self, limiter: LeasingRateLimiter, lease: HeldLease, tokens: int) -> None:
         self._limiter = limiter
         self._lease = lease
         self._tokens = tokens
+        self.at = lease.last
+        """When it was admitted."""
 
     def settle(self, used_tokens: int) -> None:
         """Charge the tokens that the vendor counted; the ledger hears of it with the next message."""

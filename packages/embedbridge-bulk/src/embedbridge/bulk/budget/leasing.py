@@ -20,13 +20,15 @@ from typing import TypedDict, Unpack
 from weakref import WeakSet
 
 from embedbridge.bulk.budget.lease import HeldLease, LeaseTicket
-from embedbridge.bulk.budget.ledger import LONGEST, Booking, Grant, Message, valid_for
+from embedbridge.bulk.budget.ledger import LONGEST, TRANSIT, Booking, Grant, Message, valid_for
 from embedbridge.contract.errors import EmbedBridgeError, InvalidOptionError
 from embedbridge.core import Ticket
 from embedbridge.core.tooling import ForkSafeLock, Rate
 
 REPORT_SECONDS = 1.0
 """After this time at the earliest, the ledger is told what it would not hear otherwise."""
+LATE_TICKETS = 3
+"""So many that came too late for their second are given back; an overloaded machine must get on."""
 
 
 class RateLimits(TypedDict, total=False):
@@ -90,10 +92,17 @@ class LeasingRateLimiter(ABC):
     async def acquire_async(self, tokens: int) -> Ticket:
         """The same for an event loop; a cancelled wait gives its place back."""
         with self._lock:
-            ticket = self._from_lease(tokens)
-        if ticket is not None:
-            return ticket
-        request = _Request(tokens)
+            leased = self._from_lease(tokens)
+        if leased is not None:
+            return leased
+        for _ in range(LATE_TICKETS):
+            ticket = await self._wait_for(_Request(tokens))
+            if self._now() - ticket.at <= max(self._seconds, TRANSIT):
+                return ticket
+            ticket.release()  # the loop was busy meanwhile: its moment is gone
+        return await self._wait_for(_Request(tokens))
+
+    async def _wait_for(self, request: _Request) -> LeaseTicket:
         try:
             while isinstance(answer := await asyncio.to_thread(self._ask, request), float):  # noqa: ASYNC110
                 await asyncio.sleep(answer)
@@ -137,7 +146,7 @@ class LeasingRateLimiter(ABC):
     def _now(self) -> float:
         return time.monotonic()
 
-    def _ask(self, request: _Request) -> Ticket | float:
+    def _ask(self, request: _Request) -> LeaseTicket | float:
         """The ticket for a request, or the seconds after which to ask again."""
         with self._asking:
             with self._lock:
@@ -162,7 +171,7 @@ class LeasingRateLimiter(ABC):
         more_tokens = sum(tokens for _, tokens in self._recent)
         return Booking(request.name, request.tokens, self._rates, len(self._recent), more_tokens)
 
-    def _open(self, request: _Request, grant: Grant, asked: float) -> Ticket:
+    def _open(self, request: _Request, grant: Grant, asked: float) -> LeaseTicket:
         """The ticket of a request that may go out, and a lease if there is more."""
         until = asked + grant.seconds  # the ledger answered later: it is over there by then
         lease = HeldLease(request.name, grant.requests, grant.tokens, until)
@@ -177,18 +186,19 @@ class LeasingRateLimiter(ABC):
             self._withdraw(request)
         return ticket
 
-    def _from_lease(self, tokens: int) -> Ticket | None:
+    def _from_lease(self, tokens: int) -> LeaseTicket | None:
         lease = self._lease
         if lease is None or not lease.has_room(tokens, self._now()):
             return None
         return self._admit(lease, tokens)
 
-    def _admit(self, lease: HeldLease, tokens: int) -> Ticket:
+    def _admit(self, lease: HeldLease, tokens: int) -> LeaseTicket:
         lease.charge(1, tokens)
         lease.last = self._now()
         self._recent.append((lease.last, tokens))
         if lease is self._lease and lease.used == lease.requests:
             self._end_lease()
+            self._later()
         return LeaseTicket(self, lease, tokens)
 
     def _withdraw(self, request: _Request) -> None:
@@ -202,8 +212,9 @@ class LeasingRateLimiter(ABC):
             ticket.release()
 
     def _end_lease(self) -> None:
+        """The ledger hears of it with the next message."""
         if self._lease is not None:
-            self._report(self._lease)
+            self._over[self._lease.name] = self._lease
             self._lease = None
 
     def _report(self, lease: HeldLease) -> None:
@@ -252,7 +263,7 @@ class _Request:
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
     is_booked: bool = False
     is_withdrawn: bool = False
-    ticket: Ticket | None = None
+    ticket: LeaseTicket | None = None
 
 
 _alive: WeakSet[LeasingRateLimiter] = WeakSet()

@@ -92,6 +92,18 @@ def run(
     price: Annotated[
         float | None, typer.Option(min=0, help="What a million tokens cost, to sum it up.")
     ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="Requests at most in any 60 seconds.")
+    ] = None,
+    tokens_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="Tokens at most in any 60 seconds.")
+    ] = None,
+    budget: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file: all processes of this machine that name it share these two limits."
+        ),
+    ] = None,
     option: OptionList = None,
     progress: Progress = None,
 ) -> None:
@@ -116,6 +128,7 @@ def run(
         "role": role.value,
         "limit": limit,
         "price": price,
+        **_limits(budget, requests_per_minute, tokens_per_minute),
         **parse_options(option),
     }
     sources = source[0] if len(source) == 1 else source
@@ -139,6 +152,17 @@ def run(
             )
     for line in _reported(report, target):
         typer.echo(line, err=True)
+
+
+def _limits(budget: Path | None, requests: int | None, tokens: int | None) -> dict[str, Any]:
+    """Settings of this process, or a limiter that it shares with others."""
+    given = {"requests_per_minute": requests, "tokens_per_minute": tokens}
+    limits = {name: number for name, number in given.items() if number is not None}
+    if budget is None:
+        return limits
+    from embedbridge.bulk.budget import FileRateLimiter
+
+    return {"limiter": FileRateLimiter(budget, **limits)}
 
 
 def _show(message: Warning | str, *_: object, **__: object) -> None:
