@@ -463,6 +463,7 @@ def test_a_reply_of_any_kind(server: FaultServer, status: int, said: object, sen
     """Text as it is, everything else as JSON; also with a status that no standard knows."""
     server.play(faults.reply(status, said, headers={"Retry-After": "7"}))
     answer, body = post(server)
+    server.wait_until_idle()
 
     assert (answer.status, body) == (status, sent)
     assert answer.headers["Retry-After"] == "7"

@@ -71,7 +71,7 @@ class FaultServer:
 
     Args:
         wire: The vendor's format; OpenAI's if left out.
-        dimensions: Width of the vectors, unless a request asks for another.
+        dimensions: Width of the vectors, unless a request asks for another. The attribute may be set.
         latency: Seconds before each answer.
     """
 
@@ -79,7 +79,7 @@ class FaultServer:
         self, *, wire: WireFormat | None = None, dimensions: int = 1536, latency: float = 0.0
     ) -> None:
         self._wire = wire or OpenAIWire()
-        self._dimensions = dimensions
+        self.dimensions = dimensions
         self._latency = latency
         self._server = HttpServer(self._handle, self._count_connections)
         self._once: deque[Fault] = deque()
@@ -131,7 +131,7 @@ class FaultServer:
             dimensions: The width that is asked for, if one is.
             role: What the vendor calls the role, where it makes other vectors.
         """
-        width = max(self._dimensions, dimensions or 0)
+        width = max(self.dimensions, dimensions or 0)
         vector = _vector(f"{role}|{model}" if role else model, content, width)
         return vector if dimensions in (None, width) else truncate_dimensions(vector, dimensions)
 

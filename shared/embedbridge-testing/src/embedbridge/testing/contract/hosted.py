@@ -11,6 +11,9 @@ from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing.contract.suite import EmbeddingModelContract
 from embedbridge.testing.fault_server import FaultServer
 
+FEW = 64
+"""Dimensions of a model that does not say how many it has."""
+
 
 class HostedModelContract(EmbeddingModelContract):
     """The contract suite for a model behind HTTP, with the fixture `embedder` and `load_at` written.
@@ -40,11 +43,8 @@ class HostedModelContract(EmbeddingModelContract):
         if self.key_variable is not None:
             monkeypatch.setenv(self.key_variable, self.key)  # where a pickle finds it again
             settings["api_key"] = self.key
-        width = (self.card and self.card.dimensions) or 64
-        with (
-            FaultServer(wire=self.wire, dimensions=width) as server,
-            self.load_at(server, **settings) as embedder,
-        ):
+        with FaultServer(wire=self.wire) as server, self.load_at(server, **settings) as embedder:
+            server.dimensions = embedder.card.dimensions or FEW
             yield embedder
 
     def load_at(self, server: FaultServer, **settings: Any) -> Embedder:
