@@ -93,8 +93,12 @@ def test_a_provider_without_a_key(server: FaultServer, load_without_key: Load) -
 def test_what_was_loaded_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every embedder and its cache on disk, also after a test that failed."""
     closed: list[object] = []
-    monkeypatch.setattr(Embedder, "close", lambda embedder: closed.append(embedder))
-    monkeypatch.setattr(DiskCache, "close", lambda cache: closed.append(cache))
+
+    def close(self: object) -> None:
+        closed.append(self)
+
+    monkeypatch.setattr(Embedder, "close", close)
+    monkeypatch.setattr(DiskCache, "close", close)
     with suppress(ZeroDivisionError), loader(seed=3) as load:
         plain = load("fake:small")
         cached = load("fake:small", cache=tmp_path / "vectors.db")
