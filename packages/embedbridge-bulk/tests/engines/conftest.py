@@ -55,14 +55,14 @@ def ray_address() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def ray_data(ray_address: str) -> Iterator[Any]:
-    """`ray.data`, connected to the cluster."""
-    os.environ |= NO_TOKEN
+@pytest.fixture(scope="module")
+def ray_data() -> Iterator[Any]:
+    """`ray.data`, on a cluster of this process until the end of a file."""
+    pytest.importorskip("ray", reason="Ray is not installed")
     import ray
     import ray.data
 
-    ray.init(address=ray_address, log_to_driver=False)
+    ray.init(address="local", num_cpus=CPUS, include_dashboard=False, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray.data
     ray.shutdown()
