@@ -29,6 +29,9 @@ KINDS: Mapping[str, Kind] = {
     "tensor(float16)": np.float16,
 }
 WARNINGS_OFF = 3
+MOST_SPINNING = 100
+"""Microseconds that a thread waits awake for work (spinning), some two times what waking it takes.
+onnxruntime's own are more: on busy processors they were a third of the processor time of a query."""
 
 TOKENS_PER_THREAD = 512
 """Padded tokens in one call, for each thread: more of them leave a processor's caches."""
@@ -132,6 +135,8 @@ def _settings(options: OnnxOptions) -> Any:
     # Every batch has a shape of its own: a plan for the last one would only cost memory.
     settings.enable_mem_pattern = False
     settings.log_severity_level = WARNINGS_OFF
+    # An onnxruntime that does not know it yet passes over it.
+    settings.add_session_config_entry("session.intra_op.spin_duration_us", str(MOST_SPINNING))
     # 8-bit weights in front of a plain MatMul are expanded once. Fused with it, they would be
     # multiplied in a coarser way than the file says.
     settings.add_session_config_entry("session.disable_quant_qdq", "1")
