@@ -64,6 +64,9 @@ def test_a_good_model_passes() -> None:
     assert all(each["rule"] and each["look_at"] for each in found["checks"])
     assert found["does not apply"] > 30
     assert all(each["said"] for each in others)
+    assert not any(
+        "DoesNotApply" in each["said"] or each["said"].startswith("Skipped") for each in others
+    )
 
 
 def test_a_faulty_model_fails(announce: Announce, tmp_path: Path) -> None:

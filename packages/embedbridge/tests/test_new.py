@@ -129,6 +129,15 @@ def test_every_package_is_clean(run: Run, tmp_path: Path, kind: str, name: str) 
         assert answer.returncode == 0, answer.stdout
 
 
+def test_what_the_tests_take_is_said_where_it_is_missing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The packages are on no index: pip alone would only say that it finds nothing."""
+    assert "nox -s install" not in run("new", "one", "--out", tmp_path).output
+    monkeypatch.setattr("embedbridge.cli.new.command.find_spec", lambda name: None)
+    assert "nox -s install -- FOLDER testing" in run("new", "two", "--out", tmp_path).output
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_package_is_complete(run: Run, tmp_path: Path, kind: str) -> None:
     """A namespace without `__init__.py`, `py.typed` in the leaf, a licence, and nothing left to fill in."""

@@ -33,7 +33,7 @@ SETTINGS = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
 
 def run(
     folder: Path,
-    *,
+    *arguments: str,
     decorator: str = "",
     card: str = "None",
     after: str = "",
@@ -45,7 +45,7 @@ def run(
     (folder / "pytest.ini").write_text(SETTINGS, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", str(file)]
     command += ["-p", "embedbridge.testing.pytest_plugin", "-p", "pytest_asyncio.plugin"]
-    command += ["-k", checks]
+    command += ["-k", checks, *arguments]
     quick = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
         command, cwd=folder, env=quick, capture_output=True, text=True, check=False
@@ -124,6 +124,8 @@ def test_what_does_not_apply_is_no_skip(tmp_path: Path) -> None:
     assert "1 passed" in said
     assert "1 does not apply" in said
     assert "skipped" not in said
+    reason = run(tmp_path, "-vv", checks=NOT_OF_THE_FAKE)
+    assert "DOES NOT APPLY (the card has images)" in reason
 
 
 def test_what_the_suite_knows_to_be_out_is_not_collected(tmp_path: Path) -> None:

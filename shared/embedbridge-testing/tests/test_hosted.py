@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -129,3 +131,24 @@ def test_the_suite_leads_to_the_server(server: FaultServer) -> None:
 
     assert np.array_equal(found, server.vector("a text", MODEL, 16))
     assert why_not(CHECKS["test_a_redirect_is_not_followed"], Suite) is None
+
+
+SUITE = """
+from embedbridge.testing import HostedModelContract
+
+class TestWithoutCard(HostedModelContract):
+    model = "openai:text-embedding-3-small"
+    key = "sk-canary-5f0c9e8b7a6d4c3b2a190817"
+    key_variable = "OPENAI_API_KEY"
+"""
+
+
+def test_the_server_is_as_wide_as_the_model(tmp_path: Path) -> None:
+    """Also where the suite declares no card."""
+    file = tmp_path / "test_wide.py"
+    file.write_text(SUITE, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+    command += ["-o", "asyncio_default_fixture_loop_scope=function", "-k", "count_width"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+
+    assert "1 passed" in said, said

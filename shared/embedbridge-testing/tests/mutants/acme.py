@@ -29,7 +29,7 @@ from embedbridge.testing.wires.format import Asked, Row, as_json, bearer, words_
 
 VENDOR = Vendor(
     name="Acme",
-    url="https://api.acme.example",
+    url="https://api.acme.example/v2",
     keys=("ACME_API_KEY",),
     url_variable="ACME_BASE_URL",
 )
@@ -50,6 +50,7 @@ REFUSALS = Refusals(
         (r"scroll", InputTooLongError),
     ),
     exhausted=r"purse",
+    position_field="leaf",
 )
 
 
@@ -114,11 +115,12 @@ class AcmeModel(HttpModel):
 class AcmeWire(WireFormat):
     """Acme's own format."""
 
+    base = "/v2"
     endpoint = "/embed"
     too_many = SizeRefusal(
         status=422, says="{size} are too much for the basket, which holds {most}.", most=96
     )
-    too_long = SizeRefusal(status=422, says="{size} words: the scroll ends at {most}.")
+    too_long = SizeRefusal(status=422, says="{size} words: the scroll ends at {most}.", most=8192)
     out_of_quota = "Your purse is empty."
 
     def read(self, request: HttpRequest) -> Asked:
@@ -141,6 +143,9 @@ class AcmeWire(WireFormat):
 
     def error(self, message: str, *, code: str | None = None, kind: str | None = None) -> bytes:
         return as_json({"problem": {"number": 3210, "message": message}})
+
+    def error_at(self, index: int, message: str, *, code: str | None = None) -> bytes:
+        return as_json({"problem": {"number": 3210, "leaf": index, "message": message}})
 
     def credential(self, request: HttpRequest) -> str:
         return bearer(request)

@@ -19,13 +19,14 @@ from embedbridge.contract.remote import (
     HttpHandle,
     Refusals,
     Secrets,
+    Vendor,
     counted,
     matrix,
     rows_at,
     usage_at,
 )
 
-from .acme import CARD, REFUSALS, AcmeModel, AcmeOptions
+from .acme import CARD, REFUSALS, VENDOR, AcmeModel, AcmeOptions
 
 # Reported by a newcomer: twelve, and an option that makes the card wrong.
 
@@ -284,6 +285,26 @@ class DoesNotKnowTooLong(AcmeModel):
     refusals: ClassVar[Refusals] = replace(REFUSALS, sentences=REFUSALS.sentences[:1])
 
 
+class DoesNotReadThePosition(AcmeModel):
+    """The field that says which text is too long is not named."""
+
+    refusals: ClassVar[Refusals] = replace(REFUSALS, position_field=None)
+
+
+class CardOfTooLongTexts(AcmeModel):
+    """The server reads 8192 tokens."""
+
+    cards: ClassVar[Sequence[ModelCard]] = (
+        replace(CARD, limits=replace(CARD.limits, max_tokens_per_input=16_384)),
+    )
+
+
+class AddressOfAnotherVersion(AcmeModel):
+    """v1 for v2: every test at a fault server passes."""
+
+    vendor: ClassVar[Vendor] = replace(VENDOR, url="https://api.acme.example/v1")
+
+
 class OneFingerprintForAllTypes(AcmeModel):
     """The cache mixes int8 and floats up."""
 
@@ -366,6 +387,9 @@ class ReadsInt8AsBytes(AcmeModel):
 
 IN_MIND = {
     "too long, in the vendor's words": DoesNotKnowTooLong,
+    "the position in a field unread": DoesNotReadThePosition,
+    "card max_tokens_per_input 16384 for 8192": CardOfTooLongTexts,
+    "address of another version": AddressOfAnotherVersion,
     "one fingerprint for all types": OneFingerprintForAllTypes,
     "one space for all types": OneSpaceForAllTypes,
     "own headers win": OwnHeadersWin,

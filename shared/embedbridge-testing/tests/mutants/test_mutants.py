@@ -31,7 +31,7 @@ CAUGHT_BY = {
     "redirects followed": ("test_a_redirect_is_not_followed", "takes the key along"),
     "too many inputs, in the vendor's words": (
         "test_too_many_inputs_are_understood",
-        "should be a RequestTooLargeError: add it to `sentences`",
+        "should be a RequestTooLargeError: add the sentence to `sentences`",
     ),
     "card max_items 5000 for 96": (
         "test_the_card_promises_what_the_vendor_takes",
@@ -44,7 +44,19 @@ CAUGHT_BY = {
     ),
     "too long, in the vendor's words": (
         "test_too_long_a_text_is_understood",
-        "should be a InputTooLongError: add it to `sentences`",
+        "should be a InputTooLongError: add the sentence to `sentences`",
+    ),
+    "the position in a field unread": (
+        "test_too_long_a_text_is_understood",
+        "the error names None",
+    ),
+    "card max_tokens_per_input 16384 for 8192": (
+        "test_the_card_promises_what_the_vendor_takes",
+        "promises 16384 tokens per text, the vendor takes 8192",
+    ),
+    "address of another version": (
+        "test_the_vendors_address_is_that_of_the_wire_format",
+        "is https://api.acme.example/v1, and the wire format ends it with '/v2'",
     ),
     "one fingerprint for all types": (
         "test_options_that_change_vectors_change_the_fingerprint",

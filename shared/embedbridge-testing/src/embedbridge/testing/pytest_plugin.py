@@ -84,7 +84,8 @@ def pytest_runtest_makereport(
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
     """Count what does not apply apart from what was skipped."""
     if getattr(report, "does_not_apply", False):
-        return "does not apply", "", "DOES NOT APPLY"
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else "")
+        return "does not apply", "", f"DOES NOT APPLY ({reason.partition(': ')[2]})"
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -55,7 +56,12 @@ def new(
         licence=licence.value,
     )
     typer.echo(f"Wrote {len(files)} files to {folder}")
-    typer.echo(f'Next: cd {folder} && pip install -e ".[dev]" && pytest')
+    typer.echo(f'Next: cd {folder} && pip install -e ".[dev]" && pytest -x')
+    if find_spec("embedbridge.testing") is None:
+        typer.echo(
+            "The tests take embedbridge-testing, which is not installed here. In a checkout of "
+            "embedbridge, this makes an environment with it: nox -s install -- FOLDER testing"
+        )
     model = f"src/embedbridge/providers/{name.replace('-', '_')}/model.py"
     typer.echo(f"Your model goes into {model}")
     if kind is Kind.http:

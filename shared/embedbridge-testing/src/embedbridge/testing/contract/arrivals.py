@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
+from embedbridge.contract.remote import HttpModel
 from embedbridge.core import Embedder
 from embedbridge.testing.contract.applies import DoesNotApply, asked_where
 from embedbridge.testing.contract.comparing import assert_same
 from embedbridge.testing.contract.material import PLANES, TEXTS
-from embedbridge.testing.contract.served import AT_A_SERVER, ServedChecks, some
+from embedbridge.testing.contract.served import AT_A_SERVER, ServedChecks, some, wire_of
 from embedbridge.testing.contract.watching import watched
 from embedbridge.testing.wires.format import words_in
 
@@ -15,7 +18,22 @@ EXACT = 1e-6
 
 
 class ArrivalChecks(ServedChecks):
-    """Nothing is changed on the way, in either direction."""
+    """Requests go to the right place, and nothing is changed on the way, in either direction."""
+
+    @asked_where(AT_A_SERVER)
+    def test_the_vendors_address_is_that_of_the_wire_format(self, embedder: Embedder) -> None:
+        """The path of the vendor's own address ends as `base` of the wire format.
+
+        If this fails, correct `Vendor.url`, or `base` of the wire format: no test asks the vendor.
+        """
+        base = wire_of(type(self)).base
+        own = embedder.model.vendor.url if isinstance(embedder.model, HttpModel) else None
+        if own is None:
+            raise DoesNotApply("the vendor has no address of its own")
+
+        assert urlsplit(own).path.rstrip("/").endswith(base.rstrip("/")), (
+            f"The vendor's address is {own}, and the wire format ends it with {base!r}"
+        )
 
     @asked_where(AT_A_SERVER)
     def test_texts_arrive_as_they_are(self, embedder: Embedder) -> None:

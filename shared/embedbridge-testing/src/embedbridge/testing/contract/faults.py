@@ -106,7 +106,9 @@ class FaultChecks(ServedChecks):
             kind = type(caught.value).__name__
             assert isinstance(caught.value, AuthenticationError), f"A refused key is a {kind}"
             assert all(keys) or not _needs_key(remote), (
-                f"{type(wire).__name__}.credential finds no key in a request: its leak would not be seen"
+                f"{type(wire).__name__}.credential finds no key in a request, so a leak would not be "
+                "seen: does the vendor take it in another header than the model sends? The headers "
+                f"are: {', '.join(sorted(server.requests[0].request.headers))}"
             )
             assert len(keys) == len(set(keys)) <= 2, "A refused key is tried again"
             assert not any(key and key in shown for key in keys), "The error or a log shows the key"

@@ -10,6 +10,7 @@ import pytest
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing.contract.suite import EmbeddingModelContract
 from embedbridge.testing.fault_server import FaultServer
+from embedbridge.testing.virtual_time import no_backoff
 
 FEW = 64
 """Dimensions of a model that does not say how many it has."""
@@ -43,7 +44,11 @@ class HostedModelContract(EmbeddingModelContract):
         if self.key_variable is not None:
             monkeypatch.setenv(self.key_variable, self.key)  # where a pickle finds it again
             settings["api_key"] = self.key
-        with FaultServer(wire=self.wire) as server, self.load_at(server, **settings) as embedder:
+        with (
+            no_backoff(),  # a model that reads nothing fails at once
+            FaultServer(wire=self.wire) as server,
+            self.load_at(server, **settings) as embedder,
+        ):
             server.dimensions = embedder.card.dimensions or FEW
             yield embedder
 

@@ -23,7 +23,7 @@ from embedbridge.testing.contract.comparing import assert_same
 from embedbridge.testing.contract.material import numbered, words
 from embedbridge.testing.contract.served import AT_A_SERVER, ServedChecks, some, wire_of
 from embedbridge.testing.contract.watching import Call, watched
-from embedbridge.testing.wires.format import SizeRefusal
+from embedbridge.testing.wires.format import SizeRefusal, WireFormat
 
 SEVERAL = Need(
     "a request holds one text",
@@ -42,7 +42,8 @@ class RefusalChecks(ServedChecks):
     def test_too_many_inputs_are_understood(self, embedder: Embedder) -> None:
         """The vendor's refusal of a batch for its number of inputs is a RequestTooLargeError.
 
-        If this fails, put the sentence into the `refusals` of the model, with `too_many_items`.
+        If this fails, put the sentence or the code into the `refusals` of the model, with
+        `too_many_items`.
         """
         refusal = _declared(self, "too_many", "more inputs than one request may hold")
         with self.served(embedder) as (server, remote):
@@ -54,10 +55,14 @@ class RefusalChecks(ServedChecks):
 
             for error in _errors(calls):
                 assert isinstance(error, RequestTooLargeError), _not_understood(
-                    refusal, error, "RequestTooLargeError: add it to `sentences`, `too_many_items`"
+                    refusal,
+                    error,
+                    "RequestTooLargeError: add the sentence to `sentences`, or its code to `codes`, "
+                    "with `too_many_items`",
                 )
                 assert error.limit == "items", (
-                    f"{refusal.says!r} is taken for a limit of {error.limit}, not of items"
+                    f"{refusal.says!r} is taken for a limit of {error.limit}, not of items: add the "
+                    "sentence to `sentences`, or its code to `codes`, with `too_many_items`"
                 )
             assert_same(found, expected, self.tolerance, "Halves of a batch have wrong vectors")
 
@@ -65,35 +70,57 @@ class RefusalChecks(ServedChecks):
     def test_too_long_a_text_is_understood(self, embedder: Embedder) -> None:
         """The vendor's refusal of a text for its length is an InputTooLongError: the engine cuts it.
 
-        If this fails, put the sentence into the `refusals` of the model, with `InputTooLongError`.
+        Where the wire format names the position of the text, the error has it.
+
+        If this fails, put the sentence or the code into the `refusals` of the model, with
+        `InputTooLongError`; and for the position, the name of the field, `position_field`.
         """
         refusal = _declared(self, "too_long", "a text that is too long")
         with self.served(embedder) as (server, remote):
             most = len(remote.model.prompt("document").split()) + 12
             server.always(faults.too_long(most))
             with watched(remote.model) as calls:
-                result = remote.using(errors="collect").embed([words(2 * most)], role="document")
+                texts = ["one", words(2 * most), "two"]
+                result = remote.using(errors="collect").embed(texts, role="document")
 
             for error in _errors(calls):
                 assert isinstance(error, InputTooLongError), _not_understood(
-                    refusal, error, "InputTooLongError: add it to `sentences`"
+                    refusal,
+                    error,
+                    "InputTooLongError: add the sentence to `sentences`, or its code to `codes`",
                 )
-            assert result.truncated.tolist() == [True], "A text was cut, and it is not reported"
+            if _names_positions(wire_of(type(self)), refusal):
+                refused = next(call for call in calls if call.error is not None)
+                sizes = [len(text.split()) for text in refused.inputs]
+                longest = sizes.index(max(sizes))
+                assert refused.index == longest, (
+                    f"The server refuses input {longest} of the request, and the error names "
+                    f"{refused.index}: the engine must search for it"
+                )
+            assert result.truncated.tolist() == [False, True, False], (
+                f"One text of three was cut, and this is reported: {result.truncated.tolist()}"
+            )
 
     @asked_where(AT_A_SERVER)
     def test_the_card_promises_what_the_vendor_takes(self, embedder: Embedder) -> None:
-        """A request holds no more inputs than the vendor's documentation says.
+        """A request holds no more inputs, and a text no more tokens, than the documentation says.
 
-        If this fails, correct `limits.max_items` on the card, or `too_many.most` of the wire format.
+        If this fails, correct `limits.max_items` or `limits.max_tokens_per_input` on the card; or
+        `most` of `too_many` or `too_long` in the wire format.
         """
-        refusal, promised = wire_of(type(self)).too_many, embedder.card.limits.items("text")
-        if refusal is None or refusal.most is None:
+        wire, limits = wire_of(type(self)), embedder.card.limits
+        promises = (
+            (wire.too_many, limits.items("text"), "texts per request"),
+            (wire.too_long, limits.max_tokens_per_input, "tokens per text"),
+        )
+        said = [(refusal.most, *rest) for refusal, *rest in promises if refusal and refusal.most]
+        if not said:
             raise DoesNotApply("the vendor's documentation names no number")
 
-        assert (promised or refusal.most + 1) <= refusal.most, (
-            f"The card promises {promised or 'any number of'} texts per request, the vendor takes "
-            f"{refusal.most}"
-        )
+        for most, promised, what in said:
+            assert (promised or most + 1) <= most, (
+                f"The card promises {promised or 'any number of'} {what}, the vendor takes {most}"
+            )
 
     @asked_where(AT_A_SERVER, QUOTAS)
     def test_a_used_up_quota_is_not_waited_for(self, embedder: Embedder) -> None:
@@ -123,6 +150,11 @@ def _declared(suite: ContractBase, name: str, what: str) -> SizeRefusal:
             f'@xfail("test_…", reason="…") on the suite.'
         )
     return refusal
+
+
+def _names_positions(wire: WireFormat, refusal: SizeRefusal) -> bool:
+    """Whether the vendor says which text is too long, in its sentence or in a field."""
+    return "{index}" in refusal.says or type(wire).error_at is not WireFormat.error_at
 
 
 def _errors(calls: list[Call]) -> list[BaseException]:

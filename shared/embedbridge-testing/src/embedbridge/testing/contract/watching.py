@@ -31,12 +31,19 @@ class Call:
     """A copy of the vectors, made at once."""
     error: BaseException | None = None
     """What it raised."""
+    index: int | None = None
+    """The position in the batch that the error named; the engine counts in the whole job."""
 
     def answered(self, result: Any) -> Any:
         """Keep the answer, and hand it on."""
         self.result = result
         self.vectors = np.array(getattr(result, "vectors", None), copy=True)
         return result
+
+    def failed(self, error: BaseException) -> None:
+        """Keep the error as it is now."""
+        self.error = error
+        self.index = getattr(error, "index", None)
 
 
 @contextmanager
@@ -53,7 +60,7 @@ def watched(model: EmbeddingModel, begun: threading.Event | None = None) -> Iter
         try:
             answer = original(batch)
         except BaseException as error:
-            call.error = error
+            call.failed(error)
             raise
         return awaited(call, answer) if inspect.isawaitable(answer) else call.answered(answer)
 
@@ -61,7 +68,7 @@ def watched(model: EmbeddingModel, begun: threading.Event | None = None) -> Iter
         try:
             return call.answered(await answer)
         except BaseException as error:
-            call.error = error
+            call.failed(error)
             raise
 
     with replaced(model, spy):

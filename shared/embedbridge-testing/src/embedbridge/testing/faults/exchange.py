@@ -42,10 +42,14 @@ class Exchange:
         *,
         code: str | None = None,
         kind: str | None = None,
+        index: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Send an error in the vendor's own form."""
-        body = self.wire.error(message, code=code, kind=kind)
+        """Send an error in the vendor's own form, about the input at `index` if one is to blame."""
+        if index is None:
+            body = self.wire.error(message, code=code, kind=kind)
+        else:
+            body = self.wire.error_at(index, message, code=code)
         own = self.wire.error_headers(status, code)
         await self.connection.respond(status, body, headers={**JSON, **own, **(headers or {})})
 

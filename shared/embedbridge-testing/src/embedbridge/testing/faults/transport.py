@@ -104,7 +104,10 @@ def too_many_items(limit: int) -> Fault:
 
     async def play(exchange: Exchange) -> None:
         size = len(exchange.asked.inputs)
-        await _answer_up_to(limit, size, exchange.wire.too_many or TOO_LARGE, exchange)
+        if size <= limit:
+            await exchange.answer()
+        else:
+            await _refuse(exchange, exchange.wire.too_many or TOO_LARGE, most=limit, size=size)
 
     return Fault(f"too-many-items-{limit}", play)
 
@@ -113,18 +116,22 @@ def too_long(limit: int) -> Fault:
     """The vendor's refusal of a text of more words than that, see `WireFormat.too_long`."""
 
     async def play(exchange: Exchange) -> None:
-        size = max(map(words_in, exchange.asked.inputs))
-        await _answer_up_to(limit, size, exchange.wire.too_long or TOO_LARGE, exchange)
+        sizes = list(map(words_in, exchange.asked.inputs))
+        index = next((index for index, size in enumerate(sizes) if size > limit), None)
+        if index is None:
+            await exchange.answer()
+        else:
+            refusal, size = exchange.wire.too_long or TOO_LARGE, sizes[index]
+            await _refuse(exchange, refusal, most=limit, size=size, index=index)
 
     return Fault(f"too-long-{limit}", play)
 
 
-async def _answer_up_to(most: int, size: int, refusal: SizeRefusal, exchange: Exchange) -> None:
-    if size <= most:
-        await exchange.answer()
-    else:
-        said = refusal.says.format(most=most, size=size)
-        await exchange.refuse(refusal.status, said)
+async def _refuse(
+    exchange: Exchange, refusal: SizeRefusal, *, most: int, size: int, index: int | None = None
+) -> None:
+    said = refusal.says.format(most=most, size=size, index=index)
+    await exchange.refuse(refusal.status, said, code=refusal.code, index=index)
 
 
 def too_many_tokens(limit: int) -> Fault:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from embedbridge.testing.wires.format import WireFormat as WireFormat
     from embedbridge.testing.wires.format import as_json as as_json
     from embedbridge.testing.wires.format import bearer as bearer
+    from embedbridge.testing.wires.format import image_in as image_in
+    from embedbridge.testing.wires.format import image_in_base64 as image_in_base64
     from embedbridge.testing.wires.format import require as require
     from embedbridge.testing.wires.format import words_in as words_in
     from embedbridge.testing.wires.format import written as written
@@ -43,6 +45,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "WireFormat",
             "as_json",
             "bearer",
+            "image_in",
+            "image_in_base64",
             "require",
             "words_in",
             "written",

@@ -59,11 +59,13 @@ class SizeRefusal:
     """A refusal for size, word for word as the vendor says it."""
 
     says: str
-    """The sentence; `{most}` is what the server takes, `{size}` what it got."""
+    """The sentence; `{most}` is what the server takes, `{size}` what it got, `{index}` which input."""
     status: int = 400
     """The HTTP status that goes with it."""
     most: int | None = None
     """What the vendor's documentation promises; `None` where that differs from model to model."""
+    code: str | None = None
+    """The vendor's code for it, which `WireFormat.error` gets."""
 
 
 class WireFormat(ABC):
@@ -112,6 +114,10 @@ class WireFormat(ABC):
     @abstractmethod
     def error(self, message: str, *, code: str | None = None, kind: str | None = None) -> bytes:
         """The body that goes with a status of 400 or more."""
+
+    def error_at(self, index: int, message: str, *, code: str | None = None) -> bytes:
+        """The same about one input; override it for a vendor that has a field for the position."""
+        return self.error(message, code=code)
 
     @abstractmethod
     def credential(self, request: HttpRequest) -> str:

@@ -38,7 +38,7 @@ class MistralWire(WireFormat):
     too_many = SizeRefusal(
         says="Too many inputs in request, split into more batches.", most=MAX_ITEMS
     )
-    too_long = SizeRefusal(says="Input id 0 has {size} tokens, exceeding max {most} tokens.")
+    too_long = SizeRefusal(says="Input id {index} has {size} tokens, exceeding max {most} tokens.")
 
     def read(self, request: HttpRequest) -> Asked:
         """Take texts within the limits, and the fields that the model has."""
