@@ -86,6 +86,18 @@ def test_a_request_and_its_answer(server: FaultServer) -> None:
     assert result.usage is not None
 
 
+async def test_a_client_can_be_opened_before_there_is_a_request(server: FaultServer) -> None:
+    """So that a request which a limiter admits goes out at once; nothing is sent for it."""
+    model = AcmeModel("acme-1", base_url=server.url, api_key=KEY)
+    await model.aopen()
+    client = await model._slot.get()
+    await model.aopen()
+
+    assert await model._slot.get() is client
+    assert server.requests == []
+    await model.aclose()
+
+
 @pytest.mark.parametrize("tail", ["", "/", "/embeddings", "/embeddings/"])
 def test_an_address_that_says_too_much(server: FaultServer, tail: str) -> None:
     """The whole address of a vendor's page, or a slash too many, give the right request."""

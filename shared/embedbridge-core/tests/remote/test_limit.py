@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.contract import RateLimitedError
+from embedbridge.contract import Batch, BatchResult, ProviderUnavailableError, RateLimitedError
 from embedbridge.core import Embedder, RateLimiter, Settings, Ticket
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.slots import Slots
@@ -207,3 +207,40 @@ def test_the_engine_releases_what_was_never_sent() -> None:
 
     assert ledger.events == ["release"]
     assert slots.in_flight == 0
+
+
+class Opening(RemoteFakeModel):
+    """Writes down when it is made ready, and when it sends."""
+
+    def __init__(self, done: list[str], *, fails: bool) -> None:
+        super().__init__("small")
+        self.done = done
+        self.fails = fails
+
+    async def aopen(self) -> None:
+        self.done.append("open")
+        if self.fails:
+            raise ProviderUnavailableError("no library")
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        self.done.append("send")
+        return await super().embed_batch(batch)
+
+
+class Noting(RateLimiter):
+    def __init__(self, done: list[str]) -> None:
+        super().__init__()
+        self.done = done
+
+    async def acquire_async(self, tokens: int) -> Ticket:
+        self.done.append("admit")
+        return await super().acquire_async(tokens)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_is_ready_before_its_request_is_admitted(*, fails: bool) -> None:
+    """An import of a second would let all that were admitted meanwhile go out at once."""
+    done: list[str] = []
+    Embedder(Opening(done, fails=fails), limiter=Noting(done)).embed_query("a")
+
+    assert done == ["open", "admit", "send"]

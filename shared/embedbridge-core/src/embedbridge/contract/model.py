@@ -149,6 +149,13 @@ class EmbeddingModel(ABC):
             EmbedBridgeError: The server answers, and this model can never be used there.
         """
 
+    async def aopen(self) -> None:
+        """Import and open what the next request needs: a limiter's ticket is for the moment after it.
+
+        Called before each request that a limiter has to admit. What it raises is not reported;
+        `embed_batch` is called all the same, and raises it again.
+        """
+
     async def aclose(self) -> None:
         """Release clients. The model may be used again and then opens them anew."""
 

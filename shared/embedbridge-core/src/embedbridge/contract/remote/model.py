@@ -177,6 +177,10 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         server = {} if self.at_home else {"server": self.address.place}
         return {**self.options.identity(), **server}
 
+    async def aopen(self) -> None:
+        """Import the vendor's library and make the client, if that is not done yet."""
+        await self._slot.get()
+
     async def aclose(self) -> None:
         """Close the connections; the next request opens new ones, with the environment of then."""
         self._endpoint = None

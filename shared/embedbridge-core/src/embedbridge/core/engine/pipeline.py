@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 
 from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.errors import EmbedBridgeError
@@ -263,6 +264,9 @@ async def _answer(job: Job, batch: Planned) -> Answered:
             await ticket.settle_async(result.usage.tokens)
         return result
 
+    if spec.limiter is not None:
+        with suppress(Exception):  # the request itself says what is wrong
+            await spec.model.aopen()
     result, attempts = await with_retries(
         call,
         spec.settings,
