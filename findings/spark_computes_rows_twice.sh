@@ -18,17 +18,15 @@ trap 'rm -rf "$folder"' EXIT
 cat > "$folder/run.py" <<'PYTHON'
 import os
 import sys
-import tempfile
 
 os.environ["PYSPARK_PYTHON"] = sys.executable
 
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import pandas_udf
 
-log = tempfile.NamedTemporaryFile("a+")
-place = log.name
+place = os.path.abspath("rows")
 session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-session.sparkContext.setCheckpointDir(tempfile.mkdtemp())
+session.sparkContext.setCheckpointDir("checkpoints")
 df = session.range(100).selectExpr("id", "cast(id as string) as text")
 
 
@@ -49,10 +47,10 @@ def same(batches):
 
 
 def rows_computed(name, action):
-    log.truncate(0)
+    open(place, "w").close()
     action()
-    log.seek(0)
-    print(f"{name}: {sum(map(int, log))} rows computed for 100")
+    with open(place) as file:
+        print(f"{name}: {sum(map(int, file))} rows computed for 100")
 
 
 def mapped():
@@ -68,8 +66,9 @@ rows_computed("mapInArrow, eager checkpoint", lambda: mapped().checkpoint().coun
 rows_computed("mapInArrow, lazy checkpoint", lambda: mapped().checkpoint(eager=False).count())
 PYTHON
 
-"$folder/venv/bin/python" "$folder/run.py" > "$folder/seen" 2> /dev/null
-diff "$folder/seen" - <<'SEEN'
+cd "$folder"
+venv/bin/python run.py > seen 2> /dev/null
+diff seen - <<'SEEN'
 pandas UDF, then a filter: 200 rows computed for 100
 the same, nondeterministic: 100 rows computed for 100
 mapInArrow, then a filter: 100 rows computed for 100
