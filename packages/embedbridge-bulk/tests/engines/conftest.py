@@ -13,6 +13,7 @@ import pytest
 
 CPUS = 4
 """Of the cluster, whatever the machine has: Ray counts them, it does not look."""
+SPARK_KEY = "key-for-spark-0123456789"
 
 
 NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}
@@ -66,3 +67,18 @@ def ray_data() -> Iterator[Any]:
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray.data
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """Spark with two worker processes, which find a key in their environment."""
+    sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("CO_API_KEY", SPARK_KEY)
+        builder = sql.SparkSession.builder.master("local[2]")
+        for name in ("spark.ui.enabled", "spark.ui.showConsoleProgress"):
+            builder = builder.config(name, "false")
+        session = builder.getOrCreate()
+        yield session
+        session.stop()

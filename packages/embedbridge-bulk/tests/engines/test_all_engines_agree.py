@@ -1,6 +1,5 @@
 """One stage, all engines: the same rows, vectors, errors and counts as on this machine alone."""
 
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -28,25 +27,19 @@ def on_ray(request: pytest.FixtureRequest, source: Path, target: Path, stage: Em
 
 
 def on_spark(request: pytest.FixtureRequest, source: Path, target: Path, stage: EmbedStage) -> None:
-    sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed")
+    spark = request.getfixturevalue("spark")
     from embedbridge.bulk.engines.spark import embed_dataframe
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
-        builder = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
-        session = builder.getOrCreate()
-        rows = session.read.parquet(str(source)).repartition(4)
-        embed_dataframe(rows, stage, persist=False).write.parquet(str(target))
-        session.stop()
+    rows = spark.read.parquet(str(source)).repartition(4)
+    embed_dataframe(rows, stage).write.parquet(str(target))
 
 
 def on_daft(request: pytest.FixtureRequest, source: Path, target: Path, stage: EmbedStage) -> None:
     daft = pytest.importorskip("daft", reason="Daft is not installed")
     from embedbridge.bulk.engines.daft import embed_dataframe
 
-    embed_dataframe(daft.read_parquet(str(source)), stage, batch_rows=100).write_parquet(
-        str(target)
-    )
+    rows = daft.read_parquet(str(source))
+    embed_dataframe(rows, stage, batch_rows=100).write_parquet(str(target))
 
 
 ENGINES: dict[str, Callable[..., None]] = {"daft": on_daft, "ray": on_ray, "spark": on_spark}

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from embedbridge.bulk import Columns, EmbedStage
+from embedbridge.bulk.engines import daft as door
 from embedbridge.core import Embedder
 from embedbridge.testing import CohereWire, FakeModel, FaultServer, faults, tiny_png
 
-daft = pytest.importorskip("daft", reason="Daft is not installed: nox -s engines")
+daft = pytest.importorskip("daft", reason="Daft is not installed")
 functions: Any = pytest.importorskip("daft.functions")
-door: Any = pytest.importorskip("embedbridge.bulk.engines.daft")
 
 TEXTS = {n: None if n % 10 == 3 else " " if n % 10 == 7 else f"text {n}" for n in range(200)}
 GOOD = [text for text in TEXTS.values() if text and text.strip()]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from embedbridge.bulk.errors import error_text
-from embedbridge.bulk.stage import EmbedStage, stop_if_unusable
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Text
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embedbridge.bulk.stage import EmbedStage
     from embedbridge.contract.errors import EmbedBridgeError
 
 OnError: TypeAlias = Literal["raise", "log", "ignore"]
@@ -57,9 +57,7 @@ class BatchEmbedder:
                     inputs[row] = make(value)
             except InvalidInputError as error:
                 errors[row] = error
-        embedder = self.stage.embedder.using(errors="collect", show_progress=False)
-        result = embedder.embed(inputs.values(), role=self.stage.role, task=self.stage.task)
-        stop_if_unusable(result)
+        result = self.stage.embed(list(inputs.values()))
         rows = list(inputs)
         self._report({**errors, **{rows[at]: error for at, error in result.errors.items()}})
         vectors: Rows = [None] * len(values)
