@@ -10,7 +10,7 @@ import pytest
 
 from embedbridge.bulk import Columns, EmbedStage, EngineError, RayEngine, run
 from embedbridge.bulk.engines.ray import embed_dataset
-from embedbridge.bulk.engines.ray_actors import WINDOW
+from embedbridge.bulk.engines.ray_engine import WINDOW
 from embedbridge.contract import ConfigurationError, InvalidOptionError
 from embedbridge.contract.errors import AuthenticationError
 from embedbridge.core import load_embedder

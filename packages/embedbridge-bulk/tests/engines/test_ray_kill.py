@@ -106,7 +106,7 @@ def actors(address: str) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if b"ray::_Worker" in (folder / "cmdline").read_bytes() and mark in (
+            if b"ray::Worker" in (folder / "cmdline").read_bytes() and mark in (
                 folder / "environ"
             ).read_bytes().split(b"\0"):
                 found.append(int(folder.name))

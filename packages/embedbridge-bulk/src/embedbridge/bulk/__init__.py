@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns as Columns
     from embedbridge.bulk.dry_run import Estimate as Estimate
     from embedbridge.bulk.dry_run import estimate as estimate
-    from embedbridge.bulk.engines.ray_actors import RayEngine as RayEngine
+    from embedbridge.bulk.engines.ray_engine import RayEngine as RayEngine
     from embedbridge.bulk.errors import EngineError as EngineError
     from embedbridge.bulk.errors import RowError as RowError
     from embedbridge.bulk.errors import SourceError as SourceError
@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "columns": ["Columns"],
-        "engines.ray_actors": ["RayEngine"],
+        "engines.ray_engine": ["RayEngine"],
         "errors": ["EngineError", "RowError", "SourceError", "TargetError"],
         "provenance": ["Provenance"],
         "report": ["Report"],

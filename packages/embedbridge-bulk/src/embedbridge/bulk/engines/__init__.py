@@ -4,7 +4,8 @@ Scheduling, shuffling and recovery are the engine's. A module imports its engine
 extra of the same name installs it.
 
     ray.py             Ray Data: the stage in a pipeline of yours
-    ray_actors.py      Ray: `run` with actors
+    ray_engine.py      Ray for `run`: how many actors, and what each of them gets
+    ray_actors.py      what `run` sends to them, and what comes back
     spark.py           Spark: mapInArrow, persisted
     daft.py            Daft: a batch function on Arrow
     daft_provider.py   Daft's own embed_text and embed_image with our models

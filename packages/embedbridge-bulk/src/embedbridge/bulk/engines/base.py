@@ -66,7 +66,7 @@ def as_engine(engine: str | Engine) -> Engine:
         raise InvalidOptionError(f"Unknown engine={engine!r}.", hint=f"One of: {', '.join(NAMES)}.")
     if engine == "local":
         return LocalEngine()
-    from embedbridge.bulk.engines.ray_actors import RayEngine
+    from embedbridge.bulk.engines.ray_engine import RayEngine
 
     return RayEngine()
 
