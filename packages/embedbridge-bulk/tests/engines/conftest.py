@@ -63,7 +63,14 @@ def ray_data() -> Iterator[Any]:
     import ray
     import ray.data
 
-    ray.init(address="local", num_cpus=CPUS, include_dashboard=False, log_to_driver=False)
+    keys = {"env_vars": {"OPENAI_API_KEY": "sk-for-tests-0123456789"}}  # of the workers
+    ray.init(
+        address="local",
+        num_cpus=CPUS,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env=keys,
+    )
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield ray.data
     ray.shutdown()
