@@ -1,12 +1,15 @@
 """A job that kills its own process with SIGKILL at the n-th moment: `killed_worker.py SOURCE TARGET N KIND`.
 
-A moment is a batch that was paid, a file that is opened, renamed or removed, in whatever thread.
+A moment is a batch that was paid, a file that is opened, renamed or removed, in whatever thread. Each
+batch is told as a byte on standard output, for those who kill it from outside; it survives without one
+to listen.
 """
 
 import itertools
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,8 @@ def moment() -> None:
 def pay(batch: Any) -> None:
     """What the server would put on the bill, before its answer is on the way."""
     os.write(log, "".join(f"{text}\n" for text in batch.inputs).encode())
+    with suppress(BrokenPipeError):
+        os.write(1, b".")
     moment()
 
 
