@@ -172,7 +172,7 @@ def pythons(session: nox.Session, version: str) -> None:
 
 @nox.session(venv_backend="none")
 def minimums(session: nox.Session) -> None:
-    """Test core and the adapters with the lowest versions that their pyproject.toml promises."""
+    """Test core, bulk jobs and the adapters with the lowest versions that their pyproject.toml promises."""
     # One environment each: what core alone can live with is too old for the frameworks.
     for folder, tools in WITH_MINIMUMS.items():
         name = Path(folder).name
@@ -362,6 +362,7 @@ OF_REPORTS = [
 # Whose lower bounds are tested, and the further tools that only those tests need.
 WITH_MINIMUMS = {
     "shared/embedbridge-core": [],
+    "packages/embedbridge-bulk": ["./packages/embedbridge-openai", "fsspec", "pylance"],
     "packages/langchain-embedbridge": ["langchain-tests"],
     # On a newer pydantic the oldest LlamaIndex warns of a field of its own, and a warning is an error.
     "packages/llama-index-embeddings-embedbridge": ["langchain-core", "pydantic<2.12"],
