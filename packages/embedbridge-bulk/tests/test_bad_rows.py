@@ -144,6 +144,33 @@ def test_missing_images_cost_their_rows(tmp_path: Any, job: Any, out: Any) -> No
     assert len(model.seen) == 1
 
 
+def test_counts_of_images_add_up_exactly(tmp_path: Any, job: Any, out: Any) -> None:
+    """1 % are missing, 1 % are no images, 1 % have no bytes, 5 % are a picture of another row, 2 % are null."""
+    bad = {3: "ImageNotFoundError", 4: "InvalidImageError", 5: "InvalidImageError"}
+    names = []
+    for n in range(400):
+        kind = n % 100
+        picture = 400 if kind in range(10, 15) else n
+        if kind != 3:
+            data = {4: b"no image", 5: b""}.get(kind, tiny_png(picture % 256, picture // 256))
+            (tmp_path / f"{n}.png").write_bytes(data)
+        names.append(None if kind in (20, 21) else f"{n}.png")
+    source = pa.table({"id": list(range(400)), "file": names})
+    model = RecordingModel("small")
+    columns = Columns(id="id", image="file", image_root=str(tmp_path))
+    report = job(source, model=Embedder(model), columns=columns, errors="column")
+    table = out()
+    kinds = [str(error).partition(":")[0] for error in table.column("embedding_error").to_pylist()]
+    vectors = table.column("vector").to_pylist()
+
+    assert kinds == [bad.get(n % 100, "None") for n in range(400)]
+    assert [v is None for v in vectors] == [n % 100 in (3, 4, 5, 20, 21) for n in range(400)]
+    assert (report.rows, report.failed, report.empty) == (400, 12, 8)
+    assert (report.embedded, report.repeated) == (400 - 12 - 8 - 19, 19)
+    assert report.images == len(model.seen) == report.embedded
+    assert len({tuple(v) for v in vectors if v is not None}) == report.embedded
+
+
 class Down(RemoteFakeModel):
     """Raises what it is told once it has answered some requests."""
 

@@ -4,7 +4,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from embedbridge.bulk import RowError, SourceError, TargetError
+from embedbridge.bulk import RowError, SourceError, TargetError, run
 from embedbridge.contract import InvalidOptionError
+from embedbridge.core import Embedder
+from embedbridge.testing import FakeModel
 
+NOBODY = 65_534
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",
     "garbage": lambda data: b"no table at all",
@@ -96,6 +100,20 @@ def test_damaged_lines_cost_their_file(
 
     ids = list(map(int, out().column("id").to_pylist()))
     assert ids == [*range(100), *range(200, 300)]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_file_without_rows_is_no_fault(
+    job: Any, folder: Any, rows: Any, out: Any, ending: Any, number: Any
+) -> None:
+    """It has columns; what has not even these is damaged."""
+    place = folder(ending)
+    write(rows(0), place / f"{number}{ending}")
+    job(place)
+
+    ids = list(map(int, out().column("id").to_pylist()))
+    assert ids == [n for n in range(300) if n // 100 != number]
 
 
 def test_a_column_of_another_type_costs_its_file(job: Any, folder: Any, out: Any) -> None:
@@ -236,15 +254,62 @@ def test_a_target_that_is_a_file_is_refused(job: Any, rows: Any, tmp_path: Any) 
     assert (tmp_path / "out").read_text() == "mine"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_target_is_named(job: Any, rows: Any, tmp_path: Any) -> None:
-    """With what to do."""
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(TargetError, match="permissions"):
-            job(rows(3))
-    finally:
-        tmp_path.chmod(0o700)
+@pytest.fixture
+def read_only(tmp_path: Any, rows: Any, tmp_path_factory: Any) -> Any:
+    """Nothing can be written beside or into the target while this holds; root, who always may, is nobody."""
+    # All modules are imported before: that user may not read them.
+    run(
+        rows(1),
+        tmp_path_factory.mktemp("first") / "out",
+        model=Embedder(FakeModel("small")),
+        text="text",
+    )
+
+    @contextmanager
+    def hold() -> Iterator[None]:
+        folders = [tmp_path, *(path for path in tmp_path.rglob("*") if path.is_dir())]
+        above = [path for path in tmp_path.parents if path.stat().st_uid == os.getuid()]
+        before = {path: path.stat().st_mode for path in [*folders, *above]}
+        is_root = os.geteuid() == 0
+        for path in folders:
+            path.chmod(0o555)
+        for path in above if is_root else ():
+            path.chmod(before[path] | 0o005)
+        try:
+            if is_root:
+                os.seteuid(NOBODY)
+            yield
+        finally:
+            if is_root:
+                os.seteuid(0)
+            for path, mode in before.items():
+                path.chmod(mode)
+
+    return hold
+
+
+def test_a_read_only_target_is_named(job: Any, rows: Any, files: Any, read_only: Any) -> None:
+    """With what to do, before anything is paid."""
+    with read_only(), pytest.raises(TargetError, match="permissions"):
+        job(rows(3))
+
+    assert files() == {}
+
+
+def test_a_target_that_became_read_only_stays_as_it_is(
+    job: Any, rows: Any, out: Any, files: Any, model: Any, read_only: Any
+) -> None:
+    """Once it can be written, only what is new is paid."""
+    job(rows(100))
+    before, paid = files(), list(model.seen)
+    with read_only(), pytest.raises(TargetError, match="permissions"):
+        job(rows(200))
+    refused = files(), list(model.seen)
+    job(rows(200))
+
+    assert refused == (before, paid)
+    assert out().column("id").to_pylist() == list(range(200))
+    assert len(model.seen) == len(set(model.seen))
 
 
 @pytest.mark.parametrize("most", [4000, 9000, 30_000])

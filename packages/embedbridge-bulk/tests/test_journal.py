@@ -1,6 +1,7 @@
 """The write-ahead journal: what is whole stays, what is torn goes."""
 
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,3 +106,13 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Any) -> None:
 
     with pytest.raises(TargetError, match="cannot be written"):
         journal.append(*records(1))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_says_what_to_do() -> None:
+    """The journal is the first that meets it."""
+    with (
+        closing(Journal(Path("/dev/full"), MADE)) as journal,
+        pytest.raises(TargetError, match="disk is full: free some space"),
+    ):
+        journal.append(*records(3))

@@ -87,6 +87,11 @@ class FileSource:
         return rows
 
     def _first_schema(self, columns: Columns) -> pa.Schema:
+        """That of the first file that can be read.
+
+        A column without any value may have no type there: it has that of the first file with one.
+        """
+        fields: dict[str, pa.Field] = {}
         first: SourceError | None = None
         for path in self.paths:
             try:
@@ -94,9 +99,20 @@ class FileSource:
             except (OSError, pa.ArrowException) as failure:
                 first = first or cannot_read(path, failure)
                 continue
-            return pa.schema([schema.field(name) for name in columns.read(schema)])
-        assert first is not None  # noqa: S101  # there is a path, and it failed
-        raise first
+            if not fields:
+                fields = {name: schema.field(name) for name in columns.read(schema)}
+            untyped = [name for name, field in fields.items() if pa.types.is_null(field.type)]
+            for name in untyped:
+                if schema.get_field_index(name) >= 0:
+                    fields[name] = schema.field(name)
+            if not any(pa.types.is_null(field.type) for field in fields.values()):
+                break
+        if not fields:
+            assert first is not None  # noqa: S101  # there is a path, and it failed
+            raise first
+        found = pa.schema(list(fields.values()))
+        columns.check(found)
+        return found
 
     def _schema_of(self, path: str) -> pa.Schema:
         if format_of(path) == "parquet":
