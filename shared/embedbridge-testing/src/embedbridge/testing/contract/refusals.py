@@ -113,7 +113,11 @@ class RefusalChecks(ServedChecks):
             (wire.too_many, limits.items("text"), "texts per request"),
             (wire.too_long, limits.max_tokens_per_input, "tokens per text"),
         )
-        said = [(refusal.most, *rest) for refusal, *rest in promises if refusal and refusal.most]
+        said = [
+            (refusal.most, promised, what)
+            for refusal, promised, what in promises
+            if refusal is not None and refusal.most is not None
+        ]
         if not said:
             raise DoesNotApply("the vendor's documentation names no number")
 
