@@ -13,7 +13,7 @@ folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
 "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    pyspark==4.3.0 pandas==2.3.3 pyarrow==25.0.1
+    pyspark==4.3.0 pandas==2.3.3 pyarrow==26.0.1
 
 cat > "$folder/run.py" <<'PYTHON'
 import os
