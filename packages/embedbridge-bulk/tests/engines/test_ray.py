@@ -25,7 +25,12 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_the_target_is_that_of_this_machine(ray_data: Any, tmp_path: Path) -> None:
     """Byte for byte, so that a job may begin here and go on there."""
-    arguments = {"model": "fake:small", "text": "text", "id": "id", "errors": "column"}
+    arguments: dict[str, Any] = {
+        "model": "fake:small",
+        "text": "text",
+        "id": "id",
+        "errors": "column",
+    }
     here = run(ROWS, tmp_path / "here", **arguments)
     there = run(ROWS, tmp_path / "there", engine=RayEngine(actors=2, cpus=1), **arguments)
     again = run(ROWS, tmp_path / "here", engine="ray", **arguments)
