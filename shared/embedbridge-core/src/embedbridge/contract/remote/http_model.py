@@ -118,7 +118,7 @@ class HttpModel(RemoteModel[HttpHandle]):
         Card and identity follow it.
         """
         kind = getattr(self.options, "output_type", "float")
-        return OutputType("float" if kind == "base64" else kind)
+        return OutputType() if kind == "base64" else OutputType(kind)
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector, what its values are, and the server if not the vendor's."""
