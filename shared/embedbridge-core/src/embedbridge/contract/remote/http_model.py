@@ -117,7 +117,7 @@ class HttpModel(RemoteModel[HttpHandle]):
 
         Card and identity follow it.
         """
-        kind = getattr(self.options, "output_type", "float")
+        kind: Any = getattr(self.options, "output_type", "float")
         return OutputType() if kind == "base64" else OutputType(kind)
 
     def identity(self) -> Mapping[str, object]:
