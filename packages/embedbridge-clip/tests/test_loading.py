@@ -31,6 +31,23 @@ from embedbridge.providers.clip.names import HUB_IDS, RESNETS, SAFE_REVISIONS
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+@pytest.mark.parametrize(("before", "expected"), [(2, 1), (1, 1)])
+def test_torch_takes_no_more_threads_than_this_process_may(
+    own_folder: str, monkeypatch: pytest.MonkeyPatch, before: int, expected: int
+) -> None:
+    """In a container or in an engine's worker more would wait for each other; fewer stay."""
+    own = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(before)
+    try:
+        load_embedder(f"clip:{own_folder}", device="cpu").embed_query("text")
+        threads = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(own)
+
+    assert threads == expected
+
+
 def test_making_a_model_loads_nothing() -> None:
     """A model is loaded when it is first used: a wrong name fails then, not before."""
     model = CLIPModel("./no/such/folder")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 
 from embedbridge.contract.local import best_device, choose_device, limits_on
@@ -31,6 +32,23 @@ def test_the_best_device(cuda: bool, mps: bool, expected: str) -> None:
 def test_a_device_of_this_machine_is_taken() -> None:
     """Without a wish, what is there is used."""
     assert choose_device(choose_device()) == choose_device()
+
+
+@pytest.mark.parametrize(("before", "expected"), [(2, 1), (1, 1)])
+def test_torch_takes_no_more_threads_than_this_process_may(
+    own_folder: str, monkeypatch: pytest.MonkeyPatch, before: int, expected: int
+) -> None:
+    """In a container or in an engine's worker more would wait for each other; fewer stay."""
+    own = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(before)
+    try:
+        load_embedder(f"huggingface:{own_folder}", device="cpu").embed_query("text")
+        threads = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(own)
+
+    assert threads == expected
 
 
 def test_limits_grow_with_the_device_and_their_number() -> None:

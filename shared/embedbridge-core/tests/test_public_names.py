@@ -173,6 +173,7 @@ LOCAL = [
     "hub_identity",
     "is_count",
     "is_out_of_memory",
+    "limit_torch_threads",
     "limits_on",
     "list_modules",
     "loading_errors",

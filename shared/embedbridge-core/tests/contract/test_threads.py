@@ -33,19 +33,81 @@ def test_more_than_there_is_cannot_be_assigned(monkeypatch: pytest.MonkeyPatch) 
     assert usable_processors() == alone
 
 
+GROUPS = {
+    "v2, its own root": ("0::/", "", "cpu.max"),
+    "v2, a group of a service": (
+        "0::/system.slice/jobs.service",
+        "system.slice/jobs.service",
+        "cpu.max",
+    ),
+    "v2, a limit around it": ("0::/pods/pod1/container", "pods/pod1", "cpu.max"),
+    "v2 beside v1": ("3:cpuset:/\n0::/jobs", "unified/jobs", "cpu.max"),
+    "v1": ("4:cpu,cpuacct:/docker/f00\n3:cpuset:/", "cpu,cpuacct/docker/f00", "cpu.cfs_quota_us"),
+    "v1, seen from a container": ("4:cpu,cpuacct:/docker/f00", "cpu,cpuacct", "cpu.cfs_quota_us"),
+    "v1, one controller": ("1:cpu:/\n0::/", "cpu", "cpu.cfs_quota_us"),
+}
+"""What the process says of its groups, where its limit is, and in which file."""
+
+
+def container(root: Path, groups: str, quota: str) -> Path:
+    """The files of a machine that limits this process."""
+    said, folder, file = GROUPS[groups]
+    (root / "proc" / "self").mkdir(parents=True)
+    (root / "proc" / "self" / "cgroup").write_text(f"{said}\n")
+    group = root / "sys" / "fs" / "cgroup" / folder
+    group.mkdir(parents=True)
+    if file == "cpu.max":
+        (group / file).write_text(f"{quota} 100000\n")
+    else:
+        (group / file).write_text(f"{'-1' if quota == 'max' else quota}\n")
+        (group / "cpu.cfs_period_us").write_text("100000\n")
+    return root
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
+    """Processors without any limit but the affinity mask."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    return usable_processors(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("groups", GROUPS)
 @pytest.mark.parametrize(
-    ("share", "expected"),
-    [("100000 100000", 1), ("50000 100000", 1), ("max 100000", None), ("nonsense", None)],
+    ("quota", "expected"),
+    [
+        ("100000", 1),
+        ("50000", 1),
+        ("1000", 1),
+        ("max", None),
+        ("nonsense", None),
+        ("99999999", None),
+    ],
 )
 def test_a_container_has_a_share(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, share: str, expected: int | None
+    tmp_path: Path, alone: int, groups: str, quota: str, expected: int | None
 ) -> None:
     """With one thread for each processor of the host, it would be throttled most of the time."""
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    quota = tmp_path / "cpu.max"
-    quota.write_text(f"{share}\n")
+    assert usable_processors(container(tmp_path, groups, quota)) == (expected or alone)
 
-    assert usable_processors(quota) == (expected or usable_processors(tmp_path / "none"))
+
+def test_the_least_of_all_limits_counts(tmp_path: Path, alone: int) -> None:
+    """A group cannot use more than those around it; half a processor takes a thread."""
+    root = container(tmp_path, "v2, a group of a service", "150000")
+    above = root / "sys" / "fs" / "cgroup" / "system.slice" / "cpu.max"
+    wide = usable_processors(root)
+    above.write_text("30000 100000\n")
+
+    assert wide == min(2, alone)
+    assert usable_processors(root) == 1
+
+
+@pytest.mark.parametrize("damage", ["", "no groups\n", "0::\n", "x\n4:cpu\n"])
+def test_files_that_cannot_be_read_limit_nothing(tmp_path: Path, alone: int, damage: str) -> None:
+    """They are the system's, and none of our business."""
+    root = container(tmp_path, "v1", "100000")
+    (root / "proc" / "self" / "cgroup").write_text(damage)
+
+    assert usable_processors(root) == alone
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity masks here")

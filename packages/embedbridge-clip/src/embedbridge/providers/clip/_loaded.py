@@ -15,6 +15,7 @@ from embedbridge.contract.local import (
     choose_device,
     folder_identity,
     hub_identity,
+    limit_torch_threads,
     limits_on,
 )
 from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
@@ -111,6 +112,8 @@ def load(name: str, options: CLIPOptions) -> Loaded:
     """
     require_libraries()
     device = choose_device(options.device)
+    if device == "cpu":
+        limit_torch_threads()
     parts = load_parts(name, options, device)
     described = describe_towers(
         parts.network.config.to_dict(), {"model_max_length": parts.tokenizer.model_max_length}

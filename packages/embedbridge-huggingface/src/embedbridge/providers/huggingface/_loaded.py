@@ -14,6 +14,7 @@ from embedbridge.contract.local import (
     choose_device,
     folder_identity,
     hub_identity,
+    limit_torch_threads,
     limits_on,
     prompts_of,
 )
@@ -129,6 +130,8 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
     require_libraries()
     devices = [choose_device(device) for device in options.target_devices or ()]
     device = devices[0] if devices else choose_device(options.device)
+    if device == "cpu":
+        limit_torch_threads()
     # Workers fetch the weights from shared memory, which is the CPU's.
     transformer = load_transformer(source, options, "cpu" if devices else device)
     length = limit_length(transformer, options.max_length)

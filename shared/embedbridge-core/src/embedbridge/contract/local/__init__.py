@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     )
     from embedbridge.contract.local.telemetry import disable_telemetry as disable_telemetry
     from embedbridge.contract.local.telemetry import without_package as without_package
+    from embedbridge.contract.local.threads import limit_torch_threads as limit_torch_threads
     from embedbridge.contract.local.threads import usable_processors as usable_processors
     from embedbridge.contract.local.tokens import Encode as Encode
     from embedbridge.contract.local.tokens import Ids as Ids
@@ -139,7 +140,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "sentence_folder": ["LENGTH_FILES", "SentenceFolder", "read_sentence_folder"],
         "special_tokens": ["warn_of_contradiction"],
         "telemetry": ["disable_telemetry", "without_package"],
-        "threads": ["usable_processors"],
+        "threads": ["limit_torch_threads", "usable_processors"],
         "tokens": [
             "Encode",
             "Ids",
