@@ -1,5 +1,6 @@
 """The command line in this process, and packages that announce providers of their own."""
 
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -23,17 +24,21 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def announce(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+def announce(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Callable[[str, str], None]:
     """Install a package whose plugin, of the provider's name, has this source."""
     site = tmp_path / "site"
     monkeypatch.syspath_prepend(site)
 
     def announce(provider: str, source: str) -> None:
+        module = f"{provider}_plugin"
         info = site / f"{provider}_dist-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Name: {provider}-dist\nVersion: 1.0\n", encoding="utf-8")
-        points = f"[embedbridge]\n{provider} = {provider}_plugin\n"
+        points = f"[embedbridge]\n{provider} = {module}\n"
         (info / "entry_points.txt").write_text(points, encoding="utf-8")
-        (site / f"{provider}_plugin.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        (site / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        request.addfinalizer(lambda: sys.modules.pop(module, None))
 
     return announce
