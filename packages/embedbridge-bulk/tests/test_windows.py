@@ -6,9 +6,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from embedbridge.bulk import estimate
 from embedbridge.bulk.windows import ClosedError, Windows
 from embedbridge.contract import Limits
 from embedbridge.core import Embedder, Settings
@@ -42,6 +44,12 @@ class Wide(RemoteFakeModel):
     @property
     def card(self) -> Any:
         return replace(super().card, dimensions=4096, limits=Limits(max_items=None))
+
+    async def embed_batch(self, batch: Any) -> Any:
+        answer = await super().embed_batch(batch)
+        vectors = np.zeros((len(batch), 4096), np.float32)
+        vectors[:, : answer.vectors.shape[1]] = answer.vectors
+        return replace(answer, vectors=vectors)
 
 
 def remote(**settings: Any) -> Any:
@@ -103,7 +111,23 @@ def test_wide_vectors_are_waited_for_in_bounded_number() -> None:
     windows = Windows.of(Embedder(Wide("small"), settings=Settings(window=1)), "text", "document")
     windows.close()
 
-    assert windows.size == 8 * 256
+    assert windows.size == 8 * 128
+
+
+@pytest.mark.parametrize(
+    ("settings", "requests"),
+    [({}, 8), ({"batch_size": 300}, 4), ({"requests_per_minute": 10**6}, 1)],
+)
+def test_an_estimate_counts_the_requests_that_are_made(
+    job: Any, tmp_path: Any, settings: Any, requests: Any
+) -> None:
+    """It asks the engine how many contents go into one: by the setting, or by the answer's size."""
+    source = pa.table({"id": range(1000), "text": [f"text {n}" for n in range(1000)]})
+    embedder = Embedder(Wide("small"), settings=Settings(**settings))
+    found = estimate(source, tmp_path / "out", model=embedder, text="text", id="id")
+    report = job(source, model=embedder, part_bytes=1 << 26)
+
+    assert found.requests == report.requests == requests
 
 
 def test_windows_begin_in_order_while_there_is_room() -> None:

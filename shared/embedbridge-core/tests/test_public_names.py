@@ -125,6 +125,7 @@ TOOLING = [
     "default_path",
     "detect",
     "forget_endpoints",
+    "items_per_answer",
     "portable_limiter",
     "resolve",
     "run_sync",

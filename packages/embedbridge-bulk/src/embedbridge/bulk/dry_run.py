@@ -17,6 +17,7 @@ from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.sources.open import open_source
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.target import Target
+from embedbridge.bulk.windows import items_per_request
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.model import LocalEmbeddingModel
 
@@ -153,16 +154,12 @@ def _tokens(stage: EmbedStage, samples: list[Input], contents: int) -> int | Non
 
 
 def _requests(stage: EmbedStage, contents: int, tokens: int | None) -> int:
-    limits = stage.embedder.card.limits
-    most = [
-        limits.items(stage.columns.modality, stage.role),
-        stage.embedder.settings.batch_size,
-    ]
-    items = min((number for number in most if number is not None), default=max(1, contents))
-    by_items = -(-contents // items)
-    if tokens is None or limits.max_tokens_per_request is None:
+    items = items_per_request(stage.embedder, stage.columns.modality, stage.role)
+    by_items = -(-contents // (items or max(1, contents)))
+    most_tokens = stage.embedder.card.limits.max_tokens_per_request
+    if tokens is None or most_tokens is None:
         return by_items
-    return max(by_items, -(-tokens // limits.max_tokens_per_request))
+    return max(by_items, -(-tokens // most_tokens))
 
 
 def _seconds(stage: EmbedStage, samples: list[Input], contents: int) -> float | None:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.tooling import items_per_answer
 
 if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Modality, Role
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOCAL_THREADS, REMOTE_THREADS = 2, 8
-ANSWER_BYTES = 1 << 22
-"""Of vectors in one answer: the engine asks for no more at once."""
 
 
 class Windows:
@@ -119,9 +118,21 @@ Answered = Callable[[int], None]
 
 def in_flight(embedder: Embedder, modality: Modality, role: Role, least: int = 0) -> int:
     """Contents that keep all requests in flight, in whole requests; or about `least`."""
-    limits, settings = embedder.card.limits, embedder.settings
-    width = embedder.dimensions or 1
-    known = [limits.items(modality, role), settings.batch_size, ANSWER_BYTES // (width * 4)]
-    items = max(1, min(number for number in known if number is not None))
-    requests = settings.max_concurrency
+    requests = embedder.settings.max_concurrency
+    items = items_per_request(embedder, modality, role)
+    if items is None:
+        items = max(1, embedder.settings.window // requests)
     return items * max(requests, least // items)
+
+
+def items_per_request(embedder: Embedder, modality: Modality, role: Role) -> int | None:
+    """Contents that the engine puts into one request; `None` if only their tokens limit it."""
+    settings = embedder.settings
+    limited = embedder.limiter, settings.requests_per_minute, settings.tokens_per_minute
+    chosen = settings.batch_size or items_per_answer(
+        embedder.model,
+        embedder.dimensions,
+        limited=any(limit is not None for limit in limited),
+    )
+    known = (embedder.card.limits.items(modality, role), chosen)
+    return min((number for number in known if number is not None), default=None)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from embedbridge.core.discovery.own_providers import OBJECTS as OBJECTS
     from embedbridge.core.discovery.resolve import BUNDLED as BUNDLED
     from embedbridge.core.discovery.resolve import resolve as resolve
+    from embedbridge.core.engine.plan import items_per_answer as items_per_answer
     from embedbridge.core.images.formats.detect import detect as detect
     from embedbridge.core.locks import ForkSafeLock as ForkSafeLock
     from embedbridge.core.remote.endpoint import Endpoint as Endpoint
@@ -29,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "cache.disk": ["default_path"],
         "discovery.own_providers": ["DISTRIBUTIONS", "OBJECTS"],
         "discovery.resolve": ["BUNDLED", "resolve"],
+        "engine.plan": ["items_per_answer"],
         "images.formats.detect": ["detect"],
         "locks": ["ForkSafeLock"],
         "remote.endpoint": ["Endpoint", "forget_endpoints"],

@@ -16,6 +16,7 @@ from embedbridge.core.engine.planned import Planned
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
+    from embedbridge.contract.model import EmbeddingModel
     from embedbridge.contract.vocabulary import Modality, Role
     from embedbridge.core.engine.job import Job
     from embedbridge.core.engine.job_spec import JobSpec
@@ -99,13 +100,17 @@ def _is_plain(job: Job, batch: Planned) -> bool:
 
 
 def _items_per_answer(spec: JobSpec) -> int | None:
+    limited = spec.limiter is not None
+    return items_per_answer(spec.model, spec.answered_dimensions, limited=limited)
+
+
+def items_per_answer(model: EmbeddingModel, width: int | None, *, limited: bool) -> int | None:
     """Inputs per request, so that one answer is read while others are still on their way.
 
     `None` for local models, where the width is not known, and where requests are limited per minute:
     few large ones are better then.
     """
-    width = spec.answered_dimensions
-    if not width or spec.limiter is not None or isinstance(spec.model, LocalEmbeddingModel):
+    if not width or limited or isinstance(model, LocalEmbeddingModel):
         return None
     return max(1, ANSWER_BYTES // (width * np.dtype(np.float32).itemsize))
 
