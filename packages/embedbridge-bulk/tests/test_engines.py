@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from embedbridge.bulk.engines.optional import import_engine
+from embedbridge.bulk.optional import import_extra
 from embedbridge.contract import MissingDependencyError
 
 
@@ -16,4 +16,4 @@ def test_an_engine_that_is_missing_names_its_extra(
     monkeypatch.setitem(sys.modules, module.partition(".")[0], None)
 
     with pytest.raises(MissingDependencyError, match=rf"embedbridge-bulk\[{extra}\]"):
-        import_engine(module, extra)
+        import_extra(module, extra)

@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 from embedbridge.bulk.budget.leasing import LeasingRateLimiter, RateLimits
 from embedbridge.bulk.budget.ledger import LONGEST, TRANSIT, Grant, Ledger, Message
-from embedbridge.bulk.engines.optional import import_engine
+from embedbridge.bulk.optional import import_extra
 from embedbridge.contract.errors import ConfigurationError, ProviderUnavailableError
 
 ANSWER_SECONDS = 60.0
@@ -109,7 +109,7 @@ class LedgerActor:
 
 
 def _ray() -> Any:
-    ray = import_engine("ray", "ray")
+    ray = import_extra("ray", "ray")
     if not ray.is_initialized():  # else the first call would start a cluster of one's own
         raise ConfigurationError(
             "Ray does not run in this process.", hint="Call ray.init() before the first request."

@@ -11,5 +11,4 @@ extra of the same name installs it.
     daft_provider.py   Daft's own embed_text and embed_image with our models
     daft_batches.py    what those hand over: lists in, a vector or None per row out
     base.py            what an engine is to `run`, and the one that is this process
-    optional.py        the error that names the extra
 """

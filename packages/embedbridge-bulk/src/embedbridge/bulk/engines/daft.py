@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from embedbridge.bulk.columns import OUTPUT
-from embedbridge.bulk.engines.optional import import_engine
+from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.output import TYPES
 from embedbridge.bulk.stage import EmbedStage
 
@@ -42,7 +42,7 @@ def embed_dataframe(df: DataFrame, stage: EmbedStage, *, batch_rows: int = BATCH
         MissingDependencyError: Daft is not installed.
         InvalidOptionError: The DataFrame has not the columns that were named.
     """
-    daft = import_engine("daft", "daft")
+    daft = import_extra("daft", "daft")
     schema = df.schema().to_pyarrow_schema()
     stage.columns.check(schema)
     names = [name for name in schema.names if name in stage.columns.embedded]
@@ -90,7 +90,7 @@ def provider(name: str = "embedbridge") -> Provider:
     Raises:
         MissingDependencyError: Daft is not installed.
     """
-    import_engine("daft.ai.provider", "daft")
+    import_extra("daft.ai.provider", "daft")
     from embedbridge.bulk.engines.daft_provider import EmbedBridgeProvider
 
     return EmbedBridgeProvider(name)

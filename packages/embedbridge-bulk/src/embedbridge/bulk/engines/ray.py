@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.bulk.engines.optional import import_engine
+from embedbridge.bulk.optional import import_extra
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +57,7 @@ def embed_dataset(
     Raises:
         MissingDependencyError: Ray is not installed.
     """
-    data = import_engine("ray.data", "ray")
+    data = import_extra("ray.data", "ray")
     _warn_of_no_room(cpus)
     return dataset.repartition(target_num_rows_per_block=block_rows).map_batches(
         StageActor,
@@ -73,7 +73,7 @@ def embed_dataset(
 
 def _warn_of_no_room(cpus: float) -> None:
     """Warn of what Ray would wait for silently, and for ever."""
-    ray: Any = import_engine("ray", "ray")
+    ray: Any = import_extra("ray", "ray")
     found = ray.cluster_resources().get("CPU", 0) if ray.is_initialized() else None
     if found is not None and found < cpus + 1:
         warnings.warn(

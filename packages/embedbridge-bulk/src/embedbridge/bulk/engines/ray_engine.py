@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from embedbridge.bulk.engines.optional import import_engine
 from embedbridge.bulk.engines.ray_actors import RETRIES, RayActors, Worker
+from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.windows import Windows, in_flight
 from embedbridge.contract.model import LocalEmbeddingModel
@@ -46,7 +46,7 @@ class RayEngine:
         Raises:
             MissingDependencyError: Ray is not installed.
         """
-        ray = import_engine("ray", "ray")
+        ray = import_extra("ray", "ray")
         is_ours = not ray.is_initialized()
         if is_ours:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent unasked

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from embedbridge.bulk.engines.optional import import_engine
+from embedbridge.bulk.optional import import_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -68,7 +68,7 @@ def embed_partition(
 
 
 def _output_schema(kept: DataFrame, stage: EmbedStage) -> object:
-    types = import_engine("pyspark.sql.types", "spark")
+    types = import_extra("pyspark.sql.types", "spark")
     made = stage.made().to_metadata()
     vector = types.ArrayType(types.FloatType())
     ours = [

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from embedbridge.bulk.errors import cannot_read
+from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.sources.memory import TableSource
-from embedbridge.contract.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
@@ -43,7 +42,7 @@ class LanceSource(TableSource):
     """
 
     def __init__(self, place: str, columns: Columns) -> None:
-        lance = _lance()
+        lance = import_extra("lance", "lance")
         self._place = place if "://" in place else os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111
         try:
             dataset = lance.dataset(self._place)
@@ -66,13 +65,3 @@ class LanceSource(TableSource):
     def count(self) -> int:
         """How many rows there are."""
         return int(self._rows.count_rows())
-
-
-def _lance() -> Any:
-    try:
-        return import_module("lance")
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"A Lance dataset takes pylance; {error.name} is missing.",
-            hint='pip install "embedbridge-bulk[lance]"',
-        ) from error

@@ -1,4 +1,4 @@
-"""Optional dependency: an engine is imported when it is used; one that is missing names its extra."""
+"""Optional dependency: it is imported when it is used; one that is missing names its extra."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from embedbridge.contract.errors import MissingDependencyError
 
 
-def import_engine(module: str, extra: str) -> Any:
-    """A module of an engine.
+def import_extra(module: str, extra: str) -> Any:
+    """A module that an extra of ours installs.
 
     Args:
         module: Its name, such as `"ray.data"`.
@@ -22,6 +22,6 @@ def import_engine(module: str, extra: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise MissingDependencyError(
-            f"The engine {extra!r} takes {module.partition('.')[0]}; {error.name} is missing.",
+            f"embedbridge-bulk uses {module.partition('.')[0]} here; {error.name} is missing.",
             hint=f'pip install "embedbridge-bulk[{extra}]"',
         ) from error
