@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import random
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from _interleaved import Timings, interleave, times_as_fast
 from _local_model import NAME, exported, original
 from _options import parse
+from _repeats import REPEATS, with_repeats
 from _report import Goal, Report
 from sentence_transformers import SentenceTransformer
 
@@ -31,7 +31,6 @@ from embedbridge.core import load_embedder
 from embedbridge.testing import real_texts
 
 LOOP, EXACT, INT8 = "sentence-transformers: a loop", "embedbridge: run", "embedbridge int8: run"
-REPEATS = 0.3
 COSINES = {EXACT: 0.9999, INT8: 0.95, LOOP: 0.9999}
 """To the loop's vectors, the least."""
 
@@ -63,7 +62,7 @@ def main() -> None:
 
 
 def measure(texts: list[str], rounds: int) -> Timings:
-    """Processor time of each way from the file with these texts to a file with vectors."""
+    """Seconds of each way from the file with these texts to a file with vectors."""
     model = SentenceTransformer(original(), device="cpu", local_files_only=True)
     embedders = {
         EXACT: load_embedder(f"onnx:{exported()}"),
@@ -99,15 +98,6 @@ def measure(texts: list[str], rounds: int) -> Timings:
 
         routes = {LOOP: theirs, **{name: partial(ours, name) for name in embedders}}
         return interleave(routes, rounds, check=check)
-
-
-def with_repeats(texts: list[str]) -> list[str]:
-    """As many texts, of which some come a second time."""
-    kept = texts[: round(len(texts) * (1 - REPEATS))]
-    chance = random.Random(0)
-    mixed = [*kept, *chance.choices(kept, k=len(texts) - len(kept))]
-    chance.shuffle(mixed)
-    return mixed
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ environment of its own. The second table has 30 % exact repeats among the texts.
 from __future__ import annotations
 
 import argparse
-import random
 import statistics
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -35,6 +34,7 @@ from _local_routes import (
     raw_model,
 )
 from _options import parse
+from _repeats import REPEATS, with_repeats
 from _report import Goal, Report, speed_chart
 
 from embedbridge.core import Embedder
@@ -42,7 +42,6 @@ from embedbridge.testing import real_texts
 
 PACKAGES = ("sentence-transformers", "torch", "onnxruntime")
 COSINES = "cosine to sentence-transformers: mean, least"
-REPEATS = 0.3
 SMALL = 10
 EXACT_REPEATS = (7.5, 4.0)
 """How many times as fast as either peer ours should be with these repeats."""
@@ -114,15 +113,6 @@ def compare(
     check = SameVectors(raw_model().encode(texts), list(loaded))
     routes = {name: partial(door.documents, texts) for name, door in doors.items()}
     return interleave(routes, rounds, check=check), check.cosines
-
-
-def with_repeats(texts: list[str]) -> list[str]:
-    """As many texts, of which some come a second time."""
-    kept = texts[: round(len(texts) * (1 - REPEATS))]
-    chance = random.Random(0)
-    mixed = [*kept, *chance.choices(kept, k=len(texts) - len(kept))]
-    chance.shuffle(mixed)
-    return mixed
 
 
 def through_adapters(ours: Ours) -> tuple[str, str]:
