@@ -181,6 +181,36 @@ def test_an_actor_that_does_not_answer_is_an_error(ray: Ray) -> None:
     limiter.acquire(1)
 
 
+def test_a_report_that_fails_is_told_the_next_time(ray: Ray, monkeypatch: Any) -> None:
+    """In the background nobody would see the error, whatever it is."""
+    limiter = RayRateLimiter("account", requests_per_minute=10_000)
+    for _ in range(20):
+        limiter.acquire(1)
+    monkeypatch.delattr(Ray, "get")
+    assert limiter._lease is not None
+    limiter._lease.until = 0.0  # it is over
+    limiter._tend()
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    limiter._tend()
+
+    (actor,) = ray.actors.values()
+    assert sum(lease.requests for lease in actor.actor._ledger.leases) == 20
+
+
+def test_a_closed_limiter_has_nothing_to_tell(ray: Ray) -> None:
+    """Its timer ends; a further request begins anew."""
+    limiter = RayRateLimiter("account", requests_per_minute=10_000)
+    for _ in range(2):  # the second one's answer is a lease
+        limiter.acquire(1)
+    assert limiter._timer is not None
+    limiter.close()
+
+    assert limiter._timer is None
+    limiter.acquire(1)
+    assert limiter._timer is not None
+
+
 def test_no_cluster_is_started(ray: Ray) -> None:
     """A process without Ray would have one of its own, and a budget of its own."""
     ray.is_running = False

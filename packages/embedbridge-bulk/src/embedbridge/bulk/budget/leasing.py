@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 from embedbridge.bulk.budget.lease import HeldLease, LeaseTicket
 from embedbridge.bulk.budget.ledger import LONGEST, TRANSIT, Booking, Grant, Message, valid_for
-from embedbridge.contract.errors import EmbedBridgeError, InvalidOptionError
+from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.core import Ticket
 from embedbridge.core.tooling import ForkSafeLock, Rate
 
@@ -52,6 +52,8 @@ class LeasingRateLimiter(ABC):
         books: Where the ledger is.
         limits: What this process wants to keep to.
     """
+
+    _timer: threading.Timer | None
 
     def __init__(self, books: str, **limits: Unpack[RateLimits]) -> None:
         self.books = books
@@ -124,6 +126,10 @@ class LeasingRateLimiter(ABC):
             with self._lock:
                 self._end_lease()
             self._tell(Message())
+            with self._lock:
+                timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()  # it would find nothing to tell
 
     def charge(self, lease: HeldLease, requests: int, tokens: int) -> None:
         """For tickets: count further use of a lease, or less."""
@@ -137,7 +143,7 @@ class LeasingRateLimiter(ABC):
         self._lease: HeldLease | None = None
         self._over: dict[str, HeldLease] = {}  # of which the ledger does not know how they ended
         self._recent: deque[tuple[float, int]] = deque()  # moment and tokens of the last requests
-        self._timer: threading.Timer | None = None
+        self._timer = None
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value}" for name, value in self.limits.items())
@@ -249,7 +255,7 @@ class LeasingRateLimiter(ABC):
                 self._timer = None
                 if self._lease is not None and self._lease.until <= self._now():
                     self._end_lease()
-            with suppress(EmbedBridgeError):  # then it is told the next time
+            with suppress(Exception):  # nobody watches this thread; it is told the next time
                 self._tell(Message())
             with self._lock:
                 self._later()
