@@ -35,7 +35,7 @@ from embedbridge.bulk import run
 from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.output import Embedded, attach, output_schema
 from embedbridge.bulk.provenance import Provenance
-from embedbridge.bulk.writing import PartWriter, leaf_paths
+from embedbridge.bulk.targets.parquet_writer import ParquetPartWriter, leaf_paths
 from embedbridge.contract import (
     Batch,
     BatchResult,
@@ -157,11 +157,12 @@ def measure_writer(report: Report, count: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
 
         def ours() -> int:
-            writer = PartWriter(Path(folder, "part.tmp"), schema)
+            place = Path(folder, "part.parquet")
+            writer = ParquetPartWriter(Path(folder, "part.tmp"), schema)
             for _ in groups():
                 writer.write(attach(rows, schema, embedded, digests, yes), {})
-            writer.close(Path(folder, "part.parquet"), errors=Path(folder, "errors.jsonl"))
-            return int(pq.read_metadata(Path(folder, "part.parquet")).num_rows)
+            writer.close(str(place))
+            return int(pq.read_metadata(place).num_rows)
 
         table = attach(rows, schema, embedded, digests, yes)
 

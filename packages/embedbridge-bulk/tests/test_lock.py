@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from embedbridge.bulk import Report, TargetError, lock, run, target
+from embedbridge.bulk import Report, TargetError, lock, run
+from embedbridge.bulk.targets import base
 from embedbridge.core import Embedder
 from embedbridge.testing import RecordingModel
 
@@ -25,7 +26,7 @@ def test_what_another_job_wrote_meanwhile_is_not_paid_again(
             job(rows(200))
             super().__init__(path, place)
 
-    monkeypatch.setattr(target, "FileLock", Late)
+    monkeypatch.setattr(base, "FileLock", Late)
     report = job(rows(200))
 
     assert (report.kept, report.parts_written) == (200, 0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from embedbridge.bulk.report import Report as Report
     from embedbridge.bulk.runner import run as run
     from embedbridge.bulk.stage import EmbedStage as EmbedStage
-    from embedbridge.bulk.target import read_provenance as read_provenance
+    from embedbridge.bulk.targets.open import read_provenance as read_provenance
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -34,6 +34,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "dry_run": ["Estimate", "estimate"],
         "runner": ["run"],
         "stage": ["EmbedStage"],
-        "target": ["read_provenance"],
+        "targets.open": ["read_provenance"],
     },
 )

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedbridge.bulk.parts import PartVectors
 from embedbridge.bulk.reading import Chunk, Sizes, partitioned
-from embedbridge.bulk.runner import columns_for, local_folder
+from embedbridge.bulk.runner import columns_for
 from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.sources.open import open_source
 from embedbridge.bulk.stage import EmbedStage
-from embedbridge.bulk.target import Target
+from embedbridge.bulk.targets.open import find_target
 from embedbridge.bulk.windows import items_per_request
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.model import LocalEmbeddingModel
@@ -24,6 +23,8 @@ from embedbridge.contract.model import LocalEmbeddingModel
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
     from embedbridge.bulk.contents import Digests
+    from embedbridge.bulk.targets.base import Target
+    from embedbridge.bulk.targets.parts import StoredVectors
     from embedbridge.contract.inputs import Input
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import Embedder
@@ -84,7 +85,7 @@ def estimate(
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
-    seen = _known(Target(local_folder(target, opened.paths), stage.made()))
+    seen = _known(find_target(target, opened.paths, stage.made()))
     known = len(seen)
     rows = contents = kept = 0
     samples: list[Input] = []
@@ -118,17 +119,17 @@ def _known(target: Target) -> Seen:
     """The contents that have a vector, in the target or in the journal of a job that was killed."""
     if not target.is_unfinished:
         target.read()
-        return _seen(PartVectors(target.usable()))
+        return _seen(target.vectors())
     target.open()
     try:
-        return _seen(PartVectors(target.usable()), target.journal.digests())
+        return _seen(target.vectors(), target.journal.digests())
     finally:
         target.close()
 
 
-def _seen(parts: PartVectors, journalled: Iterable[Digests] = ()) -> Seen:
+def _seen(stored: StoredVectors, journalled: Iterable[Digests] = ()) -> Seen:
     seen = Seen()
-    for _, digests in parts.digests():
+    for _, digests in stored.digests():
         seen.claim(digests)
     for digests in journalled:
         seen.claim(digests)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from embedbridge.bulk.engines.base import Engine
     from embedbridge.bulk.journal import Journal
-    from embedbridge.bulk.parts import PartVectors
     from embedbridge.bulk.reading import Chunk
     from embedbridge.bulk.seen import Numbers
     from embedbridge.bulk.stage import EmbedStage
+    from embedbridge.bulk.targets.parts import StoredVectors
     from embedbridge.contract.batch import Vectors
 
 CHUNKS_AT_ONCE = 2
@@ -65,7 +65,7 @@ class Embedding:
     """
 
     def __init__(
-        self, engine: Engine, stage: EmbedStage, stored: PartVectors, journal: Journal
+        self, engine: Engine, stage: EmbedStage, stored: StoredVectors, journal: Journal
     ) -> None:
         self._stage = stage
         self._stored = stored

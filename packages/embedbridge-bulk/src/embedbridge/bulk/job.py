@@ -3,7 +3,7 @@
 reader thread:  source ► chunks, and the names of their parts
 this thread:    chunks of parts that are not there ► claim ► gather
 windows' threads:                                        embed ► journal
-writer thread:  row groups ► part.tmp ► its place
+writer thread:  rows ► a part ► its place
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from embedbridge.bulk.embedding import Claimed, Embedding, Settled
 from embedbridge.bulk.errors import RowError
 from embedbridge.bulk.output import attach, output_schema
 from embedbridge.bulk.overlap import prefetched
-from embedbridge.bulk.parts import EMPTY, FAILED, MAY_PASS, PartVectors
 from embedbridge.bulk.reading import Chunk, Part, Sizes, partitioned
 from embedbridge.bulk.report import Report
-from embedbridge.bulk.writing import TargetWriter
+from embedbridge.bulk.targets.parts import EMPTY, FAILED, MAY_PASS
+from embedbridge.bulk.targets.writing import TargetWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from embedbridge.bulk.output import Embedded
     from embedbridge.bulk.sources.base import Source
     from embedbridge.bulk.stage import EmbedStage
-    from embedbridge.bulk.target import Target
+    from embedbridge.bulk.targets.base import Target
 
 Errors: TypeAlias = Literal["fail", "column", "file"]
 """What a bad row does: ends the job, has its error in a column, or goes to a file of its own."""
@@ -67,7 +67,7 @@ class Job:
         self._errors: Errors = errors
         self._sizes, self._limit = sizes, limit
         self._progress = progress
-        self._usable = {part.path.name: part for part in target.usable()}
+        self._usable = {part.name: part for part in target.parts()}
         self._embedding: Embedding | None = None
         total = source.count()
         self.report = Report(total=total if limit is None or total is None else min(total, limit))
@@ -148,8 +148,8 @@ class Job:
     def _embedder(self) -> Embedding:
         """Made when the first part is not there: a finished job reads no digests."""
         if self._embedding is None:
-            stored = PartVectors(list(self._usable.values()))
-            self._embedding = Embedding(self._engine, self._stage, stored, self._target.journal)
+            target = self._target
+            self._embedding = Embedding(self._engine, self._stage, target.vectors(), target.journal)
         return self._embedding
 
     def _settle(self, one: Claimed | Part, writer: TargetWriter) -> None:

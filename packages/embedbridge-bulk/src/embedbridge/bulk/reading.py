@@ -53,7 +53,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows that become one file."""
+    """Rows that become one part of the target."""
 
     name: str
     """A digest of all its rows."""
@@ -182,4 +182,4 @@ def _update(digest: hashlib.blake2b, chunk: Chunk, columns: Columns) -> None:
 
 
 def _part(number: int, digest: hashlib.blake2b, rows: int) -> Part:
-    return Part(f"part-{number:05d}-{digest.hexdigest()}.parquet", rows)
+    return Part(f"part-{number:05d}-{digest.hexdigest()}", rows)

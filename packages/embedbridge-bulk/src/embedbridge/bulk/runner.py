@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.engines.base import as_engine
-from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.job import Errors, Job
 from embedbridge.bulk.reading import PART_BYTES, Sizes
 from embedbridge.bulk.report import Report
 from embedbridge.bulk.sources.images import PATH
-from embedbridge.bulk.sources.lance import is_lance
-from embedbridge.bulk.sources.open import SCHEME, folder_of, image_folder, open_source
+from embedbridge.bulk.sources.open import folder_of, image_folder, open_source
 from embedbridge.bulk.stage import EmbedStage
-from embedbridge.bulk.target import Target
+from embedbridge.bulk.targets.open import find_target
 from embedbridge.contract.errors import InvalidOptionError, short_path
 
 if TYPE_CHECKING:
     from embedbridge.bulk.engines.base import Engine
+    from embedbridge.bulk.targets.base import Target
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import Embedder
 
@@ -98,7 +96,7 @@ def run(
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
-    folder = Target(local_folder(target, opened.paths), stage.made(), replace=replace)
+    folder = find_target(target, opened.paths, stage.made(), replace=replace)
     folder.open()
     try:
         _refuse_limit(folder, limit)
@@ -116,39 +114,6 @@ def run(
         return job.run()
     finally:
         folder.close()
-
-
-def local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Path:
-    """The folder of a target.
-
-    Raises:
-        TargetError: It is not on this machine, it is of Lance, or files of the source are in it.
-    """
-    if SCHEME.match(os.fspath(target)):
-        raise TargetError(
-            f"{short_path(target)} is no folder of this machine.",
-            hint="Write to a folder here, and copy it there when the job is done.",
-        )
-    if is_lance(target):
-        raise TargetError(
-            f"A job writes Parquet, and {short_path(target)} would be a Lance dataset.",
-            hint="Name another folder, and load it into Lance when the job is done: the guide's page "
-            "on LanceDB shows how.",
-        )
-    # By one name, whatever links lead to it: the lock is beside it.
-    folder = Path(target).expanduser().resolve()
-    within = next((path for path in map(Path, sources) if _is_within(path, folder)), None)
-    if within is not None:
-        raise TargetError(
-            f"{short_path(within)} of the source is in the target.",
-            hint="Name a target beside the source.",
-        )
-    return folder
-
-
-def _is_within(path: Path, folder: Path) -> bool:
-    # A path that is not absolute is one of another file system, as in a bucket.
-    return path.is_absolute() and folder in path.resolve().parents
 
 
 def columns_for(
@@ -171,9 +136,8 @@ def columns_for(
 
 def _refuse_limit(target: Target, limit: int | None) -> None:
     """With a limit, what is in the target and beyond it would leave: nobody means that."""
-    rows = sum(part.rows for part in target.older)
-    if limit is not None and rows > limit:
+    if limit is not None and target.rows > limit:
         raise InvalidOptionError(
-            f"{short_path(target.folder)} holds {rows} rows, and limit={limit} would remove some.",
+            f"{short_path(target.folder)} holds {target.rows} rows, and limit={limit} would remove some.",
             hint="Name another target, or leave out the limit.",
         )

@@ -1,4 +1,4 @@
-"""Parts that are stored: Parquet files that name their content, and their vectors by place."""
+"""Parquet parts: files that name their content, and their vectors by place."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.provenance import PREFIX
+from embedbridge.bulk.targets.parts import StoredPart
 from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
@@ -24,36 +25,17 @@ if TYPE_CHECKING:
     from embedbridge.bulk.contents import Digests
     from embedbridge.contract.batch import Vectors
 
+ENDING = ".parquet"
 NAME = re.compile(r"part-\d{5,}-[0-9a-f]{32}\.parquet")
 VECTOR, ERROR, TRUNCATED, DIGEST = OUTPUT
-MAY_PASS, FAILED, EMPTY = "may_pass", "failed", "empty"
-"""Keys of a part's metadata: how many rows of the source have an error that another run may not
-have, an error at all, and no content."""
 GROUPS_HELD = 2
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPart:
+class ParquetPart(StoredPart):
     """A part that is there."""
 
     path: Path
-    rows: int
-    facts: dict[str, str]
-    """Its metadata of ours, without the beginning of the keys."""
-
-    @property
-    def number(self) -> int:
-        """Which part of its target it is."""
-        return int(self.path.name.split("-")[1])
-
-    @property
-    def is_final(self) -> bool:
-        """Whether another run could make nothing better of it."""
-        return not self.count(MAY_PASS)
-
-    def count(self, name: str) -> int:
-        """A number of its metadata."""
-        return int(self.facts.get(name, "0"))
 
     def digests(self) -> Iterator[tuple[NDArray[np.int64], Digests]]:
         """The rows that have a vector, and their digests, by row group."""
@@ -68,7 +50,7 @@ class StoredPart:
             start += table.num_rows
 
 
-def read_part(path: Path) -> StoredPart:
+def read_part(path: Path) -> ParquetPart:
     """What the end of a part's file says about it.
 
     Raises:
@@ -92,17 +74,17 @@ def read_part(path: Path) -> StoredPart:
         raise TargetError(
             f"{short_path(path)} was not written by a bulk job.", hint="Name another target."
         )
-    return StoredPart(path, metadata.num_rows, facts)
+    return ParquetPart(path.stem, metadata.num_rows, facts, path)
 
 
-class PartVectors:
+class ParquetVectors:
     """The vectors of stored parts, by place: rows of all parts are counted through.
 
     Args:
         parts: All that are used.
     """
 
-    def __init__(self, parts: Sequence[StoredPart]) -> None:
+    def __init__(self, parts: Sequence[ParquetPart]) -> None:
         self._parts = parts
         self._starts = np.cumsum([0, *(part.rows for part in parts)])
         self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()

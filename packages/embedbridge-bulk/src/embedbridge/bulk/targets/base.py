@@ -1,0 +1,187 @@
+"""The target interface, and the order of writes that makes a kill safe.
+
+    TARGET                      what its format keeps: whole parts
+    TARGET.errors/…             with errors="file": the rows that a part left out
+    TARGET.journal/             while a job is unfinished:
+        lock                    one job at a time
+        vectors-DIGEST          what is paid for, see `journal`
+        staged/                 parts that wait for the end of the job
+
+A part's name is a digest of its rows, of their columns and of how they are embedded: a part that
+has its name is right, and is not made again. 1. A batch goes to the journal as soon as it is
+answered. 2. A part is written beside the target, synced, and gets its name. 3. When all are there,
+they replace the older ones; then the journal is deleted. A kill between any two of these leaves
+what the next run goes on from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedbridge.bulk.errors import cannot_write
+from embedbridge.bulk.journal import Journal
+from embedbridge.bulk.lock import FileLock
+from embedbridge.contract.errors import SpaceMismatchError, short_path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from embedbridge.bulk.provenance import Provenance
+    from embedbridge.bulk.targets.parts import PartWriter, StoredPart, StoredVectors
+
+
+class Target(ABC):
+    """What a job writes to. Its format decides how parts are written, and how they come into place.
+
+    Args:
+        folder: Where, without links; made if it does not exist.
+        made: How the vectors of the job are made.
+        replace: Whether what is there may be of another space: it goes.
+    """
+
+    def __init__(self, folder: Path, made: Provenance, *, replace: bool = False) -> None:
+        self.folder = folder
+        self.errors = self._beside("errors")
+        self._made = made
+        self._replace = replace
+        self._work = self._beside("journal")
+        self._staged = self._work / "staged"
+
+    @property
+    @abstractmethod
+    def rows(self) -> int:
+        """How many rows are in it, as soon as it is read."""
+
+    @abstractmethod
+    def read(self) -> None:
+        """Look what is in it.
+
+        Raises:
+            TargetError: It holds something else.
+            SpaceMismatchError: It holds vectors of another space.
+        """
+
+    @abstractmethod
+    def parts(self) -> list[StoredPart]:
+        """Parts of this job's kind, also those that wait for the end; each name once."""
+
+    @abstractmethod
+    def vectors(self) -> StoredVectors:
+        """Vectors of this job's kind."""
+
+    @abstractmethod
+    def new_part(self, schema: pa.Schema) -> PartWriter:
+        """Begin a part, with tables of this schema."""
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Make what is needed to write. The target is read."""
+
+    @abstractmethod
+    def _publish(self, names: Collection[str]) -> None:
+        """Let the target hold the parts of these names and nothing else."""
+
+    def _discard(self) -> None:
+        """Take back what `_prepare` made of the target itself."""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a job that was killed left its journal."""
+        return self._work.exists()
+
+    def open(self) -> None:
+        """Take the lock, read the target, which no other job changes from now on, and prepare it.
+
+        Raises:
+            TargetError: It cannot be written, or holds something else; or another job writes to it.
+            SpaceMismatchError: It holds vectors of another space.
+        """
+        with ExitStack() as undo:
+            try:
+                self._lock = FileLock(self._work / "lock", self.folder)
+                undo.callback(self._lock.release)
+                digest = hashlib.sha256(json.dumps(self._made.described()).encode()).hexdigest()
+                self.journal = Journal(
+                    self._work / f"vectors-{digest[:16]}", self._made.described()
+                )
+                undo.callback(self.close)
+                self.read()
+                self._staged.mkdir(exist_ok=True)
+                self._prepare()
+            except OSError as failure:
+                raise cannot_write(self.folder, failure) from failure
+            undo.pop_all()
+
+    def finish(self, names: Collection[str]) -> None:
+        """Leave the parts of these names and nothing else. To be called when all are there."""
+        try:
+            self._publish(names)
+            for path in self.errors.glob("part-*.jsonl"):
+                if path.stem not in names:
+                    path.unlink()
+            if self.errors.exists() and not any(self.errors.iterdir()):
+                self.errors.rmdir()
+            self.journal.close()
+            self._remove_work()
+        except OSError as failure:
+            raise cannot_write(self.folder, failure) from failure
+
+    def close(self) -> None:
+        """Let go of the journal and the lock; if nothing is paid for and made, leave nothing."""
+        if not self._lock.is_held:
+            return  # it is finished
+        self.journal.close()
+        if not len(self.journal) and not (self._staged.exists() and any(self._staged.iterdir())):
+            with suppress(OSError):
+                self._discard()
+                self._remove_work()
+        self._lock.release()
+
+    def _remove_work(self) -> None:
+        """Delete what only an unfinished job needs, the lock last."""
+        for path in self._work.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != self._lock.path:
+                path.unlink()
+        self._lock.remove()
+        with suppress(OSError):  # another job has begun
+            self._work.rmdir()
+
+    def _beside(self, what: str) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.{what}")
+
+    def _is_alike(self, facts: Mapping[str, str]) -> bool:
+        """Whether vectors with these facts are of this job's kind."""
+        described = self._made.described()
+        return {name: facts.get(name) for name in described} == described
+
+    def _check_space(self, found: Collection[Mapping[str, str]]) -> None:
+        """Compare what the target says about its vectors with what this job makes.
+
+        Raises:
+            SpaceMismatchError: They are of another space.
+        """
+        others = {facts["space"] for facts in found} - {self._made.space}
+        if others:
+            raise SpaceMismatchError(
+                f"{short_path(self.folder)} holds vectors of space {min(others)!r}, this model's are "
+                f"of {self._made.space!r}.",
+                hint="Name another target, or replace it: replace=True, --replace.",
+            )
+        if not all(map(self._is_alike, found)):
+            warnings.warn(
+                f"Vectors in {short_path(self.folder)} are of the same space but were made "
+                "differently (another revision, prompt, role or option): their rows are embedded "
+                "anew.",
+                UserWarning,
+                stacklevel=5,
+            )

@@ -1,0 +1,101 @@
+"""Opening a target: what users write, as a `Target`; and how the vectors of one were made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedbridge.bulk.errors import TargetError
+from embedbridge.bulk.provenance import PREFIX, Provenance
+from embedbridge.bulk.sources.lance import is_lance
+from embedbridge.bulk.sources.open import SCHEME
+from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in
+from embedbridge.contract.errors import short_path
+
+if TYPE_CHECKING:
+    from embedbridge.bulk.targets.base import Target
+
+
+def find_target(
+    target: str | os.PathLike[str],
+    sources: Sequence[str],
+    made: Provenance,
+    *,
+    replace: bool = False,
+) -> Target:
+    """The target for what users write; it is not read yet.
+
+    Args:
+        target: A folder of this machine.
+        sources: The files of the source.
+        made: How the vectors of the job are made.
+        replace: Whether what is there may be of another space: it goes.
+
+    Raises:
+        TargetError: It is not on this machine, it is of Lance, or files of the source are in it.
+    """
+    return ParquetTarget(_local_folder(target, sources), made, replace=replace)
+
+
+def read_provenance(target: str | os.PathLike[str]) -> Provenance:
+    """How the vectors of a target were made: ask before you compare or store them.
+
+    Example:
+        embedder.check_compatible(read_provenance("vectors"))
+
+    Args:
+        target: The folder that `run` wrote.
+
+    Raises:
+        TargetError: It is no such folder, or a job has not replaced all of its files yet.
+    """
+    folder = Path(target).expanduser()
+    found = {
+        Provenance.from_metadata({f"{PREFIX}{name}": fact for name, fact in part.facts.items()})
+        for part in parts_in(folder, replace=False)
+    }
+    if not found:
+        raise TargetError(
+            f"{short_path(folder)} holds no vectors.", hint="Name the folder that `run` wrote."
+        )
+    if len(found) > 1:
+        raise TargetError(
+            f"The files of {short_path(folder)} were made in {len(found)} ways.",
+            hint="A job has not replaced all of them yet: run it again.",
+        )
+    return found.pop()
+
+
+def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Path:
+    """The folder of a target.
+
+    Raises:
+        TargetError: It is not on this machine, it is of Lance, or files of the source are in it.
+    """
+    if SCHEME.match(os.fspath(target)):
+        raise TargetError(
+            f"{short_path(target)} is no folder of this machine.",
+            hint="Write to a folder here, and copy it there when the job is done.",
+        )
+    if is_lance(target):
+        raise TargetError(
+            f"A job writes Parquet, and {short_path(target)} would be a Lance dataset.",
+            hint="Name another folder, and load it into Lance when the job is done: the guide's page "
+            "on LanceDB shows how.",
+        )
+    # By one name, whatever links lead to it: the lock is beside it.
+    folder = Path(target).expanduser().resolve()
+    within = next((path for path in map(Path, sources) if _is_within(path, folder)), None)
+    if within is not None:
+        raise TargetError(
+            f"{short_path(within)} of the source is in the target.",
+            hint="Name a target beside the source.",
+        )
+    return folder
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    # A path that is not absolute is one of another file system, as in a bucket.
+    return path.is_absolute() and folder in path.resolve().parents

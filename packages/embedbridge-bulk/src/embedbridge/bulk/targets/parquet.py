@@ -1,0 +1,131 @@
+"""Parquet target: a folder of files, each a part, in the order of the source.
+
+    TARGET/part-00000-DIGEST.parquet    whole parts
+    TARGET.journal/first/               says that the target was empty: parts go into it at once
+    TARGET.journal/part.tmp             a part that is being written
+
+Else parts wait in `staged/`, so that older ones stay until the end: then staged ones are moved in,
+and older ones are deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedbridge.bulk.errors import TargetError
+from embedbridge.bulk.targets.base import Target
+from embedbridge.bulk.targets.parquet_parts import ENDING, NAME, ParquetVectors, read_part
+from embedbridge.bulk.targets.parquet_writer import ParquetPartWriter
+from embedbridge.contract.errors import short_path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from embedbridge.bulk.provenance import Provenance
+    from embedbridge.bulk.targets.parquet_parts import ParquetPart
+    from embedbridge.bulk.targets.parts import StoredPart
+
+
+class ParquetTarget(Target):
+    """A folder of Parquet files."""
+
+    def __init__(self, folder: Path, made: Provenance, *, replace: bool = False) -> None:
+        super().__init__(folder, made, replace=replace)
+        self._first = self._work / "first"
+        self._is_new = False
+        self._older: list[ParquetPart] = []
+
+    @property
+    def rows(self) -> int:
+        """How many rows are in it, as soon as it is read."""
+        return sum(part.rows for part in self._older)
+
+    def read(self) -> None:
+        """Look what is in the folder.
+
+        Raises:
+            TargetError: It holds something else.
+            SpaceMismatchError: It holds vectors of another space.
+        """
+        self._older = parts_in(self.folder, replace=self._replace)
+        if not self._replace:
+            self._check_space([part.facts for part in self._older])
+
+    def parts(self) -> list[StoredPart]:
+        """Parts of this job's kind, also those that wait for the end; each name once."""
+        return [*self._usable()]
+
+    def vectors(self) -> ParquetVectors:
+        """Vectors of this job's kind."""
+        return ParquetVectors(self._usable())
+
+    def new_part(self, schema: pa.Schema) -> ParquetPartWriter:
+        """Begin a part, with tables of this schema."""
+        return ParquetPartWriter(self._temporary, schema, self._place)
+
+    def _usable(self) -> list[ParquetPart]:
+        parts = (*self._older, *parts_in(self._staged, replace=True))
+        return list({part.name: part for part in parts if self._is_alike(part.facts)}.values())
+
+    def _prepare(self) -> None:
+        if not self._older:
+            self._first.mkdir(exist_ok=True)
+        self._is_new = not self.folder.exists()
+        self.folder.mkdir(exist_ok=True)
+        self._temporary.unlink(missing_ok=True)
+
+    def _discard(self) -> None:
+        if self._is_new and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _place(self, name: str) -> Path:
+        """Where a part of this name belongs: into the target, or where it waits for the end."""
+        return (self.folder if self._first.exists() else self._staged) / f"{name}{ENDING}"
+
+    @property
+    def _temporary(self) -> Path:
+        """Where a part is written."""
+        return self._work / "part.tmp"
+
+    def _publish(self, names: Collection[str]) -> None:
+        for path in self._staged.glob(f"*{ENDING}"):
+            if path.stem in names:
+                path.replace(self.folder / path.name)
+        for path in self.folder.glob(f"part-*{ENDING}"):
+            if path.stem not in names:
+                path.unlink()
+
+
+def parts_in(folder: Path, *, replace: bool) -> list[ParquetPart]:
+    """The parts in a folder.
+
+    Args:
+        folder: It need not exist.
+        replace: Whether to leave out what cannot be read.
+
+    Raises:
+        TargetError: There is something else.
+    """
+    try:
+        paths = sorted(folder.iterdir()) if folder.exists() else []
+    except OSError as failure:
+        raise TargetError(
+            f"{short_path(folder)} is no folder that can be read.", hint="Name another target."
+        ) from failure
+    parts = []
+    for path in paths:
+        if not NAME.fullmatch(path.name):
+            if path.name.startswith((".", "_")):
+                continue  # of other tools: a checksum, a mark of success
+            raise TargetError(
+                f"{short_path(folder)} holds {path.name!r}, which is not of a bulk job.",
+                hint="Name an empty folder, or one that does not exist.",
+            )
+        try:
+            parts.append(read_part(path))
+        except TargetError:
+            if not replace:
+                raise
+    return parts
