@@ -109,16 +109,6 @@ class Columns:
             raise _wrong_type(self.image, schema, "images", hint)
 
 
-def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The same values without a dictionary, which two files may have each their own of, and no view."""
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        return plain_type(kind.value_type)
-    views = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
-    return views.get(kind, kind)
-
-
 def _missing(name: str, names: list[str]) -> InvalidOptionError:
     number = names.count(name)
     if number > 1:
@@ -138,6 +128,8 @@ def _wrong_type(name: str, schema: pa.Schema, what: str, hint: str) -> InvalidOp
 def _is_text(kind: pa.DataType) -> bool:
     import pyarrow.types as t
 
+    from embedbridge.bulk.plain import plain_type
+
     kind = plain_type(kind)
     # A column without any value has the type null.
     return bool(t.is_string(kind) or t.is_large_string(kind) or t.is_null(kind))
@@ -145,6 +137,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _is_image(kind: pa.DataType) -> bool:
     import pyarrow.types as t
+
+    from embedbridge.bulk.plain import plain_type
 
     if t.is_struct(kind):
         return "bytes" in kind.names or "path" in kind.names

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from embedbridge.bulk.columns import plain_type
+from embedbridge.bulk.plain import plain_column
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Mixed
 
@@ -107,9 +107,8 @@ class Contents:
 
 def _values(table: pa.Table, name: str) -> pa.Array:
     """A column as one array of a plain type: no dictionary, no view, no large offsets but needed."""
-    column = table.column(name)
-    kind = plain_type(column.type)
-    kind = {pa.null(): pa.string(), pa.large_binary(): pa.binary()}.get(kind, kind)
+    column = plain_column(table.column(name))
+    kind = {pa.null(): pa.string(), pa.large_binary(): pa.binary()}.get(column.type, column.type)
     column = column.cast(kind)
     array = column.combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedbridge.bulk.output import refuse_unstorable
 from embedbridge.bulk.reading import Chunk, Sizes, partitioned
 from embedbridge.bulk.runner import columns_for
 from embedbridge.bulk.seen import Seen
@@ -84,6 +85,7 @@ def estimate(
     """
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
+    refuse_unstorable(opened.schema, columns)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     seen = _known(find_target(target, opened.paths, stage.made()))
     known = len(seen)

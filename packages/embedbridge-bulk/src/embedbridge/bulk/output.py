@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from embedbridge.bulk.columns import OUTPUT, plain_type
+from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.contents import DIGEST_BYTES
+from embedbridge.bulk.plain import plain_column, plain_type
 from embedbridge.bulk.provenance import PREFIX
+from embedbridge.contract.errors import InvalidOptionError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,6 +55,24 @@ def output_schema(
     return pa.schema([*kept, *ours], metadata=metadata)
 
 
+def refuse_unstorable(source: pa.Schema, columns: Columns) -> None:
+    """Make sure that a Parquet file can hold the kept columns, before a row of them is paid for.
+
+    Raises:
+        InvalidOptionError: One of them has a type that Parquet does not know.
+    """
+    for field in [source.field(name) for name in columns.kept(source)]:
+        try:
+            plain = plain_column(pa.chunked_array([], field.type))
+            kept = pa.schema([field.with_type(plain.type)])
+            pq.ParquetWriter(pa.BufferOutputStream(), kept).close()
+        except pa.ArrowException as failure:
+            raise InvalidOptionError(
+                f"Column {field.name!r} holds {field.type}, which a Parquet file cannot hold.",
+                hint="Cast it, or leave it out: keep=[…] names the columns to keep.",
+            ) from failure
+
+
 def attach(
     table: pa.Table, schema: pa.Schema, embedded: Embedded, digests: Digests, has: NDArray[np.bool_]
 ) -> pa.Table:
@@ -66,9 +87,7 @@ def attach(
 
     A row has a vector if it has a digest and no error: that is known without reading vectors.
     """
-    kept = [
-        table.column(name).cast(schema.field(name).type) for name in schema.names[: -len(OUTPUT)]
-    ]
+    kept = [plain_column(table.column(name)) for name in schema.names[: -len(OUTPUT)]]
     digests, has = _of_some(digests, has, embedded)
     error = np.full(table.num_rows, None, dtype=object)
     for row, text in embedded.errors.items():

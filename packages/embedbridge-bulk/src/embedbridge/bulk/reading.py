@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from embedbridge.bulk.columns import plain_type
 from embedbridge.bulk.contents import Contents
+from embedbridge.bulk.plain import plain_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,7 +137,7 @@ def _rebatched(tables: Iterable[pa.Table], sizes: Sizes) -> Iterator[pa.Table]:
     rows, most = sizes.chunk_rows, sizes.chunk_bytes
     waiting: list[pa.Table] = []
     count = size = 0
-    for table in map(_plain, tables):
+    for table in map(plain_table, tables):
         for piece in _light(table, most):
             left = piece
             while left.num_rows:
@@ -150,13 +150,6 @@ def _rebatched(tables: Iterable[pa.Table], sizes: Sizes) -> Iterator[pa.Table]:
                     waiting, count, size = [], 0, 0
     if waiting:
         yield pa.concat_tables(waiting)
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """The same rows in types whose slices have a size."""
-    fields = [field.with_type(plain_type(field.type)) for field in table.schema]
-    schema = pa.schema(fields, metadata=table.schema.metadata)
-    return table if schema.equals(table.schema) else table.cast(schema)
 
 
 def _light(table: pa.Table, most: int) -> Iterator[pa.Table]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.engines.base import as_engine
 from embedbridge.bulk.job import Errors, Job
+from embedbridge.bulk.output import refuse_unstorable
 from embedbridge.bulk.reading import PART_BYTES, Sizes
 from embedbridge.bulk.report import Report
 from embedbridge.bulk.sources.images import PATH
@@ -95,6 +96,7 @@ def run(
     workers = as_engine(engine)
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
+    refuse_unstorable(opened.schema, columns)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     folder = find_target(target, opened.paths, stage.made(), replace=replace)
     folder.open()
