@@ -20,7 +20,7 @@ FLOORS = (
 """Files at core's own door, and rooms; from the roof to the ground."""
 UPWARDS = {("embedder", "load")}
 """`Embedder.from_config` is another name for `load_embedder`."""
-MOST_FILES, MOST_LINES = 24, 300
+MOST_FILES, MOST_LINES = 25, 300
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from embedbridge.testing import real_texts
 
 HEAVY = ("huggingface_hub", "onnx", "safetensors", "sentence_transformers", "torch", "transformers")
 FOR_IMAGES = ("PIL", "embedbridge.core.images.decode", "embedbridge.providers.onnx._towers")
-FOR_THE_WEB = ("embedbridge.contract.remote.network", "http.client")
+FOR_THE_WEB = ("asyncio", "embedbridge.contract.remote.network", "http.client", "ssl")
 FIRST_USE = """
 import json, sys
 from embedbridge.core import load_embedder
@@ -43,7 +43,7 @@ def test_it_understands(default: Embedder) -> None:
 
 
 def test_first_use_imports_nothing_heavy() -> None:
-    """From a fresh process to vectors of texts without torch, a client of the Hub, or a decoder."""
+    """From a fresh process to vectors of texts without torch, a client of the Hub, a decoder, or an event loop."""
     command = [sys.executable, "-I", "-c", FIRST_USE]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     shape, modules = json.loads(answer.stdout)

@@ -8,7 +8,8 @@ import pytest
 
 from embedbridge.contract import Batch, BatchResult, ProviderUnavailableError
 from embedbridge.core import Embedder, Settings
-from embedbridge.core.engine.pipeline import embed_remotely, prepare
+from embedbridge.core.engine.pipeline import prepare
+from embedbridge.core.engine.remote_driver import embed_remotely
 from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.loop import background_loop

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
+from embedbridge.core import engine, remote
 from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind
 from embedbridge.core.embedding_methods import EmbeddingMethods, Progress
 from embedbridge.core.engine import identity, pipeline
@@ -22,7 +22,6 @@ from embedbridge.core.listeners.progress import TqdmProgress
 from embedbridge.core.locks import ForkSafeLock
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import portable_limiter
-from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.remote.ticket_adapter import as_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
 from embedbridge.core.settings import Settings, parse_settings
@@ -100,12 +99,13 @@ class Embedder(EmbeddingMethods):
             InvalidInputError: An input is bad; it names the position. Nothing was sent.
             EmbedBridgeError: The model failed.
         """
-        pipeline.discover(self.model)
+        if self.model.needs_discovery:
+            engine.discover(self.model)
         spec = self._spec(role, task, show_progress, on_batch)
         if isinstance(self.model, LocalEmbeddingModel):
             return pipeline.embed_locally(spec, inputs)
         job, planned = pipeline.prepare(spec, inputs)
-        background_loop().run(pipeline.embed_remotely(job, planned))
+        remote.background_loop().run(engine.embed_remotely(job, planned))
         return scatter(job)
 
     async def aembed(
@@ -119,7 +119,7 @@ class Embedder(EmbeddingMethods):
     ) -> EmbeddingResult:
         """The async twin of `embed`; never blocks the event loop."""
         if self.model.needs_discovery:
-            await in_thread(pipeline.discover, self.model)
+            await in_thread(engine.discover, self.model)
         spec = await in_thread(self._spec, role, task, show_progress, on_batch)
         if isinstance(self.model, LocalEmbeddingModel):
             cancelled = threading.Event()
@@ -128,8 +128,7 @@ class Embedder(EmbeddingMethods):
             finally:
                 cancelled.set()  # between two batches a thread looks whether it is still wanted
         job, planned = await in_thread(pipeline.prepare, spec, inputs)
-        work = background_loop().start(pipeline.embed_remotely(job, planned))
-        await asyncio.wrap_future(work)
+        await remote.background_loop().run_async(engine.embed_remotely(job, planned))
         return scatter(job)
 
     # What the vectors are.
@@ -223,7 +222,7 @@ class Embedder(EmbeddingMethods):
         if isinstance(self.model, LocalEmbeddingModel):
             self.model.close()
         else:
-            background_loop().run(self.model.aclose())
+            remote.background_loop().run(self.model.aclose())
 
     def __enter__(self) -> Self:
         return self

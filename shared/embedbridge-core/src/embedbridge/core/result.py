@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -109,6 +108,8 @@ class EmbeddingResult:
 
     async def atolist(self) -> list[list[float]]:
         """The async twin of `tolist`; other tasks get their turn meanwhile."""
+        import asyncio  # late: a sync caller needs no event loop
+
         # A thread would not help: it is all done under the GIL.
         rows = max(1, NUMBERS_AT_ONCE // max(1, self.vectors.shape[1]))
         lists: list[list[float]] = []

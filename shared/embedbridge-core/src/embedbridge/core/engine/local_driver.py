@@ -6,7 +6,6 @@ batching window, no event loop and no extra thread: a single query runs in its c
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import os
 import threading
@@ -194,6 +193,8 @@ def waiting_threads() -> ThreadPoolExecutor:
 
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
     """Run blocking work in one of those threads, with the caller's context variables."""
+    import asyncio  # late: a sync caller needs no event loop
+
     context = contextvars.copy_context()
     call = partial(context.run, function, *args)
     return await asyncio.get_running_loop().run_in_executor(waiting_threads(), call)

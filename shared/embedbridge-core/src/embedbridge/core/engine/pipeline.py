@@ -6,22 +6,18 @@
 
 The stages are functions in files of their own names; `finalize` in answer.py is check ► finish.
 `prepare` walks the first line; a driver walks the second for each batch, one in the caller's thread
-for local models, one on the background loop for remote ones; `scatter` is the last.
+for local models, one on the background loop for remote ones (remote_driver.py); `scatter` is the last.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 
-from embedbridge.contract.batch import BatchResult, Usage
-from embedbridge.contract.errors import EmbedBridgeError
-from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
-from embedbridge.core.engine.answer import Answered, OnBatchError, accept, finalize, with_cuts
+from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.engine.answer import Answered, accept, finalize
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
 from embedbridge.core.engine.coerce import coerce
 from embedbridge.core.engine.dedupe import dedupe
@@ -29,41 +25,20 @@ from embedbridge.core.engine.failures import (
     fail_unsent,
     fail_waiting,
     handle_failure,
-    take_unanswered,
     translated,
 )
 from embedbridge.core.engine.fit import fit
 from embedbridge.core.engine.job import Job
 from embedbridge.core.engine.job_events import announce_end, announce_start
 from embedbridge.core.engine.job_spec import JobSpec
-from embedbridge.core.engine.load_images import admit, load_images
+from embedbridge.core.engine.load_images import admit
 from embedbridge.core.engine.local_driver import local_driver
-from embedbridge.core.engine.plan import next_batch, plan_job
+from embedbridge.core.engine.plan import plan_job
 from embedbridge.core.engine.planned import Planned
-from embedbridge.core.engine.read_ahead import ReadAhead, loading_threads
+from embedbridge.core.engine.read_ahead import ReadAhead
 from embedbridge.core.engine.render import render
 from embedbridge.core.engine.scatter import abort, scatter
-from embedbridge.core.remote.limit import Ticket
-from embedbridge.core.remote.loop import background_loop
-from embedbridge.core.remote.retry import with_retries
-from embedbridge.core.remote.shared_requests import SharedRequest
 from embedbridge.core.result import EmbeddingResult
-
-
-def discover(model: EmbeddingModel) -> None:
-    """Before all stages: let a model ask its server for limits that only the server knows.
-
-    Once per model and process; the card that the job is planned with then holds the answer.
-
-    Raises:
-        EmbedBridgeError: The model can never be used there.
-    """
-    if model.needs_discovery:
-        try:
-            background_loop().run(model.discover())
-        except EmbedBridgeError as error:
-            error.locate(provider=model.provider, model=model.name)
-            raise
 
 
 def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]]:
@@ -145,147 +120,6 @@ def embed_locally(
 
 def _stop_if(cancelled: threading.Event | None) -> None:
     if cancelled is not None and cancelled.is_set():
+        import asyncio  # late: only an async caller cancels, and has it already
+
         raise asyncio.CancelledError
-
-
-async def embed_remotely(job: Job, planned: list[Planned]) -> None:
-    """The driver for models behind a wire: on the background loop, several batches at once."""
-    spec = job.spec
-    error: BaseException | None = None
-    pending = deque(planned)
-
-    async def work() -> None:
-        while pending:
-            batch = next_batch(job, pending)
-            pending.extendleft(reversed(await _embed_remotely(job, batch)))
-
-    announce_start(job, len(planned))
-    try:
-        while pending:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(len(pending), spec.max_concurrency)):  # more would only wait
-                    group.create_task(work())
-            pending.extend(take_unanswered(job))
-        fail_waiting(job, at_end=True)
-    except BaseExceptionGroup as failures:
-        error = _first_of(failures)  # callers know our errors, not groups of them
-    except BaseException as failure:
-        error = failure
-        abort(job, failure)
-        raise
-    finally:
-        announce_end(job, error)
-    if error is not None:
-        abort(job, error)
-        raise error
-
-
-async def _embed_remotely(job: Job, batch: Planned) -> list[Planned]:
-    """Embed one batch; returns what is still to be done for it.
-
-    For inputs that another job's request asks for already, that request is joined; the others go
-    out as one request of our own.
-    """
-    if batch.needs_loading:
-        loop = asyncio.get_running_loop()
-        loaded = await loop.run_in_executor(loading_threads(), load_images, job, batch)
-        return admit(job, loaded)
-    found = job.spec.endpoint.requests.find(job.keys_of(batch))
-    own = batch.only([request is None for request in found])
-    # No task for our own request: whoever asks for the same at this very moment must find it.
-    async with asyncio.TaskGroup() as group:
-        joined = []
-        for request in {request for request in found if request is not None}:
-            shared = batch.only([other is request for other in found])
-            joined.append(group.create_task(_join(job, shared, request)))
-        left = await _request(job, own) if len(own) else []
-    return [*left, *(piece for task in joined for piece in task.result())]
-
-
-async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> list[Planned]:
-    """Take vectors from another job's request; returns what must be asked for again."""
-    begun = time.monotonic()
-    try:
-        result = (await request.answer()).result
-    except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
-        return [batch]
-    rows = [request.rows[key] for key in job.keys_of(batch)]
-    truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
-    if any(truncated) and job.spec.settings.on_too_long == "error":
-        return [batch]  # the other job had it cut, which is an error here
-    result = BatchResult(
-        vectors=result.vectors[rows],
-        truncated=truncated,
-        usage=Usage(),  # the other job counts it
-    )
-    cache = job.spec.cache
-    if cache is not None and cache is not request.cache:
-        keys = job.cache_keys_of(batch, truncated)
-        await asyncio.to_thread(write_cache, cache, keys, result.vectors)
-    accept(job, batch, Answered(result, attempts=0), seconds=time.monotonic() - begun)
-    return []
-
-
-async def _request(job: Job, batch: Planned) -> list[Planned]:
-    """Make a request that other jobs can join; returns what must be asked for in other pieces."""
-    fail_waiting(job)
-    if fail_unsent(job, batch):
-        return []
-    begun = time.monotonic()
-    spec = job.spec
-    probed = spec.endpoint.size_limits.set_out(items=len(batch), tokens=batch.tokens)
-    request = spec.endpoint.requests.start(job.keys_of(batch), _answer(job, batch), spec.cache)
-    try:
-        accept(job, batch, await request.answer(), seconds=time.monotonic() - begun)
-    except Exception as failure:  # noqa: BLE001  # every kind is translated there
-        return handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
-    finally:
-        for limit in probed:
-            limit.probing = False
-    return []
-
-
-async def _answer(job: Job, batch: Planned) -> Answered:
-    """One request with its retries: limit ► call ► check ► finish ► cache write."""
-    spec, endpoint = job.spec, job.spec.endpoint
-    request, loop = job.batch(batch), asyncio.get_running_loop()
-
-    async def call(ticket: Ticket) -> BatchResult:
-        job.requests += 1
-        begun = loop.time()
-        answer = await spec.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
-        result = finalize(spec, answer, request)
-        if batch.modality == "text":
-            seconds = loop.time() - begun
-            endpoint.size_limits.answered(
-                spec.card.limits, items=len(batch), tokens=batch.tokens, seconds=seconds
-            )
-        if result.usage is not None:
-            await ticket.settle_async(result.usage.tokens)
-        return result
-
-    if spec.limiter is not None:
-        with suppress(Exception):  # the request itself says what is wrong
-            await spec.model.aopen()
-    result, attempts = await with_retries(
-        call,
-        spec.settings,
-        slots=endpoint.slots,
-        max_concurrency=spec.max_concurrency,
-        limiter=spec.limiter,
-        tokens=request.tokens,
-        backoff=endpoint.backoff,
-        again=batch.search is None or not batch.search.of_outage,
-    )
-    result = with_cuts(job, batch, result)
-    if spec.cache is not None:  # it may block, and nothing may block the loop
-        keys = job.cache_keys_of(batch, result.truncated)
-        await asyncio.to_thread(write_cache, spec.cache, keys, result.vectors)
-    return Answered(result, attempts)
-
-
-def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = failures.exceptions[0]
-    if isinstance(first, BaseExceptionGroup):
-        return _first_of(first)
-    return first.__cause__ or first if isinstance(first, OnBatchError) else first

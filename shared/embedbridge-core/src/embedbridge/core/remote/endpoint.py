@@ -7,33 +7,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.core.remote.rate_limiter import RateLimiter
-from embedbridge.core.remote.retry import full_jitter
-from embedbridge.core.remote.shared_requests import SharedRequests
+from embedbridge.core import remote
 from embedbridge.core.remote.size_limits import SizeLimits
-from embedbridge.core.remote.slots import Slots
 
 if TYPE_CHECKING:
     from embedbridge.contract.model import EmbeddingModel
+    from embedbridge.core.remote.rate_limiter import RateLimiter
+    from embedbridge.core.remote.shared_requests import SharedRequests
+    from embedbridge.core.remote.slots import Slots
 
 
 class Endpoint:
     """The limits of one server and account, and the requests that are on their way there."""
 
     def __init__(self) -> None:
-        self.slots = Slots()
-        """Semaphore and congestion window: how many requests are in flight."""
-        self.requests: SharedRequests[Any] = SharedRequests()
-        """Requests that other jobs can join."""
         self.size_limits = SizeLimits()
         """How much one request may hold."""
         self._limiters: dict[tuple[int | None, int | None], RateLimiter] = {}
 
+    # Made when a remote model's first request asks for them, on the background loop: hence no lock.
+
+    @cached_property
+    def slots(self) -> Slots:
+        """Semaphore and congestion window: how many requests are in flight."""
+        return remote.Slots()
+
+    @cached_property
+    def requests(self) -> SharedRequests[Any]:
+        """Requests that other jobs can join."""
+        return remote.SharedRequests()
+
     def backoff(self, failures: int) -> float:
         """Seconds to wait after so many failures; `embedbridge.testing.no_backoff` makes it none."""
-        return full_jitter(failures)
+        return remote.full_jitter(failures)
 
     def limiter(
         self, requests_per_minute: int | None, tokens_per_minute: int | None
@@ -45,7 +54,7 @@ class Endpoint:
         known = self._limiters.get(rates)
         return known or self._limiters.setdefault(
             rates,
-            RateLimiter(
+            remote.RateLimiter(
                 requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute
             ),
         )

@@ -35,6 +35,10 @@ class BackgroundLoop:
         """Begin the work; cancelling the future cancels it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
+    async def run_async(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do the work and await it on another event loop."""
+        return await asyncio.wrap_future(self.start(work))
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work and wait for it, from any other thread."""
         if threading.current_thread() is self._thread:

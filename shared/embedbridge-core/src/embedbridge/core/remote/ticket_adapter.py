@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from embedbridge.core import remote
 from embedbridge.core.remote.limit import Limiter, Ticket
-from embedbridge.core.remote.rate_limiter import RateLimiter
 
 
 def as_limiter(limiter: Any) -> Limiter | None:
     """What a user passed as `limiter`; one that wants to be corrected is adapted."""
-    if isinstance(limiter, RateLimiter) or not hasattr(limiter, "correct"):
+    if not hasattr(limiter, "correct") or isinstance(limiter, remote.RateLimiter):
         return limiter  # type: ignore[no-any-return]
     warnings.warn(
         f"{type(limiter).__name__} has `correct`: let `acquire` and `acquire_async` return "
