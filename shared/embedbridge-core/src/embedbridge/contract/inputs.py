@@ -65,6 +65,8 @@ def refuse_single(values: object, *single: type) -> None:
     Raises:
         InvalidInputError: It is one input, or nothing that has an order.
     """
+    if type(values) is list:  # nearly always
+        return
     given = type(values).__name__
     if isinstance(values, (str, Text, Image, Mixed, *single)):
         raise InvalidInputError(

@@ -7,8 +7,8 @@ column by column.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,12 @@ class Table:
     """The library that wrote it."""
     is_half: bool = False
     """Whether the file holds 16-bit numbers."""
+    sum_type: np.dtype[Any] = field(init=False)
+    """Sums are at least as exact as float32."""
+
+    def __post_init__(self) -> None:
+        weights = self.rows if self.weights is None else self.weights
+        object.__setattr__(self, "sum_type", np.result_type(self.rows, weights, np.float32))
 
     @property
     def dimensions(self) -> int:
@@ -57,25 +63,26 @@ class Table:
         """How many tokens it knows."""
         return len(self.rows if self.mapping is None else self.mapping)
 
-    def means(self, tokens: NDArray[np.intp], lengths: NDArray[np.intp]) -> Vectors:
+    def means(self, tokens: NDArray[np.intp], lengths: Sequence[int]) -> Vectors:
         """The mean of each text's rows; zeros for a text without tokens.
 
         Args:
             tokens: Numbers of the tokens of all texts, one text after another.
             lengths: How many of them each text has.
         """
-        bounds = np.concatenate(([0], np.cumsum(lengths))).tolist()
-        counts = lengths - self._dropped_in(tokens, lengths)
-        sums = np.zeros((len(lengths), self.dimensions), dtype=self._sum_type)
+        sums = np.zeros((len(lengths), self.dimensions), dtype=self.sum_type)
         places = tokens if self.mapping is None else self.mapping[tokens]
-        for number, (start, stop) in enumerate(pairwise(bounds)):
-            if start == stop:
+        stop = 0
+        for number, length in enumerate(lengths):
+            if not length:
                 continue
+            start, stop = stop, stop + length
             taken = self.rows.take(places[start:stop], axis=0)
             if self.weights is not None:
                 taken = taken * self.weights[tokens[start:stop], None]
             np.add.reduce(taken, axis=0, dtype=sums.dtype, out=sums[number])
-        sums /= np.maximum(counts, 1).astype(sums.dtype)[:, None]
+        counts = lengths if self.dropped is None else self._without_dropped(tokens, lengths)
+        sums /= np.array([[count or 1] for count in counts], dtype=sums.dtype)
         return sums.astype(np.float32, copy=False)
 
     def without(self, token: int | None) -> Table:
@@ -90,19 +97,16 @@ class Table:
         self.rows[token] = 0  # read from the file for this table alone
         return replace(self, dropped=token)
 
-    @property
-    def _sum_type(self) -> np.dtype[Any]:
-        """Sums are at least as exact as float32."""
-        weights = self.rows if self.weights is None else self.weights
-        return np.result_type(self.rows, weights, np.float32)
-
-    def _dropped_in(self, tokens: NDArray[np.intp], lengths: NDArray[np.intp]) -> Any:
-        """How often the token that is left out occurs in each text."""
-        if self.dropped is None:
-            return 0
+    def _without_dropped(self, tokens: NDArray[np.intp], lengths: Sequence[int]) -> Sequence[int]:
+        """How many tokens each text has, without the one that is left out."""
         places = np.flatnonzero(tokens == self.dropped)
+        if not len(places):
+            return lengths
         texts = np.searchsorted(np.cumsum(lengths), places, side="right")
-        return np.bincount(texts, minlength=len(lengths))
+        counts: list[int] = (
+            np.array(lengths) - np.bincount(texts, minlength=len(lengths))
+        ).tolist()
+        return counts
 
 
 def load_table(folder: Path) -> Table:

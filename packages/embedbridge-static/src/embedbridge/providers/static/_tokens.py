@@ -53,9 +53,10 @@ class Tokens:
             payloads = list(map(self._cut, payloads))
         return Prepared(counts=counts, payloads=payloads)
 
-    def unpack(self, payloads: Sequence[bytes]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def unpack(self, payloads: Sequence[bytes]) -> tuple[NDArray[np.intp], list[int]]:
         """The tokens of some texts, one text after another, and how many each of them has."""
-        lengths = np.fromiter(map(len, payloads), np.intp, len(payloads)) // self.kind.itemsize
+        size = self.kind.itemsize
+        lengths = [len(payload) // size for payload in payloads]
         return np.frombuffer(b"".join(payloads), dtype=self.kind).astype(np.intp), lengths
 
     def _cut(self, payload: bytes) -> bytes:

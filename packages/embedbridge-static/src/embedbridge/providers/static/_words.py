@@ -8,7 +8,6 @@ pieces that are not known either go through the tokenizer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class WordCache:
         try:
             return [b"".join(map(known.__getitem__, words)) for words in texts_words]
         except KeyError:
-            unseen = [word for word in set().union(*texts_words) if word not in known]
+            unseen = set().union(*texts_words).difference(known)
             new = self._learn(unseen, known)
             self._remember(known, new)
             return [_joined(words, known, new) for words in texts_words]
@@ -76,8 +75,8 @@ class WordCache:
     def _remember(self, known: dict[str, bytes], new: dict[str, bytes]) -> None:
         if len(known) + len(new) > self._words:
             self._known = known = {"": b""}
-        short = ((word, ids) for word, ids in new.items() if len(word) <= LONGEST)
-        known.update(islice(short, self._words - len(known)))
+        short = [pair for pair in new.items() if len(pair[0]) <= LONGEST]
+        known.update(short[: self._words - len(known)])
 
 
 def _joined(words: list[str], known: Mapping[str, bytes], new: Mapping[str, bytes]) -> bytes:

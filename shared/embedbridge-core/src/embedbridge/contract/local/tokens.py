@@ -142,14 +142,14 @@ def payloads_of(batch: Batch, prepare: Callable[[list[str]], Prepared | None]) -
         batch: Texts. What was made of them for the plan is taken from it.
         prepare: Makes the same of texts that were not planned.
     """
-    known = batch.prepared
-    missing = [text for text in batch.texts if text not in known]
+    known, texts = batch.prepared, batch.texts
+    missing = [text for text in texts if text not in known]
     if missing:
         prepared = prepare(missing)
         if prepared is None or not prepared.payloads:
             return None
         known = {**known, **dict(zip(missing, prepared.payloads, strict=True))}
-    return [known[text] for text in batch.texts]
+    return [known[text] for text in texts]
 
 
 def read_tokenizer(path: Path, *, hint: str) -> Tokenizer:

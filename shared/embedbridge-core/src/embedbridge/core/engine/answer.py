@@ -46,7 +46,8 @@ def finalize(spec: JobSpec, answer: BatchResult, batch: Batch) -> BatchResult:
     """
     vectors = check(answer, batch, spec.answered_dimensions, spec.settings.on_zero_vector)
     spec.pinned.dimensions = spec.pinned.dimensions or vectors.shape[1]
-    return replace(answer, vectors=finish(vectors, spec.card, spec.model.options))
+    finished = finish(vectors, spec.card, spec.model.options)
+    return answer if finished is answer.vectors else replace(answer, vectors=finished)
 
 
 def with_cuts(job: Job, planned: Planned, result: BatchResult) -> BatchResult:

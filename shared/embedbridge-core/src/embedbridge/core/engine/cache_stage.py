@@ -86,7 +86,7 @@ def read_cache(job: Job) -> None:
     _take(job, named, keys)
     # Where a text that is too long is an error, the server is to say so again.
     if spec.settings.on_too_long == "truncate" and not isinstance(spec.model, LocalEmbeddingModel):
-        places = [n for n in named[~job.hits[named]].tolist() if _may_have_been_cut(job.unique[n])]
+        places = [n for n in named[~job.done[named]].tolist() if _may_have_been_cut(job.unique[n])]
         cut = [cut_key(cast("str", job.keys[place])) for place in places]
         _take(job, np.array(places, dtype=np.intp), cut, truncated=True)
 
@@ -104,7 +104,6 @@ def _take(
     if len(found):
         hits = places[found]
         job.store(hits, vectors)
-        job.hits[hits] = True
         job.truncated[hits] |= truncated
         job.cached += len(hits)
 

@@ -51,7 +51,7 @@ def check(
             hint="Check the model's name and the `dimensions` option.",
         )
     # A sum is finite only if every value is, and reads the data once without a mask array.
-    if not np.isfinite(vectors.sum(dtype=np.float64)):
+    if not np.isfinite(np.add.reduce(vectors, axis=None, dtype=np.float64)):
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         raise InvalidResponseError(f"The vector of input {int(bad[0])} of the batch is not finite.")
     if on_zero_vector != "allow" and not vectors.any(axis=1).all():
@@ -80,6 +80,8 @@ def _numbers(values: object) -> Vectors:
     """An array of real numbers; strings are refused, also those that look like numbers."""
     try:
         array = np.asarray(values)
+        if array.dtype == np.float32:  # nearly always: nothing can overflow
+            return np.ascontiguousarray(array)
         if array.dtype.kind in "fiu":
             with np.errstate(over="ignore"):  # too large becomes infinite, which is found below
                 return np.ascontiguousarray(array, dtype=np.float32)

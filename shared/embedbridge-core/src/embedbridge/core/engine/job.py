@@ -45,8 +45,6 @@ class Job:
     all where neither a cache nor another request could be asked for it."""
     aliases: dict[int, str] = field(default_factory=dict)
     """By place, a second key: that of the encoded bytes of an image."""
-    hits: NDArray[np.bool_] = field(init=False)
-    """By place, whether the cache had the vector."""
     done: NDArray[np.bool_] = field(init=False)
     """By place, whether the vector is there."""
     vectors: Vectors | None = None
@@ -63,8 +61,8 @@ class Job:
     """Batches that failed before any other was answered: an outage, or an input of theirs."""
     failed: dict[int, EmbedBridgeError] = field(default_factory=dict)
     """By place, the error of a content that could not be embedded."""
-    occurrences: NDArray[np.intp] = field(init=False)
-    """By place, how many of the caller's inputs are this content."""
+    repeats: NDArray[np.intp] | None = None
+    """By place, how many of the caller's inputs are this content; `None` if no content occurs twice."""
     tokens: TokenCounts = field(init=False)
     """Counts the tokens of `unique`, which is its list too."""
     cached: int = 0
@@ -72,12 +70,10 @@ class Job:
     usage: Usage = field(default_factory=Usage)
 
     def __post_init__(self) -> None:
-        self.hits = np.zeros(len(self.unique), dtype=np.bool_)
         self.done = np.zeros(len(self.unique), dtype=np.bool_)
         self.truncated = np.zeros(len(self.unique), dtype=np.bool_)
-        self.occurrences = np.ones(len(self.unique), dtype=np.intp)
         if self.inverse is not None:
-            self.occurrences = np.bincount(self.inverse, minlength=len(self.unique))
+            self.repeats = np.bincount(self.inverse, minlength=len(self.unique))
         self.tokens = TokenCounts(
             self.spec.model, self.unique, role=self.spec.role, prompt=self.prompt
         )
@@ -106,6 +102,10 @@ class Job:
         """The positions of a content in the caller's inputs: one, or several if it was repeated."""
         contents = [place] if self.inverse is None else np.flatnonzero(self.inverse == place)
         return [self.coerced.position(int(content)) for content in contents]
+
+    def occurrences(self, places: NDArray[np.intp] | list[int]) -> int:
+        """How many of the caller's inputs are one of these contents."""
+        return len(places) if self.repeats is None else int(self.repeats[places].sum())
 
     def first_positions(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
         """For each of some contents the first position at which it stands."""

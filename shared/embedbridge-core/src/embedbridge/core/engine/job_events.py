@@ -47,7 +47,7 @@ def announce_batch(
             job,
             BatchFinished,
             modality=planned.modality,
-            inputs=int(job.occurrences[planned.places].sum()),
+            inputs=job.occurrences(planned.places),
             seconds=seconds,
             attempts=attempts,
             dimensions=job.spec.final_dimensions,
@@ -65,7 +65,7 @@ def announce_end(job: Job, error: BaseException | None) -> None:
             seconds=time.monotonic() - job.started,
             usage=job.usage,
             requests=job.requests,
-            failed=int(job.occurrences[list(job.failed)].sum()) + len(job.coerced.errors),
+            failed=job.occurrences(list(job.failed)) + len(job.coerced.errors),
             error=type(error).__name__ if error else None,
         )
 

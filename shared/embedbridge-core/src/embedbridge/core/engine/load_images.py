@@ -124,7 +124,6 @@ def admit(job: Job, found: LoadedBatch) -> list[Planned]:
     if found.known:
         hits = _without_model(found, list(found.known))
         job.store(hits.places, np.stack(list(found.known.values())))
-        job.hits[hits.places] = True
         job.cached += len(hits)
         announce_batch(job, hits)
     return [batch for batch in (found.planned, found.rest) if batch is not None and len(batch)]

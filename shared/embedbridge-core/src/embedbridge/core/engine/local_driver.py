@@ -79,8 +79,10 @@ class LocalDriver:
                     request.compute()
         finally:
             # Interrupted (Ctrl-C) while serving others: they must not wait for ever.
-            with self._queue_lock:
-                self._waiting.extendleft(r for r in reversed(group) if not r.done)
+            left = [request for request in group if not request.done]
+            if left:
+                with self._queue_lock:
+                    self._waiting.extendleft(reversed(left))
 
     def _serve_together(self, group: list[_Request]) -> None:
         inputs = [content for request in group for content in request.batch.inputs]
@@ -179,10 +181,11 @@ _drivers_lock = ForkSafeLock()
 def local_driver(model: LocalEmbeddingModel) -> LocalDriver:
     """The one driver of this model and of those that share its weights, whatever embedders they have."""
     shared = model.shared_weights
+    driver = _drivers.get(shared)
+    if driver is not None:
+        return driver
     with _drivers_lock:
-        if shared not in _drivers:
-            _drivers[shared] = LocalDriver()
-        return _drivers[shared]
+        return _drivers.setdefault(shared, LocalDriver())
 
 
 @cache

@@ -29,7 +29,7 @@ def plan_job(job: Job) -> list[Planned]:
     """Plan what the cache did not have, each modality by itself."""
     spec = job.spec
     limits = spec.endpoint.size_limits.tighten(spec.card.limits)
-    left = ~job.hits
+    left = ~job.done
     if job.failed:
         left[list(job.failed)] = False
     batches: list[Planned] = []
@@ -40,7 +40,7 @@ def plan_job(job: Job) -> list[Planned]:
             Planned(places=alone[i : i + 1], modality="text", tokens=int(tokens))
             for i, tokens in enumerate(job.tokens.of(alone))
         ]
-    for modality, places in _by_modality(job, np.flatnonzero(left)):
+    for modality, places in _by_modality(job, left.nonzero()[0]):
         sizes = None
         if limits.max_bytes_per_request is not None:
             sizes = np.array([_size_of(job.unique[place]) for place in places], dtype=np.int64)
@@ -138,6 +138,8 @@ def plan(
         batch_size: A further limit of items, from the user or for the size of the answer.
         role: What they are for; a model may take fewer queries than documents.
     """
+    if len(places) == 1:  # whatever the limits are: an input over them travels alone
+        return [Planned(places=places, modality=modality, tokens=int(tokens[0]))]
     order = np.argsort(-tokens, kind="stable")
     places, tokens = places[order], tokens[order]
     sizes = None if sizes is None else sizes[order]

@@ -29,8 +29,6 @@ class ReadAhead:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        model = job.spec.model
-        self._decodes = isinstance(model, LocalEmbeddingModel) and model.has_own_device
         self._ahead: tuple[Planned, Future[LoadedBatch] | Future[list[Opened]]] | None = None
 
     def take(self, planned: Planned, following: Planned | None) -> LoadedBatch:
@@ -45,7 +43,8 @@ class ReadAhead:
 
     def _begin(self, following: Planned) -> None:
         begun: Future[LoadedBatch] | Future[list[Opened]]
-        if self._decodes:
+        model = self._job.spec.model
+        if isinstance(model, LocalEmbeddingModel) and model.has_own_device:
             begun = loading_threads().submit(load_images, self._job, following)
         elif any(images.is_fetched(self._job.unique[place]) for place in following.places.tolist()):
             begun = loading_threads().submit(open_images, self._job, following)

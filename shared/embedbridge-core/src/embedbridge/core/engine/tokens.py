@@ -51,13 +51,17 @@ class TokenCounts:
         self._payloads: list[object] = []
         self._counts: NDArray[np.int64] = np.full(len(contents), -1, dtype=np.int64)
         images = [place for place, one in enumerate(contents) if isinstance(one, Image)]
-        self._counts[images] = 0
+        if images:
+            self._counts[images] = 0
         self.estimated = False
         """Whether some counts are estimates."""
 
     def of(self, wanted: NDArray[np.intp]) -> NDArray[np.int64]:
         """Tokens of the contents at these places."""
-        missing = wanted[self._counts[wanted] < 0]
+        counts = self._counts[wanted]
+        missing = wanted[counts < 0]
+        if not len(missing):
+            return counts
         for start in range(0, len(missing), AT_ONCE):
             self._count(missing[start : start + AT_ONCE])
         return self._counts[wanted]
@@ -129,6 +133,8 @@ class TokenCounts:
         A token covers at least one byte, and a character has at most four of them.
         """
         texts = list(map(text_of, self._contents))
+        if 4 * max(map(len, texts), default=0) + SPECIAL_TOKENS <= limit:
+            return np.empty(0, dtype=np.intp)
         sizes = np.fromiter(map(len, texts), np.int64, len(texts))
         ascii_ = np.fromiter(map(str.isascii, texts), np.bool_, len(texts))
         most = np.where(ascii_, sizes, 4 * sizes) + SPECIAL_TOKENS
