@@ -314,3 +314,18 @@ def test_the_wait_may_be_in_the_body(
 
     assert isinstance(found, RateLimitedError)
     assert found.retry_after == expected
+    assert (found.retry_at is None) == (expected is None)
+
+
+@pytest.mark.parametrize("headers", [{"retry-after": "3"}, {"retry-after-ms": "3000"}])
+def test_a_row_of_the_vendors_table_keeps_the_wait_of_a_header(headers: dict[str, str]) -> None:
+    """A rate limit that is known by its code or its sentence also says when to come back."""
+    by_code = Refusals(codes={"slow_down": RateLimitedError})
+    by_sentence = Refusals(sentences=[(r"slow down", RateLimitedError)])
+    body = {"error": {"code": "slow_down", "message": "Please slow down"}}
+    found = [error(400, body, refusals, **headers) for refusals in (by_code, by_sentence)]
+
+    assert [(type(one), one.retry_after) for one in found if isinstance(one, RateLimitedError)] == [
+        (RateLimitedError, 3.0),
+        (RateLimitedError, 3.0),
+    ]

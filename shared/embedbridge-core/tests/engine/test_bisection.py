@@ -117,6 +117,22 @@ def test_where_everything_is_refused_the_inputs_are_not_to_blame(
     assert len(model.refused) <= bound(256, 1)
 
 
+class BlamesAnOption(Refuses):
+    """Says of a single input what it kept to itself about a batch: it is an option, not the input."""
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        if len(batch) == 1:
+            raise ConfigurationError("There is no such index.")
+        return await super().embed_batch(batch)
+
+
+def test_a_verdict_without_a_remedy_says_which_inputs_were_sent() -> None:
+    """And nothing else after it."""
+    settings = Settings(max_concurrency=1)
+    with pytest.raises(ConfigurationError, match=r"were sent alone\.$"):
+        Embedder(BlamesAnOption(), settings=settings).embed_documents(texts_of(4, set(range(4))))
+
+
 def test_what_was_paid_for_is_on_the_error_of_a_search() -> None:
     """Also where only its end shows that everything left is refused."""
     settings = Settings(batch_size=4, max_concurrency=1)

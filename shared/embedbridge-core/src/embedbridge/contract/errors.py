@@ -153,6 +153,11 @@ class RateLimitedError(EmbedBridgeError):
         self.retry_at = None if retry_after is None else time.time() + retry_after
         """Seconds since the epoch at which the server will take requests again."""
 
+    def set_wait(self, seconds: float) -> None:
+        """Fill in `retry_after` and `retry_at`, where the wait is known only after the error is made."""
+        self.retry_after = seconds
+        self.retry_at = time.time() + seconds
+
 
 class QuotaExhaustedError(EmbedBridgeError):
     """The account has no credit left; it is not a rate limit and waiting does not help."""

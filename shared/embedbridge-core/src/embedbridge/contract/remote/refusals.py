@@ -26,7 +26,7 @@ from embedbridge.contract.errors import (
 from embedbridge.contract.remote.failures import redirect_error
 from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.contract.remote.said import Said, what_is_said
-from embedbridge.contract.remote.status import MAX_MESSAGE, status_error
+from embedbridge.contract.remote.status import MAX_MESSAGE, retry_after, status_error
 
 Make: TypeAlias = Callable[[str], EmbedBridgeError]
 """Makes an error from its message."""
@@ -204,7 +204,11 @@ class Refusals:
             )
         _add_sizes(error, said)
         if isinstance(error, RateLimitedError) and error.retry_after is None:
-            error.retry_after = said.wait
+            # A row of a vendor's table makes its error from the message alone.
+            wait = retry_after(headers)
+            wait = said.wait if wait is None else wait
+            if wait is not None:
+                error.set_wait(wait)
         if isinstance(error, InvalidInputError) and error.index is None:
             error.index = position(said)
         return error

@@ -128,7 +128,8 @@ def fail_waiting(job: Job, *, at_end: bool = False) -> None:
         assert search.verdict is not None  # noqa: S101  # see above
         if isinstance(search.verdict, InvalidInputError | ConfigurationError):
             listed = _listed(job, [place for piece in pieces for place in piece.places.tolist()])
-            search.verdict.hint = f"Inputs {listed} were sent alone. {search.verdict.hint}"
+            remedy = search.verdict.hint or ""
+            search.verdict.hint = f"Inputs {listed} were sent alone. {remedy}".rstrip()
         _fail_all(job, pieces, search.verdict)
 
 
