@@ -128,6 +128,18 @@ def test_collected_errors_stand_beside_the_integers(run: Run, precision: str) ->
     assert found == quantize(floats("a", "b", "c"), precision).tolist()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("precision", ["int8", "ubinary"])
+def test_where_everything_has_an_error_every_line_says_which(run: Run, precision: str) -> None:
+    """There is no range to take, and none is needed."""
+    options = ("--precision", precision, "--option", "errors=collect")
+    result = run("embed", "", " ", *MODEL, *options)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+
+    assert result.exit_code == 0, result.output
+    assert [line["vector"] for line in lines] == [None, None]
+    assert all("empty" in line["error"] for line in lines)
+
+
 def test_what_was_paid_for_is_kept(run: Run, tmp_path: Path) -> None:
     """After an error, the vectors so far are quantized by their own ranges."""
     path = tmp_path / "vectors.npy"

@@ -84,6 +84,18 @@ def test_a_dry_run_pays_and_writes_nothing(run: Run, posts: Path, tmp_path: Path
     assert not (tmp_path / "out.journal").exists()
 
 
+def test_a_dry_run_of_a_replacement(run: Run, posts: Path, tmp_path: Path) -> None:
+    """It asks for the same arguments as the job: without --replace, another space is refused."""
+    job = ("run", posts, tmp_path / "out", "--text-column", "body")
+    run(*job, "-m", "fake:small")
+    other = (*job, "-m", "fake:text", "--dry-run")
+    refused, counted = run(*other), run(*other, "--replace")
+
+    assert refused.exit_code == 1
+    assert counted.exit_code == 0, counted.output
+    assert "5 rows: 3 to embed, 1 repeated, 0 there" in counted.stdout
+
+
 def test_a_budget_is_a_file(run: Run, posts: Path, tmp_path: Path) -> None:
     """What went out is in it, for the other processes of this machine."""
     account = tmp_path / "account.sqlite"

@@ -71,11 +71,14 @@ def estimate(
     role: Role = "document",
     task: Task | None = None,
     limit: int | None = None,
+    replace: bool = False,
     price: float | None = None,
     filesystem: Any = None,
     **options: Any,
 ) -> Estimate:
     """What `run` with these arguments would come to; the source is read, nothing is paid.
+
+    It takes no `engine`, `errors`, `progress` and `part_bytes`: they change no figure of it.
 
     Raises:
         InvalidOptionError: The source has not these columns.
@@ -87,7 +90,7 @@ def estimate(
     opened = open_source(source, columns, filesystem)
     refuse_unstorable(opened.schema, columns)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
-    seen = _known(find_target(target, opened.paths, stage.made()))
+    seen = _known(find_target(target, opened.paths, stage.made(), replace=replace))
     known = len(seen)
     rows = contents = kept = 0
     samples: list[Input] = []

@@ -67,9 +67,6 @@ class Payments:
         keep: Called for each batch as soon as it is answered, in any thread.
     """
 
-    requests = 0
-    """Requests that were answered."""
-
     def __init__(self, workers: Workers, keep: Keep) -> None:
         self._workers, self._windows = workers, workers.windows
         self._keep = keep
@@ -77,6 +74,8 @@ class Payments:
         self._begun: deque[_Begun] = deque()
         self._taken = self._sent = self._settled = 0
         self._lock = threading.Lock()
+        self.requests = 0
+        """Requests that were answered."""
         self.usage = Usage()
         """What they cost."""
         self.failed: dict[int, tuple[str, bool]] = {}

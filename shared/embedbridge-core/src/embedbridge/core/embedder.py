@@ -96,8 +96,9 @@ class Embedder(EmbeddingMethods):
             Vectors of shape (n, dimensions), usage, and per-input truncation and errors.
 
         Raises:
-            InvalidInputError: An input is bad; it names the position. Nothing was sent.
-            EmbedBridgeError: The model failed.
+            InvalidInputError: An input is bad; it names the position. Texts are checked before
+                anything is sent, images before their batch is; a server may refuse more.
+            EmbedBridgeError: The model failed. What was embedded until then is its `partial`.
         """
         if self.model.needs_discovery:
             engine.discover(self.model)
@@ -155,7 +156,7 @@ class Embedder(EmbeddingMethods):
 
     @property
     def learned_limits(self) -> Mapping[str, int]:
-        """What the endpoint taught this process: the most per request, by "items" or "tokens".
+        """What the endpoint taught us: the most per request, by "items", "tokens" or a modality.
 
         Setting `batch_size` keeps requests below what the server refuses.
         """

@@ -36,7 +36,7 @@ class Explanation:
     max_tokens: int | None
     """Tokens that the model takes."""
     learned_limits: Mapping[str, int]
-    """What the endpoint taught this process: the most per request, by "items" or "tokens"."""
+    """What the endpoint taught us: the most per request, by "items", "tokens" or a modality."""
     truncated: bool
     """Whether the text is too long, so that its end is ignored."""
 

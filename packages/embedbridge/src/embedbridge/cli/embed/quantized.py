@@ -127,6 +127,10 @@ class Bytes:
                 "int8 takes the range of each dimension from the vectors, and one has no range.",
                 hint="Embed at least two inputs together, or take --precision ubinary.",
             )
+        if not good.any():  # no vector, and so no range: each row is an error
+            for entry, error in self._taken:
+                self._writer.write(entry, np.zeros(self._width, np.int8), error)
+            return
         ranges = np.array([np.full(self._width, np.inf), np.full(self._width, -np.inf)], "<f4")
         for block in blocks:
             rows = floats[block][good[block]]

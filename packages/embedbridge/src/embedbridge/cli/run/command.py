@@ -127,6 +127,7 @@ def run(
         "keep": keep or None,
         "role": role.value,
         "limit": limit,
+        "replace": replace,
         "price": price,
         **_limits(budget, requests_per_minute, tokens_per_minute),
         **parse_options(option),
@@ -146,7 +147,6 @@ def run(
                 target,
                 engine=engine.value,
                 errors=errors.value,
-                replace=replace,
                 progress=bar,
                 **arguments,
             )

@@ -1,4 +1,4 @@
-"""torch's devices: which of them a model runs on, what one call may hold there, and forks."""
+"""torch's devices: which of them a model runs on, and how torch computes in a forked child."""
 
 from __future__ import annotations
 
