@@ -11,7 +11,7 @@ from embedbridge.contract.local import Processor, this_processor, warn_of_imitat
 from embedbridge.contract.local import processor as processor_module
 from embedbridge.contract.local.processor import read_processor
 
-X86 = "processor\t: 0\nmodel name\t: {name}\nflags\t\t: fpu sse2 avx2 {flags}\n\nprocessor\t: 1\n"
+X86 = "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: {name}\nflags\t\t: fpu sse2 avx2 {flags}\n\nprocessor\t: 1\n"
 ARM = "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd {flags}\nCPU part\t: 0xd40\n"
 
 
@@ -35,6 +35,31 @@ def test_flags_say_what_is_fast(
     found = read_processor(text)
 
     assert (found.bf16, found.int8, found.tiles) == (bf16, int8, tiles)
+
+
+@pytest.mark.parametrize(
+    ("text", "maker"), [(X86.format(name="Zen 5", flags=""), "AuthenticAMD"), ("", None)]
+)
+def test_the_maker_is_named_as_it_names_itself(text: str, maker: str | None) -> None:
+    """By it, matrix products of torch go to another library."""
+    assert read_processor(text).maker == maker
+
+
+@pytest.mark.parametrize(
+    ("described", "maker"),
+    [("AMD64 Family 25 Model 33 Stepping 0, AuthenticAMD", "AuthenticAMD"), ("arm", None)],
+)
+def test_windows_names_the_maker_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, described: str, maker: str | None
+) -> None:
+    """Where there is no such file; an architecture is no maker."""
+    monkeypatch.setattr(processor_module, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("platform.processor", lambda: described)
+    this_processor.cache_clear()
+    try:
+        assert this_processor() == Processor(maker=maker)
+    finally:
+        this_processor.cache_clear()
 
 
 def test_a_part_of_a_flag_is_no_flag() -> None:

@@ -8,17 +8,16 @@ differences in the last bit only. Single queries gain most, for the weights are 
 
 from __future__ import annotations
 
-import platform
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from embedbridge.contract.local.processor import this_processor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SMALL = 1 << 16
 """Weights of a layer that is too small: the call itself takes as long as the product."""
-CPUINFO = Path("/proc/cpuinfo")
 AMD = "AuthenticAMD"
 
 
@@ -56,7 +55,7 @@ def is_faster() -> bool:
     onednn: Any = torch.backends.mkldnn  # its former name
     return (
         bool(mkl.is_available() and onednn.is_available() and onednn.enabled)
-        and _vendor() == AMD
+        and this_processor().maker == AMD
         and _works()
     )
 
@@ -101,15 +100,3 @@ def _types() -> tuple[Any, ...]:
     import torch
 
     return (torch.float32, torch.bfloat16)
-
-
-@cache
-def _vendor() -> str:
-    """The processor's maker, as it says itself."""
-    if CPUINFO.exists():
-        with CPUINFO.open(encoding="utf-8", errors="replace") as file:
-            lines = (line.partition(":") for line in file)
-            return next(
-                (value.strip() for key, _, value in lines if key.strip() == "vendor_id"), ""
-            )
-    return AMD if AMD in platform.processor() else ""

@@ -7,13 +7,14 @@ https://docs.kernel.org/arch/arm64/elf_hwcaps.html for the names of the flags.
 
 from __future__ import annotations
 
+import platform
 import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-"""Where Linux lists them; elsewhere nothing is known, and nothing is said."""
+"""Where Linux lists them; elsewhere no features are known, and nothing is said."""
 BF16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 """Flags of x86 and Arm for products of bfloat16."""
 INT8 = frozenset({"amx_int8", "asimddp", "avx512_vnni", "avx_vnni", "i8mm"})
@@ -28,6 +29,8 @@ class Processor:
 
     name: str | None = None
     """As its maker calls it."""
+    maker: str | None = None
+    """Of x86: `AuthenticAMD`, `GenuineIntel`."""
     bf16: bool | None = None
     """Whether it has instructions for bfloat16."""
     int8: bool | None = None
@@ -56,12 +59,14 @@ def read_processor(text: str) -> Processor:
         name, colon, value = line.partition(":")
         if colon:
             fields.setdefault(name.strip().lower(), value.strip())
+    name, maker = fields.get("model name"), fields.get("vendor_id")
     listed = fields.get("flags") or fields.get("features")
     if listed is None:
-        return Processor(name=fields.get("model name"))
+        return Processor(name=name, maker=maker)
     flags = frozenset(listed.split())
     return Processor(
-        name=fields.get("model name"),
+        name=name,
+        maker=maker,
         bf16=bool(flags & BF16),
         int8=bool(flags & INT8),
         tiles=bool(flags & TILES),
@@ -74,7 +79,8 @@ def this_processor() -> Processor:
     try:
         return read_processor(CPUINFO.read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        return Processor()
+        _, comma, maker = platform.processor().rpartition(", ")  # of Windows: "…, AuthenticAMD"
+        return Processor(maker=maker if comma else None)
 
 
 def warn_of_imitated_bf16(device: str) -> None:
