@@ -15,7 +15,7 @@ FLOORS = (
     ("streaming", "engine"),
     ("discovery", "remote", "result"),
     ("cache", "listeners", "settings"),
-    ("images", "locks"),
+    ("images",),
 )
 """Files at core's own door, and rooms; from the roof to the ground."""
 UPWARDS = {("embedder", "load")}

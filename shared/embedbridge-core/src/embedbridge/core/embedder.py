@@ -19,7 +19,7 @@ from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.listeners.announce import Announcer
 from embedbridge.core.listeners.progress import TqdmProgress
-from embedbridge.core.locks import ForkSafeLock
+from embedbridge.contract.locks import ForkSafeLock
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import portable_limiter
 from embedbridge.core.remote.ticket_adapter import as_limiter

@@ -6,6 +6,7 @@ The list is frozen like that of `embedbridge.core.adapting`. Importing it is lig
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.lazy import lazy_exports
+from embedbridge.contract.locks import ForkSafeLock as ForkSafeLock
 
 if TYPE_CHECKING:
     from embedbridge.core.cache.disk import default_path as default_path
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from embedbridge.core.discovery.resolve import resolve as resolve
     from embedbridge.core.engine.plan import items_per_answer as items_per_answer
     from embedbridge.core.images.formats.detect import detect as detect
-    from embedbridge.core.locks import ForkSafeLock as ForkSafeLock
     from embedbridge.core.remote.endpoint import Endpoint as Endpoint
     from embedbridge.core.remote.endpoint import forget_endpoints as forget_endpoints
     from embedbridge.core.remote.limit import portable_limiter as portable_limiter
@@ -32,7 +32,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "discovery.resolve": ["BUNDLED", "resolve"],
         "engine.plan": ["items_per_answer"],
         "images.formats.detect": ["detect"],
-        "locks": ["ForkSafeLock"],
         "remote.endpoint": ["Endpoint", "forget_endpoints"],
         "remote.limit": ["portable_limiter"],
         "remote.loop": ["run_sync"],
@@ -40,3 +39,4 @@ __getattr__, __dir__, __all__ = lazy_exports(
     },
     below="embedbridge.core",
 )
+__all__ += ["ForkSafeLock"]

@@ -8,7 +8,6 @@ for ever. What needs them is loaded again in the child; what is on another devic
 from __future__ import annotations
 
 import os
-import threading
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -18,10 +17,11 @@ from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.local import shared_weights
 from embedbridge.contract.local.memory import return_freed_memory
 from embedbridge.contract.local.shared_weights import SharedWeights, share, source_of
+from embedbridge.contract.locks import ForkSafeLock
 from embedbridge.contract.model import LocalEmbeddingModel
 
 # One at a time in the whole process: transformers changes torch's default dtype while it loads.
-_loading = threading.Lock()
+_loading = ForkSafeLock()
 _of_the_parent: list[Loaded] = []
 """Models that a forked child cannot use. They are kept, for freeing them could wait for threads."""
 
@@ -143,9 +143,6 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
 
 
 def _after_fork_in_child() -> None:
-    global _loading  # noqa: PLW0603
-    _loading = threading.Lock()  # a thread of the parent may have held it
-    shared_weights.after_fork()
     for shared in shared_weights.every():
         loaded = shared.loaded
         if loaded is None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
+from embedbridge.contract.locks import ForkSafeLock
+
 LoadedT = TypeVar("LoadedT")
 
-_lock = threading.Lock()
+_lock = ForkSafeLock()
 _all: WeakSet[SharedWeights[Any]] = WeakSet()
 _last_used: list[SharedWeights[Any]] = []
 """In a worker process: the weights that stay when no model is left. Each task brings a copy of its
@@ -73,12 +74,6 @@ def share(model: object, source: object, options: Mapping[str, object]) -> Share
 def every() -> Iterator[SharedWeights[Any]]:
     """All that there are now."""
     return iter(list(_all))
-
-
-def after_fork() -> None:
-    """In a forked child: a thread of the parent may have held the lock."""
-    global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
 
 
 def source_of(name: str) -> object:

@@ -23,7 +23,7 @@ from embedbridge.contract.options import ModelOptions
 from embedbridge.core.bridge.errors import translated
 from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
 from embedbridge.core.bridge.introspect import digest_of, model_name, public_config, secrets_of
-from embedbridge.core.bridge.object_locks import turn_of
+from embedbridge.core.bridge.object_locks import lock_of
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif")
 """Files that are handed over as they are; others become PNG. Pillow opens them all."""
@@ -108,7 +108,7 @@ class _Bridged(EmbeddingModel):
 
     def _call(self, method: Method, inputs: list[Any]) -> Rows:
         try:
-            with turn_of(self.foreign.wrapped):
+            with lock_of(self.foreign.wrapped):
                 return method.sync(inputs)
         except Exception as error:  # noqa: BLE001  # every kind is translated
             failure = translated(error, self.foreign.wrapped)

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from embedbridge.contract.batch import Batch, BatchResult
-from embedbridge.core.locks import ForkSafeLock
+from embedbridge.contract.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from embedbridge.contract.model import LocalEmbeddingModel

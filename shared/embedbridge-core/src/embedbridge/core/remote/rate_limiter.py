@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable
 
-from embedbridge.core.locks import ForkSafeLock
+from embedbridge.contract.locks import ForkSafeLock
 from embedbridge.core.remote.limit import Ticket
 from embedbridge.core.remote.sliding_window import Charge, Rate, SlidingWindow
 

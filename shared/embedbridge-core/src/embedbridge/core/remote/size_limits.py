@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
 from embedbridge.contract.vocabulary import Modality
-from embedbridge.core.locks import ForkSafeLock
+from embedbridge.contract.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

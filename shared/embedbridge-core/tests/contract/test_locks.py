@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from embedbridge.core import MemoryCache, RateLimiter, UsageMeter
-from embedbridge.core.locks import ForkSafeLock
+from embedbridge.contract.locks import ForkSafeLock
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
