@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from embedbridge.contract import Batch, BatchResult, InvalidResponseError, Usage
 from embedbridge.contract.remote import parse_object
 from embedbridge.providers.cohere import CohereModel
-from embedbridge.providers.cohere.options import OutputType
+from embedbridge.providers.cohere.options import OutputTypeName
 
 TEXTS = Batch(inputs=["first", "second"], modality="text", role="document")
 
@@ -23,7 +23,7 @@ def body(rows: object, *, kind: str = "float", **fields: object) -> bytes:
     return json.dumps({"id": "1", "embeddings": {kind: rows}, **fields}).encode()
 
 
-def read_answer(data: bytes, batch: Batch, kind: OutputType) -> BatchResult:
+def read_answer(data: bytes, batch: Batch, kind: OutputTypeName) -> BatchResult:
     return CohereModel("embed-v4.0", output_type=kind).read(parse_object(data), batch)
 
 
@@ -128,7 +128,7 @@ def test_base64_is_little_endian_float32() -> None:
     ],
 )
 def test_whole_numbers_are_in_their_range(
-    kind: OutputType, right: list[float], wrong: list[float]
+    kind: OutputTypeName, right: list[float], wrong: list[float]
 ) -> None:
     """They come as float32 of the same value; what is not of the type is an error."""
     found = read_answer(body([right, right], kind=kind), TEXTS, kind).vectors

@@ -25,7 +25,7 @@ from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 from pydantic import PrivateAttr
 
-from embedbridge.contract import ConfigurationError, Image
+from embedbridge.contract import ConfigurationError, Image, InvalidOptionError
 from embedbridge.core import Embedder, MemoryCache
 from embedbridge.core.adapting import AsyncBridgedModel, BridgedModel
 from embedbridge.testing import FakeModel, tiny_png
@@ -291,6 +291,8 @@ def test_ours_gives_its_own_embedder_with_its_fields() -> None:
     limited = EmbedBridgeEmbedding(embedder=embedder, embed_batch_size=3)
     assert from_llama_index(limited).settings.batch_size == 3
     assert from_llama_index(limited).model is embedder.model
+    with pytest.raises(InvalidOptionError, match="belongs to the model, which exists already"):
+        from_llama_index(limited, dimensions=4)
 
 
 @pytest.mark.parametrize("value", [None, "fake:small", Embedder(FakeModel("small")), MockEmbedding])

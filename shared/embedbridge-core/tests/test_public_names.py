@@ -26,6 +26,7 @@ CONTRACT = [
     "Event",
     "Image",
     "ImageNotFoundError",
+    "Input",
     "InputTooLongError",
     "InvalidImageError",
     "InvalidInputError",
@@ -76,6 +77,7 @@ CORE = [
     "Explanation",
     "Limiter",
     "MemoryCache",
+    "OnBatch",
     "OpenTelemetryListener",
     "ProviderInfo",
     "RateLimiter",
@@ -220,6 +222,7 @@ REMOTE = [
     "RemoteModel",
     "RemoteOptions",
     "Reply",
+    "RefusalBody",
     "Said",
     "Secret",
     "Secrets",
@@ -248,6 +251,7 @@ REMOTE = [
     "usage_at",
     "value_at",
     "variable",
+    "read_refusal",
     "what_is_said",
 ]
 FROZEN = [
@@ -259,7 +263,17 @@ FROZEN = [
     pytest.param(tooling, TOOLING, id="core.tooling"),
 ]
 PACKAGES = [pytest.param(contract, id="contract"), pytest.param(core, id="core")]
-WORDS = {"CONTRACT_VERSION", "ENTRY_POINT_GROUP", "Modality", "Role", "Task", "Vectors", "hookimpl"}
+WORDS = {
+    "CONTRACT_VERSION",
+    "ENTRY_POINT_GROUP",
+    "Input",
+    "Modality",
+    "OnBatch",
+    "Role",
+    "Task",
+    "Vectors",
+    "hookimpl",
+}
 """Names whose value cannot carry a docstring; the string under each documents it."""
 
 

@@ -9,8 +9,13 @@ from typing import Any, Self
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
 
-from embedbridge.contract import ConfigurationError, EmbeddingModel, InvalidOptionError, Role
-from embedbridge.contract.inputs import Input
+from embedbridge.contract import (
+    ConfigurationError,
+    EmbeddingModel,
+    Input,
+    InvalidOptionError,
+    Role,
+)
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.core.adapting import ImageLike, as_images
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from embedbridge.contract import Image, InvalidInputError, Mixed, Text
-from embedbridge.contract.inputs import are_inputs
 from embedbridge.testing import tiny_png
 
 PNG = tiny_png()
@@ -49,9 +48,3 @@ def test_mixed_refuses_other_parts(parts: tuple[Any, ...]) -> None:
     """Nothing is guessed to be an image."""
     with pytest.raises(InvalidInputError):
         Mixed(*parts)
-
-
-def test_are_inputs_knows_what_can_be_embedded() -> None:
-    """A list with anything else in it is not taken for inputs."""
-    assert are_inputs(["a", Text("b"), Image.from_bytes(PNG), Mixed("c")])
-    assert not are_inputs(["a", None])

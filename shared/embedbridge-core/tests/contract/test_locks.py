@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from embedbridge.core import MemoryCache, RateLimiter, UsageMeter
 from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.core import MemoryCache, RateLimiter, UsageMeter
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 

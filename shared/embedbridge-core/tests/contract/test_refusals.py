@@ -22,7 +22,7 @@ from embedbridge.contract import (
     RequestTimeoutError,
     RequestTooLargeError,
 )
-from embedbridge.contract.remote import Refusals, Secrets, too_many_items, what_is_said
+from embedbridge.contract.remote import Refusals, Secrets, read_refusal, too_many_items
 
 
 def error(
@@ -292,7 +292,7 @@ def test_any_body_gives_a_typed_error(status: int, body: object) -> None:
 @given(st.binary(max_size=60))
 def test_what_is_no_json_is_its_own_message(body: bytes) -> None:
     """A gateway's page, or bytes of any kind."""
-    assert isinstance(what_is_said(body).message, str)
+    assert isinstance(read_refusal(body).message, str)
 
 
 @pytest.mark.parametrize(

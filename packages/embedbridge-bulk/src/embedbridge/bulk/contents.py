@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedbridge.bulk.columns import Columns
-    from embedbridge.contract.inputs import Input
+    from embedbridge.contract import Input
 
 DIGEST_BYTES = 16
 Digests: TypeAlias = "NDArray[np.uint64]"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from embedbridge.bulk.contents import Digests
     from embedbridge.bulk.targets.base import Target
     from embedbridge.bulk.targets.parts import StoredVectors
-    from embedbridge.contract.inputs import Input
+    from embedbridge.contract import Input
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import Embedder
 

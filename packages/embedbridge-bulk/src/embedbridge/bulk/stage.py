@@ -6,7 +6,7 @@ its first row, and all stages of a process that have one configuration share one
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,17 +26,14 @@ from embedbridge.core import Embedder, load_embedder
 from embedbridge.core.tooling import portable_limiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from embedbridge.contract.batch import Vectors
-    from embedbridge.contract.inputs import Input
+    from embedbridge.contract import Input
     from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core import EmbeddingResult, Limiter
+    from embedbridge.core import EmbeddingResult, Limiter, OnBatch
 
-OnBatch: TypeAlias = "Callable[[NDArray[np.intp], Vectors, NDArray[np.bool_]], None]"
-"""Gets the positions of a batch's inputs, their vectors, and which were truncated."""
 FEW = 8
 """Rows: if fewer fail together, it may be for what they are."""
 ROWS_AT_ONCE = 16384

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.hooks import ProviderSpec as ProviderSpec
     from embedbridge.contract.hooks import hookimpl as hookimpl
     from embedbridge.contract.image import Image as Image
+    from embedbridge.contract.inputs import Input as Input
     from embedbridge.contract.inputs import Mixed as Mixed
     from embedbridge.contract.inputs import Text as Text
     from embedbridge.contract.loaded import LoadedImage as LoadedImage
@@ -93,7 +94,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "events": ["BatchFinished", "Event", "JobFinished", "JobStarted"],
         "hooks": ["CONTRACT_VERSION", "ENTRY_POINT_GROUP", "ProviderSpec", "hookimpl"],
         "image": ["Image"],
-        "inputs": ["Mixed", "Text"],
+        "inputs": ["Input", "Mixed", "Text"],
         "loaded": ["LoadedImage", "LoadedMixed"],
         "model": ["EmbeddingModel", "LocalEmbeddingModel"],
         "options": ["ModelOptions"],

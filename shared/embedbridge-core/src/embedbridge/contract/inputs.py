@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
@@ -48,11 +48,6 @@ Content: TypeAlias = str | Image | Mixed
 
 Input: TypeAlias = str | Text | Image | Mixed
 """An input as a caller may hand it over."""
-
-
-def are_inputs(values: Iterable[object]) -> TypeGuard[Iterable[Input]]:
-    """Whether all of the values can be embedded as they are."""
-    return all(isinstance(value, str | Text | Image | Mixed) for value in values)
 
 
 def refuse_single(values: object, *single: type) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from embedbridge.core.remote.limit import Ticket as Ticket
     from embedbridge.core.remote.rate_limiter import RateLimiter as RateLimiter
     from embedbridge.core.result import EmbeddingResult as EmbeddingResult
+    from embedbridge.core.result import OnBatch as OnBatch
     from embedbridge.core.settings import Settings as Settings
     from embedbridge.core.storage import StoredVectors as StoredVectors
     from embedbridge.core.storage import load_embedding as load_embedding
@@ -46,7 +47,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "listeners.meter": ["Totals", "UsageMeter"],
         "listeners.progress": ["TqdmProgress"],
         "discovery.registry": ["ProviderInfo", "Registry", "list_providers"],
-        "result": ["EmbeddingResult"],
+        "result": ["EmbeddingResult", "OnBatch"],
         "settings": ["Settings"],
         "storage": [
             "StoredVectors",

@@ -8,6 +8,7 @@ from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from embedbridge.contract.locks import ForkSafeLock
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.core import engine, remote
 from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind
@@ -19,7 +20,6 @@ from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.listeners.announce import Announcer
 from embedbridge.core.listeners.progress import TqdmProgress
-from embedbridge.contract.locks import ForkSafeLock
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import portable_limiter
 from embedbridge.core.remote.ticket_adapter import as_limiter

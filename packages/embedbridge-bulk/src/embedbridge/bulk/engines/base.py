@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedbridge.bulk.paying import ChunkRows
-    from embedbridge.bulk.stage import EmbedStage, OnBatch
-    from embedbridge.core import EmbeddingResult
+    from embedbridge.bulk.stage import EmbedStage
+    from embedbridge.core import EmbeddingResult, OnBatch
 
 NAMES = ("local", "ray")
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedbridge.bulk.paying import ChunkRows
-    from embedbridge.bulk.stage import EmbedStage, OnBatch
+    from embedbridge.bulk.stage import EmbedStage
     from embedbridge.bulk.windows import Windows
-    from embedbridge.core import EmbeddingResult
+    from embedbridge.core import EmbeddingResult, OnBatch
 
 RETRIES = 3
 """Of a window, each by an actor that was started again."""

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.cohere.model import CohereModel as CohereModel
     from embedbridge.providers.cohere.options import CohereOptions as CohereOptions
 
-# Late, because plugin.py stands beside: whoever lists providers pays for nothing else.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__, {"model": ["CohereModel"], "options": ["CohereOptions"]}
 )

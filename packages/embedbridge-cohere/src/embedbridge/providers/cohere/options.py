@@ -8,7 +8,7 @@ from pydantic import Field
 
 from embedbridge.contract.remote import HttpOptions
 
-OutputType: TypeAlias = Literal["float", "base64", "int8", "uint8", "binary", "ubinary"]
+OutputTypeName: TypeAlias = Literal["float", "base64", "int8", "uint8", "binary", "ubinary"]
 """How Cohere makes the values of a vector, in its own words."""
 
 
@@ -20,7 +20,7 @@ class CohereOptions(HttpOptions):
         "truncate",  # by what it means, see `CohereModel.identity`
     }
 
-    output_type: OutputType = "float"
+    output_type: OutputTypeName = "float"
     """What the values are. `base64` are the same floats, packed for the way. Integers come as
     float32 of the same value: `int8` from -128 to 127, `uint8` from 0 to 255. `binary` (-128 to 127)
     and `ubinary` (0 to 255) hold eight dimensions in each value, so vectors are eight times

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.google.options import VertexOptions as VertexOptions
     from embedbridge.providers.google.vertex import VertexModel as VertexModel
 
-# Lazy loading, because plugin.py is in this folder: listing providers must import nothing else.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__, {"model": ["GoogleModel"], "options": ["VertexOptions"], "vertex": ["VertexModel"]}
 )

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.jina.model import JinaModel as JinaModel
     from embedbridge.providers.jina.options import JinaOptions as JinaOptions
 
-# Lazy: plugin.py stands beside, and every process that lists providers imports it.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__, {"model": ["JinaModel"], "options": ["JinaOptions"]}
 )

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from embedbridge.contract.remote import HttpOptions
 
-OutputType: TypeAlias = Literal["float", "base64", "binary", "ubinary"]
+OutputTypeName: TypeAlias = Literal["float", "base64", "binary", "ubinary"]
 """Jina's `embedding_type`."""
 
 
@@ -19,7 +19,7 @@ class JinaOptions(HttpOptions):
     task: str | None = None
     """Jina's own task in place of the one for role and task, for example `text-matching`. A task that
     has a side, such as `code2code`, gets `.query` or `.passage` by the role."""
-    output_type: OutputType = "base64"
+    output_type: OutputTypeName = "base64"
     """What the values are. `base64` and `float` are the same floats; base64 needs fewer bytes.
     `binary` (-128 to 127) and `ubinary` (0 to 255) hold eight dimensions in each value, so vectors are
     eight times narrower, and `dimensions` counts those values."""

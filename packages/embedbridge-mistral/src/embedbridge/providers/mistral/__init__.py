@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.mistral.model import MistralModel as MistralModel
     from embedbridge.providers.mistral.options import MistralOptions as MistralOptions
 
-# Lazy, because plugin.py stands beside: listing providers must import nothing else.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__, {"model": ["MistralModel"], "options": ["MistralOptions"]}
 )

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.nvidia.model import NvidiaModel as NvidiaModel
     from embedbridge.providers.nvidia.options import NvidiaOptions as NvidiaOptions
 
-# Lazy: plugin.py stands beside, and every process that lists providers imports it.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__, {"model": ["NvidiaModel"], "options": ["NvidiaOptions"]}
 )

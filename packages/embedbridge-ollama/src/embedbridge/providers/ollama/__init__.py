@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.ollama.model import OllamaModel as OllamaModel
     from embedbridge.providers.ollama.options import OllamaOptions as OllamaOptions
 
-# Late, because plugin.py stands beside: whoever lists providers pays for nothing else.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__, {"model": ["OllamaModel"], "options": ["OllamaOptions"]}
 )

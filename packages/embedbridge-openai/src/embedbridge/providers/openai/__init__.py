@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.openai.vendors import VendorRow as VendorRow
     from embedbridge.providers.openai.vendors import spec_of as spec_of
 
-# Late, because plugin.py stands beside: whoever lists providers pays for nothing else.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {

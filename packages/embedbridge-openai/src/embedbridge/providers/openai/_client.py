@@ -24,7 +24,7 @@ HARMLESS_HEADERS = ("accept", "content-type", "user-agent", "x-stainless-")
 
 
 @dataclass(slots=True, kw_only=True)
-class OpenedSDK(ClientHandle):
+class SdkHandle(ClientHandle):
     """A client of the SDK, and what was learned while it is open."""
 
     client: openai.AsyncOpenAI
@@ -44,7 +44,7 @@ def open_client(
     extra_headers: Mapping[str, Any] | None = None,
     optional: OptionalFields | None = None,
     **own: Any,
-) -> OpenedSDK:
+) -> SdkHandle:
     """A client of the SDK.
 
     Args:
@@ -79,7 +79,7 @@ def open_client(
         for name, value in client.default_headers.items():
             if isinstance(value, str) and not name.lower().startswith(HARMLESS_HEADERS):
                 secrets.add(value)
-        return OpenedSDK(
+        return SdkHandle(
             client=client,
             close=client.close,
             secrets=secrets,

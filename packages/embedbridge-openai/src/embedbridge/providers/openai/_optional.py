@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from embedbridge.contract.batch import Batch
-from embedbridge.contract.remote import what_is_said
+from embedbridge.contract.remote import read_refusal
 
 STATUSES = frozenset({400, 404, 415, 422})
 """With which servers refuse a field."""
@@ -57,7 +57,7 @@ class OptionalFields:
         """
         if status not in STATUSES:
             return False
-        said = what_is_said(body)
+        said = read_refusal(body)
         named = f"{said.field or ''} {said.message}"
         for name, pattern in WORDS.items():
             if name not in sent or not re.search(pattern, named, re.IGNORECASE):

@@ -22,7 +22,7 @@ from embedbridge.contract.remote import (
     usage_at,
 )
 from embedbridge.contract.vocabulary import Role
-from embedbridge.providers.openai._client import OpenedSDK
+from embedbridge.providers.openai._client import SdkHandle
 from embedbridge.providers.openai._optional import OptionalFields
 from embedbridge.providers.openai.options import SharedOptions
 
@@ -30,7 +30,7 @@ UNUSED = "unused"
 """The SDK wants a key also where a header of the user's replaces it, or where none is sent."""
 
 
-class SharedModel(RemoteModel[OpenedSDK]):
+class SharedModel(RemoteModel[SdkHandle]):
     """A model behind `POST /embeddings`, called through the official SDK.
 
     Args:
@@ -47,14 +47,14 @@ class SharedModel(RemoteModel[OpenedSDK]):
         """What stands in the request as the model."""
         return self.name
 
-    def _translated(self, error: Exception, client: OpenedSDK) -> EmbedBridgeError | None:
+    def _translated(self, error: Exception, client: SdkHandle) -> EmbedBridgeError | None:
         from embedbridge.providers.openai._errors import translated  # it imports the SDK
 
         ours = translated(error, client.secrets, self.address.place)
         # With a status somebody has answered: the server runs.
         return ours if ours is None or hasattr(error, "status_code") else self._unreached(ours)
 
-    async def _send(self, client: OpenedSDK, batch: Batch) -> BatchResult:
+    async def _send(self, client: SdkHandle, batch: Batch) -> BatchResult:
         """Ask once; again where the server does not know a field that can be left out."""
         import openai
 
@@ -66,7 +66,7 @@ class SharedModel(RemoteModel[OpenedSDK]):
                 if not client.optional.give_up(error.status_code, error.body, fields):
                     raise
 
-    async def _post(self, client: OpenedSDK, batch: Batch, fields: dict[str, Any]) -> BatchResult:
+    async def _post(self, client: SdkHandle, batch: Batch, fields: dict[str, Any]) -> BatchResult:
         import openai
 
         count = len(batch)

@@ -12,7 +12,7 @@ from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import Address, Secrets, Vendor, url_variable, variable
 from embedbridge.providers.openai import _tokens
-from embedbridge.providers.openai._client import OpenedSDK, open_client
+from embedbridge.providers.openai._client import SdkHandle, open_client
 from embedbridge.providers.openai._shared import SharedModel
 from embedbridge.providers.openai.catalog import AZURE, CARDS, is_current, openai_card
 from embedbridge.providers.openai.options import AzureOpenAIOptions
@@ -85,7 +85,7 @@ class AzureOpenAIModel(SharedModel):
         """The options that change a vector, the resource and the deployment."""
         return {**super().identity(), "deployment": self.sent_name}
 
-    def _open(self) -> OpenedSDK:
+    def _open(self) -> SdkHandle:
         import openai
 
         secrets, url = Secrets(), self.address.url

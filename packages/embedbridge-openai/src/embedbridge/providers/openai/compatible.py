@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import Credential, Secrets, Vendor, variable
-from embedbridge.providers.openai._client import OpenedSDK, open_client
+from embedbridge.providers.openai._client import SdkHandle, open_client
 from embedbridge.providers.openai._optional import OptionalFields
 from embedbridge.providers.openai._shared import UNUSED, SharedModel
 from embedbridge.providers.openai.catalog import COMPATIBLE, compatible_card
@@ -51,7 +51,7 @@ class OpenAICompatibleModel(SharedModel):
         """What is known of the server's optional fields; the rest is found out by asking."""
         return OptionalFields()
 
-    def _open(self) -> OpenedSDK:
+    def _open(self) -> SdkHandle:
         import openai
 
         secrets, key = Secrets(), self._key

@@ -10,7 +10,7 @@ from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import Secrets, Vendor, variable
 from embedbridge.providers.openai import _tokens
-from embedbridge.providers.openai._client import OpenedSDK, open_client
+from embedbridge.providers.openai._client import SdkHandle, open_client
 from embedbridge.providers.openai._shared import SharedModel
 from embedbridge.providers.openai.catalog import CARDS, OPENAI, is_current, openai_card
 from embedbridge.providers.openai.options import OpenAIOptions
@@ -54,7 +54,7 @@ class OpenAIModel(SharedModel):
         """Exact where tiktoken and its encoding file are on this disk, else `None`."""
         return _tokens.count_tokens(texts) if is_current(self.name) else None
 
-    def _open(self) -> OpenedSDK:
+    def _open(self) -> SdkHandle:
         import openai
 
         secrets, address = Secrets(), self.address

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.tei.model import TeiModel as TeiModel
     from embedbridge.providers.tei.options import TeiOptions as TeiOptions
 
-# Late, because plugin.py stands beside: whoever lists providers pays for nothing else.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__, {"model": ["TeiModel"], "options": ["TeiOptions"]}
 )

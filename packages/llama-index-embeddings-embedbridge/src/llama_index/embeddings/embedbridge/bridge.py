@@ -10,7 +10,7 @@ from llama_index.core.embeddings import MultiModalEmbedding
 
 from embedbridge.contract import ConfigurationError
 from embedbridge.contract.errors import short_repr
-from embedbridge.core import Embedder
+from embedbridge.core import Embedder, load_embedder
 from embedbridge.core.adapting import (
     AsyncBridgedModel,
     BridgedModel,
@@ -49,8 +49,7 @@ def from_llama_index(embedding: BaseEmbedding, **options: Any) -> Embedder:
         InvalidOptionError: There is no option of that name.
     """
     if isinstance(embedding, EngineMethods):
-        embedder = embedding._engine()  # noqa: SLF001  # a sister: with its fields applied
-        return embedder.using(**options) if options else embedder
+        return load_embedder(embedding._engine(), **options)  # noqa: SLF001  # fields applied
     if not isinstance(embedding, BaseEmbedding):
         raise ConfigurationError(
             f"{short_repr(embedding)} is no embedding model of LlamaIndex.",

@@ -23,8 +23,7 @@ from llama_index.core.instrumentation.events.embedding import (
     EmbeddingStartEvent,
 )
 
-from embedbridge.contract import Mixed, Text
-from embedbridge.contract.inputs import Input
+from embedbridge.contract import Input, Mixed, Text
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from llama_index.core.base.embeddings.base import Embedding, dispatcher, mean_ag
 from llama_index.core.embeddings import MultiModalEmbedding
 from llama_index.core.schema import BaseNode, MetadataMode
 
-from embedbridge.contract import Role
-from embedbridge.contract.inputs import Input
+from embedbridge.contract import Input, Role
 from embedbridge.core import Embedder
 from embedbridge.core.adapting import refuse_single
 from llama_index.embeddings.embedbridge.events import announced

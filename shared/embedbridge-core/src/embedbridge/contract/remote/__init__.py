@@ -3,7 +3,7 @@
     http_model.py    HttpModel: a hosted model on one page, one request and one answer
     vendor.py        Vendor: address, environment variables and key, written once
     refusals.py      Refusals: a server's sentences and codes as our errors
-    said.py          the body of a refusal, in any format
+    refusal_body.py  message, codes and position in the body of a refusal, in any format
     rows.py          the vectors of an answer in order, as one float32 matrix
     output_types.py  OutputType: floats, whole numbers or bits
     model.py         RemoteModel: the base of all models behind HTTP, whatever their client
@@ -57,6 +57,10 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.options import Url as Url
     from embedbridge.contract.remote.output_types import OutputType as OutputType
     from embedbridge.contract.remote.redaction import Secrets as Secrets
+    from embedbridge.contract.remote.refusal_body import RefusalBody as RefusalBody
+    from embedbridge.contract.remote.refusal_body import Said as Said
+    from embedbridge.contract.remote.refusal_body import read_refusal as read_refusal
+    from embedbridge.contract.remote.refusal_body import what_is_said as what_is_said
     from embedbridge.contract.remote.refusals import Refusals as Refusals
     from embedbridge.contract.remote.refusals import too_many_bytes as too_many_bytes
     from embedbridge.contract.remote.refusals import too_many_items as too_many_items
@@ -67,8 +71,6 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.rows import rows_at as rows_at
     from embedbridge.contract.remote.rows import usage_at as usage_at
     from embedbridge.contract.remote.rows import value_at as value_at
-    from embedbridge.contract.remote.said import Said as Said
-    from embedbridge.contract.remote.said import what_is_said as what_is_said
     from embedbridge.contract.remote.status import MAX_MESSAGE as MAX_MESSAGE
     from embedbridge.contract.remote.vendor import Vendor as Vendor
 
@@ -88,9 +90,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "options": ["HttpOptions", "RemoteOptions", "Secret", "Url"],
         "output_types": ["OutputType"],
         "redaction": ["Secrets"],
+        "refusal_body": ["RefusalBody", "Said", "read_refusal", "what_is_said"],
         "refusals": ["Refusals", "too_many_bytes", "too_many_items", "too_many_tokens"],
         "rows": ["counted", "in_order", "matrix", "rows_at", "usage_at", "value_at"],
-        "said": ["Said", "what_is_said"],
         "status": ["MAX_MESSAGE"],
         "vendor": ["Vendor"],
     },

@@ -18,7 +18,7 @@ from embedbridge.contract.remote.address import Address
 from embedbridge.contract.remote.body import parse_object, read_body
 from embedbridge.contract.remote.failures import network_error
 from embedbridge.contract.remote.http_client import HttpHandle
-from embedbridge.contract.remote.said import what_is_said
+from embedbridge.contract.remote.refusal_body import read_refusal
 from embedbridge.contract.remote.status import status_error
 
 SECONDS = 10.0
@@ -89,10 +89,10 @@ class Server:
         if failure is not None:
             raise Unanswered(failure)
         if status in (408, 429) or status >= 500:
-            said = secrets.hide(what_is_said(answer).message)
+            said = secrets.hide(read_refusal(answer).message)
             raise Unanswered(status_error(status, said, headers=headers))
         if not 200 <= status < 300:
-            return Reply(status, {}, what_is_said(answer).message)
+            return Reply(status, {}, read_refusal(answer).message)
         try:
             return Reply(status, parse_object(answer, list_name="list"))
         except InvalidResponseError:  # a login page, for example

@@ -31,8 +31,8 @@ from embedbridge.contract.remote.model import RemoteModel
 from embedbridge.contract.remote.options import HttpOptions
 from embedbridge.contract.remote.output_types import OutputType
 from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote.refusal_body import read_refusal
 from embedbridge.contract.remote.refusals import Refusals
-from embedbridge.contract.remote.said import what_is_said
 
 REFUSES_A_FIELD = frozenset({400, 404, 415, 422})
 """Statuses with which servers refuse a field that they do not know."""
@@ -263,7 +263,7 @@ class HttpModel(RemoteModel[HttpHandle]):
         """The field of `optional` that a refusal names."""
         if not self.optional or status not in REFUSES_A_FIELD:
             return None
-        said = what_is_said(body)
+        said = read_refusal(body)
         named = f"{said.field or ''} {said.message}"
         for name, words in self.optional.items():
             if re.search(words, named, re.IGNORECASE):

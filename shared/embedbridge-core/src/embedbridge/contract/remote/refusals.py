@@ -25,7 +25,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.remote.failures import redirect_error
 from embedbridge.contract.remote.redaction import Secrets
-from embedbridge.contract.remote.said import Said, what_is_said
+from embedbridge.contract.remote.refusal_body import RefusalBody, read_refusal
 from embedbridge.contract.remote.status import MAX_MESSAGE, retry_after, status_error
 
 Make: TypeAlias = Callable[[str], EmbedBridgeError]
@@ -189,7 +189,7 @@ class Refusals:
         """
         if 300 <= status < 400:
             return redirect_error(status, headers.get("location", ""))
-        said = what_is_said(body, position_field=self.position_field)
+        said = read_refusal(body, position_field=self.position_field)
         if code := headers.get(self.code_header or "", "").partition(":")[0]:
             said = replace(said, codes=(code, *said.codes))
         message = secrets.hide(said.message)[:MAX_MESSAGE]
@@ -213,7 +213,7 @@ class Refusals:
             error.index = position(said)
         return error
 
-    def _make(self, status: int, said: Said) -> Make | None:
+    def _make(self, status: int, said: RefusalBody) -> Make | None:
         for code in said.codes:
             if make := self.codes.get(code) or CODES.get(code):
                 return make
@@ -235,14 +235,14 @@ class Refusals:
                 return partial(InvalidOptionError, hint=hint)
         return _by_sentence(SENTENCES, said.message)
 
-    def _blamed_option(self, said: Said) -> str | None:
+    def _blamed_option(self, said: RefusalBody) -> str | None:
         """The option that set the field which the server names."""
         if said.field is None or said.field in INPUT_FIELDS:
             return None
         return self.options.get(said.field, said.field)
 
 
-def position(said: Said) -> int | None:
+def position(said: RefusalBody) -> int | None:
     """The position in the batch of the one input that is refused, if the server names it."""
     if said.index is not None:
         return said.index
@@ -255,7 +255,7 @@ def _by_sentence(sentences: Sentences, message: str) -> Make | None:
     return next(found, None)
 
 
-def _add_sizes(error: EmbedBridgeError, said: Said) -> None:
+def _add_sizes(error: EmbedBridgeError, said: RefusalBody) -> None:
     """What the server takes, and what it counted, where it says so."""
     if not isinstance(error, RequestTooLargeError | InputTooLongError):
         return

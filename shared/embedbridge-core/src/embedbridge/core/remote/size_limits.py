@@ -12,8 +12,8 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
-from embedbridge.contract.vocabulary import Modality
 from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.vocabulary import Modality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

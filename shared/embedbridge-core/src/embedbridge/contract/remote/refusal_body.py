@@ -22,7 +22,7 @@ MAX_PARTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class RefusalBody:
     """What a server says about a request that it refuses."""
 
     message: str
@@ -41,7 +41,9 @@ class Said:
     """Seconds that it asks to wait."""
 
 
-def what_is_said(body: bytes | bytearray | object, *, position_field: str | None = None) -> Said:
+def read_refusal(
+    body: bytes | bytearray | object, *, position_field: str | None = None
+) -> RefusalBody:
     """Read the body of a refusal: JSON of any shape, or text.
 
     Args:
@@ -52,7 +54,7 @@ def what_is_said(body: bytes | bytearray | object, *, position_field: str | None
         try:
             parsed: object = from_json(body)
         except ValueError:
-            return Said(message=body.decode("utf-8", "replace").strip())
+            return RefusalBody(message=body.decode("utf-8", "replace").strip())
     else:
         parsed = body
     objects = list(_objects(parsed))
@@ -60,7 +62,7 @@ def what_is_said(body: bytes | bytearray | object, *, position_field: str | None
     if position_field is not None:
         named = _first_number(objects, position_field, least=0)
         index = index if named is None else named
-    return Said(
+    return RefusalBody(
         message=_message(parsed).strip(),
         codes=tuple(
             str(value)
@@ -143,3 +145,8 @@ def _wait(objects: list[Mapping[str, Any]]) -> float | None:
 def _first_number(objects: list[Mapping[str, Any]], *names: str, least: int = 1) -> int | None:
     values = (each.get(name) for name in names for each in objects)
     return next((value for value in values if type(value) is int and value >= least), None)
+
+
+# Former names; both work.
+Said = RefusalBody
+what_is_said = read_refusal
