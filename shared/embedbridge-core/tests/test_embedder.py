@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
@@ -549,13 +550,14 @@ def test_a_cache_beside_a_configuration_wins(tmp_path: Path) -> None:
         load_embedder({"model": "fake:small", "cache": {"host": "redis"}})
 
 
-def test_closing_reaches_the_model_and_is_not_the_end() -> None:
-    """A context manager closes; a model that is used again opens anew."""
+async def test_closing_reaches_the_model_and_is_not_the_end() -> None:
+    """A context manager closes, sync or async; a model that is used again opens anew."""
     closed: list[str] = []
+    here = threading.current_thread()
 
     class Local(FakeModel):
         def close(self) -> None:
-            closed.append("local")
+            closed.append("local" if threading.current_thread() is here else "local, in a thread")
 
     class Remote(RemoteFakeModel):
         async def aclose(self) -> None:
@@ -565,8 +567,11 @@ def test_closing_reaches_the_model_and_is_not_the_end() -> None:
         with Embedder(model) as embedder:
             embedder.embed_query("a")
         assert embedder.embed_query("a").shape == (8,)
+        async with Embedder(model) as embedder:
+            await embedder.aembed_query("a")
+        assert (await embedder.aembed_query("a")).shape == (8,)
 
-    assert closed == ["local", "remote"]
+    assert closed == ["local", "local, in a thread", "remote", "remote"]
 
 
 def test_an_embedder_says_what_it_is(embedder: Embedder) -> None:

@@ -58,8 +58,9 @@ class EmbedStage:
         columns: Which columns are embedded, and which are kept.
         role: Which side of a search the rows are.
         task: An optional hint for models that know tasks.
-        options: Of the model and the engine, as for `load_embedder`. Of limiters, only those travel
-            with the stage that keep their books outside of this process.
+        options: Of the model and the engine, as for `load_embedder`; `errors` and `show_progress` have
+            no effect, since errors go to their column. Of limiters, only those travel with the stage
+            that keep their books outside of this process.
     """
 
     def __init__(

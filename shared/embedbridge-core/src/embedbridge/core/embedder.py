@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from embedbridge.contract.locks import ForkSafeLock
@@ -37,7 +36,7 @@ T = TypeVar("T")
 
 
 class Embedder(EmbeddingMethods):
-    """Embeds texts and images with one model. Thread-safe; every method has an async twin.
+    """Embeds texts and images with one model. Thread-safe; what embeds or waits has an async twin.
 
     Example:
         with load_embedder("fake:small") as embedder:
@@ -225,16 +224,12 @@ class Embedder(EmbeddingMethods):
         else:
             remote.background_loop().run(self.model.aclose())
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    async def aclose(self) -> None:
+        """The async twin of `close`; never blocks the event loop."""
+        if isinstance(self.model, LocalEmbeddingModel):
+            await in_thread(self.model.close)
+        else:
+            await asyncio.wrap_future(background_loop().start(self.model.aclose()))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By configuration, with a cache in a file and a limiter that travels. Listeners stay here.

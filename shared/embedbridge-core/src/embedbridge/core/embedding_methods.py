@@ -1,10 +1,11 @@
-"""Convenience methods of an `Embedder`, all made of `embed` and `aembed`: by role, kind, stream."""
+"""Convenience methods of an `Embedder`, made of `embed`, `close` and their twins: by role, kind, stream."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from embedbridge.core.streaming import (
     awindows_of,
@@ -57,6 +58,36 @@ class EmbeddingMethods(ABC):
         on_batch: OnBatch | None = None,
     ) -> EmbeddingResult:
         """The async twin of `embed`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the model's memory, worker processes and clients."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """The async twin of `close`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
 
     def embed_documents(
         self, texts: Iterable[str | Text], *, show_progress: Progress = None

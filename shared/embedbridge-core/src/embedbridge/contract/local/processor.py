@@ -56,9 +56,9 @@ def read_processor(text: str) -> Processor:
     """The features in the text of `/proc/cpuinfo`; of the first processor, for all are alike."""
     fields: dict[str, str] = {}
     for line in text.splitlines():
-        name, colon, value = line.partition(":")
+        field, colon, value = line.partition(":")
         if colon:
-            fields.setdefault(name.strip().lower(), value.strip())
+            fields.setdefault(field.strip().lower(), value.strip())
     name, maker = fields.get("model name"), fields.get("vendor_id")
     listed = fields.get("flags") or fields.get("features")
     if listed is None:
