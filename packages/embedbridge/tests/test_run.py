@@ -130,7 +130,7 @@ def test_a_warning_is_a_line(run: Run, posts: Path, tmp_path: Path) -> None:
     result = run(*command, "--role", "query")
 
     assert result.exit_code == 0, result.output
-    assert "embedbridge: 1 parts of" in result.stderr
+    assert "embedbridge: Vectors in" in result.stderr
     assert ".py" not in result.stderr
 
 
