@@ -10,7 +10,6 @@ speak OpenAI's API; there are fewer texts, because the peers take milliseconds f
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import json
 import os
@@ -19,7 +18,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -27,105 +26,9 @@ from _embedding_server import expected, make_texts, serving
 from _interleaved import Timings, interleave, times_as_fast
 from _memory import is_known, peak_mb, resident_mb
 from _options import parse
+from _remote_routes import ARRAYS, LANGCHAIN, LISTS, LLAMA_INDEX, PEERS, ROUTES, Route
 from _report import Goal, Report, speed_chart
 
-MODEL = "text-embedding-3-small"
-KEY = "sk-loopback-0123456789abcdef"
-RAW_BATCH, RAW_IN_FLIGHT = 256, 8
-
-Route = Callable[[list[str]], Any]
-
-
-def our_array(url: str) -> Route:
-    from embedbridge.core import load_embedder
-
-    return load_embedder(f"openai:{MODEL}", base_url=url, api_key=KEY).embed_documents
-
-
-def our_compatible_array(url: str) -> Route:
-    from embedbridge.core import load_embedder
-
-    return load_embedder(f"openai-compatible:{MODEL}", base_url=url).embed_documents
-
-
-def our_llama_index(url: str) -> Route:
-    from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
-
-    embedding = EmbedBridgeEmbedding(f"openai:{MODEL}", base_url=url, api_key=KEY)
-    return embedding.get_text_embedding_batch
-
-
-def our_langchain(url: str) -> Route:
-    from langchain_embedbridge import EmbedBridgeEmbeddings
-
-    return EmbedBridgeEmbeddings(f"openai:{MODEL}", base_url=url, api_key=KEY).embed_documents
-
-
-def their_langchain(url: str) -> Route:
-    from langchain_openai import OpenAIEmbeddings
-
-    # By default it downloads an encoding first, which fails offline.
-    return OpenAIEmbeddings(
-        model=MODEL, base_url=url, api_key=KEY, check_embedding_ctx_length=False
-    ).embed_documents
-
-
-def their_llama_index(url: str) -> Route:
-    from llama_index.embeddings.openai import OpenAIEmbedding
-
-    return OpenAIEmbedding(model=MODEL, api_base=url, api_key=KEY).get_text_embedding_batch
-
-
-def their_llama_index_async(url: str) -> Route:
-    from llama_index.embeddings.openai import OpenAIEmbedding
-
-    theirs = OpenAIEmbedding(model=MODEL, api_base=url, api_key=KEY, num_workers=8)
-    return waiting_for(theirs.aget_text_embedding_batch)
-
-
-def raw_sdk(url: str) -> Route:
-    import openai
-
-    client = openai.AsyncOpenAI(base_url=url, api_key=KEY)
-    slots = asyncio.Semaphore(RAW_IN_FLIGHT)
-
-    async def ask(texts: list[str]) -> list[list[float]]:
-        async with slots:
-            reply = await client.embeddings.create(input=texts, model=MODEL)
-        return [row.embedding for row in reply.data]
-
-    async def embed(texts: list[str]) -> list[list[float]]:
-        starts = range(0, len(texts), RAW_BATCH)
-        batches = await asyncio.gather(*(ask(texts[at : at + RAW_BATCH]) for at in starts))
-        return [row for batch in batches for row in batch]
-
-    return waiting_for(embed)
-
-
-def waiting_for(embed: Callable[[list[str]], Coroutine[Any, Any, Any]]) -> Route:
-    """An async route on a loop of its own: a client's connections do not outlive their loop."""
-    runner = asyncio.Runner()
-    return lambda texts: runner.run(embed(texts))
-
-
-ARRAYS = "embedbridge, arrays"
-LISTS = "embedbridge, LangChain"
-LANGCHAIN = "langchain-openai"
-LLAMA_INDEX = "llama-index-embeddings-openai"
-PEERS: dict[str, Callable[[str], Route]] = {
-    LANGCHAIN: their_langchain,
-    LLAMA_INDEX: their_llama_index,
-    f"{LLAMA_INDEX}, async": their_llama_index_async,
-    "openai, the SDK itself": raw_sdk,
-}
-ROUTES: dict[str, Callable[[str], Route]] = {
-    ARRAYS: our_array,
-    "embedbridge, LlamaIndex": our_llama_index,
-    LISTS: our_langchain,
-    # No rival of the others: its 32 texts per request alone are 2 s of latency.
-    "embedbridge openai-compatible, arrays": our_compatible_array,
-    **PEERS,
-}
 ARRAY_GOALS, LIST_GOALS = (3.0, 4.5), (1.5, 2.5)
 """How many times as fast as the faster of the frameworks' own, and as LangChain's."""
 FLOATS_GOAL = 10
@@ -210,40 +113,25 @@ def base64_server(
     report.table(
         "What it takes", COSTS, [costs(name, routes[name], grown[name]) for name in routes]
     )
-    goals = [
-        Goal(
-            figure=f"{name} beside {peer}",
-            here=times_as_fast(seconds[name], seconds[peer]),
-            goal=goal,
-        )
-        for name, wanted in ((ARRAYS, ARRAY_GOALS), (LISTS, LIST_GOALS))
-        for peer, goal in zip((faster, LANGCHAIN), wanted, strict=True)
-    ]
     micros = routes[ARRAYS].cpu_seconds / len(texts) * 1e6
-    growth = grown[ARRAYS]
-    return [
-        *goals,
-        Goal(
-            figure=f"client CPU per vector, {ARRAYS}",
-            here=micros,
-            goal=CPU_MICROS,
-            unit="µs",
-            at_most=True,
-        ),
-        *(
-            [
-                Goal(
-                    figure=f"RSS growth, {ARRAYS}",
-                    here=growth,
-                    goal=GROWTH_MB,
-                    unit="MB",
-                    at_most=True,
-                )
-            ]
-            if growth is not None
-            else []
-        ),
-    ]
+    return [*speed_goals(seconds, faster), *cost_goals(micros, grown[ARRAYS])]
+
+
+def speed_goals(seconds: Timings, faster: str) -> Iterator[Goal]:
+    """Beside the faster of the frameworks' own, and LangChain's."""
+    for name, wanted in ((ARRAYS, ARRAY_GOALS), (LISTS, LIST_GOALS)):
+        for peer, goal in zip((faster, LANGCHAIN), wanted, strict=True):
+            figure = f"{name} beside {peer}"
+            yield Goal(figure=figure, here=times_as_fast(seconds[name], seconds[peer]), goal=goal)
+
+
+def cost_goals(micros: float, growth: float | None) -> Iterator[Goal]:
+    """What a vector costs its client; memory where it can be measured."""
+    figure = f"client CPU per vector, {ARRAYS}"
+    yield Goal(figure=figure, here=micros, goal=CPU_MICROS, unit="µs", at_most=True)
+    if growth is not None:
+        figure = f"RSS growth, {ARRAYS}"
+        yield Goal(figure=figure, here=growth, goal=GROWTH_MB, unit="MB", at_most=True)
 
 
 def floats_server(
