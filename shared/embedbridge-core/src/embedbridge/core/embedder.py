@@ -229,7 +229,7 @@ class Embedder(EmbeddingMethods):
         if isinstance(self.model, LocalEmbeddingModel):
             await in_thread(self.model.close)
         else:
-            await asyncio.wrap_future(background_loop().start(self.model.aclose()))
+            await remote.background_loop().run_async(self.model.aclose())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By configuration, with a cache in a file and a limiter that travels. Listeners stay here.
