@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from embedbridge.contract.card import ModelCard
+from embedbridge.contract.card import Limits, ModelCard
 from embedbridge.contract.local import (
     AtOnce,
     choose_device,
@@ -145,38 +145,21 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
         transformer.truncate_dim = None  # the user's choice wins over the saved one
     prompts = prompts_of(transformer.prompts, hub_id)
     separates = _separates_prompt(transformer)
-    encodes: dict[Any, Any] = {}
+    # Worker processes are sent the texts themselves: nothing is prepared for them.
+    prepares = transformer.supports("text") and not devices
     own = ("", options.query_prompt or "", options.document_prompt or "")
     space, weights = _weights(source, hub_id, transformer, options, other_pooling)
-    card = ModelCard(
-        name=name,
-        modalities=modalities_of(transformer),
-        roles="prefix" if prompts else "none",
-        prompts=prompts,
-        dimensions=transformer.get_embedding_dimension(),
-        allowed_dimensions=None,
-        limits=limits_on(device, at_once(), devices=len(devices) or 1, max_tokens_per_input=length),
-        normalized=_ends_normalized(transformer),
-        space=space,
-    )
+    limits = limits_on(device, at_once(), devices=len(devices) or 1, max_tokens_per_input=length)
     return Loaded(
         transformer=transformer,
         pool=DevicePool(transformer, devices) if devices else None,
-        card=card,
-        features={
-            role: TextFeatures(
-                transformer,
-                role,
-                length,
-                encodes=encodes,
-                # Worker processes are sent the texts themselves.
-                prompts=()
-                if devices or not transformer.supports("text")
-                else {*own, *prompts.values()},
-                separates_prompt=separates,
-            )
-            for role in get_args(Role)
-        },
+        card=_card(name, transformer, prompts, limits, space),
+        features=_features(
+            transformer,
+            length,
+            {*own, *prompts.values()} if prepares else (),
+            separates_prompt=separates,
+        ),
         identity={
             **weights,
             "max_length": length,
@@ -186,6 +169,48 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
         separates_prompt=separates,
         is_half=any(weight.dtype.itemsize == HALF for weight in transformer.parameters()),
     )
+
+
+def _card(
+    name: str,
+    transformer: SentenceTransformer,
+    prompts: Mapping[str, str],
+    limits: Limits,
+    space: str,
+) -> ModelCard:
+    return ModelCard(
+        name=name,
+        modalities=modalities_of(transformer),
+        roles="prefix" if prompts else "none",
+        prompts=prompts,
+        dimensions=transformer.get_embedding_dimension(),
+        allowed_dimensions=None,
+        limits=limits,
+        normalized=_ends_normalized(transformer),
+        space=space,
+    )
+
+
+def _features(
+    transformer: SentenceTransformer,
+    length: int | None,
+    prompts: Collection[str],
+    *,
+    separates_prompt: bool,
+) -> dict[Role, TextFeatures]:
+    """The features of texts for each role; both share a tokenizer where they share a module."""
+    encodes: dict[Any, Any] = {}
+    return {
+        role: TextFeatures(
+            transformer,
+            role,
+            length,
+            encodes=encodes,
+            prompts=prompts,
+            separates_prompt=separates_prompt,
+        )
+        for role in get_args(Role)
+    }
 
 
 def _full_id(name: str) -> str:
