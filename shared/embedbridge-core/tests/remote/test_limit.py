@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.contract import Batch, BatchResult, ProviderUnavailableError, RateLimitedError
+from embedbridge.contract import (
+    Batch,
+    BatchResult,
+    InvalidOptionError,
+    ProviderUnavailableError,
+    RateLimitedError,
+)
 from embedbridge.core import Embedder, RateLimiter, Settings, Ticket
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.slots import Slots
@@ -52,6 +58,13 @@ def test_no_minute_holds_more_than_allowed(
             or tokens > budget
             or (any(cost > budget for _, cost in minute))
         )
+
+
+@pytest.mark.parametrize("limits", [{"requests_per_minute": 0}, {"tokens_per_minute": -1}])
+def test_a_limit_that_admits_nothing_is_refused(limits: Any) -> None:
+    """It would let one request out each minute, as if it were the whole budget."""
+    with pytest.raises(InvalidOptionError, match="admits no request"):
+        RateLimiter(**limits)
 
 
 def test_a_request_over_the_whole_budget_goes_out_alone() -> None:

@@ -21,7 +21,6 @@ from weakref import WeakSet
 
 from embedbridge.bulk.budget.lease import HeldLease, LeaseTicket
 from embedbridge.bulk.budget.ledger import LONGEST, TRANSIT, Booking, Grant, Message, valid_for
-from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.core import Ticket
 from embedbridge.core.tooling import ForkSafeLock, Rate
 
@@ -51,6 +50,9 @@ class LeasingRateLimiter(ABC):
     Args:
         books: Where the ledger is.
         limits: What this process wants to keep to.
+
+    Raises:
+        InvalidOptionError: A number is below 1.
     """
 
     _timer: threading.Timer | None
@@ -58,11 +60,6 @@ class LeasingRateLimiter(ABC):
     def __init__(self, books: str, **limits: Unpack[RateLimits]) -> None:
         self.books = books
         self.limits = limits
-        for name, number in limits.items():
-            if number is not None and number < 1:  # type: ignore[operator]  # mypy sees an object
-                raise InvalidOptionError(
-                    f"{name}={number} admits no request.", hint="Give a number from 1 on, or none."
-                )
         minute = Rate(LONGEST, limits.get("requests_per_minute"), limits.get("tokens_per_minute"))
         second = Rate(1.0, limits.get("requests_per_second"))
         self._rates = tuple(rate for rate in (minute, second) if rate.requests or rate.tokens)

@@ -28,6 +28,9 @@ class RateLimiter:
         requests_per_minute: At most so many requests; `None` means any number.
         tokens_per_minute: At most so many tokens; `None` means any number.
         clock: Seconds that never go back.
+
+    Raises:
+        InvalidOptionError: A number is below 1.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class RateLimiter:
     ) -> None:
         self.requests_per_minute = requests_per_minute
         self.tokens_per_minute = tokens_per_minute
+        self._rate = Rate(WINDOW_SECONDS, requests_per_minute, tokens_per_minute)
         self._clock = clock
         self._lock = ForkSafeLock()
         self._window = SlidingWindow()
@@ -68,8 +72,7 @@ class RateLimiter:
         with self._lock:
             now = self._clock()
             self._window.forget(now - WINDOW_SECONDS)
-            rate = Rate(WINDOW_SECONDS, self.requests_per_minute, self.tokens_per_minute)
-            at = self._window.first_free(now, [rate], 1, tokens)
+            at = self._window.first_free(now, [self._rate], 1, tokens)
             charge = Charge(at, at, 1, tokens)
             self._window.charges.append(charge)
             return Admission(self, charge)

@@ -12,14 +12,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 
+from embedbridge.contract.errors import InvalidOptionError
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most so many requests and tokens in any period of so many seconds; `None` is any number."""
+    """At most so many requests and tokens in any period of so many seconds; `None` is any number.
+
+    Raises:
+        InvalidOptionError: A number is below 1.
+    """
 
     seconds: float
     requests: int | None = None
     tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for number, unit in ((self.requests, "requests"), (self.tokens, "tokens")):
+            if number is not None and number < 1:
+                raise InvalidOptionError(
+                    f"A limit of {number} {unit} in {self.seconds:g} s admits no request.",
+                    hint="Give a number from 1 on, or none.",
+                )
 
     def allows(self, requests: int, tokens: int) -> bool:
         """Whether one period may hold so much."""
