@@ -1,32 +1,32 @@
 """The toolkit for local providers: what they have in common, so that none writes it again.
 
-    model.py     LazyModel: loaded when it is first used, and safe to fork
+    model.py            LazyModel: loaded when it is first used, and safe to fork
     shared_weights.py   equal models of a process share one set of weights
-    options.py   the options that all of them take
-    folder.py    a name: a folder on this disk, or an id on the Hub
-    hub.py       whether the Hub can be reached; what its client raises, as our errors
-    loading.py   what transformers raises while it loads, as our errors; no progress bars
-    weights.py   content hashes of weights: a model's identity, and the space of its vectors
-    prompts.py   the text in front of queries and documents
+    options.py          the options that all of them take
+    folder.py           a name: a folder on this disk, or an id on the Hub
+    hub.py              whether the Hub can be reached; what its client raises, as our errors
+    loading.py          what transformers raises while it loads, as our errors; no progress bars
+    weights.py          content hashes of weights: a model's identity, and the space of its vectors
+    prompts.py          the text in front of queries and documents
     saved_files.py      what every folder of sentence-transformers has: its modules, its settings
-    modules.py   the modules of a sentence-transformers folder, and their order
+    modules.py          the modules of a sentence-transformers folder, and their order
     sentence_folder.py  the configuration of a sentence-transformers folder, without that library
-    pooling.py   the pooling that a folder names, and a warning where none is named
+    pooling.py          the pooling that a folder names, and a warning where none is named
     special_tokens.py   a warning where a tokenizer's files contradict each other
     json_files.py       JSON files, with our errors for damaged ones
-    tokens.py    each text tokenised once, for the plan and for the model
+    tokens.py           each text tokenised once, for the plan and for the model
     tower_manifest.py   what is known of two towers that were exported as ONNX
     image_recipe.py     image preprocessing without transformers: one frame of a picture
     image_patches.py    the same for pictures of any shape, as a row of patches
     image_shades.py     rescaling and normalisation of pixels as a lookup table
     image_threads.py    threads that prepare images
-    device.py    which of torch's devices a model runs on
-    threads.py   how many processors this process may use
-    limits.py    batch sizes by device
-    memory.py    out of memory: a smaller batch
-    processor.py which number formats this machine computes fast
-    telemetry.py telemetry of the libraries below is off
-    onednn.py    matrix products of a torch model, faster on some processors
+    device.py           which of torch's devices a model runs on
+    threads.py          how many processors this process may use
+    limits.py           batch sizes by device
+    memory.py           out of memory: a smaller batch
+    processor.py        which number formats this machine computes fast
+    telemetry.py        telemetry of the libraries below is off
+    onednn.py           matrix products of a torch model, faster on some processors
 
 Nothing here imports torch, transformers or the Hub's client before it is called.
 """
