@@ -1,4 +1,4 @@
-"""What Python itself reports about files and sockets (PEP 578), for as long as one looks."""
+"""Audit hooks (PEP 578): the files and sockets that Python reports while a block runs."""
 
 from __future__ import annotations
 

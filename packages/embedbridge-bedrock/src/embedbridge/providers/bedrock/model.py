@@ -1,4 +1,4 @@
-"""Models on Amazon Bedrock: one path, a format by family, and who asks."""
+"""Models on Amazon Bedrock: one path, a format by family, signed requests or a bearer key."""
 
 from __future__ import annotations
 

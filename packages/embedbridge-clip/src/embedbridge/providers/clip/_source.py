@@ -1,4 +1,4 @@
-"""From a model's name to a folder on this disk: a local one, or a snapshot of the Hub's."""
+"""Model resolution: from a name to a folder on this disk, a local one or a snapshot of the Hub's."""
 
 from __future__ import annotations
 

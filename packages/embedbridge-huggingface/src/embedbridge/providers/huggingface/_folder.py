@@ -1,4 +1,4 @@
-"""What a folder's configuration leaves open, decided as for every local provider: pooling and marks."""
+"""Fallbacks for what a folder's configuration leaves open: pooling and special tokens."""
 
 from __future__ import annotations
 

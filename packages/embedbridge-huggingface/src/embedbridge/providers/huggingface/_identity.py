@@ -1,4 +1,4 @@
-"""Exactly which weights a model of the Hub has: the commit that was loaded."""
+"""Model identity: the commit of a model of the Hub that was loaded."""
 
 from __future__ import annotations
 

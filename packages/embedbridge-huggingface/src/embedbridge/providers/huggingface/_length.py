@@ -1,4 +1,4 @@
-"""How many tokens of a text a model reads."""
+"""Sequence length: how many tokens of a text a model reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's name stands for: a folder on this disk, or a repository on the Hub."""
+"""Model resolution: a name is a folder on this disk, or a repository on the Hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of an answer: JSON, which ends where it must, however much a server sends."""
+"""Response bodies: read within a size limit, and parsed as JSON."""
 
 from __future__ import annotations
 

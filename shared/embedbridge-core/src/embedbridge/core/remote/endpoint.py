@@ -1,4 +1,4 @@
-"""What this process knows of one endpoint: one server, and one account there.
+"""Endpoint: limits and shared requests of one server and one account there, kept for the process.
 
 All embedders, jobs and threads with that endpoint share it. A job finds it once, see `JobSpec`.
 """

@@ -1,4 +1,4 @@
-"""What the contract suite uses: texts of many kinds, pictures made in code, and a server's faults."""
+"""Test data of the contract suite: texts of many kinds, pictures made in code, and a server's faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault server for a check, and the embedder under test connected to it."""
+"""Connecting a check: a fault server, and the embedder under test connected to it."""
 
 from __future__ import annotations
 

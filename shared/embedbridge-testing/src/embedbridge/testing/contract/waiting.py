@@ -1,4 +1,4 @@
-"""Whether the engine's event loop is made to wait: naps and blocking sockets in its thread."""
+"""Detection of blocking calls on the engine's event loop: naps and blocking sockets in its thread."""
 
 from __future__ import annotations
 

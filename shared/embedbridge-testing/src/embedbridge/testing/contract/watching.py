@@ -1,4 +1,4 @@
-"""Looking over a model's shoulder: what it was asked, what it answered, and in which thread."""
+"""Recording a model's calls: what it was asked, what it answered, and in which thread."""
 
 from __future__ import annotations
 
