@@ -6,29 +6,39 @@ what is compared, digested or written has the values themselves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as t
 
+VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
     """The type of the same values, plain."""
+    return mapped_type(kind, lambda leaf: VIEWS.get(leaf, leaf))
+
+
+def mapped_type(kind: pa.DataType, of_leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """A plain type with each of its leaves replaced."""
+
+    def mapped(field: pa.Field) -> pa.Field:
+        return field.with_type(mapped_type(field.type, of_leaf))
+
     if t.is_dictionary(kind) or t.is_run_end_encoded(kind):
-        return plain_type(kind.value_type)
+        return mapped_type(kind.value_type, of_leaf)
     if t.is_struct(kind):
-        return pa.struct([_plain_field(field) for field in kind.fields])
+        return pa.struct([mapped(field) for field in kind.fields])
     if t.is_map(kind):
-        return pa.map_(
-            _plain_field(kind.key_field), _plain_field(kind.item_field), kind.keys_sorted
-        )
+        return pa.map_(mapped(kind.key_field), mapped(kind.item_field), kind.keys_sorted)
     if t.is_list(kind):
-        return pa.list_(_plain_field(kind.value_field))
+        return pa.list_(mapped(kind.value_field))
     if t.is_large_list(kind):
-        return pa.large_list(_plain_field(kind.value_field))
+        return pa.large_list(mapped(kind.value_field))
     if t.is_fixed_size_list(kind):
-        return pa.list_(_plain_field(kind.value_field), kind.list_size)
-    views = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
-    return views.get(kind, kind)
+        return pa.list_(mapped(kind.value_field), kind.list_size)
+    return of_leaf(kind)
 
 
 def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:

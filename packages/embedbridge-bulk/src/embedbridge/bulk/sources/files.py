@@ -5,16 +5,16 @@ A file that cannot be read costs its own rows: it is noted, and the others are r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet as pq
 
 from embedbridge.bulk.errors import SourceError, cannot_read
+from embedbridge.bulk.sources.fitting import fitted
+from embedbridge.bulk.sources.text_files import csv_batches, csv_schema, json_batches, json_schema
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -31,8 +31,8 @@ FORMATS = {
 }
 """By the end of a name; `.gz` and the like may follow, but for Parquet."""
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+DELIMITERS = {"csv": ",", "tsv": "\t"}
 ROWS_AT_ONCE = 8192
-BLOCK_BYTES = 1 << 23
 
 
 def format_of(path: str) -> str | None:
@@ -47,20 +47,25 @@ class FileSource:
     """The rows of files.
 
     Args:
-        paths: The files.
+        files: By path, the columns that the names of its folders add: `lang=en` adds `lang`.
         filesystem: Where they are.
-        columns: Which are needed; in a CSV file, numbers among the texts are texts as well.
+        columns: Which are needed.
 
     Raises:
         InvalidOptionError: The first that can be read has not these columns.
         SourceError: None of them can be read.
     """
 
-    def __init__(self, paths: Sequence[str], filesystem: FileSystem, columns: Columns) -> None:
-        self.paths = paths
+    def __init__(
+        self,
+        files: Mapping[str, Mapping[str, str | None]],
+        filesystem: FileSystem,
+        columns: Columns,
+    ) -> None:
+        self.paths = list(files)
+        self._files = files
         self._filesystem = filesystem
-        self._texts = [name for name in (columns.text, columns.image_url) if name is not None]
-        self._id = columns.id
+        self._of_folders: set[str] = set()
         self.damaged: list[SourceError] = []
         self.schema = self._first_schema(columns)
 
@@ -70,7 +75,8 @@ class FileSource:
         for path in self.paths:
             try:
                 for batch in self._batches(path):
-                    yield self._fitted(path, pa.Table.from_batches([batch]))
+                    table = self._with_folders(path, pa.Table.from_batches([batch]))
+                    yield fitted(path, table, self.schema)
             except SourceError as error:
                 self.damaged.append(error)
             except (OSError, pa.ArrowException, UnicodeDecodeError) as failure:
@@ -100,6 +106,9 @@ class FileSource:
                 first = first or cannot_read(path, failure)
                 continue
             if not fields:
+                self._of_folders = self._files[path].keys() - set(schema.names)
+                added = [pa.field(name, pa.string()) for name in sorted(self._of_folders)]
+                schema = pa.schema([*schema, *added])
                 fields = {name: schema.field(name) for name in columns.read(schema)}
             untyped = [name for name, field in fields.items() if pa.types.is_null(field.type)]
             for name in untyped:
@@ -115,66 +124,40 @@ class FileSource:
         return found
 
     def _schema_of(self, path: str) -> pa.Schema:
-        if format_of(path) == "parquet":
+        kind = format_of(path)
+        if kind == "parquet":
             with self._open_parquet(path) as file:
                 return file.schema_arrow
-        return self._open_lines(path).schema
+        with self._filesystem.open_input_stream(path) as stream:
+            return json_schema(stream) if kind == "json" else csv_schema(stream, DELIMITERS[kind])
 
     def _batches(self, path: str) -> Iterator[pa.RecordBatch]:
-        if format_of(path) != "parquet":
-            yield from self._open_lines(path)
+        kind = format_of(path)
+        stored = [field for field in self.schema if field.name not in self._of_folders]
+        if kind == "json":
+            with self._filesystem.open_input_stream(path) as stream:
+                yield from json_batches(stream, pa.schema(stored))
             return
-        with self._open_parquet(path) as file:
-            there = set(file.schema_arrow.names)
-            wanted = [name for name in self.schema.names if name in there]
-            yield from file.iter_batches(ROWS_AT_ONCE, columns=wanted)
+        if kind == "parquet":
+            with self._open_parquet(path) as file:
+                wanted = _named(stored, file.schema_arrow)
+                yield from file.iter_batches(ROWS_AT_ONCE, columns=wanted)
+            return
+        wanted = _named(stored, self._schema_of(path))
+        with self._filesystem.open_input_stream(path) as stream:
+            yield from csv_batches(stream, DELIMITERS[kind], wanted)
 
     def _open_parquet(self, path: str) -> pq.ParquetFile:
         return pq.ParquetFile(self._filesystem.open_input_file(path))
 
-    def _open_lines(self, path: str) -> Any:
-        """A reader of record batches."""
-        if format_of(path) == "json":
-            return self._open_json(path)
-        # A CSV file has no types: without this, an id of 007 would be 7.
-        texts = dict.fromkeys([*self._texts, *([self._id] if self._id else [])], pa.string())
-        return pa.csv.open_csv(
-            self._filesystem.open_input_stream(path),
-            pa.csv.ReadOptions(block_size=BLOCK_BYTES),
-            pa.csv.ParseOptions(
-                delimiter="\t" if format_of(path) == "tsv" else ",", newlines_in_values=True
-            ),
-            pa.csv.ConvertOptions(column_types=texts),
-        )
+    def _with_folders(self, path: str, table: pa.Table) -> pa.Table:
+        """With the columns that the names of its folders add."""
+        values = self._files[path]
+        for name in sorted(self._of_folders & values.keys()):
+            column = pa.repeat(pa.scalar(values[name], pa.string()), table.num_rows)
+            table = table.append_column(name, column)
+        return table
 
-    def _open_json(self, path: str) -> Any:
-        """Texts are read as such: what looks like a date in the first lines is none."""
-        there = self._json_reader(path, pa.schema([])).schema
-        texts = [pa.field(name, pa.string()) for name in self._texts if name in there.names]
-        return self._json_reader(path, pa.schema(texts))
 
-    def _json_reader(self, path: str, known: pa.Schema) -> Any:
-        return pa.json.open_json(
-            self._filesystem.open_input_stream(path),
-            pa.json.ReadOptions(block_size=BLOCK_BYTES),
-            pa.json.ParseOptions(explicit_schema=known, unexpected_field_behavior="infer"),
-        )
-
-    def _fitted(self, path: str, table: pa.Table) -> pa.Table:
-        """With the columns and types of the first file.
-
-        Raises:
-            SourceError: They cannot be had.
-        """
-        columns = []
-        for field in self.schema:
-            if field.name not in table.column_names:
-                raise SourceError(
-                    f"{path} has no column {field.name!r}, as the first file has.",
-                    hint="Leave it out, or name the columns to keep.",
-                )
-            try:
-                columns.append(table.column(field.name).cast(field.type))
-            except pa.ArrowException as failure:
-                raise cannot_read(f"{path}, column {field.name}", failure) from failure
-        return pa.Table.from_arrays(columns, schema=self.schema)
+def _named(fields: list[pa.Field], there: pa.Schema) -> list[str]:
+    return [field.name for field in fields if field.name in there.names]

@@ -7,7 +7,8 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from embedbridge.bulk.sources.base import Source
 
 WILDCARDS = re.compile(r"[*?\[]")
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+Files: TypeAlias = dict[str, dict[str, str | None]]
+"""By path, the columns that the names of its folders add."""
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -51,8 +55,8 @@ def open_source(source: Any, columns: Columns, filesystem: Any = None) -> Source
     if is_lance(source) and filesystem is None:
         return LanceSource(os.fspath(source), columns)
     several = [source] if isinstance(source, str | os.PathLike) else list(source)
-    system, paths = _found([os.fspath(one) for one in several], filesystem)
-    return FileSource(paths, system, columns)
+    system, files = _found([os.fspath(one) for one in several], filesystem)
+    return FileSource(files, system, columns)
 
 
 def image_folder(source: object, columns: Columns) -> Path | None:
@@ -74,9 +78,9 @@ def folder_of(source: object) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _found(names: Sequence[str], filesystem: Any) -> tuple[fs.FileSystem, list[str]]:
-    """All files that paths, folders and patterns stand for, each group sorted."""
-    paths: list[str] = []
+def _found(names: Sequence[str], filesystem: Any) -> tuple[fs.FileSystem, Files]:
+    """All files that paths, folders and patterns stand for, each group sorted, each file once."""
+    files: Files = {}
     system = None if filesystem is None else _as_filesystem(filesystem)
     for name in names:
         try:
@@ -90,10 +94,10 @@ def _found(names: Sequence[str], filesystem: Any) -> tuple[fs.FileSystem, list[s
                 hint=f"It is a file, a folder or a pattern of: {', '.join(FORMATS)}.",
             )
         system = where
-        paths += found
+        files |= found
     if system is None:
         raise SourceError("The list of sources is empty.", hint="Name a file.")
-    return system, paths
+    return system, files
 
 
 def _as_filesystem(given: Any) -> fs.FileSystem:
@@ -111,7 +115,7 @@ def _located(name: str, system: fs.FileSystem | None) -> tuple[fs.FileSystem, st
     return fs.LocalFileSystem(), os.path.abspath(os.path.expanduser(name))  # noqa: PTH100, PTH111
 
 
-def _files_at(system: fs.FileSystem, path: str) -> list[str]:
+def _files_at(system: fs.FileSystem, path: str) -> Files:
     info = system.get_file_info(path)
     if info.type == fs.FileType.File:
         if format_of(path) is None:
@@ -119,19 +123,29 @@ def _files_at(system: fs.FileSystem, path: str) -> list[str]:
                 f"What {short_path(path)} holds, its name does not say.",
                 hint=f"These are read: {', '.join(FORMATS)}.",
             )
-        return [path]
-    base, pattern = path, None
-    if info.type == fs.FileType.NotFound:
-        if not WILDCARDS.search(path):
-            raise SourceError(f"There is nothing at {short_path(path)}.")
-        base, pattern = path[: WILDCARDS.search(path).start()].rpartition("/")[0], path  # type: ignore[union-attr]
+        return {path: {}}
+    if info.type == fs.FileType.NotFound and not WILDCARDS.search(path):
+        raise SourceError(f"There is nothing at {short_path(path)}.")
+    pattern = path if info.type == fs.FileType.NotFound else None
+    base = path if pattern is None else _before_wildcards(pattern)
     listed = system.get_file_info(fs.FileSelector(base, recursive=True))
     names = [one.path for one in listed if one.type == fs.FileType.File and format_of(one.path)]
-    return sorted(
-        name
-        for name in names
+    return {
+        name: _folder_values(name, base)
+        for name in sorted(names)
         if (fnmatch.fnmatchcase(name, pattern) if pattern else not _is_hidden(name, base))
-    )
+    }
+
+
+def _before_wildcards(pattern: str) -> str:
+    return WILDCARDS.split(pattern, maxsplit=1)[0].rpartition("/")[0]
+
+
+def _folder_values(path: str, base: str) -> dict[str, str | None]:
+    """What the folders between the source and a file say of its rows, as Hive writes it: `lang=en`."""
+    folders = path.removeprefix(base).split("/")[:-1]
+    pairs = [folder.partition("=") for folder in folders if "=" in folder.strip("=")]
+    return {name: None if value == HIVE_NULL else unquote(value) for name, _, value in pairs}
 
 
 def _is_hidden(path: str, base: str) -> bool:

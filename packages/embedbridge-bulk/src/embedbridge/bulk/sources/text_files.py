@@ -1,0 +1,144 @@
+"""CSV and JSON lines: files without types, as tables of the types that their source has.
+
+A CSV file has texts and nothing else: 007, a number of twenty digits and 1.50 stay what they are.
+JSON has numbers and texts, but no dates: a text that looks like one stays a text. A key that a line
+does not have is null, and so is an empty cell that is not quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+
+from embedbridge.bulk.plain import mapped_type
+
+BLOCK_BYTES = 1 << 23
+
+
+def csv_schema(stream: IO[bytes], delimiter: str) -> pa.Schema:
+    """The columns of a CSV file; its first line names them."""
+    names = _open_csv(stream, delimiter).schema.names
+    return pa.schema([pa.field(name, pa.string()) for name in names])
+
+
+def csv_batches(
+    stream: IO[bytes], delimiter: str, wanted: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a CSV file, some at a time.
+
+    Args:
+        stream: The file.
+        delimiter: Between two cells.
+        wanted: Columns that it has.
+    """
+    yield from _open_csv(stream, delimiter, wanted)
+
+
+def _open_csv(
+    stream: IO[bytes], delimiter: str, wanted: Sequence[str] = ()
+) -> pa.csv.CSVStreamingReader:
+    return pa.csv.open_csv(
+        stream,
+        pa.csv.ReadOptions(block_size=BLOCK_BYTES),
+        pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        pa.csv.ConvertOptions(
+            include_columns=list(wanted),
+            column_types=dict.fromkeys(wanted, pa.string()),
+            strings_can_be_null=True,
+            null_values=[""],
+            quoted_strings_can_be_null=False,
+        ),
+    )
+
+
+def json_schema(stream: IO[bytes]) -> pa.Schema:
+    """The columns of all lines of a JSON file: a key may come first in its last line.
+
+    Raises:
+        ArrowException: It is no JSON, or a key has values of several types.
+    """
+    found: pa.Schema | None = None
+    for block in _blocks(stream):
+        schema = _block_schema(block)
+        found = schema if found is None else _unified(found, schema)
+    if found is None:
+        raise pa.ArrowInvalid("Empty JSON stream")
+    return found
+
+
+def json_batches(stream: IO[bytes], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The rows of a JSON file, some at a time.
+
+    Args:
+        stream: The file.
+        schema: The columns that are wanted. Others are left out.
+    """
+    is_empty = True
+    for block in _blocks(stream):
+        is_empty = False
+        yield from _parsed(block, schema, "ignore").to_batches()
+    if is_empty:
+        raise pa.ArrowInvalid("Empty JSON stream")
+
+
+def _parsed(block: bytes, known: pa.Schema, others: str) -> pa.Table:
+    return pa.json.read_json(
+        pa.BufferReader(block),
+        pa.json.ReadOptions(block_size=len(block) + 1),
+        pa.json.ParseOptions(explicit_schema=known, unexpected_field_behavior=others),
+    )
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """Whole lines, about `BLOCK_BYTES` at a time; a longer line is a block of its own."""
+    begun: list[bytes] = []
+    while piece := stream.read(BLOCK_BYTES):
+        end = piece.rfind(b"\n") + 1
+        if not end:
+            begun.append(piece)
+            continue
+        block = b"".join([*begun, piece[:end]])
+        begun = [piece[end:]]
+        if block.strip():
+            yield block
+    if (block := b"".join(begun)).strip():
+        yield block
+
+
+def _block_schema(block: bytes) -> pa.Schema:
+    fields = [
+        pa.field(field.name, mapped_type(field.type, _without_times))
+        for field in _parsed(block, pa.schema([]), "infer").schema
+    ]
+    return pa.schema([_as_whole_number(field, block) for field in fields])
+
+
+def _without_times(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_timestamp(kind) else kind
+
+
+def _as_whole_number(field: pa.Field, block: bytes) -> pa.Field:
+    """Arrow takes whole numbers beyond 63 bits, such as hashes, for floats, which lose digits."""
+    if not pa.types.is_float64(field.type):
+        return field
+    whole = field.with_type(pa.uint64())
+    try:
+        _parsed(block, pa.schema([whole]), "ignore")
+    except pa.ArrowInvalid:
+        return field
+    return whole
+
+
+def _unified(one: pa.Schema, other: pa.Schema) -> pa.Schema:
+    # Of both integers, Arrow would take the one that is too small.
+    whole = {pa.int64(), pa.uint64()}
+    for field in one:
+        at = other.get_field_index(field.name)
+        if at >= 0 and {field.type, other.field(at).type} == whole:
+            one = one.set(one.get_field_index(field.name), field.with_type(pa.uint64()))
+            other = other.set(at, field.with_type(pa.uint64()))
+    return pa.unify_schemas([one, other], promote_options="permissive")
