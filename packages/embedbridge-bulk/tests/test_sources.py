@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
 
-from embedbridge.bulk import Columns, SourceError, TargetError
+from embedbridge.bulk import Columns, SourceError, TargetError, run
 from embedbridge.contract import InvalidOptionError
 from embedbridge.core import Embedder
 from embedbridge.testing import FakeModel, RecordingModel, tiny_png
@@ -247,3 +247,101 @@ def test_base64_is_a_text(job: Any, out: Any) -> None:
 
     assert report.images == 0
     assert out().column("text").to_pylist() == [text]
+
+
+class Frame:
+    """A data frame of another library, as Arrow sees it."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+
+def test_a_data_frame_is_a_table(job: Any, out: Any) -> None:
+    """Whichever library it is of, if it speaks Arrow's protocol."""
+    job(Frame(TABLE))
+
+    assert out().select(["id", "text"]).to_pydict() == TABLE.to_pydict()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        None,
+        7,
+        b"in",
+        {"text": ["a"]},
+        TABLE.to_pylist(),
+        [TABLE, TABLE],
+        TABLE.to_reader(),
+        iter(TABLE.to_batches()),
+    ],
+    ids=["none", "number", "bytes", "columns", "rows", "tables", "reader", "batches"],
+)
+def test_what_is_no_source_is_said(job: Any, files: Any, source: Any) -> None:
+    """With what to pass instead; a reader would be empty at the next run, and the target with it."""
+    with pytest.raises(SourceError, match=r"from_pylist|read_all"):
+        job(source)
+
+    assert not files()
+
+
+def test_what_is_no_filesystem_is_said(job: Any) -> None:
+    """A name is none; and a URI that pyarrow does not know is no damaged file."""
+    with pytest.raises(InvalidOptionError, match="filesystem= is no str"):
+        job("bucket/posts", filesystem="s3")
+    with pytest.raises(SourceError, match=r"memory:// is no file system.*fsspec"):
+        job("memory://posts")
+
+
+def test_a_data_set_that_breaks_is_a_source_that_breaks(job: Any, out: Any, tmp_path: Path) -> None:
+    """Nothing leaves the target."""
+    job(TABLE)
+    (tmp_path / "in").mkdir()
+    pq.write_table(TABLE, tmp_path / "in" / "1.parquet")
+    pq.write_table(pa.table({"id": ["x"], "text": [["a list"]]}), tmp_path / "in" / "2.parquet")
+    with pytest.raises(SourceError, match="data set"):
+        job(ds.dataset(tmp_path / "in"))
+
+    assert out().num_rows == len(TEXTS)
+
+
+@pytest.mark.parametrize("source", ["in", "in/*.parquet", "link", ["in/a.parquet", "in"]])
+def test_a_target_in_its_source_is_refused_at_once(
+    model: Any, tmp_path: Path, monkeypatch: Any, files: Any, rows: Any, source: Any
+) -> None:
+    """Not only by the second run, which would read the output of the first."""
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    Path("link").symlink_to("in")
+    pq.write_table(rows(3), "in/a.parquet")
+    before = files()
+    with pytest.raises(TargetError, match="read its own output"):
+        run(source, "in/vectors", model=Embedder(model), text="text")
+
+    assert files() == before
+    assert run(
+        source,
+        "in/_vectors" if source != "in/*.parquet" else "vectors",
+        model=Embedder(model),
+        text="text",
+    ).embedded
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_of_nothing_is_refused(job: Any, out: Any, limit: Any) -> None:
+    """It would leave nothing in the target."""
+    with pytest.raises(InvalidOptionError, match="leaves no row"):
+        job(TABLE, limit=limit)
+
+
+def test_a_target_of_an_unknown_user_is_a_folder(
+    model: Any, tmp_path: Path, monkeypatch: Any, rows: Any
+) -> None:
+    """As a source is: the name is taken as it stands."""
+    monkeypatch.chdir(tmp_path)
+    run(rows(1), "~no-such-user/out", model=Embedder(model), text="text")
+
+    assert Path("~no-such-user/out").is_dir()

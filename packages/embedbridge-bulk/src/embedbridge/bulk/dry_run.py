@@ -12,11 +12,11 @@ import numpy as np
 
 from embedbridge.bulk.output import refuse_unstorable
 from embedbridge.bulk.reading import Chunk, Sizes, partitioned
-from embedbridge.bulk.runner import columns_for
+from embedbridge.bulk.runner import columns_for, refuse_nothing
 from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.sources.open import open_source
 from embedbridge.bulk.stage import EmbedStage
-from embedbridge.bulk.targets.open import find_target
+from embedbridge.bulk.targets.open import find_target, refuse_within
 from embedbridge.bulk.windows import items_per_request
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.model import LocalEmbeddingModel
@@ -86,9 +86,12 @@ def estimate(
         TargetError: The target holds something else, or another job writes to it.
         SpaceMismatchError: The target holds vectors of another space.
     """
+    refuse_nothing(limit)
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
     refuse_unstorable(opened.schema, columns)
+    if filesystem is None:
+        refuse_within(source, target)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     seen = _known(find_target(target, opened.paths, stage.made(), replace=replace))
     known = len(seen)

@@ -15,7 +15,7 @@ from embedbridge.bulk.report import Report
 from embedbridge.bulk.sources.images import PATH
 from embedbridge.bulk.sources.open import folder_of, image_folder, open_source
 from embedbridge.bulk.stage import EmbedStage
-from embedbridge.bulk.targets.open import find_target
+from embedbridge.bulk.targets.open import find_target, refuse_within
 from embedbridge.contract.errors import InvalidOptionError, short_path
 
 if TYPE_CHECKING:
@@ -93,10 +93,13 @@ def run(
         raise InvalidOptionError(
             f"Unknown errors={errors!r}.", hint=f"One of: {', '.join(get_args(Errors))}."
         )
+    refuse_nothing(limit)
     workers = as_engine(engine)
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
     refuse_unstorable(opened.schema, columns)
+    if filesystem is None:
+        refuse_within(source, target)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     folder = find_target(target, opened.paths, stage.made(), replace=replace)
     folder.open()
@@ -134,6 +137,16 @@ def columns_for(
         if image_folder(source, found) is not None:
             return found
     return Columns(id=id, text=text, image=image, image_root=root, keep=keep)
+
+
+def refuse_nothing(limit: int | None) -> None:
+    """A job of no rows would empty its target.
+
+    Raises:
+        InvalidOptionError: That is what the limit says.
+    """
+    if limit is not None and limit < 1:
+        raise InvalidOptionError(f"limit={limit} leaves no row.", hint="Give 1 or more, or None.")
 
 
 def _refuse_limit(target: Target, limit: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Table source: a table, a record batch reader or a data set of pyarrow."""
+"""Table source: a table or a data set of pyarrow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from embedbridge.bulk.columns import Columns
-from embedbridge.bulk.errors import SourceError
+from embedbridge.bulk.errors import SourceError, cannot_read
 
 
 class TableSource:
@@ -26,12 +26,16 @@ class TableSource:
         self.schema = pa.schema([rows.schema.field(name) for name in columns.read(rows.schema)])
 
     def tables(self) -> Iterator[pa.Table]:
-        """The rows, some at a time."""
+        """The rows, some at a time; what cannot be read is in `damaged` afterwards."""
+        self.damaged.clear()
         if isinstance(self._rows, pa.Table):
             yield self._rows.select(self.schema.names)
             return
-        for batch in self._rows.to_batches(columns=self.schema.names):
-            yield pa.Table.from_batches([batch])
+        try:
+            for batch in self._rows.to_batches(columns=self.schema.names):
+                yield pa.Table.from_batches([batch])
+        except (OSError, pa.ArrowException) as failure:
+            self.damaged.append(cannot_read("The data set", failure))
 
     def count(self) -> int | None:
         """How many rows there are."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.provenance import PREFIX, Provenance
 from embedbridge.bulk.sources.lance import is_lance
-from embedbridge.bulk.sources.open import SCHEME
+from embedbridge.bulk.sources.paths import SCHEME, would_read
 from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in
 from embedbridge.contract.errors import short_path
 
@@ -39,6 +39,25 @@ def find_target(
     return ParquetTarget(_local_folder(target, sources), made, replace=replace)
 
 
+def refuse_within(source: object, target: str | os.PathLike[str]) -> None:
+    """Make sure that the next run would not read what this one writes.
+
+    Raises:
+        TargetError: The target is in a folder of the source, or a pattern matches its files.
+    """
+    names = [source] if isinstance(source, str | os.PathLike) else source
+    if not isinstance(names, list | tuple):
+        return  # rows in memory
+    part = os.path.abspath(os.path.expanduser(os.path.join(target, "part-00000.parquet")))  # noqa: PTH100, PTH111, PTH118
+    for name in map(os.fspath, names):
+        if would_read(name, part):
+            raise TargetError(
+                f"{short_path(target)} is in the source {short_path(name)}: the next run would read "
+                "its own output.",
+                hint="Name a target beside the source.",
+            )
+
+
 def read_provenance(target: str | os.PathLike[str]) -> Provenance:
     """How the vectors of a target were made: ask before you compare or store them.
 
@@ -51,7 +70,7 @@ def read_provenance(target: str | os.PathLike[str]) -> Provenance:
     Raises:
         TargetError: It is no such folder, or a job has not replaced all of its files yet.
     """
-    folder = Path(target).expanduser()
+    folder = Path(os.path.expanduser(target))  # noqa: PTH111  # Path's own fails for unknown users
     found = {
         Provenance.from_metadata({f"{PREFIX}{name}": fact for name, fact in part.facts.items()})
         for part in parts_in(folder, replace=False)
@@ -86,7 +105,7 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
             "on LanceDB shows how.",
         )
     # By one name, whatever links lead to it: the lock is beside it.
-    folder = Path(target).expanduser().resolve()
+    folder = Path(os.path.expanduser(target)).resolve()  # noqa: PTH111
     within = next((path for path in map(Path, sources) if _is_within(path, folder)), None)
     if within is not None:
         raise TargetError(
