@@ -1,15 +1,21 @@
 """Bad rows among good ones: each costs itself, and the counts add up."""
 
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from embedbridge.bulk import Columns, EmbedStage
+from embedbridge.bulk import Columns, EmbedStage, RowError
 from embedbridge.contract import InvalidInputError, ProviderUnavailableError
-from embedbridge.contract.errors import AuthenticationError, QuotaExhaustedError
+from embedbridge.contract.errors import (
+    AuthenticationError,
+    QuotaExhaustedError,
+    UnsupportedModalityError,
+)
 from embedbridge.core import Embedder, Settings
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny_png
 
@@ -247,3 +253,57 @@ def test_the_folder_of_a_target_may_be_read_as_a_table(
 
     assert table.num_rows == COUNT - 30
     assert Embedder(FakeModel("small")).dimensions == 8
+
+
+def test_rows_that_are_left_out_are_json_whatever_they_hold(
+    job: Any, tmp_path: Path, rows: Any
+) -> None:
+    """Read by a strict reader: no NaN, no bytes; nanoseconds are kept; no UTF-8 costs one cell."""
+    broken = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.array([0, 1, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff")]
+    )
+    source = pa.table(
+        {
+            "id": pa.array([1, 2], pa.timestamp("ns")),
+            "text": ["", "fine"],
+            "x": [float("nan"), 1.0],
+            "image": [{"bytes": b"\x89PNG", "path": "a.png"}, None],
+            "raw": pa.array([b"raw", None], pa.large_binary()),
+            "inside": pa.array(
+                [{"t": [1], "y": float("inf")}, None],
+                pa.struct([("t", pa.list_(pa.duration("ns"))), ("y", pa.float64())]),
+            ),
+            "when": [datetime(2024, 1, 2, tzinfo=UTC)] * 2,
+            "broken": pa.StructArray.from_arrays([broken], ["s"]),
+        }
+    )
+    job(source, errors="file")
+    [line] = [p.read_text() for p in (tmp_path / "out.errors").iterdir()]
+    row = json.loads(line, parse_constant=pytest.fail)
+
+    assert "empty" in row.pop("embedding_error")
+    assert row == {
+        "id": "1970-01-01 00:00:00.000000001",
+        "text": "",
+        "x": None,
+        "image": {"path": "a.png"},
+        "inside": {"t": ["1"], "y": None},
+        "when": "2024-01-02 00:00:00+00:00",
+        "broken": None,
+    }
+    with pytest.raises(RowError, match=r"id: '1970-01-01 00:00:00\.000000001'"):
+        job(source)
+
+
+@pytest.mark.parametrize("errors", ["fail", "column", "file"])
+@pytest.mark.parametrize("kind", ["image", "mixed"])
+def test_a_model_that_embeds_nothing_of_the_kind_ends_the_job(
+    job: Any, tmp_path: Path, files: Any, errors: Any, kind: Any
+) -> None:
+    """Whatever a bad row does: no row would have a vector. The columns are named."""
+    source = pa.table({"id": [1], "text": ["a"], "photo": [b"png"]})
+    columns = Columns(id="id", image="photo", text="text" if kind == "mixed" else None)
+    with pytest.raises(UnsupportedModalityError, match=rf"embeds text, not {kind}.*photo"):
+        job(source, columns=columns, model=Embedder(RecordingModel("text")), errors=errors)
+
+    assert not files()

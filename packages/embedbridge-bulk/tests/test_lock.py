@@ -77,5 +77,5 @@ def test_a_source_that_a_link_leads_to_is_in_the_target(
     """Its files would be replaced while they are read."""
     job(rows(10))
     (tmp_path / "link").symlink_to("out", target_is_directory=True)
-    with pytest.raises(TargetError, match="is in the target"):
+    with pytest.raises(TargetError, match="is in the source"):
         job(tmp_path / "link", keep=["id"])

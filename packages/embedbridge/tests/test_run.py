@@ -167,3 +167,15 @@ def test_the_package_is_named_where_it_lacks(
 
     assert result.exit_code == 1
     assert 'pip install "embedbridge[bulk]"' in result.stderr
+
+
+@pytest.mark.parametrize("option", ["errors=collect", "limit=1", "progress=1", "text=body"])
+def test_what_the_job_takes_is_no_option_of_the_model(
+    run: Run, posts: Path, tmp_path: Path, option: str
+) -> None:
+    """Wrong usage, and no traceback; it would also take the place of the command's own option."""
+    result = run("run", posts, tmp_path / "out", "-m", "fake:small", "--option", option)
+
+    assert result.exit_code == 2, result.output
+    assert option.partition("=")[0] in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -61,10 +61,16 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         show_progress: bool | None = None,
         **options: Any,
     ) -> None:
+        added = {name: options.pop(name) for name in self._added_fields() & options.keys()}
         held = _load(model, embedder, options)
         name = f"{held.model.provider}:{held.model.name}"
-        super().__init__(model=name, show_progress=show_progress)
+        super().__init__(model=name, show_progress=show_progress, **added)
         self._embedder = held
+
+    @classmethod
+    def _added_fields(cls) -> set[str]:
+        """Fields of a subclass, which are no options of the model."""
+        return cls.model_fields.keys() - EmbedBridgeEmbeddings.model_fields.keys()
 
     @property
     def embedder(self) -> Embedder:
@@ -167,6 +173,8 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
             arguments["cache"] = config["cache"]
         if self.show_progress is not None:
             arguments["show_progress"] = self.show_progress
+        for name in self._added_fields() & self.model_fields_set:
+            arguments[name] = getattr(self, name)
         return arguments
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:

@@ -1,5 +1,6 @@
 """Embeddings are made from a string or an embedder, and made again from what they write down."""
 
+import copy
 import json
 import pickle
 from collections.abc import Callable
@@ -145,3 +146,27 @@ def test_a_cache_in_a_file_travels(way: str, tmp_path: Path) -> None:
     second.embed_documents(["a", "b"])
 
     assert first.embedder.embed(["a", "b"], role="document").cached == 2
+
+
+class Tagged(EmbedBridgeEmbeddings):
+    """A user's subclass, with fields that the model knows nothing of."""
+
+    tag: str = "none"
+    weights: tuple[int, ...] = ()
+
+
+def test_a_subclass_has_its_own_fields_everywhere() -> None:
+    """They are given beside the options of the model, written down with them, and copied."""
+    made = Tagged(model="fake:small", tag="mine", weights=(1,), seed=7)
+    again = [
+        Tagged(**made.model_dump()),
+        Tagged.model_validate_json(made.model_dump_json()),
+        pickle.loads(pickle.dumps(made)),
+        copy.deepcopy(made),
+    ]
+
+    assert {(one.tag, *one.weights) for one in again} == {("mine", 1)}
+    assert {one.embedder.fingerprint for one in again} == {made.embedder.fingerprint}
+    assert "tag" not in Tagged(model="fake:small").model_dump()
+    with pytest.raises(ValidationError, match="weights"):
+        Tagged(model="fake:small", weights="no list")

@@ -49,7 +49,8 @@ class Columns:
             raise InvalidOptionError("A row has one image: name either image or image_url.")
         if not self.embedded:
             raise InvalidOptionError(
-                "No column to embed is named.", hint="Name text=, image= or image_url=."
+                "No column to embed is named.",
+                hint="Name text=, image= or image_url=; on a command line --text-column or --image-column.",
             )
         if isinstance(self.keep, str):
             raise InvalidOptionError(f"keep is a list of columns: write [{self.keep!r}].")

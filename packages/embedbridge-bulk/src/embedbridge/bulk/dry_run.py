@@ -82,6 +82,7 @@ def estimate(
 
     Raises:
         InvalidOptionError: The source has not these columns.
+        UnsupportedModalityError: The model embeds nothing of their kind.
         SourceError: The source cannot be read.
         TargetError: The target holds something else, or another job writes to it.
         SpaceMismatchError: The target holds vectors of another space.
@@ -93,6 +94,7 @@ def estimate(
     if filesystem is None:
         refuse_within(source, target)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
+    stage.check(opened.schema)
     seen = _known(find_target(target, opened.paths, stage.made(), replace=replace))
     known = len(seen)
     rows = contents = kept = 0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from embedbridge.bulk.embedding import Claimed, Embedding, Settled
 from embedbridge.bulk.errors import RowError
+from embedbridge.bulk.json_values import json_values
 from embedbridge.bulk.output import attach, output_schema
 from embedbridge.bulk.overlap import prefetched
 from embedbridge.bulk.reading import Chunk, Part, Sizes, partitioned
@@ -199,9 +200,8 @@ class Job:
     def _row_error(self, chunk: Chunk, rows: Embedded) -> RowError:
         row = min(rows.errors)
         column = self._stage.columns.id
-        named = (
-            "" if column is None else f" ({column}: {chunk.table.column(column)[row].as_py()!r})"
-        )
+        ids = [] if column is None else json_values(chunk.table.column(column).slice(row, 1))
+        named = f" ({column}: {ids[0]!r})" if ids else ""
         return RowError(
             f"Row {chunk.start + row}{named} cannot be embedded: {rows.errors[row]}",
             hint="errors='column' keeps such errors in a column, errors='file' in a file. "

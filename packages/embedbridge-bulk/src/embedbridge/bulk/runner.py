@@ -82,6 +82,7 @@ def run(
 
     Raises:
         InvalidOptionError: The source has not these columns.
+        UnsupportedModalityError: The model embeds nothing of their kind.
         EngineError: The engine lost its workers.
         SourceError: Some file cannot be read; the rows of all others are done.
         TargetError: The target cannot be written, or holds something else.
@@ -101,6 +102,7 @@ def run(
     if filesystem is None:
         refuse_within(source, target)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
+    stage.check(opened.schema)
     folder = find_target(target, opened.paths, stage.made(), replace=replace)
     folder.open()
     try:

@@ -21,6 +21,7 @@ from embedbridge.contract.errors import (
     ConfigurationError,
     InvalidInputError,
     QuotaExhaustedError,
+    UnsupportedModalityError,
 )
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.core.tooling import portable_limiter
@@ -98,16 +99,34 @@ class EmbedStage:
             space=embedder.space, fingerprint=embedder.fingerprint, role=self.role, task=self.task
         )
 
+    def check(self, schema: pa.Schema) -> None:
+        """Make sure that tables of this schema can be embedded, before the first row is.
+
+        Raises:
+            InvalidOptionError: They have not the columns that were named.
+            UnsupportedModalityError: The model embeds nothing of their kind: no row would have a
+                vector.
+        """
+        self.columns.check(schema)
+        card, modality = self.embedder.card, self.columns.modality
+        if modality not in card.modalities:
+            raise UnsupportedModalityError(
+                f"{card.name} embeds {' and '.join(card.modalities)}, not {modality}, which "
+                f"{' and '.join(self.columns.embedded)} of the source would be.",
+                hint="Name other columns, or a model whose card lists that modality.",
+            )
+
     def __call__(self, table: pa.Table | pa.RecordBatch) -> pa.Table:
         """Embed the rows of a table.
 
         Raises:
             InvalidOptionError: It has not the columns that were named.
+            UnsupportedModalityError: The model embeds nothing of their kind.
             EmbedBridgeError: The model cannot be used at all: no key, no credit, no server.
         """
         if isinstance(table, pa.RecordBatch):
             table = pa.Table.from_batches([table])
-        self.columns.check(table.schema)
+        self.check(table.schema)
         pieces = [
             self._embed(table.slice(start, ROWS_AT_ONCE))
             for start in range(0, table.num_rows, ROWS_AT_ONCE)

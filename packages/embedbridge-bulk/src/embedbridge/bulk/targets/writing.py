@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.errors import cannot_write
+from embedbridge.bulk.json_values import is_bytes, json_values
 
 if TYPE_CHECKING:
     from embedbridge.bulk.targets.base import Target
@@ -114,21 +115,8 @@ class TargetWriter:
 
 def _lines(table: pa.Table) -> Iterator[str]:
     """A JSON object per row that failed: its kept columns that are no bytes, and its error."""
-    names = [
-        name
-        for name in table.column_names
-        if name not in OUTPUT and not pa.types.is_binary(table.schema.field(name).type)
-    ]
-    columns = [_listed(table.column(name)) for name in (*names, ERROR)]
-    for values in zip(*columns, strict=True):
-        row = dict(zip((*names, ERROR), values, strict=True))
+    names = [field.name for field in table.schema if not is_bytes(field.type)]
+    names = [*(name for name in names if name not in OUTPUT), ERROR]
+    for values in zip(*(json_values(table.column(name)) for name in names), strict=True):
+        row = dict(zip(names, values, strict=True))
         yield json.dumps(row, ensure_ascii=False, default=str) + "\n"
-
-
-def _listed(column: pa.ChunkedArray) -> list[Any]:
-    """The values; a text that is no UTF-8, perhaps the very error of its row, with marks in it."""
-    if not pa.types.is_string(column.type):
-        values: list[Any] = column.to_pylist()
-        return values
-    raw = column.cast(pa.binary()).to_pylist()
-    return [None if one is None else one.decode("utf-8", "replace") for one in raw]

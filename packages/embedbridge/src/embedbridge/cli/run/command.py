@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
 from enum import StrEnum
@@ -26,6 +27,8 @@ from embedbridge.contract.errors import MissingDependencyError
 if TYPE_CHECKING:
     from embedbridge.bulk import Estimate, Report
 
+OF_THE_MODEL = {"task", "part_bytes"}
+"""Arguments of a job that have no option of their own here."""
 COUNTS = {
     "embedded": "embedded",
     "repeated": "repeated in the source",
@@ -130,7 +133,7 @@ def run(
         "replace": replace,
         "price": price,
         **_limits(budget, requests_per_minute, tokens_per_minute),
-        **parse_options(option),
+        **_options_of_the_model(option, run_job),
     }
     sources = source[0] if len(source) == 1 else source
     with warnings.catch_warnings():
@@ -152,6 +155,23 @@ def run(
             )
     for line in _reported(report, target):
         typer.echo(line, err=True)
+
+
+def _options_of_the_model(
+    given: list[str] | None, run_job: Callable[..., object]
+) -> dict[str, Any]:
+    """What `--option` gave; what the job itself takes has an argument of its own.
+
+    Raises:
+        BadParameter: One of them has.
+    """
+    options = parse_options(given)
+    own = inspect.signature(run_job).parameters.keys() - OF_THE_MODEL
+    for name in filter(own.__contains__, options):
+        raise typer.BadParameter(
+            f"--option {name} is neither of the model nor of the engine: this command has options of its own for it"
+        )
+    return options
 
 
 def _limits(budget: Path | None, requests: int | None, tokens: int | None) -> dict[str, Any]:
