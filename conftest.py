@@ -1,9 +1,12 @@
 """What holds for every test of the repository, set before anything heavy is imported."""
 
+import gc
+import inspect
 import os
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -42,6 +45,9 @@ HEAVY = (
     "packages/embedbridge-clip/",
     "tests/integration/",
     "packages/embedbridge-static/",
+    "tests/test_a_hang_ends.py",
+    "packages/embedbridge-bulk/tests/test_kill.py",
+    "shared/embedbridge-testing/tests/test_contract_guard.py",  # pytest in a process for each test
     "shared/embedbridge-testing/tests/test_tiny_clip.py",
 )
 """Where real models are loaded, pages are run, or each row of a matrix goes over HTTP; slowest first."""
@@ -49,13 +55,29 @@ HEAVY = (
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The faster half does not even import the slower one: torch alone would cost it seconds."""
-    unwanted = config.option.markexpr == "not heavy" and _weight(collection_path) < len(HEAVY)
-    return True if unwanted else None
+    return True if _is_fast(config) and _weight(collection_path) < len(HEAVY) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays: looking for garbage in it takes a third of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[Any] | None:
+    """Of a provider with a contract suite for each of its models, the faster half runs the first."""
+    return [] if _is_fast(collector.config) and _is_further_suite(obj) else None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark the slower half by its folder, so that `-m "not heavy"` is the faster one."""
-    slower = _weight(item.path) < len(HEAVY)
+    """Mark the slower half, so that `-m "not heavy"` is the faster one."""
+    slower = _weight(item.path) < len(HEAVY) or _is_further_suite(getattr(item, "cls", None))
     if slower or any(item.iter_markers("slow")) or any(item.iter_markers("live")):
         item.add_marker("heavy")
 
@@ -66,12 +88,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: _weight(item.path))
 
 
+def _is_fast(config: pytest.Config) -> bool:
+    """Whether only the faster half is wanted."""
+    return bool(config.option.markexpr == "not heavy")
+
+
 @cache
 def _weight(path: Path) -> int:
     """The place of a file or folder in `HEAVY`; one past its end for the faster half."""
     place = f"{path.relative_to(ROOT).as_posix()}/" if path.is_relative_to(ROOT) else ""
     places = (number for number, folder in enumerate(HEAVY) if place.startswith(folder))
     return next(places, len(HEAVY))
+
+
+def _is_further_suite(obj: object) -> bool:
+    """Whether this is a provider's contract suite, and not the first one of its file."""
+    if not inspect.isclass(obj) or obj.__module__.rpartition(".")[2] != "test_contract":
+        return False
+    names = vars(sys.modules[obj.__module__])
+    return obj is not names[next(name for name in names if name.startswith("Test"))]
 
 
 @pytest.fixture

@@ -98,7 +98,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def fast(session: nox.Session) -> None:
-    """Run the faster half of the tests: no real model, no page of the guide, no fault matrix."""
+    """Run the faster half of the tests: no real model, page of the guide, or fault matrix.
+
+    Nor what starts many processes; and of each provider's contract suites only the first.
+    """
     install_here(session, "-r", "requirements-dev.txt")
     session.run("pytest", *PARALLEL, "-m", "not heavy", *session.posargs, env=OFFLINE)
 

@@ -312,6 +312,7 @@ def test_a_target_that_became_read_only_stays_as_it_is(
     assert len(model.seen) == len(set(model.seen))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("most", [4000, 9000, 30_000])
 def test_a_disk_that_is_full_loses_nothing(
     rows: Any, tmp_path: Any, most: Any, job: Any, out: Any

@@ -73,6 +73,7 @@ def test_other_event_loops_get_a_client_of_their_own(server: FaultServer, key: s
         assert np.allclose(asyncio.run(ask()), right(server, "a text"), atol=1e-6)
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python 3.12 on: threads and fork
 def test_forked_children_never_read_each_others_answers(server: FaultServer, load: Load) -> None:

@@ -143,6 +143,7 @@ class TestWithoutCard(HostedModelContract):
 """
 
 
+@pytest.mark.heavy
 def test_the_server_is_as_wide_as_the_model(tmp_path: Path) -> None:
     """Also where the suite declares no card."""
     file = tmp_path / "test_wide.py"

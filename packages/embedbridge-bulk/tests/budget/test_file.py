@@ -75,6 +75,7 @@ def charged(path: Path) -> tuple[int, int]:
     return requests, tokens
 
 
+@pytest.mark.heavy
 def test_processes_have_one_budget(path: Path) -> None:
     """Three at the same time want 180 requests in a minute that has 100: no more than these go out."""
     processes = [

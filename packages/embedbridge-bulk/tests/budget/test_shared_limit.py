@@ -88,11 +88,13 @@ class World:
 
         ask()
 
-    def tend(self, workers: list[Worker], until: float) -> None:
-        """The timers of all workers that live."""
-        for second in range(int(until)):
-            for worker in workers:
-                self.at(second, lambda worker=worker: worker.is_alive and worker._tend())  # type: ignore[misc]
+    def tend(self, workers: list[Worker]) -> None:
+        """The timers of all workers that live, each second, until nothing else is to come."""
+        for worker in workers:
+            if worker.is_alive:
+                worker._tend()
+        if self._events:
+            self.at(self.now + 1, lambda: self.tend(workers))
 
 
 def most(sent: list[tuple[float, int, Worker]], seconds: float) -> tuple[int, int]:
@@ -146,7 +148,7 @@ def test_no_period_holds_more_whatever_happens(
     ]
     for worker, when, end in heard:
         world.at(when, lambda worker=worker, seconds=end - when: worker.pause(seconds))  # type: ignore[misc]
-    world.tend(workers, 1000)
+    world.tend(workers)
     world.run()
 
     if (per_minute := limits.get("requests_per_minute")) is not None:
@@ -184,7 +186,7 @@ def test_nine_tenths_are_used_when_there_is_enough_to_do(limits: RateLimits, cou
 
     for worker in workers * 8:
         world.at(0, lambda worker=worker: begin(worker))  # type: ignore[misc]
-    world.tend(workers, 1000)
+    world.tend(workers)
     world.run()
 
     per_minute = min(
@@ -203,7 +205,7 @@ def test_leases_spare_most_messages() -> None:
     worker = Worker(world, requests_per_minute=6000, tokens_per_minute=100_000)
     for number in range(1200):
         world.at(number / 20, lambda: world.request(worker, 10))
-    world.tend([worker], 60)
+    world.tend([worker])
     world.run()
 
     assert [at for at, _, _ in world.sent] == [number / 20 for number in range(1200)]

@@ -1,5 +1,6 @@
 """The cache on disk survives crashes, other processes, damage and a full disk."""
 
+import functools
 import hashlib
 import os
 import pickle
@@ -23,10 +24,12 @@ from embedbridge.testing import RecordingModel
 WIDTH = 64
 
 
+@functools.cache
 def key(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
+@functools.cache
 def vector(number: int) -> NDArray[np.float32]:
     return np.random.default_rng(number).standard_normal(WIDTH).astype(np.float32)
 
@@ -296,6 +299,7 @@ def kill_writers(path: Path, kills: int) -> None:
         survivor.close()
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a matter of POSIX")
 def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """Ten processes killed while writing: every acknowledged vector is there, the file readable."""
@@ -320,6 +324,7 @@ for first in range(begin, begin + count, 50):
 """
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("count", [500, pytest.param(5000, marks=pytest.mark.slow)])
 def test_eight_processes_write_at_once(tmp_path: Path, count: int) -> None:
     """No vector is lost and nobody sees a locked database."""

@@ -12,6 +12,8 @@ from embedbridge.contract import Pooling
 
 Floats = NDArray[np.float32]
 
+KINDS = ["numpy", pytest.param("torch", marks=pytest.mark.heavy)]  # its import takes seconds
+
 TOKENS: Floats = np.random.default_rng(0).standard_normal((4, 5, 3)).astype(np.float32)
 MASK = np.array(
     [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [0, 0, 1, 1, 1], [0, 0, 0, 0, 0]], dtype=np.int64
@@ -63,6 +65,7 @@ def test_pooling_equals_the_slow_explanation(
     assert np.allclose(pooling(tokens, mask), slowly(pooling, tokens, mask), atol=1e-4)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pooling", list(Pooling))
 @given(case=masked_tokens())
 @settings(max_examples=30)
@@ -78,6 +81,7 @@ def test_torch_gives_the_same_numbers(
     assert np.allclose(pooled.numpy(), pooling(tokens, mask), atol=1e-5)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pooling", list(Pooling))
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.parametrize("left", [0, 2], ids=["padded right", "padded left"])
@@ -98,7 +102,7 @@ def test_a_prompt_is_left_out_on_either_side(pooling: Pooling, kind: str, left: 
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rubbish", [np.nan, np.inf, -np.inf])
 def test_what_is_hidden_may_hold_anything(pooling: Pooling, kind: str, rubbish: float) -> None:
     """Attention leaves NaN at padded places; it must not reach the vector."""
@@ -109,7 +113,7 @@ def test_what_is_hidden_may_hold_anything(pooling: Pooling, kind: str, rubbish: 
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_a_row_that_is_all_hidden_becomes_zeros(pooling: Pooling, kind: str, dtype: str) -> None:
     """In every precision, and without dividing by zero."""
@@ -119,7 +123,7 @@ def test_a_row_that_is_all_hidden_becomes_zeros(pooling: Pooling, kind: str, dty
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_the_type_stays(pooling: Pooling, kind: str, dtype: str) -> None:
     """Half precision in, half precision out."""
@@ -129,7 +133,7 @@ def test_the_type_stays(pooling: Pooling, kind: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mask_type", ["bool", "int32", "int64", "float32"])
 def test_a_mask_may_be_of_any_type(pooling: Pooling, kind: str, mask_type: str) -> None:
     """Tokenizers give integers, attention code gives bools or floats."""
@@ -139,7 +143,7 @@ def test_a_mask_may_be_of_any_type(pooling: Pooling, kind: str, mask_type: str) 
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_without_a_mask_every_token_is_seen(pooling: Pooling, kind: str) -> None:
     """No mask is a mask of ones."""
     tokens, ones = of_kind(kind, TOKENS, np.ones_like(MASK))
@@ -148,7 +152,7 @@ def test_without_a_mask_every_token_is_seen(pooling: Pooling, kind: str) -> None
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_one_text_is_pooled_like_a_batch_of_one(pooling: Pooling, kind: str) -> None:
     """Shape (tokens, d) gives (d,), with and without a mask."""
     tokens, mask = of_kind(kind, TOKENS[1], MASK[1])
@@ -159,7 +163,7 @@ def test_one_text_is_pooled_like_a_batch_of_one(pooling: Pooling, kind: str) -> 
 
 
 @pytest.mark.parametrize("pooling", list(Pooling))
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("shape", "expected"), [((0, 5, 3), (0, 3)), ((2, 0, 3), (2, 3)), ((0, 3), (3,))]
 )
@@ -172,7 +176,7 @@ def test_nothing_at_all_has_a_shape(
     assert np.array_equal(as_numpy(pooling(tokens, mask)), np.zeros(expected))
 
 
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", [(), (3,), (1, 2, 3, 4)], ids=str)
 def test_any_other_shape_is_not_implemented(kind: str, shape: tuple[int, ...]) -> None:
     """The error names the shape that came."""
@@ -182,7 +186,7 @@ def test_any_other_shape_is_not_implemented(kind: str, shape: tuple[int, ...]) -
         Pooling.MEAN(tokens)
 
 
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", [(4,), (5, 4), (4, 5, 1), (4, 6)], ids=str)
 def test_a_mask_that_does_not_fit_is_refused(kind: str, shape: tuple[int, ...]) -> None:
     """Nothing is broadcast: a mask of another shape is a mistake."""

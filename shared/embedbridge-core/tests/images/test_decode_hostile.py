@@ -384,6 +384,7 @@ print(python, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 10
 """
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts in other units elsewhere")
 @pytest.mark.parametrize("name", TRAPS)
 def test_a_bomb_costs_almost_no_memory(name: str, tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ def run_script(code: str) -> str:
     return answer.stdout
 
 
+@pytest.mark.heavy
 @needs_fork
 @pytest.mark.parametrize("model", ["RemoteFakeModel('small')", "FakeModel('small')"])
 @pytest.mark.parametrize("busy", [False, True], ids=["idle parent", "parent busy in a thread"])

@@ -68,10 +68,11 @@ class IdentityChecks(ContractBase):
         If this fails, the option stands in `not_in_identity` though it changes vectors, or
         `identity()` leaves it out. Values to try can be named in `option_samples`.
         """
-        usual = both_roles(embedder)
-        for varied in variations(embedder, self.option_samples):
-            if varied.error is None and gap_between(varied.vectors, usual) > self.tolerance:
-                assert varied.fingerprint != embedder.fingerprint, (
+        found = variations(type(self), embedder)
+        usual = found.usual
+        for varied in found.others:
+            if varied.error is None and gap_between(varied.vectors, usual.vectors) > self.tolerance:
+                assert varied.fingerprint != usual.fingerprint, (
                     f"{varied} changes vectors and not the fingerprint: the cache would mix them up"
                 )
 

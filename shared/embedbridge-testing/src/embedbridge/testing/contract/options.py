@@ -11,12 +11,7 @@ from embedbridge.testing.contract.arrivals import EXACT
 from embedbridge.testing.contract.comparing import assert_same, gap_between, twin
 from embedbridge.testing.contract.material import TEXTS
 from embedbridge.testing.contract.served import AT_A_SERVER, ServedChecks
-from embedbridge.testing.contract.variations import (
-    both_roles,
-    own_options,
-    values_of,
-    variations,
-)
+from embedbridge.testing.contract.variations import own_options, values_of, variations
 from embedbridge.testing.contract.watching import watched
 from embedbridge.testing.fault_server import FaultServer
 
@@ -39,7 +34,7 @@ class OptionChecks(ServedChecks):
         """
         failed = [
             f"{varied}: {varied.error}"
-            for varied in variations(embedder, self.option_samples)
+            for varied in variations(type(self), embedder).others
             if varied.own and not isinstance(varied.error, ConfigurationError | None)
         ]
 
@@ -51,7 +46,7 @@ class OptionChecks(ServedChecks):
 
         If this fails, `card` does not look at the option; see `OutputType.card`.
         """
-        for varied in variations(embedder, self.option_samples):
+        for varied in variations(type(self), embedder).others:
             if varied.card is None or not varied.own:
                 continue
             width, card = len(varied.vectors[0]), varied.card
@@ -71,13 +66,15 @@ class OptionChecks(ServedChecks):
 
         If this fails, give the card another `space` with this option; see `OutputType.card`.
         """
-        usual = embedder.card
-        for varied in variations(embedder, self.option_samples):
+        found = variations(type(self), embedder)
+        usual = found.usual.card
+        assert usual is not None
+        for varied in found.others:
             card = varied.card
             if card is None or not varied.own:
                 continue
             same = (card.dimensions, card.normalized) == (usual.dimensions, usual.normalized)
-            assert same or varied.space != embedder.space, (
+            assert same or varied.space != found.usual.space, (
                 f"{varied} makes another kind of vectors, and its space is still {varied.space!r}"
             )
 
@@ -88,15 +85,15 @@ class OptionChecks(ServedChecks):
         If this fails, name the option in `not_in_identity`. If it does change vectors, of inputs
         that the suite does not have: say so in `unseen_options`.
         """
-        usual = both_roles(embedder)
+        found = variations(type(self), embedder)
         needless = [
             str(varied)
-            for varied in variations(embedder, self.option_samples)
+            for varied in found.others
             if varied.own
             and varied.name not in self.unseen_options
             and varied.card is not None
-            and gap_between(varied.vectors, usual) <= self.tolerance
-            and varied.fingerprint != embedder.fingerprint
+            and gap_between(varied.vectors, found.usual.vectors) <= self.tolerance
+            and varied.fingerprint != found.usual.fingerprint
         ]
 
         assert not needless, (

@@ -1,4 +1,7 @@
-"""Variations: the embedder under test with one option changed, once for each value that can be tried."""
+"""Variations: the embedder under test with one option changed, once for each value that can be tried.
+
+Several checks look at the same variations, so they are made once for each suite.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
-from weakref import WeakKeyDictionary
 
 from pydantic import SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
-from embedbridge.contract import EmbedBridgeError, EmbeddingModel, ModelCard, ModelOptions
+from embedbridge.contract import EmbedBridgeError, ModelCard, ModelOptions
 from embedbridge.contract.remote import RemoteOptions
 from embedbridge.core import Embedder
+from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import twin
 from embedbridge.testing.contract.material import TEXTS
 from embedbridge.testing.contract.vectors import other_widths
@@ -30,13 +33,13 @@ TEXT = TEXTS[4]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variation:
-    """What an embedder with one other option has said."""
+    """What an embedder has said, as it is or with one other option."""
 
-    name: str
+    name: str = ""
     """The option."""
-    value: object
+    value: object = None
     """What it was set to."""
-    own: bool
+    own: bool = False
     """Whether it is the provider's own, and not one of every model."""
     card: ModelCard | None = None
     """What the model then promises."""
@@ -51,25 +54,41 @@ class Variation:
         return f"{self.name}={self.value!r}"
 
 
-_known: WeakKeyDictionary[EmbeddingModel, list[Variation]] = WeakKeyDictionary()
-"""By model: several checks look at the same ones, and a local model is loaded for each."""
+@dataclass(frozen=True, slots=True)
+class Variations:
+    """All of one embedder, made at one server: another server is another fingerprint."""
+
+    usual: Variation
+    """The embedder as it is."""
+    others: Sequence[Variation]
+    """One option changed, one at a time."""
 
 
-def variations(embedder: Embedder, samples: Samples) -> list[Variation]:
+_known: dict[tuple[object, ...], Variations] = {}
+"""By suite and model: most checks make a model of their own, and it varies as the last one did."""
+
+
+def variations(suite: type[ContractBase], embedder: Embedder) -> Variations:
     """The embedder with each value of each option, one at a time.
 
     Args:
+        suite: The class; its `option_samples` name values for options whose type does not tell any.
         embedder: The usual one.
-        samples: Values for options whose type does not tell any.
     """
     model = embedder.model
-    if model not in _known:
-        _known[model] = [
-            _varied(embedder, name, value)
-            for name in type(model.options).model_fields
-            for value in values_of(embedder, name, samples)
-        ]
-    return _known[model]
+    told = {name: getattr(model.options, name) for name in sorted(model.options.model_fields_set)}
+    told.pop("base_url", None)  # each check has a server of its own
+    key = (suite, type(model), model.name, repr(told))
+    if key not in _known:
+        _known[key] = Variations(
+            usual=_seen(embedder),
+            others=[
+                _varied(embedder, name, value)
+                for name in type(model.options).model_fields
+                for value in values_of(embedder, name, suite.option_samples)
+            ],
+        )
+    return _known[key]
 
 
 def own_options(embedder: Embedder) -> list[str]:
@@ -96,20 +115,22 @@ def both_roles(embedder: Embedder) -> Any:
 
 
 def _varied(embedder: Embedder, name: str, value: object) -> Variation:
-    own = name in own_options(embedder)
+    told: dict[str, Any] = {"name": name, "value": value, "own": name in own_options(embedder)}
     try:
         with twin(embedder, **{name: value}) as other:
-            return Variation(
-                name=name,
-                value=value,
-                own=own,
-                vectors=both_roles(other),
-                card=other.card,
-                fingerprint=other.fingerprint,
-                space=other.space,
-            )
+            return _seen(other, **told)
     except EmbedBridgeError as error:
-        return Variation(name=name, value=value, own=own, error=error.with_traceback(None))
+        return Variation(**told, error=error.with_traceback(None))
+
+
+def _seen(embedder: Embedder, **told: Any) -> Variation:
+    return Variation(
+        **told,
+        vectors=both_roles(embedder),
+        card=embedder.card,
+        fingerprint=embedder.fingerprint,
+        space=embedder.space,
+    )
 
 
 def _of_type(field: FieldInfo, current: object) -> list[object]:
