@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from embedbridge.contract import Vectors
 from embedbridge.contract.loaded import Loaded, LoadedImage
@@ -229,5 +229,5 @@ def bearer(request: HttpRequest) -> str:
 
 
 def as_json(value: object) -> bytes:
-    """The body of an answer."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    """The body of an answer. Most of a fault server's time went into numbers as JSON."""
+    return to_json(value)  # ten times as fast as Python's own
