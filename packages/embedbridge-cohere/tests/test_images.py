@@ -188,6 +188,7 @@ def test_an_image_that_cohere_refuses_is_named(server: FaultServer, load: Load) 
 # Sizes.
 
 
+@pytest.mark.heavy  # megabytes of pixels
 def test_twenty_megabytes_are_several_requests(server: FaultServer, load: Load) -> None:
     """Files are planned by what they become in base64, a third more; none is lost."""
     files = [_png(noise(1000, seed)) for seed in range(8)]  # 3 MB each
@@ -199,6 +200,7 @@ def test_twenty_megabytes_are_several_requests(server: FaultServer, load: Load) 
         assert sum(len(url.partition(",")[2]) for url in urls_of(record.json)) <= 20_000_000
 
 
+@pytest.mark.heavy  # megabytes of pixels
 def test_images_that_grow_on_their_way_are_halved(server: FaultServer, load: Load) -> None:
     """Pixels in memory have no size before they are PNG; nothing too large is ever sent."""
     images = [Image.from_pil(noise(1200, seed)) for seed in range(4)]  # 5.8 MB of base64 each

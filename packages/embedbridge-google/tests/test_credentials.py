@@ -30,6 +30,8 @@ from embedbridge.testing.leaks import everything_about, leaks
 Load: TypeAlias = Callable[..., Embedder]
 
 MODEL = "text-embedding-005"
+FEW = 8
+"""Dimensions: here vectors are only to arrive."""
 TEXTS = [f"text {number}" for number in range(600)]  # three requests
 # As in conftest.py.
 REFRESH, SECRET, SUBJECT = (
@@ -48,7 +50,8 @@ def vertex() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def load_vertex(vertex: FaultServer) -> Iterator[Load]:
-    with loader(base_url=vertex.url, project="my-project", max_attempts=1) as load:
+    settings = {"project": "my-project", "max_attempts": 1, "dimensions": FEW}
+    with loader(base_url=vertex.url, **settings) as load:
         yield functools.partial(load, f"vertex:{MODEL}")
 
 
@@ -60,7 +63,7 @@ def sent_tokens(server: FaultServer) -> list[str]:
 
 
 def right(server: FaultServer, found: object, texts: list[str]) -> bool:
-    expected = [server.vector(text, MODEL, role="RETRIEVAL_DOCUMENT") for text in texts]
+    expected = [server.vector(text, MODEL, FEW, role="RETRIEVAL_DOCUMENT") for text in texts]
     return bool(np.allclose(np.asarray(found), expected, atol=1e-6))
 
 

@@ -70,6 +70,7 @@ def test_a_mask_is_black_and_white(picture: Any, first: bool) -> None:
     assert np.array_equal(as_pixels(mask.transpose(2, 0, 1) if first else mask), mask * 255)
 
 
+@pytest.mark.heavy  # torch
 @given(picture=pictures(), kind=st.sampled_from(["uint8", "int64", "bool", "float", "bfloat16"]))
 def test_a_tensor_is_its_pixels(picture: Any, kind: str) -> None:
     """With a gradient, not contiguous, of a type that NumPy has not: as the array of its values."""

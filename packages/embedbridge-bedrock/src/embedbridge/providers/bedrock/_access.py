@@ -120,12 +120,13 @@ def find_access(
         MissingDependencyError: botocore is needed and not installed.
     """
     region = known_region(options)
+    if bearer and url:  # nothing is left to be found, and botocore's import takes a while
+        return Access(url=url, region=region or "", source="bearer", profile="")
     try:
         import botocore.session
     except ImportError:
-        if bearer and (url or region):
-            region = region or ""
-            url = url or f"https://{SERVICE}.{region}.amazonaws.com"
+        if bearer and region:
+            url = f"https://{SERVICE}.{region}.amazonaws.com"
             return Access(url=url, region=region, source="bearer", profile="")
         raise MissingDependencyError(
             "AWS's credentials take botocore, which is not installed.",
@@ -136,7 +137,7 @@ def find_access(
     region = translated(
         lambda: region or session.get_config_variable("region"), "config-file", profile, secrets
     )
-    if not region and not (bearer and url):
+    if not region:
         raise ConfigurationError(
             "The region of Amazon Bedrock is not known.",
             hint=f"Set AWS_REGION, pass region, or set `region` in profile {profile!r}.",
