@@ -345,3 +345,46 @@ def test_a_target_of_an_unknown_user_is_a_folder(
     run(rows(1), "~no-such-user/out", model=Embedder(model), text="text")
 
     assert Path("~no-such-user/out").is_dir()
+
+
+def test_what_is_hidden_is_no_table_of_a_pattern(job: Any, out: Any, tmp_path: Path) -> None:
+    """As in a folder: a notebook's checkpoint is an older copy. A pattern may name it."""
+    for place in ("a.csv", ".ipynb_checkpoints/a-checkpoint.csv", "_temporary/0/b.csv"):
+        (tmp_path / "in" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / place).write_text(f"id,text\n{place},x\n")
+    job(str(tmp_path / "in" / "*.csv"))
+    assert out().column("id").to_pylist() == ["a.csv"]
+
+    job(str(tmp_path / "in" / "_temp*" / "*.csv"))
+    assert out().column("id").to_pylist() == ["_temporary/0/b.csv"]
+
+
+def test_a_link_to_a_folder_above_repeats_no_row(job: Any, out: Any, tmp_path: Path) -> None:
+    """The system follows it forty times. A link to another folder is followed once."""
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    write(TABLE, tmp_path / "in" / "a.parquet")
+    write(TABLE.slice(0, 1), tmp_path / "other" / "b.parquet")
+    (tmp_path / "in" / "sub" / "up").symlink_to("..")
+    (tmp_path / "in" / "z").symlink_to(tmp_path / "other")
+    job(tmp_path / "in")
+
+    assert out().num_rows == len(TEXTS) + 1
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.JSON", "a.json.gz"])
+@pytest.mark.parametrize("pattern", [False, True], ids=["path", "pattern"])
+def test_a_json_file_is_read_where_it_is_named(
+    job: Any, out: Any, tmp_path: Path, name: Any, pattern: Any
+) -> None:
+    """Spark calls files of JSON lines so; beside tables, it is what describes them."""
+    data = as_json(TABLE)
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    job(str(tmp_path / "a.[jJ]*") if pattern else tmp_path / name)
+    assert out().num_rows == len(TEXTS)
+
+    (tmp_path / "in").mkdir()
+    write(TABLE.slice(0, 2), tmp_path / "in" / "a.parquet")
+    (tmp_path / "in" / "info.json").write_text('{"rows": 2}')
+    job(tmp_path / "in")
+    assert out().num_rows == 2

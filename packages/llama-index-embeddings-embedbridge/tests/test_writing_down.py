@@ -37,7 +37,12 @@ def by_pickle(embedding: EmbedBridgeEmbedding) -> Any:
     return pickle.loads(pickle.dumps(embedding))
 
 
-WAYS = [by_dict, by_json, by_pydantic, by_pickle, copy.copy, copy.deepcopy]
+def by_validation(embedding: EmbedBridgeEmbedding) -> Any:
+    """As a pydantic model with an embedding model in a field does it."""
+    return EmbedBridgeEmbedding.model_validate(embedding.model_dump())
+
+
+WAYS = [by_dict, by_json, by_pydantic, by_validation, by_pickle, copy.copy, copy.deepcopy]
 ways = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 
 

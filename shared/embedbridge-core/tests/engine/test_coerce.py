@@ -25,6 +25,8 @@ from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny
 
 IMAGE = Image.from_bytes(tiny_png())
 
+ARROWS_TEXT = type("StringScalar", (), {"__module__": "pyarrow.lib"})()
+"""What an array of Arrow yields."""
 BAD = {
     "None": (None, "NoneType", "Remove it"),
     "bytes": (b"text", "bytes", "decode"),
@@ -35,6 +37,7 @@ BAD = {
     "path": (Path("cat.png"), "Path", "from_path"),
     "array": (np.zeros(3), "ndarray", "from_array"),
     "file": (BytesIO(tiny_png()), "BytesIO", "from_file"),
+    "Arrow's text": (ARROWS_TEXT, "StringScalar", "to_pylist"),
     "Pillow's image": (Pillow.new("RGB", (2, 2)), "Image", "from_pil"),
     "Pillow's file": (Pillow.open(BytesIO(tiny_png())), "PngImageFile", "from_pil"),
     "raw text of None": (Text(None), "NoneType", "Remove it"),  # type: ignore[arg-type]
@@ -85,6 +88,7 @@ def test_a_bad_query_is_named_too(value: Any, cause: str, remedy: str) -> None:
         pytest.param(5, "int", id="number"),
         pytest.param(None, "NoneType", id="None"),
         pytest.param(Path("texts.txt"), "Path", id="path"),
+        pytest.param(np.array("abc"), "ndarray", id="array without an axis"),
     ],
 )
 def test_one_thing_is_no_list(method: str, inputs: Any, cause: str) -> None:

@@ -68,8 +68,10 @@ def refuse_single(values: object, *single: type) -> None:
             f"Expected a list of inputs, got a single {given}.", hint="Wrap it in a list."
         )
     # Bytes would be embedded number by number; sets and mappings have no order to answer in.
-    if isinstance(values, bytes | bytearray | memoryview | Mapping | AbstractSet) or not isinstance(
-        values, Iterable
+    if (
+        isinstance(values, bytes | bytearray | memoryview | Mapping | AbstractSet)
+        or not isinstance(values, Iterable)
+        or getattr(values, "shape", None) == ()  # an array without an axis says that it has one
     ):
         raise InvalidInputError(
             f"Expected a list of inputs, got {given}.",

@@ -30,17 +30,30 @@ FORMATS = {
     ".ndjson": "json",
 }
 """By the end of a name; `.gz` and the like may follow, but for Parquet."""
+IF_NAMED = {".json": "json"}
+"""Only where a path or a pattern says so: in a folder of tables such a file describes them."""
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+ENDINGS = FORMATS | IF_NAMED
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 ROWS_AT_ONCE = 8192
 
 
 def format_of(path: str) -> str | None:
     """The format of a file, by its name."""
+    name = _uncompressed(path)
+    return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending)), None)
+
+
+def is_listed(path: str) -> bool:
+    """Whether a file is a table also where its folder was named."""
+    return _uncompressed(path).endswith(tuple(FORMATS))
+
+
+def _uncompressed(path: str) -> str:
     name = path.lower()
     for ending in COMPRESSED:
         name = name.removesuffix(ending)
-    return next((kind for ending, kind in FORMATS.items() if name.endswith(ending)), None)
+    return name
 
 
 class FileSource:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from embedbridge.bulk.errors import SourceError, cannot_read
-from embedbridge.bulk.sources.files import FORMATS, format_of
+from embedbridge.bulk.sources.files import ENDINGS, FORMATS, format_of, is_listed
 from embedbridge.contract.errors import InvalidOptionError, short_path
 
 WILDCARDS = re.compile(r"[*?\[]")
@@ -86,9 +86,9 @@ def would_read(name: str, file: str) -> bool:
         return False
     _, path = _located(name, None)
     if not os.path.isdir(path):  # noqa: PTH112
-        return fnmatch.fnmatchcase(file, path)
+        return _is_meant(file, _before_wildcards(path), path)
     base, file = os.path.realpath(path), os.path.realpath(file)
-    return file.startswith(os.path.join(base, "")) and not _is_hidden(file, base)  # noqa: PTH118
+    return file.startswith(os.path.join(base, "")) and _is_meant(file, base, None)  # noqa: PTH118
 
 
 def _files_at(system: fs.FileSystem, path: str) -> Files:
@@ -97,7 +97,7 @@ def _files_at(system: fs.FileSystem, path: str) -> Files:
         if format_of(path) is None:
             raise SourceError(
                 f"What {short_path(path)} holds, its name does not say.",
-                hint=f"These are read: {', '.join(FORMATS)}.",
+                hint=f"These are read: {', '.join(ENDINGS)}.",
             )
         return {path: {}}
     if info.type == fs.FileType.NotFound and not WILDCARDS.search(path):
@@ -105,12 +105,32 @@ def _files_at(system: fs.FileSystem, path: str) -> Files:
     pattern = path if info.type == fs.FileType.NotFound else None
     base = path if pattern is None else _before_wildcards(pattern)
     listed = system.get_file_info(fs.FileSelector(base, recursive=True))
-    names = [one.path for one in listed if one.type == fs.FileType.File and format_of(one.path)]
-    return {
-        name: _folder_values(name, base)
-        for name in sorted(names)
-        if (fnmatch.fnmatchcase(name, pattern) if pattern else not _is_hidden(name, base))
-    }
+    names = sorted(one.path for one in listed if one.type == fs.FileType.File)
+    found = {name: _folder_values(name, base) for name in names if _is_meant(name, base, pattern)}
+    return _each_once(found) if isinstance(system, fs.LocalFileSystem) else found
+
+
+def _each_once(files: Files) -> Files:
+    """Without the files that a link leads to a second time, as one to a folder above does."""
+    first = {os.path.realpath(path): path for path in reversed(files)}
+    return {path: files[path] for path in sorted(first.values())}
+
+
+def _is_meant(path: str, base: str, pattern: str | None) -> bool:
+    """Whether a file is a table that a folder or a pattern stands for.
+
+    What begins with a dot or an underscore is none, as Spark and others see it, unless the pattern
+    itself says so: a checkpoint of a notebook would be read beside its file.
+    """
+    hidden = [part for part in path.removeprefix(base).split("/") if part.startswith((".", "_"))]
+    if pattern is None:
+        return is_listed(path) and not hidden
+    shown = [part for part in pattern.split("/") if part.startswith((".", "_"))]
+    return (
+        format_of(path) is not None
+        and fnmatch.fnmatchcase(path, pattern)
+        and all(any(fnmatch.fnmatchcase(part, one) for one in shown) for part in hidden)
+    )
 
 
 def _before_wildcards(pattern: str) -> str:
@@ -122,9 +142,3 @@ def _folder_values(path: str, base: str) -> dict[str, str | None]:
     folders = path.removeprefix(base).split("/")[:-1]
     pairs = [folder.partition("=") for folder in folders if "=" in folder.strip("=")]
     return {name: None if value == HIVE_NULL else unquote(value) for name, _, value in pairs}
-
-
-def _is_hidden(path: str, base: str) -> bool:
-    """As Spark and others see it: what begins with a dot or an underscore is no table."""
-    parts = path.removeprefix(base).split("/")
-    return any(part.startswith((".", "_")) for part in parts)

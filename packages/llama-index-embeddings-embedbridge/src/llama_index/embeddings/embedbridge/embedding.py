@@ -73,6 +73,7 @@ class EmbedBridgeEmbedding(EngineMethods):
         embedder: Embedder | EmbeddingModel | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
+        options.pop("class_name", None)  # of what was written down, for `model_validate`
         names = [name for name in options if name in type(self).model_fields]
         fields = {name: options.pop(name) for name in names}
         if embedder is None:

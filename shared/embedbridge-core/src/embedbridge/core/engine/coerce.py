@@ -109,6 +109,8 @@ def _remedy(value: object) -> str:
     if type(value).__module__.startswith("PIL."):
         # Its class is called Image, as ours is.
         return "It is Pillow's: wrap it in embedbridge.contract.Image.from_pil(…)."
+    if type(value).__module__ == "pyarrow.lib":
+        return "An array of Arrow is embedded as array.to_pylist()."
     return {
         "bytes": "Decode text with .decode(), wrap an image in Image.from_bytes(…).",
         "NoneType": "Remove it, or put a text in its place.",
