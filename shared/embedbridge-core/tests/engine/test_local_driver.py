@@ -23,7 +23,7 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder
 from embedbridge.core.engine.local_driver import local_driver
-from embedbridge.testing import FakeModel
+from embedbridge.testing import FakeModel, RemoteFakeModel
 
 EXPECTED = Embedder(FakeModel("small"))
 
@@ -365,3 +365,11 @@ def test_a_model_that_cannot_be_loaded_fails_for_its_own_caller() -> None:
     assert locked == [False]
     assert local_driver(good) is local_driver(broken)
     assert local_driver(good).call(good, batch).vectors.shape == (1, 8)
+
+
+@pytest.mark.parametrize("model", [FakeModel, RemoteFakeModel])
+def test_without_asyncio_an_async_method_says_what_to_do(model: type[FakeModel]) -> None:
+    """Trio takes a coroutine's steps itself, and answers nothing that asyncio waits for."""
+    step = Embedder(model("small")).aembed_query("a text")
+    with pytest.raises(ConfigurationError, match=r"asyncio.*trio\.to_thread"):
+        step.send(None)

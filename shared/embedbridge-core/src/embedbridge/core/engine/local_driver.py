@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.locks import ForkSafeLock
 
 if TYPE_CHECKING:
@@ -195,12 +196,23 @@ def waiting_threads() -> ThreadPoolExecutor:
 
 
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Run blocking work in one of those threads, with the caller's context variables."""
+    """Run blocking work in one of those threads, with the caller's context variables.
+
+    Raises:
+        ConfigurationError: The caller runs on another library than asyncio.
+    """
     import asyncio  # late: a sync caller needs no event loop
 
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "Async methods take an event loop of asyncio, and none is running here.",
+            hint="Under Trio, await trio.to_thread.run_sync(embedder.embed_query, text).",
+        ) from None
     context = contextvars.copy_context()
     call = partial(context.run, function, *args)
-    return await asyncio.get_running_loop().run_in_executor(waiting_threads(), call)
+    return await loop.run_in_executor(waiting_threads(), call)
 
 
 def _after_fork_in_child() -> None:
