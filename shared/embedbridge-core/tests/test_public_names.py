@@ -127,6 +127,7 @@ TOOLING = [
     "default_path",
     "detect",
     "forget_endpoints",
+    "is_busy",
     "items_per_answer",
     "portable_limiter",
     "resolve",

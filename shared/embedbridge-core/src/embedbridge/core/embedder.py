@@ -165,7 +165,7 @@ class Embedder(EmbeddingMethods):
         """The exact string that would be sent for a text, its tokens, and whether it is cut."""
         return explain(self._spec(role, task, progress=False), text)
 
-    def check_compatible(self, stored: Any) -> None:
+    def check_compatible(self, stored: object) -> None:
         """Make sure that stored vectors may be compared with new ones.
 
         Args:

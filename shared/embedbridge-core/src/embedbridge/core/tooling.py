@@ -10,6 +10,7 @@ from embedbridge.contract.locks import ForkSafeLock as ForkSafeLock
 
 if TYPE_CHECKING:
     from embedbridge.core.cache.disk import default_path as default_path
+    from embedbridge.core.cache.sqlite import is_busy as is_busy
     from embedbridge.core.discovery.own_providers import DISTRIBUTIONS as DISTRIBUTIONS
     from embedbridge.core.discovery.own_providers import OBJECTS as OBJECTS
     from embedbridge.core.discovery.resolve import BUNDLED as BUNDLED
@@ -28,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "cache.disk": ["default_path"],
+        "cache.sqlite": ["is_busy"],
         "discovery.own_providers": ["DISTRIBUTIONS", "OBJECTS"],
         "discovery.resolve": ["BUNDLED", "resolve"],
         "engine.plan": ["items_per_answer"],

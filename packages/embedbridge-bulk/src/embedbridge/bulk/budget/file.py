@@ -18,6 +18,7 @@ from typing import Any, Unpack
 from embedbridge.bulk.budget.leasing import LeasingRateLimiter, RateLimits
 from embedbridge.bulk.budget.ledger import Grant, Lease, Ledger, Message, Waiting
 from embedbridge.contract.errors import ConfigurationError, ProviderUnavailableError, short_path
+from embedbridge.core.tooling import is_busy
 
 BUSY_SECONDS = 20.0
 """How long to wait for others, of whom each needs a millisecond."""
@@ -62,10 +63,7 @@ class FileRateLimiter(LeasingRateLimiter):
                 _write(connection, ledger, before)
                 return answer
         except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-                sqlite3.SQLITE_BUSY,
-                sqlite3.SQLITE_LOCKED,
-            ):
+            if is_busy(error):
                 raise ProviderUnavailableError(
                     f"{short_path(self.path)} is locked by another process.",
                     hint="See which process holds it: perhaps one that was stopped.",

@@ -105,7 +105,7 @@ class SqliteFile:
                 answer = self._patiently(action)
             except (sqlite3.OperationalError, OSError) as error:
                 self._warn(verb, error)
-                if _is_busy(error) or self._clock() - begun >= STALLED_SECONDS:
+                if is_busy(error) or self._clock() - begun >= STALLED_SECONDS:
                     self._patience, self._retry_at = 0.0, self._clock() + RETRY_SECONDS
                 return otherwise
             except sqlite3.DatabaseError as error:
@@ -138,7 +138,7 @@ class SqliteFile:
                 with self.connected() as connection:
                     return action(connection)
             except sqlite3.OperationalError as error:
-                if not _is_busy(error) or self._clock() >= deadline:
+                if not is_busy(error) or self._clock() >= deadline:
                     raise
             self._sleep(random.uniform(0, POLL_SECONDS))  # two must not march in step
 
@@ -186,13 +186,14 @@ class SqliteFile:
         )
 
 
-def _is_busy(error: Exception) -> bool:
+def is_busy(error: Exception) -> bool:
+    """Whether an error says that another connection or process holds the file."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _remedy(error: Exception) -> str:
-    if _is_busy(error):
+    if is_busy(error):
         return "Another process holds it: it is tried again each minute."
     if isinstance(error, sqlite3.OperationalError | OSError):
         return "Set EMBEDBRIDGE_CACHE_DIR, or cache=PATH, to a folder that can be written."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import SpaceMismatchError
 
@@ -45,7 +45,7 @@ def space(model: EmbeddingModel) -> str:
     return f"{name}#{dimensions}" if shortened else name
 
 
-def check_compatible(stored: Any, *, space: str, fingerprint: str) -> None:
+def check_compatible(stored: object, *, space: str, fingerprint: str) -> None:
     """Make sure that stored vectors may be compared with those of this space.
 
     Args:
