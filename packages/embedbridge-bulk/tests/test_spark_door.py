@@ -107,8 +107,8 @@ def test_the_schema_that_spark_is_told_is_that_of_the_rows(df: Any, stage: Any) 
 
     assert list(fields) == embedded.toArrow().column_names
     assert fields["vector"].kind == ("array", "FloatType")
-    assert fields["vector"].metadata["embedbridge.space"] == stage.made().space
-    assert fields["vector"].metadata["embedbridge.fingerprint"] == stage.made().fingerprint
+    assert fields["vector"].metadata["embedbridge.space"] == stage.provenance.space
+    assert fields["vector"].metadata["embedbridge.fingerprint"] == stage.provenance.fingerprint
 
 
 def test_several_actions_embed_once(df: Any, stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def test_one_write_without_persisting_pays_each_row_once(
     assert table.column("vector").null_count == len(TEXTS) - len(GOOD)
     assert table.schema.field("vector").type.value_type == pa.float32()
     read = df.sparkSession.read.parquet(folder).schema["vector"].metadata
-    assert Provenance.from_metadata(read) == stage.made()
+    assert Provenance.from_metadata(read) == stage.provenance
 
 
 def test_a_table_that_is_there_is_refused_before_anything_is_paid(

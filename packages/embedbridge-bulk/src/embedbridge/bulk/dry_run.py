@@ -95,7 +95,7 @@ def estimate(
         refuse_within(source, target)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     stage.check(opened.schema)
-    seen = _known(find_target(target, opened.paths, stage.made(), replace=replace))
+    seen = _known(find_target(target, opened.paths, stage.provenance, replace=replace))
     known = len(seen)
     rows = contents = kept = 0
     samples: list[Input] = []

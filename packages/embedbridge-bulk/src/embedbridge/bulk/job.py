@@ -84,7 +84,7 @@ class Job:
         """
         began = time.monotonic()
         tables = self._source.tables()
-        head = {**self._stage.made().described(), "errors": self._errors}
+        head = {**self._stage.provenance.described(), "errors": self._errors}
         pieces = partitioned(tables, self._stage.columns, self._sizes, head, self._limit)
         names: set[str] = set()
         with prefetched(pieces, CHUNKS_AHEAD) as ahead:
@@ -195,7 +195,7 @@ class Job:
 
     def _schema(self, source: pa.Schema, width: int | None) -> pa.Schema:
         width = width or self._stage.embedder.dimensions
-        return output_schema(source, self._stage.columns, self._stage.made(), width)
+        return output_schema(source, self._stage.columns, self._stage.provenance, width)
 
     def _row_error(self, chunk: Chunk, rows: Embedded) -> RowError:
         row = min(rows.errors)

@@ -103,7 +103,7 @@ def run(
         refuse_within(source, target)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     stage.check(opened.schema)
-    folder = find_target(target, opened.paths, stage.made(), replace=replace)
+    folder = find_target(target, opened.paths, stage.provenance, replace=replace)
     folder.open()
     try:
         _refuse_limit(folder, limit)

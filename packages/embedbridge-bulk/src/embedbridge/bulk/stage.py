@@ -92,7 +92,8 @@ class EmbedStage:
             self._embedder = _shared(self._model, self._options)
         return self._embedder
 
-    def made(self) -> Provenance:
+    @property
+    def provenance(self) -> Provenance:
         """How the vectors are made."""
         embedder = self.embedder
         return Provenance(
@@ -149,7 +150,7 @@ class EmbedStage:
         return result
 
     def _schema(self, source: pa.Schema) -> pa.Schema:
-        return output_schema(source, self.columns, self.made(), self.embedder.dimensions)
+        return output_schema(source, self.columns, self.provenance, self.embedder.dimensions)
 
     def _embed(self, table: pa.Table) -> pa.Table:
         contents = Contents(table, self.columns)

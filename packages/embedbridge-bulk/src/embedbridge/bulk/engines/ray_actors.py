@@ -63,7 +63,7 @@ class RayActors:
             ) from failure
         finally:
             self._idle.put(actor)
-        if result.fingerprint != self._stage.made().fingerprint:
+        if result.fingerprint != self._stage.provenance.fingerprint:
             raise ConfigurationError(
                 "A worker's model makes other vectors than that of this process.",
                 hint="Install the same packages and put the same model files on all machines.",

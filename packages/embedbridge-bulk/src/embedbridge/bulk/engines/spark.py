@@ -69,7 +69,7 @@ def embed_partition(
 
 def _output_schema(kept: DataFrame, stage: EmbedStage) -> object:
     types = import_extra("pyspark.sql.types", "spark")
-    made = stage.made().to_metadata()
+    made = stage.provenance.to_metadata()
     vector = types.ArrayType(types.FloatType())
     ours = [
         types.StructField("vector", vector, metadata=made),
