@@ -96,6 +96,18 @@ def test_a_dry_run_of_a_replacement(run: Run, posts: Path, tmp_path: Path) -> No
     assert "5 rows: 3 to embed, 1 repeated, 0 there" in counted.stdout
 
 
+def test_a_dry_run_refuses_what_the_job_would(run: Run, posts: Path, tmp_path: Path) -> None:
+    """A limit that would remove rows of the target."""
+    job = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+    run(*job)
+    limited = (*job, "--limit", "2")
+    refused, dry = run(*limited), run(*limited, "--dry-run")
+
+    assert refused.exit_code == dry.exit_code == 1
+    assert "would remove some" in dry.stderr
+    assert dry.stderr == refused.stderr
+
+
 def test_a_budget_is_a_file(run: Run, posts: Path, tmp_path: Path) -> None:
     """What went out is in it, for the other processes of this machine."""
     account = tmp_path / "account.sqlite"

@@ -12,7 +12,7 @@ import numpy as np
 
 from embedbridge.bulk.output import refuse_unstorable
 from embedbridge.bulk.reading import Chunk, Sizes, partitioned
-from embedbridge.bulk.runner import columns_for, refuse_nothing
+from embedbridge.bulk.runner import columns_for, refuse_limit, refuse_nothing
 from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.sources.open import open_source
 from embedbridge.bulk.stage import EmbedStage
@@ -81,7 +81,7 @@ def estimate(
     It takes no `engine`, `errors`, `progress` and `part_bytes`: they change no figure of it.
 
     Raises:
-        InvalidOptionError: The source has not these columns.
+        InvalidOptionError: The source has not these columns, or the target has more rows than `limit`.
         UnsupportedModalityError: The model embeds nothing of their kind.
         SourceError: The source cannot be read.
         TargetError: The target holds something else, or another job writes to it.
@@ -95,7 +95,9 @@ def estimate(
         refuse_within(source, target)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     stage.check(opened.schema)
-    seen = _known(find_target(target, opened.paths, stage.provenance, replace=replace))
+    folder = find_target(target, opened.paths, stage.provenance, replace=replace)
+    seen = _known(folder)
+    refuse_limit(folder, limit)
     known = len(seen)
     rows = contents = kept = 0
     samples: list[Input] = []

@@ -81,7 +81,7 @@ def run(
         options: Of the model and the engine, as for `load_embedder`.
 
     Raises:
-        InvalidOptionError: The source has not these columns.
+        InvalidOptionError: The source has not these columns, or the target has more rows than `limit`.
         UnsupportedModalityError: The model embeds nothing of their kind.
         EngineError: The engine lost its workers.
         SourceError: Some file cannot be read; the rows of all others are done.
@@ -106,7 +106,7 @@ def run(
     folder = find_target(target, opened.paths, stage.provenance, replace=replace)
     folder.open()
     try:
-        _refuse_limit(folder, limit)
+        refuse_limit(folder, limit)
         job = Job(
             opened,
             folder,
@@ -151,8 +151,16 @@ def refuse_nothing(limit: int | None) -> None:
         raise InvalidOptionError(f"limit={limit} leaves no row.", hint="Give 1 or more, or None.")
 
 
-def _refuse_limit(target: Target, limit: int | None) -> None:
-    """With a limit, what is in the target and beyond it would leave: nobody means that."""
+def refuse_limit(target: Target, limit: int | None) -> None:
+    """With a limit, what is in the target and beyond it would leave: nobody means that.
+
+    Args:
+        target: It is read.
+        limit: Rows at most.
+
+    Raises:
+        InvalidOptionError: The target holds more.
+    """
     if limit is not None and target.rows > limit:
         raise InvalidOptionError(
             f"{short_path(target.folder)} holds {target.rows} rows, and limit={limit} would remove some.",
