@@ -14,9 +14,8 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
-from embedbridge.contract.local import shared_weights
 from embedbridge.contract.local.memory import return_freed_memory
-from embedbridge.contract.local.shared_weights import SharedWeights, share, source_of
+from embedbridge.contract.local.shared_weights import SharedWeights, all_shared, share, source_of
 from embedbridge.contract.locks import ForkSafeLock
 from embedbridge.contract.model import LocalEmbeddingModel
 
@@ -105,12 +104,12 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
         """Leave the weights to equal models that are still open; the last one frees them."""
         with _loading:
             held = self._held
-            if (
-                held is None or held.left_on is not None
-            ):  # the parent's weights are not ours to free
+            if held is None:
+                return
+            if held.parent_device is not None:  # the parent's weights are not ours to free
                 return
             self._held = None
-            loaded = held.leave(self)
+            loaded = held.release(self)
         if loaded is not None:
             loaded.close()
             on_cuda = loaded.device.startswith("cuda")
@@ -124,9 +123,9 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
         shared = self.shared_weights
         loaded = shared.loaded
         if loaded is None:
-            if shared.left_on is not None:
+            if shared.parent_device is not None:
                 raise ConfigurationError(
-                    f"This process was forked while the model was on {shared.left_on}, which does "
+                    f"This process was forked while the model was on {shared.parent_device}, which does "
                     f"not follow into a child.",
                     hint="Start processes with multiprocessing.get_context('spawn'), or load the "
                     "model only in the children.",
@@ -137,19 +136,19 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
                 if shared.loaded is None:
                     shared.loaded = self._open()
                     return_freed_memory()
-                    shared.used()
+                    shared.keep_in_worker()
                 loaded = shared.loaded
         return loaded
 
 
 def _after_fork_in_child() -> None:
-    for shared in shared_weights.every():
+    for shared in all_shared():
         loaded = shared.loaded
         if loaded is None:
             continue
         if not loaded.device.startswith("cpu"):
-            shared.left_on = loaded.device
-        if shared.left_on is not None or not loaded.after_fork():
+            shared.parent_device = loaded.device
+        if shared.parent_device is not None or not loaded.after_fork():
             _of_the_parent.append(loaded)
             shared.loaded = None
 

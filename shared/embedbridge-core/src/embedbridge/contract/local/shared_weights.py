@@ -41,16 +41,16 @@ class SharedWeights(Generic[LoadedT]):
         self._models: WeakSet[Any] = WeakSet()
         self.loaded: LoadedT | None = None
         """In memory; `None` before the first use."""
-        self.left_on: str | None = None
+        self.parent_device: str | None = None
         """In a forked child: the device on which the parent's weights are, if they stay there."""
 
-    def used(self) -> None:
-        """Tell that it was loaded: a worker process keeps the last one for its next task."""
+    def keep_in_worker(self) -> None:
+        """Keep what was just loaded for the next task, if this is a worker process."""
         if multiprocessing.parent_process() is not None:
             _last_used[:] = [self]
 
-    def leave(self, model: object) -> LoadedT | None:
-        """A model needs it no longer. Gives what is to be closed, if it was the last one."""
+    def release(self, model: object) -> LoadedT | None:
+        """Let one model go. Gives what is to be closed, if it was the last one (reference counting)."""
         with _lock:
             self._models.discard(model)
             if self._models:
@@ -71,8 +71,8 @@ def share(model: object, source: object, options: Mapping[str, object]) -> Share
         return found
 
 
-def every() -> Iterator[SharedWeights[Any]]:
-    """All that there are now."""
+def all_shared() -> Iterator[SharedWeights[Any]]:
+    """The shared weights of this process, loaded or not."""
     return iter(list(_all))
 
 
