@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.onnx.model import OnnxModel as OnnxModel
     from embedbridge.providers.onnx.options import OnnxOptions as OnnxOptions
 
-# Lazy: discovery imports this package on its way to `plugin`, and must not pay for NumPy.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__, {"model": ["OnnxModel"], "options": ["OnnxOptions"]}
 )

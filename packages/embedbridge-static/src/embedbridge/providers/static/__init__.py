@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from embedbridge.providers.static.model import StaticModel as StaticModel
     from embedbridge.providers.static.options import StaticOptions as StaticOptions
 
-# Lazy: discovery imports this package on its way to `plugin`, and must not pay for NumPy.
+# Lazy loading: discovery imports this package on its way to plugin.py, which must stay light.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__, {"model": ["StaticModel"], "options": ["StaticOptions"]}
 )

@@ -40,12 +40,20 @@ class RateLimiter:
         tokens_per_minute: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.requests_per_minute = requests_per_minute
-        self.tokens_per_minute = tokens_per_minute
         self._rate = Rate(WINDOW_SECONDS, requests_per_minute, tokens_per_minute)
         self._clock = clock
         self._lock = ForkSafeLock()
         self._window = SlidingWindow()
+
+    @property
+    def requests_per_minute(self) -> int | None:
+        """Requests in any 60 seconds; `None` is any number."""
+        return self._rate.requests
+
+    @property
+    def tokens_per_minute(self) -> int | None:
+        """Tokens in any 60 seconds; `None` is any number."""
+        return self._rate.tokens
 
     def acquire(self, tokens: int) -> Ticket:
         """Wait until one request of so many tokens may go out."""
