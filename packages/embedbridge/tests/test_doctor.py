@@ -69,12 +69,13 @@ def test_where_a_setting_comes_from(run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_setting_that_cannot_be(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Is a problem that names it; the others are still shown."""
+    """Is a problem that names it and its variable; the others are still shown."""
     monkeypatch.setenv("EMBEDBRIDGE_BATCH_SIZE", "many")
     result = run("doctor", "--json")
 
     assert result.exit_code == 1
     assert "batch_size" in facts_of(result)["problems"][0]
+    assert "the environment variable EMBEDBRIDGE_BATCH_SIZE" in facts_of(result)["problems"][0]
     assert setting(result, "batch_size") == ("?", "environment")
     assert setting(result, "window") == (4096, "default")
 

@@ -158,6 +158,17 @@ def test_empty_lines_can_be_embedded(
     assert result.stderr == ""
 
 
+def test_a_wrong_setting_of_the_environment_is_named(
+    run: Run, lines: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its variable, also where it is needed before there is a model."""
+    monkeypatch.setenv("EMBEDBRIDGE_ON_EMPTY", "ignore")
+    result = run("embed", "--file", lines, *MODEL)
+
+    assert result.exit_code == 1
+    assert "the environment variable EMBEDBRIDGE_ON_EMPTY" in result.stderr
+
+
 @pytest.mark.parametrize("ending", ["stdout", "npy", "safetensors"])
 def test_empty_arguments_can_be_skipped(run: Run, tmp_path: Path, ending: str) -> None:
     """With on_empty=skip an empty argument has no row, and a note says so; no file holds a NaN."""

@@ -129,6 +129,7 @@ TOOLING = [
     "forget_endpoints",
     "is_busy",
     "items_per_answer",
+    "parse_settings",
     "portable_limiter",
     "resolve",
     "run_sync",

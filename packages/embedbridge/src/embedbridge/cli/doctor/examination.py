@@ -183,14 +183,14 @@ def metadata_field(distribution: importlib.metadata.Distribution, name: str) -> 
 
 def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     """Each setting with its value and where it comes from, and what is wrong with them."""
-    from embedbridge.contract.options import parse_options
     from embedbridge.core import Settings
+    from embedbridge.core.tooling import parse_settings
 
     given = {name: value for name, value in options.items() if name in Settings.model_fields}
     set_ = {name.upper() for name in os.environ}  # in any case
     problems = []
     try:
-        effective: Any = parse_options(Settings, given, owner="embedbridge")
+        effective: Any = parse_settings(given)
     except ConfigurationError as error:
         problems.append(str(error))
         effective = None

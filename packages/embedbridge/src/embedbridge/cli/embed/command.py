@@ -109,11 +109,10 @@ def embed(
 
 def _keeps_empty(options: Mapping[str, Any]) -> bool:
     """Whether lines without a text have a vector, by the options or by the environment."""
-    from embedbridge.contract.options import parse_options as validated
-    from embedbridge.core import Settings
+    from embedbridge.core.tooling import parse_settings
 
     given = {name: value for name, value in options.items() if name == "on_empty"}
-    return validated(Settings, given, owner="embedbridge").on_empty in ("embed", "zero")
+    return parse_settings(given).on_empty in ("embed", "zero")
 
 
 def notes(
