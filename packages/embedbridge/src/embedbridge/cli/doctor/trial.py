@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-from embedbridge.cli.doctor.examination import explained
+from embedbridge.cli.doctor.remedies import explained
 
 TEXT = "A cat sleeps on the warm stove."
 
