@@ -1,6 +1,7 @@
 """Internals of core can move: what is released separately imports core through its doors only."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def is_door(module: str) -> bool:
     return not any(module.startswith(f"{toolkit}.") for toolkit in TOOLKITS)
 
 
+@cache
 def imports_from_outside(root: Path) -> list[tuple[str, int, str]]:
     """Each import of a module of core, in every Python file that is not core's own."""
     core = root / "shared" / "embedbridge-core"

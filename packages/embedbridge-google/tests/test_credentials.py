@@ -179,6 +179,7 @@ def test_a_source_is_missing_or_refused(
     assert not vertex.requests
 
 
+@pytest.mark.heavy  # google-auth waits between its attempts
 def test_an_outage_of_the_token_server_is_tried_again(
     set_up: Callable[[str], Path], tokens: Any, vertex: FaultServer, load_vertex: Load
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_width_that_is_not_there_is_refused(dimensions: int) -> None:
         truncate_dimensions(VECTORS, dimensions)
 
 
+@pytest.mark.heavy  # torch
 @pytest.mark.parametrize("precision", ["int8", "ubinary"])
 @pytest.mark.parametrize("with_ranges", [False, True], ids=["own ranges", "given ranges"])
 @pytest.mark.parametrize("width", [8, 13])
@@ -101,6 +102,7 @@ def test_quantized_bit_for_bit_like_sentence_transformers(
     assert np.array_equal(ours, theirs)
 
 
+@pytest.mark.heavy  # torch
 @pytest.mark.parametrize("precision", ["int8", "ubinary"])
 def test_quantizing_nothing_gives_nothing(precision: Literal["int8", "ubinary"]) -> None:
     """No vectors have no ranges, and need none."""

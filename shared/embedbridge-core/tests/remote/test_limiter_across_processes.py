@@ -23,6 +23,7 @@ from embedbridge.contract import Batch, BatchResult, RateLimitedError, Usage
 from embedbridge.core import Embedder, Ticket
 from embedbridge.testing import FlakyModel, RemoteFakeModel
 
+pytestmark = pytest.mark.heavy  # each starts processes
 PER_MINUTE = 4
 
 
