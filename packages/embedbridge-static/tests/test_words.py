@@ -21,12 +21,14 @@ from tokenizers import (
 )
 
 from embedbridge.providers.static._separable import GAPS, OTHER_SPACES, Separable, separable
+from embedbridge.providers.static._tokens import words_together
 from embedbridge.providers.static._words import WordCache
 from embedbridge.testing import real_texts
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABEÉéßçnewyork0123456789.,=<>≠[]()-_'\"\u00b4¨中ﬁ\u0301\u0338"
 BERT = pre_tokenizers.BertPreTokenizer()
 SPACES = pre_tokenizers.WhitespaceSplit()
+KIND = np.dtype(np.int32)
 Make = Callable[[], Tokenizer]
 
 
@@ -164,7 +166,7 @@ def encoder(tokenizer: Tokenizer) -> Callable[[Sequence[str]], list[bytes]]:
 
     def encode(texts: Sequence[str]) -> list[bytes]:
         encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.array(encoding.ids, dtype=np.int32).tobytes() for encoding in encodings]
+        return [np.array(encoding.ids, dtype=KIND).tobytes() for encoding in encodings]
 
     return encode
 
@@ -178,7 +180,10 @@ def cache_of(name: str) -> tuple[WordCache, Callable[[Sequence[str]], list[bytes
         tokenizer = SEPARABLE[name]()
         cuts = proof(tokenizer)
         assert cuts is not None
-        CACHES[name] = WordCache(encoder(tokenizer), cuts), encoder(tokenizer)
+        CACHES[name] = (
+            WordCache(words_together(tokenizer, KIND, encoder(tokenizer)), cuts),
+            encoder(tokenizer),
+        )
     return CACHES[name]
 
 
@@ -190,6 +195,22 @@ def test_any_text_has_the_tokens_of_the_tokenizer(name: str, texts: list[str]) -
     cache, encode = cache_of(name)
 
     assert cache(texts) == encode(texts)
+
+
+@pytest.mark.parametrize("name", SEPARABLE)
+@settings(max_examples=60)
+@given(texts=st.lists(TEXTS, max_size=200))
+def test_words_encoded_together_have_the_tokens_of_each(name: str, texts: list[str]) -> None:
+    """None of them takes a token of its neighbour, also where a word has no tokens at all."""
+    tokenizer = SEPARABLE[name]()
+    cuts = proof(tokenizer)
+    assert cuts is not None
+    words = [
+        piece for text in texts for pieces in cuts.pieces(cuts.words(text)) for piece in pieces
+    ]
+
+    one_by_one = encoder(tokenizer)
+    assert words_together(tokenizer, KIND, one_by_one)(words) == one_by_one(words)
 
 
 @pytest.mark.slow

@@ -73,6 +73,8 @@ class EmbeddingResult:
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = self.vectors[index]
+        if not self.errors and not self.skipped:
+            return vector
         row = range(len(self))[index]
         if row in self.errors:
             raise self.errors[row]

@@ -9,7 +9,7 @@ are switched off.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,11 +52,14 @@ class Separable:
         """The words of a text, cut at gaps: the tokens of all are the tokens of the text."""
         return text.split(" ") if OTHER_SPACES.search(text) else text.split()
 
-    def pieces(self, word: str) -> list[str]:
-        """The pieces of a word: the tokens of all are the tokens of the word."""
-        if self.whole is not None and self.whole.search(word):
-            return BETWEEN_GAPS.findall(word)
-        return self.piece.findall(word)
+    def pieces(self, words: Sequence[str]) -> Iterable[list[str]]:
+        """The pieces of each word: the tokens of all are the tokens of the word."""
+        whole = self.whole
+        if whole is None or not whole.search(" ".join(words)):
+            return map(self.piece.findall, words)
+        return [
+            (BETWEEN_GAPS if whole.search(word) else self.piece).findall(word) for word in words
+        ]
 
 
 OTHER_SPACES = re.compile(

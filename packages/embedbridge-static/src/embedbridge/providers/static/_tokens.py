@@ -6,8 +6,10 @@ There are no special tokens around a text, and no padding.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 FILE = "tokenizer.json"
 AT_ONCE = 1024
 """Texts whose encodings are in memory together: they take many times as much as the numbers."""
+WORDS_AT_ONCE = 64
+"""Words that are encoded as one text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +109,9 @@ class StaticTokenizer:
         kind = np.dtype(np.uint16 if self.highest < 2**16 else np.int32)
         encode = _as_bytes(fast_encode(self.tokenizer, special=False), kind)
         cuts = separable(self.definition, self.tokenizer)
-        return (encode if cuts is None else WordCache(encode, cuts)), kind
+        if cuts is None:
+            return encode, kind
+        return WordCache(words_together(self.tokenizer, kind, encode), cuts), kind
 
 
 def load_tokenizer(folder: Path) -> StaticTokenizer:
@@ -123,12 +129,44 @@ def load_tokenizer(folder: Path) -> StaticTokenizer:
     return StaticTokenizer(tokenizer=tokenizer, definition=definition)
 
 
+def words_together(tokenizer: Tokenizer, kind: np.dtype[Any], one_by_one: TokenBytes) -> TokenBytes:
+    """Encodes words as one text, which takes half the time of as many texts.
+
+    Args:
+        tokenizer: One that reads the words of a text one by one, see `separable`.
+        kind: What the numbers of its tokens become.
+        one_by_one: Encodes each word as a text, where it must be.
+    """
+    code, size = kind.char, kind.itemsize
+
+    def encode(words: Sequence[str]) -> list[bytes]:
+        found: list[bytes] = []
+        for start in range(0, len(words), WORDS_AT_ONCE):
+            some = words[start : start + WORDS_AT_ONCE]
+            if any(word != word.strip() for word in some):
+                # An added token may take whitespace beside it, and so a part of its neighbour.
+                found += one_by_one(some)
+                continue
+            encoding = tokenizer.encode(" ".join(some), add_special_tokens=False)
+            tokens = array(code, encoding.ids).tobytes()
+            begins = [begin for begin, _ in encoding.offsets]
+            # A word ends in front of its gap, which an added token behind it may take.
+            ends = accumulate(some, lambda end, word: end + len(word) + 1, initial=-1)
+            bounds = [bisect_left(begins, end) * size for end in ends]
+            found += [tokens[begin:end] for begin, end in pairwise(bounds)]
+        return found
+
+    return encode
+
+
 def _as_bytes(encode: Encode, kind: np.dtype[Any]) -> TokenBytes:
+    code = kind.char
+
     def as_bytes(texts: Sequence[str]) -> list[bytes]:
         found: list[bytes] = []
         for start in range(0, len(texts), AT_ONCE):
             some = encode(list(texts[start : start + AT_ONCE]))
-            found += [array(kind.char, encoding.ids).tobytes() for encoding in some]
+            found += [array(code, encoding.ids).tobytes() for encoding in some]
         return found
 
     return as_bytes

@@ -7,7 +7,7 @@ pieces that are not known either go through the tokenizer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ TokenBytes: TypeAlias = Callable[[Sequence[str]], list[bytes]]
 """From texts to the numbers of their tokens, as bytes."""
 
 WORDS = 2**17
-"""Words and pieces that are remembered: 30 MB at most. When there are more, it begins anew."""
+"""Words and pieces that are remembered: some 20 MB of English, 160 MB of the longest words of the widest
+characters. When there are more, it begins anew."""
 LONGEST = 128
 """Characters of the longest word that is remembered: longer ones hardly come again."""
 AT_ONCE = 256
@@ -58,18 +59,19 @@ class WordCache:
             return [b"".join(map(known.__getitem__, words)) for words in texts_words]
         except KeyError:
             unseen = set().union(*texts_words).difference(known)
-            new = self._learn(unseen, known)
+            new = self._learn(list(unseen), known)
             self._remember(known, new)
             return [_joined(words, known, new) for words in texts_words]
 
-    def _learn(self, words: Iterable[str], known: Mapping[str, bytes]) -> dict[str, bytes]:
+    def _learn(self, words: Sequence[str], known: Mapping[str, bytes]) -> dict[str, bytes]:
         """What some words become, and their pieces that are not known either."""
-        cut = {word: self._separable.pieces(word) for word in words}
-        unseen = list({p for pieces in cut.values() for p in pieces if p not in known})
+        cut = list(self._separable.pieces(words))
+        pieces = set().union(*cut)
+        unseen = list(pieces.difference(known))
         new = dict(zip(unseen, self._encode(unseen), strict=True))
-        for word, pieces in cut.items():
-            if word not in new:
-                new[word] = b"".join([known[p] if p in known else new[p] for p in pieces])
+        ids = {piece: new[piece] if piece in new else known[piece] for piece in pieces}
+        for word, its_pieces in zip(words, cut, strict=True):
+            new[word] = b"".join(map(ids.__getitem__, its_pieces))
         return new
 
     def _remember(self, known: dict[str, bytes], new: dict[str, bytes]) -> None:

@@ -120,6 +120,10 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
                 torch.cuda.empty_cache()
 
     def _load(self) -> LoadedT:
+        held = self._held
+        loaded = None if held is None else held.loaded
+        if loaded is not None:  # nearly always, and several times in each job
+            return loaded
         shared = self.shared_weights
         loaded = shared.loaded
         if loaded is None:

@@ -114,6 +114,8 @@ def fail_waiting(job: Job, *, at_end: bool = False) -> None:
     Raises:
         EmbedBridgeError: The first of them, unless errors are collected.
     """
+    if not job.waiting:
+        return
     waiting, job.waiting = job.waiting, []
     refused: dict[Bisection, list[Planned]] = {}
     for planned, error in waiting:

@@ -38,7 +38,7 @@ class Job:
     inverse: NDArray[np.intp] | None
     """For each content its place; `None` if no content occurs twice."""
 
-    number: int = field(default_factory=lambda: next(_numbers))
+    number: int = field(default_factory=_numbers.__next__)
     started: float = field(default_factory=time.monotonic)
     keys: list[str | None] | None = None
     """By place, the cache key: `None` where it is not known before the image is decoded. No list at

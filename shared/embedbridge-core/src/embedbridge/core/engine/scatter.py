@@ -32,10 +32,10 @@ def scatter(job: Job) -> EmbeddingResult:
     errors: dict[int, EmbedBridgeError] = dict(coerced.errors)
     if job.failed:
         vectors[list(job.failed)] = np.nan
-    for content in _failed_contents(job):
-        place = content if job.inverse is None else int(job.inverse[content])
-        position = coerced.position(content)
-        errors[position] = _for_position(job.failed[place], position)
+        for content in _failed_contents(job):
+            place = content if job.inverse is None else int(job.inverse[content])
+            position = coerced.position(content)
+            errors[position] = _for_position(job.failed[place], position)
     if job.inverse is not None:
         vectors, truncated = vectors[job.inverse], truncated[job.inverse]
     if coerced.positions is not None and len(coerced.positions) < coerced.total:

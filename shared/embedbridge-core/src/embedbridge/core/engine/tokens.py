@@ -49,7 +49,8 @@ class TokenCounts:
         self._role: Role = role
         self._prompt = prompt
         self._payloads: list[object] = []
-        self._counts: NDArray[np.int64] = np.full(len(contents), -1, dtype=np.int64)
+        self._counts: NDArray[np.int64] = np.empty(len(contents), dtype=np.int64)
+        self._counts.fill(-1)
         images = [place for place, one in enumerate(contents) if isinstance(one, Image)]
         if images:
             self._counts[images] = 0
