@@ -44,6 +44,12 @@ def format_of(path: str) -> str | None:
     return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending)), None)
 
 
+def _known_format(path: str) -> str:
+    kind = format_of(path)
+    assert kind is not None  # noqa: S101  # a source is made of files whose format is known
+    return kind
+
+
 def is_listed(path: str) -> bool:
     """Whether a file is a table also where its folder was named."""
     return _uncompressed(path).endswith(tuple(FORMATS))
@@ -137,7 +143,7 @@ class FileSource:
         return found
 
     def _schema_of(self, path: str) -> pa.Schema:
-        kind = format_of(path)
+        kind = _known_format(path)
         if kind == "parquet":
             with self._open_parquet(path) as file:
                 return file.schema_arrow
@@ -145,7 +151,7 @@ class FileSource:
             return json_schema(stream) if kind == "json" else csv_schema(stream, DELIMITERS[kind])
 
     def _batches(self, path: str) -> Iterator[pa.RecordBatch]:
-        kind = format_of(path)
+        kind = _known_format(path)
         stored = [field for field in self.schema if field.name not in self._of_folders]
         if kind == "json":
             with self._filesystem.open_input_stream(path) as stream:
