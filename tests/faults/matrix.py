@@ -178,7 +178,7 @@ ROWS = [
     Row("P08", "worker processes stay behind", "3 processes", "not measured", "none stays", (f"{HUGGINGFACE}/test_devices.py::test_close_stops_the_workers", f"{HUGGINGFACE}/test_devices.py::test_forgetting_a_pool_stops_it")),
     Row("P09", "a failure late in a job", "all vectors lost", "all vectors lost", "the finished ones are on the error"),
     Row("P10", "an error that cannot pass", "tried 3 times, 8 s", "not measured", "tried once"),
-    Row("P11", "`kill -9` in a bulk job", "nothing to resume", "nothing to resume", "every row once; at most a batch per worker is paid again", (f"{BULK}/test_kill.py::test_a_kill_loses_no_row_and_pays_at_most_a_batch_again",)),
+    Row("P11", "`kill -9` in a bulk job", "nothing to resume", "nothing to resume", "every row once; at most a batch per worker is paid again", (f"{BULK}/test_kill.py::test_a_kill_loses_no_row_and_pays_at_most_a_batch_again", f"{BULK}/engines/test_ray_kill.py::test_a_kill_loses_no_row_and_pays_at_most_a_batch_of_each_actor_again")),
     Row("P12", "memory", "see T12", "see T12", "see T12"),
 ]  # fmt: skip
 
