@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -415,8 +416,9 @@ def from_checkout(wanted: list[str]) -> list[str]:
 
 def do_pages(session: nox.Session, pages: list[str]) -> None:
     """Do what pages of the guide say, each in an environment that has only what the page installs."""
-    scratch = Path(session.create_tmp()).absolute()
     failed = []
+    # Not under .nox: LlamaIndex's reader of a folder finds nothing below one whose name has a dot first.
+    scratch = Path(tempfile.mkdtemp(prefix="pages-"))
     for page in pages:
         name = page.removesuffix(".md").replace(os.sep, "-").replace("/", "-")
         text = Path(page).read_text(encoding="utf-8")
@@ -427,8 +429,7 @@ def do_pages(session: nox.Session, pages: list[str]) -> None:
         further = shlex.split(line.partition(".venv")[2])
         module, *server = WITH_SERVER.get(Path(page).as_posix(), ("tests.docs.alone",))
         pip_install(session, python, *from_checkout(["embedbridge[demo]", *further]), *server)
-        folder = scratch / f"{name}-folder"
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = scratch / name
         # The page's own `pip install` gets the versions that all environments share.
         variables = {
             "PIP_CONSTRAINT": str(Path("constraints.txt").absolute()),
@@ -438,6 +439,7 @@ def do_pages(session: nox.Session, pages: list[str]) -> None:
             run_in(session, python, module, page, str(folder), **variables)
         except nox.command.CommandFailed:
             failed.append(page)
+    shutil.rmtree(scratch)
     if failed:
         session.error(f"not as they say: {', '.join(failed)}")
 
