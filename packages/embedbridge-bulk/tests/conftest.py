@@ -4,7 +4,9 @@ import functools
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
 from embedbridge.bulk import run
@@ -22,12 +24,26 @@ def model() -> Any:
 
 
 @pytest.fixture
-def job(tmp_path: Any, model: Any) -> Any:
-    """`run` into `tmp_path / "out"` with that model; arguments can be given, and win."""
+def target(tmp_path: Any) -> Any:
+    """Where jobs write to; `any_target` in a module whose tests hold for all formats."""
+    return tmp_path / "out"
+
+
+@pytest.fixture(params=["out", "out.lance"])
+def any_target(request: Any, tmp_path: Any) -> Any:
+    """One of Parquet, one of Lance."""
+    if request.param.endswith(".lance"):
+        pytest.importorskip("lance", reason="Lance is not installed")
+    return tmp_path / request.param
+
+
+@pytest.fixture
+def job(target: Any, model: Any) -> Any:
+    """`run` into the target with that model; arguments can be given, and win."""
     defaults = {"model": Embedder(model), "text": "text", "id": "id", "part_bytes": SMALL_PARTS}
 
     def start(source: Any, **arguments: Any) -> Any:
-        return run(source, tmp_path / "out", **{**defaults, **arguments})
+        return run(source, target, **{**defaults, **arguments})
 
     return start
 
@@ -45,14 +61,30 @@ def rows() -> Any:
 
 
 @pytest.fixture
-def out(tmp_path: Any) -> Any:
-    """The rows of the target, in its order."""
-    return functools.partial(read, tmp_path / "out")
+def out(target: Any) -> Any:
+    """The rows of the target: in its order, or, of Lance, where parts that changed come last, by id."""
+    return functools.partial(read, target)
 
 
-def read(folder: Any) -> Any:
+def read(target: Any) -> Any:
     """All parts as one table."""
-    return ds.dataset(folder, format="parquet").to_table()
+    if target.suffix != ".lance":
+        return ds.dataset(target, format="parquet").to_table()
+    lance = pytest.importorskip("lance", reason="Lance is not installed")
+    table = lance.dataset(str(target)).to_table()
+    return table.take(pc.sort_indices(table.column("id").cast(pa.int64())))
+
+
+@pytest.fixture
+def schemas(target: Any) -> Any:
+    """Those of its files, or that of the data set."""
+
+    def look() -> Any:
+        if target.suffix != ".lance":
+            return [pq.read_schema(path) for path in sorted(target.glob("*.parquet"))]
+        return [pytest.importorskip("lance").dataset(str(target)).schema]
+
+    return look
 
 
 @pytest.fixture

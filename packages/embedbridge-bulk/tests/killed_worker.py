@@ -1,7 +1,7 @@
 """A job that kills its own process with SIGKILL at the n-th moment: `killed_worker.py SOURCE TARGET N KIND`.
 
-A moment is a batch that was paid, a file that is opened, renamed or removed, in whatever thread. Each
-batch is told as a byte on standard output, for those who kill it from outside; it survives without one
+A moment is a batch that was paid, a file that is opened, renamed or removed, in whatever thread, or just
+before and after Lance makes a version. Each batch is told as a byte on standard output, for those who kill it from outside; it survives without one
 to listen.
 """
 
@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,22 @@ def listen(event: Any, arguments: Any) -> None:
         moment()
 
 
+def around_commits() -> None:
+    lance = import_module("lance")
+    make = lance.LanceDataset.commit
+
+    def commit(*arguments: Any, **options: Any) -> Any:
+        moment()
+        made = make(*arguments, **options)
+        moment()
+        return made
+
+    lance.LanceDataset.commit = commit
+
+
 sys.addaudithook(listen)
+if target.endswith(".lance"):
+    around_commits()
 model = (Local if kind == "local" else Remote)("small")
 embedder = Embedder(model, settings=Settings(batch_size=8, window=64))
 run(source, target, model=embedder, text="text", id="id", part_bytes=1 << 13)

@@ -33,6 +33,12 @@ class Picky(RecordingModel):
 
 
 @pytest.fixture
+def target(any_target: Any) -> Any:
+    """What these tests say holds for each format."""
+    return any_target
+
+
+@pytest.fixture
 def mixed_rows() -> Any:
     """1 % refused, 1 % empty, 1 % null, 5 % repeats; texts of 1 to 100,000 characters."""
 
@@ -81,11 +87,11 @@ def test_the_stage_and_the_job_make_the_same(job: Any, mixed_rows: Any, out: Any
 
 
 def test_errors_in_a_file_leave_whole_rows(
-    job: Any, mixed_rows: Any, out: Any, tmp_path: Any
+    job: Any, mixed_rows: Any, out: Any, target: Any
 ) -> None:
     """What is left out has its row and its reason in JSON lines beside the target."""
     report = job(mixed_rows, model=Embedder(Picky("small")), errors="file")
-    folder = tmp_path / "out.errors"
+    folder = target.with_name(f"{target.name}.errors")
     lines = [
         json.loads(line)
         for path in sorted(folder.iterdir())
@@ -102,18 +108,18 @@ def test_errors_in_a_file_leave_whole_rows(
     assert (again.kept, again.parts_written) == (COUNT - 30, 0)
 
 
-def test_errors_of_rows_that_are_gone_leave(job: Any, rows: Any, tmp_path: Any) -> None:
+def test_errors_of_rows_that_are_gone_leave(job: Any, rows: Any, target: Any) -> None:
     """Their file goes with the part, and the folder with the last file."""
     bad = pa.concat_tables([rows(10), pa.table({"id": [99], "text": [" "]})])
     job(bad, errors="file")
-    before = list((tmp_path / "out.errors").iterdir())
+    before = list((target.with_name(f"{target.name}.errors")).iterdir())
     job(rows(10), errors="file")
 
     assert len(before) == 1
-    assert not (tmp_path / "out.errors").exists()
+    assert not (target.with_name(f"{target.name}.errors")).exists()
 
 
-def test_text_that_is_no_utf8_costs_its_row(job: Any, out: Any, tmp_path: Any) -> None:
+def test_text_that_is_no_utf8_costs_its_row(job: Any, out: Any, target: Any) -> None:
     """A file may say that a column holds UTF-8, and hold something else."""
     raw = pa.array([b"good", b"\xff\xfe bad", b"caf\xc3\xa9"])
     text = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
@@ -121,7 +127,10 @@ def test_text_that_is_no_utf8_costs_its_row(job: Any, out: Any, tmp_path: Any) -
     job(source, errors="column", keep=[])
     errors = out().column("embedding_error").to_pylist()
     job(source, errors="file")
-    (line,) = [json.loads(path.read_text()) for path in (tmp_path / "out.errors").iterdir()]
+    (line,) = [
+        json.loads(path.read_text())
+        for path in (target.with_name(f"{target.name}.errors")).iterdir()
+    ]
 
     assert [error is None for error in errors] == [True, False, True]
     assert line["id"] == 2
@@ -244,6 +253,7 @@ def test_errors_that_may_pass_are_tried_again(job: Any, rows: Any, out: Any) -> 
     assert out().column("embedding_error").null_count == 100
 
 
+@pytest.mark.parametrize("any_target", ["out"], indirect=True)
 def test_the_folder_of_a_target_may_be_read_as_a_table(
     job: Any, mixed_rows: Any, tmp_path: Any
 ) -> None:

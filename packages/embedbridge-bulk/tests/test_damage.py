@@ -1,7 +1,6 @@
 """Damaged sources and targets: a typed error that says where, and all other rows done."""
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,12 +19,25 @@ from embedbridge.core import Embedder
 from embedbridge.testing import FakeModel
 
 NOBODY = 65_534
+LITTLE_ROOM = """
+import os, resource, sys
+most = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+os.execv(sys.executable, sys.argv[2:])
+"""
+"""A program: another one, whose files have no more than so many bytes."""
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",
     "garbage": lambda data: b"no table at all",
     "cut": lambda data: data[: len(data) // 2],
     "flipped": lambda data: data[:200] + bytes(255 - byte for byte in data[200:400]) + data[400:],
 }
+
+
+@pytest.fixture
+def target(any_target: Any) -> Any:
+    """What these tests say holds for each format."""
+    return any_target
 
 
 def write(table: Any, path: Any) -> None:
@@ -176,7 +188,7 @@ def test_a_column_of_nulls_alone_is_nothing(job: Any, out: Any) -> None:
 
 @pytest.mark.parametrize("before", [True, False])
 def test_what_fails_before_anything_is_paid_leaves_nothing(
-    job: Any, rows: Any, files: Any, tmp_path: Any, before: Any
+    job: Any, rows: Any, files: Any, target: Any, before: Any
 ) -> None:
     """No folder, no journal; an older target is as it was."""
     if before:
@@ -186,8 +198,8 @@ def test_what_fails_before_anything_is_paid_leaves_nothing(
         job(pa.table({"id": [1], "text": [" "]}))
 
     assert files() == old
-    assert (tmp_path / "out").exists() == before
-    assert not (tmp_path / "out.journal").exists()
+    assert target.exists() == before
+    assert not (target.with_name(f"{target.name}.journal")).exists()
 
 
 def test_older_files_stay_until_all_new_ones_are_there(
@@ -219,6 +231,7 @@ def test_ids_may_repeat(job: Any, out: Any) -> None:
     assert out().column("text").to_pylist() == ["a", "b", "a"]
 
 
+@pytest.mark.parametrize("any_target", ["out"], indirect=True)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_part_is_named(job: Any, rows: Any, out: Any, tmp_path: Any, damage: Any) -> None:
     """Deleted, it is made again, and only its rows are paid."""
@@ -237,6 +250,7 @@ def test_a_damaged_part_is_named(job: Any, rows: Any, out: Any, tmp_path: Any, d
     assert report.parts_written == 1
 
 
+@pytest.mark.parametrize("any_target", ["out"], indirect=True)
 def test_a_parquet_file_of_somebody_else_is_refused(job: Any, rows: Any, tmp_path: Any) -> None:
     """It has the name of a part, and is none."""
     (tmp_path / "out").mkdir()
@@ -245,13 +259,13 @@ def test_a_parquet_file_of_somebody_else_is_refused(job: Any, rows: Any, tmp_pat
         job(rows(3))
 
 
-def test_a_target_that_is_a_file_is_refused(job: Any, rows: Any, tmp_path: Any) -> None:
+def test_a_target_that_is_a_file_is_refused(job: Any, rows: Any, target: Any) -> None:
     """It stays as it is."""
-    (tmp_path / "out").write_text("mine")
+    target.write_text("mine")
     with pytest.raises(TargetError, match="no folder"):
         job(rows(3))
 
-    assert (tmp_path / "out").read_text() == "mine"
+    assert target.read_text() == "mine"
 
 
 @pytest.fixture
@@ -315,19 +329,18 @@ def test_a_target_that_became_read_only_stays_as_it_is(
 @pytest.mark.heavy
 @pytest.mark.parametrize("most", [4000, 9000, 30_000])
 def test_a_disk_that_is_full_loses_nothing(
-    rows: Any, tmp_path: Any, most: Any, job: Any, out: Any
+    rows: Any, tmp_path: Any, most: Any, job: Any, out: Any, target: Any
 ) -> None:
     """Header, journal or part: a typed error; with room again the rest is done."""
     source = tmp_path / "in.parquet"
     pq.write_table(rows(600), source)
     worker = Path(__file__).with_name("killed_worker.py")
-    command = [sys.executable, str(worker), str(source), str(tmp_path / "out"), "0", "local"]
-
-    def little_room() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-
+    command = [sys.executable, str(worker), str(source), str(target), "0", "local"]
     full = subprocess.run(
-        command, capture_output=True, text=True, check=False, preexec_fn=little_room
+        [sys.executable, "-c", LITTLE_ROOM, str(most), *command],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     paid = (tmp_path / "paid.log").read_text().splitlines()

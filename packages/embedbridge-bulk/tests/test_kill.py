@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
@@ -29,6 +28,12 @@ MANY_ROWS, NEW_ROWS = 800, 400
 
 
 @pytest.fixture
+def target(any_target: Any) -> Any:
+    """Each format survives the same."""
+    return any_target
+
+
+@pytest.fixture
 def source(tmp_path: Any) -> Any:
     """A file of some rows from a first one on, a fifth of them repeats; a row is always the same."""
 
@@ -42,19 +47,19 @@ def source(tmp_path: Any) -> Any:
     return write
 
 
-def killed(tmp_path: Any, source: Any, moment: Any, kind: Any) -> Any:
+def killed(target: Any, source: Any, moment: Any, kind: Any) -> Any:
     """One run in a process of its own, which dies at that moment, or ends; whether it ended."""
     done = subprocess.run(
-        command(tmp_path, source, moment, kind), capture_output=True, text=True, check=False
+        command(target, source, moment, kind), capture_output=True, text=True, check=False
     )
     assert done.returncode in (0, -9), done.stderr
     return done.returncode == 0
 
 
-def killed_from_outside(tmp_path: Any, source: Any, kind: Any, *, batches: Any, turns: Any) -> Any:
+def killed_from_outside(target: Any, source: Any, kind: Any, *, batches: Any, turns: Any) -> Any:
     """The same, killed when so many batches are paid, a little later: at any instruction."""
     with subprocess.Popen(
-        command(tmp_path, source, 0, kind), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command(target, source, 0, kind), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as run:
         assert run.stdout is not None
         run.stdout.read(batches)  # it has ended where there are fewer
@@ -66,8 +71,17 @@ def killed_from_outside(tmp_path: Any, source: Any, kind: Any, *, batches: Any, 
     return run.returncode == 0
 
 
-def command(tmp_path: Any, source: Any, moment: Any, kind: Any) -> Any:
-    return [sys.executable, str(WORKER), str(source), str(tmp_path / "out"), str(moment), kind]
+def command(target: Any, source: Any, moment: Any, kind: Any) -> Any:
+    return [sys.executable, str(WORKER), str(source), str(target), str(moment), kind]
+
+
+def whole(target: Any) -> Any:
+    """What somebody reads who looks now: files, or a data set if there is one."""
+    if target.suffix != ".lance":
+        return [pq.read_table(part) for part in target.glob("*.parquet")]
+    lance = pytest.importorskip("lance")
+    versions = list(target.glob("_versions/*.manifest"))
+    return [lance.dataset(str(target)).to_table()] if versions else []
 
 
 def paid(tmp_path: Any) -> Any:
@@ -78,7 +92,7 @@ def paid(tmp_path: Any) -> Any:
 
 @pytest.mark.parametrize("kind", UNDER_WAY)
 def test_a_kill_loses_no_row_and_pays_at_most_a_batch_again(
-    tmp_path: Any, source: Any, kind: Any
+    tmp_path: Any, target: Any, out: Any, source: Any, kind: Any
 ) -> None:
     """Whatever the process was at: a batch, the journal, a part, a rename, the last clearing up."""
     chance = random.Random(f"0 {kind}")
@@ -86,27 +100,26 @@ def test_a_kill_loses_no_row_and_pays_at_most_a_batch_again(
     for first in (0, 40):  # then again on another source, where parts wait until all are there
         path, ids, texts = source(first, ROWS)
         for _ in range(KILLS):
-            kills += not killed(tmp_path, path, chance.randrange(1, MOMENTS), kind)
-            whole = [pq.read_table(part) for part in (tmp_path / "out").glob("*.parquet")]
-            assert all(table.column("vector").null_count == 0 for table in whole)
-        assert killed(tmp_path, path, 0, kind)
+            kills += not killed(target, path, chance.randrange(1, MOMENTS), kind)
+            assert all(table.column("vector").null_count == 0 for table in whole(target))
+        assert killed(target, path, 0, kind)
     again = paid(tmp_path)
     files = {one: one.stat().st_mtime_ns for one in tmp_path.rglob("*") if one.is_file()}
-    assert killed(tmp_path, path, 0, kind)
+    assert killed(target, path, 0, kind)
 
     assert kills
-    table = ds.dataset(tmp_path / "out").to_table()
+    table = out()
     vectors = Embedder(FakeModel("small")).embed_documents(texts).tolist()
     assert table.column("id").to_pylist() == ids
     assert table.column("vector").to_pylist() == vectors
     assert sum(again.values()) - len(again) <= kills * BATCH * UNDER_WAY[kind]
     assert {one: one.stat().st_mtime_ns for one in tmp_path.rglob("*") if one.is_file()} == files
-    assert not (tmp_path / "out.journal").exists()
+    assert not target.with_name(f"{target.name}.journal").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", UNDER_WAY)
-def test_eighty_kills(tmp_path: Any, source: Any, kind: Any) -> None:
+def test_eighty_kills(tmp_path: Any, target: Any, out: Any, source: Any, kind: Any) -> None:
     """Half of them at a moment of its own, half from outside at any instruction; each is counted.
 
     Whenever a job could end, the source has changed: the first rows are gone, and others have come.
@@ -117,29 +130,28 @@ def test_eighty_kills(tmp_path: Any, source: Any, kind: Any) -> None:
     while kills < 80:
         path, ids, texts = source(ended * NEW_ROWS, MANY_ROWS)
         if chance.random() < 0.5:
-            has_ended = killed(tmp_path, path, chance.randrange(1, MOMENTS), kind)
+            has_ended = killed(target, path, chance.randrange(1, MOMENTS), kind)
         else:
             batches, turns = chance.randrange(1, NEW_ROWS // BATCH), chance.randrange(1 << 18)
-            has_ended = killed_from_outside(tmp_path, path, kind, batches=batches, turns=turns)
+            has_ended = killed_from_outside(target, path, kind, batches=batches, turns=turns)
         kills += not has_ended
         ended += has_ended
         after = paid(tmp_path)
         now = after - before
         again = sum(count for text, count in now.items() if text in before)
-        tables = [pq.read_table(part) for part in (tmp_path / "out").glob("*.parquet")]
 
         assert max(now.values(), default=1) == 1
         assert again <= BATCH * UNDER_WAY[kind]
-        assert all(table.column("vector").null_count == 0 for table in tables)
+        assert all(table.column("vector").null_count == 0 for table in whole(target))
         if has_ended:
-            table = ds.dataset(tmp_path / "out").to_table()
+            table = out()
             vectors = Embedder(FakeModel("small")).embed_documents(texts).tolist()
             assert table.column("id").to_pylist() == ids
             assert table.column("vector").to_pylist() == vectors
         before = after
-    assert killed(tmp_path, path, 0, kind)
+    assert killed(target, path, 0, kind)
     total = paid(tmp_path)
 
     assert ended > 2
-    assert ds.dataset(tmp_path / "out").to_table().column("id").to_pylist() == ids
+    assert out().column("id").to_pylist() == ids
     assert sum(total.values()) - len(total) <= kills * BATCH * UNDER_WAY[kind]

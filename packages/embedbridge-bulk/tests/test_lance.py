@@ -4,10 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from embedbridge.bulk import SourceError, TargetError, estimate
+from embedbridge.bulk import SourceError, estimate
 from embedbridge.contract import InvalidOptionError, MissingDependencyError
 
 
@@ -86,13 +85,3 @@ def test_without_the_library_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "lance", None)
     with pytest.raises(MissingDependencyError, match=r"embedbridge-bulk\[lance\]"):
         job(tmp_path / "posts.lance")
-
-
-@pytest.mark.parametrize("target", ["vectors.lance", "vectors.lance/"])
-def test_a_target_of_lance_is_refused(tmp_path: Path, target: str) -> None:
-    """Before anything is paid or written; the message says which way leads there."""
-    source = pa.table({"text": ["a"]})
-    with pytest.raises(TargetError, match="writes Parquet"):
-        estimate(source, f"{tmp_path}/{target}", model="default", text="text")
-
-    assert not list(tmp_path.iterdir())

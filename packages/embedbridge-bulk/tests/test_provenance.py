@@ -3,7 +3,6 @@
 import shutil
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from embedbridge.bulk import Provenance, TargetError, read_provenance
@@ -13,10 +12,16 @@ from embedbridge.testing import FakeModel
 
 
 @pytest.fixture
-def stored(job: Any, rows: Any, tmp_path: Any) -> Any:
+def target(any_target: Any) -> Any:
+    """What these tests say holds for each format."""
+    return any_target
+
+
+@pytest.fixture
+def stored(job: Any, rows: Any, target: Any) -> Any:
     """Of a job with several files."""
     assert job(rows(500)).parts_written > 1
-    return read_provenance(tmp_path / "out")
+    return read_provenance(target)
 
 
 def test_the_model_of_the_job_is_compatible(stored: Any) -> None:
@@ -45,11 +50,9 @@ def test_a_store_can_keep_it(task: Any) -> None:
     assert Provenance.from_metadata(raw) == made
 
 
-def test_the_schema_of_the_files_says_the_same(stored: Any, tmp_path: Any) -> None:
+def test_the_schema_of_the_files_says_the_same(stored: Any, schemas: Any) -> None:
     """Where the files are not on this machine, their schema is enough."""
-    schema = pq.read_schema(next((tmp_path / "out").glob("*.parquet")))
-
-    assert Provenance.from_metadata(schema.metadata) == stored
+    assert {Provenance.from_metadata(schema.metadata) for schema in schemas()} == {stored}
 
 
 @pytest.mark.parametrize("metadata", [None, {}, {"embedbridge.space": "x"}, {b"pandas": b"{}"}])
@@ -59,12 +62,13 @@ def test_metadata_that_says_nothing_is_refused(metadata: Any) -> None:
         Provenance.from_metadata(metadata)
 
 
-def test_a_folder_without_vectors_is_refused(tmp_path: Any) -> None:
+def test_a_folder_without_vectors_is_refused(target: Any) -> None:
     """Also one that is not there."""
     with pytest.raises(TargetError, match="holds no vectors"):
-        read_provenance(tmp_path / "nothing")
+        read_provenance(target)
 
 
+@pytest.mark.parametrize("any_target", ["out"], indirect=True)
 def test_files_of_two_jobs_are_refused(job: Any, rows: Any, tmp_path: Any, stored: Any) -> None:
     """As a job leaves them that was killed while it replaced the older ones."""
     kept = tmp_path / "kept"

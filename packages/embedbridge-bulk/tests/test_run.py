@@ -15,6 +15,12 @@ from embedbridge.core import Embedder, MemoryCache, Settings
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel
 
 
+@pytest.fixture
+def target(any_target: Any) -> Any:
+    """What these tests say holds for each format."""
+    return any_target
+
+
 def balanced(report: Any) -> Any:
     return report.rows == (
         report.embedded + report.repeated + report.kept + report.empty + report.failed
@@ -48,12 +54,14 @@ def test_equal_texts_are_paid_once(job: Any, rows: Any, model: Any) -> None:
     assert report.repeated == 600 - report.embedded
 
 
-def test_metadata_says_what_the_vectors_are(job: Any, rows: Any, tmp_path: Any, model: Any) -> None:
-    """In every file: space, fingerprint, role, dimensions, version."""
+def test_metadata_says_what_the_vectors_are(
+    job: Any, rows: Any, target: Any, model: Any, schemas: Any
+) -> None:
+    """In every file, or in the data set: space, fingerprint, role, dimensions, version."""
     job(rows(300), task="clustering")
     embedder = Embedder(model)
-    for path in (tmp_path / "out").iterdir():
-        said = pq.read_schema(path).metadata
+    for schema in schemas():
+        said = schema.metadata
 
         assert said[b"embedbridge.space"].decode() == embedder.space
         assert said[b"embedbridge.fingerprint"].decode() == embedder.fingerprint
@@ -63,7 +71,9 @@ def test_metadata_says_what_the_vectors_are(job: Any, rows: Any, tmp_path: Any, 
         assert said[b"embedbridge.version"] == b"1"
 
 
-def test_a_finished_job_changes_no_file(job: Any, rows: Any, files: Any, model: Any) -> None:
+def test_a_finished_job_changes_no_file(
+    job: Any, rows: Any, files: Any, model: Any, target: Any
+) -> None:
     """Nothing is embedded, nothing is written, and no journal is left."""
     job(rows(400), errors="column")
     before, paid = files(), len(model.seen)
@@ -72,7 +82,7 @@ def test_a_finished_job_changes_no_file(job: Any, rows: Any, files: Any, model: 
     assert files() == before
     assert len(model.seen) == paid
     assert (report.kept, report.parts_written) == (400, 0)
-    assert all(name.startswith("out/") for name in before)
+    assert all(name.startswith(f"{target.name}/") for name in before)
 
 
 def test_content_is_kept_wherever_it_stands(
@@ -266,15 +276,15 @@ def test_two_jobs_do_not_write_to_one_target(job: Any, rows: Any, tmp_path: Any)
     assert refused
 
 
-def test_what_belongs_to_somebody_else_is_not_touched(job: Any, rows: Any, tmp_path: Any) -> None:
+def test_what_belongs_to_somebody_else_is_not_touched(job: Any, rows: Any, target: Any) -> None:
     """A folder with other files is refused, also where it is to be replaced."""
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "notes.txt").write_text("mine")
+    target.mkdir()
+    (target / "notes.txt").write_text("mine")
     for replace in (False, True):
         with pytest.raises(TargetError, match=r"notes\.txt"):
             job(rows(10), replace=replace)
 
-    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+    assert (target / "notes.txt").read_text() == "mine"
 
 
 def test_progress_is_told(job: Any, rows: Any) -> None:
@@ -310,9 +320,8 @@ def test_columns_that_cannot_be_are_refused(
 ) -> None:
     """Before anything is paid or written."""
     source = rows(3).append_column("vector", pa.array([1, 2, 3]))
-    keep = columns.pop("keep", ["id"])
     with pytest.raises(InvalidOptionError, match=message):
-        job(source, columns=Columns(keep=keep, **columns))
+        job(source, columns=Columns(**{"keep": ["id"], **columns}))
 
     assert files() == {}
 

@@ -90,12 +90,12 @@ def estimate(
     refuse_nothing(limit)
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
-    refuse_unstorable(opened.schema, columns)
     if filesystem is None:
         refuse_within(source, target)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     stage.check(opened.schema)
     folder = find_target(target, opened.paths, stage.provenance, replace=replace)
+    refuse_unstorable(opened.schema, columns, folder)
     seen = _known(folder)
     refuse_limit(folder, limit)
     known = len(seen)

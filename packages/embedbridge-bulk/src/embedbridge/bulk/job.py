@@ -91,6 +91,7 @@ class Job:
             self._make(self._missing(ahead, names))
         self.report.seconds = time.monotonic() - began
         if self._source.damaged:  # what its rows were is not known: nothing leaves the target
+            self._target.show(names)
             raise self._source.damaged[0]
         self._target.finish(names)
         return self.report

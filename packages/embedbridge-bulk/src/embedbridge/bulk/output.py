@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.contents import DIGEST_BYTES
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
     from embedbridge.bulk.contents import Digests
     from embedbridge.bulk.provenance import Provenance
+    from embedbridge.bulk.targets.base import Target
     from embedbridge.contract.batch import Vectors
 
 T = TypeVar("T", bound=np.generic)
@@ -55,20 +55,19 @@ def output_schema(
     return pa.schema([*kept, *ours], metadata=metadata)
 
 
-def refuse_unstorable(source: pa.Schema, columns: Columns) -> None:
-    """Make sure that a Parquet file can hold the kept columns, before a row of them is paid for.
+def refuse_unstorable(source: pa.Schema, columns: Columns, target: Target) -> None:
+    """Make sure that a target can hold the kept columns, before a row of them is paid for.
 
     Raises:
-        InvalidOptionError: One of them has a type that Parquet does not know.
+        InvalidOptionError: One of them has a type that its format does not know.
     """
     for field in [source.field(name) for name in columns.kept(source)]:
         try:
             plain = plain_column(pa.chunked_array([], field.type))
-            kept = pa.schema([field.with_type(plain.type)])
-            pq.ParquetWriter(pa.BufferOutputStream(), kept).close()
-        except pa.ArrowException as failure:
+            target.try_columns(pa.schema([field.with_type(plain.type)]))
+        except (pa.ArrowException, OSError, ValueError) as failure:
             raise InvalidOptionError(
-                f"Column {field.name!r} holds {field.type}, which a Parquet file cannot hold.",
+                f"Column {field.name!r} holds {field.type}, which {target.format} cannot hold.",
                 hint="Cast it, or leave it out: keep=[…] names the columns to keep.",
             ) from failure
 

@@ -70,5 +70,19 @@ class Provenance:
         return {**facts, "task": self.task or "", "version": FORMAT_VERSION}
 
 
+def facts_of(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
+    """What of ours the metadata of a file or a schema says, without the beginning of the keys."""
+    texts = {
+        key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+        for key, value in (metadata or {}).items()
+    }
+    return {key.removeprefix(PREFIX): text for key, text in texts.items() if key.startswith(PREFIX)}
+
+
+def say_how_made(facts: Mapping[str, str]) -> bool:
+    """Whether facts are of vectors that a bulk job made."""
+    return {"space", "fingerprint", "version"} <= set(facts)
+
+
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)

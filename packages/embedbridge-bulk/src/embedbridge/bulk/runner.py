@@ -47,7 +47,7 @@ def run(
     part_bytes: int = PART_BYTES,
     **options: Any,
 ) -> Report:
-    """Embed a source into a folder of Parquet files; what is in it already is not paid again.
+    """Embed a source into Parquet files or a Lance dataset; what is in it already is not paid again.
 
     The target becomes what the source is: rows that changed are embedded, rows that are gone leave,
     and all others keep their vectors, wherever they stand. A job that was killed goes on where it
@@ -60,7 +60,7 @@ def run(
         source: Parquet, CSV or JSON lines: a file, a folder, a pattern (`*` also crosses folders)
             or several of them; a Lance dataset (`NAME.lance`); a folder of images; a table or a data
             set of pyarrow.
-        target: A folder on this machine.
+        target: A folder on this machine; a Lance dataset if its name ends in `.lance`.
         model: `"provider:model"`, an `Embedder`, or what `Embedder.to_config` returned.
         columns: Which columns are embedded and kept; or say it with the next four.
         text: The column of texts.
@@ -87,6 +87,7 @@ def run(
         SourceError: Some file cannot be read; the rows of all others are done.
         TargetError: The target cannot be written, or holds something else.
         SpaceMismatchError: The target holds vectors of another space.
+        MissingDependencyError: Source or target are of Lance, which is not installed.
         RowError: A row cannot be embedded, and `errors` is "fail".
         EmbedBridgeError: The model cannot be used.
     """
@@ -98,12 +99,12 @@ def run(
     workers = as_engine(engine)
     columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
     opened = open_source(source, columns, filesystem)
-    refuse_unstorable(opened.schema, columns)
     if filesystem is None:
         refuse_within(source, target)
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     stage.check(opened.schema)
     folder = find_target(target, opened.paths, stage.provenance, replace=replace)
+    refuse_unstorable(opened.schema, columns, folder)
     folder.open()
     try:
         refuse_limit(folder, limit)

@@ -24,7 +24,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from embedbridge.bulk.errors import cannot_write
 from embedbridge.bulk.journal import Journal
@@ -47,6 +47,9 @@ class Target(ABC):
         replace: Whether what is there may be of another space: it goes.
     """
 
+    format: ClassVar[str]
+    """What it is, for messages."""
+
     def __init__(self, folder: Path, made: Provenance, *, replace: bool = False) -> None:
         self.folder = folder
         self.errors = self._beside("errors")
@@ -59,6 +62,14 @@ class Target(ABC):
     @abstractmethod
     def rows(self) -> int:
         """How many rows are in it, as soon as it is read."""
+
+    @abstractmethod
+    def try_columns(self, schema: pa.Schema) -> None:
+        """Try whether the format knows the types of these columns.
+
+        Raises:
+            ArrowException, OSError or ValueError: It does not.
+        """
 
     @abstractmethod
     def read(self) -> None:
@@ -89,6 +100,9 @@ class Target(ABC):
     def _publish(self, names: Collection[str]) -> None:
         """Let the target hold the parts of these names and nothing else."""
 
+    def show(self, names: Collection[str]) -> None:  # parts may be there already
+        """Let a target that was empty hold these parts; the source is not whole, so the job is not done."""
+
     def _discard(self) -> None:
         """Take back what `_prepare` made of the target itself."""
 
@@ -109,9 +123,8 @@ class Target(ABC):
                 self._lock = FileLock(self._work / "lock", self.folder)
                 undo.callback(self._lock.release)
                 digest = hashlib.sha256(json.dumps(self._made.described()).encode()).hexdigest()
-                self.journal = Journal(
-                    self._work / f"vectors-{digest[:16]}", self._made.described()
-                )
+                journal = self._work / f"vectors-{digest[:16]}"
+                self.journal = Journal(journal, self._made.described())
                 undo.callback(self.close)
                 self.read()
                 self._staged.mkdir(exist_ok=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.bulk.errors import TargetError
-from embedbridge.bulk.provenance import PREFIX, Provenance
+from embedbridge.bulk.provenance import PREFIX, Provenance, facts_of
 from embedbridge.bulk.sources.lance import is_lance
 from embedbridge.bulk.sources.paths import SCHEME, would_read
+from embedbridge.bulk.targets.lance import LanceTarget
+from embedbridge.bulk.targets.lance_dataset import open_dataset
 from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in
 from embedbridge.contract.errors import short_path
 
@@ -28,15 +30,18 @@ def find_target(
     """The target for what users write; it is not read yet.
 
     Args:
-        target: A folder of this machine.
+        target: A folder of this machine; a Lance dataset if its name ends in `.lance`.
         sources: The files of the source.
         made: How the vectors of the job are made.
         replace: Whether what is there may be of another space: it goes.
 
     Raises:
-        TargetError: It is not on this machine, it is of Lance, or files of the source are in it.
+        TargetError: It is not on this machine, or files of the source are in it.
+        MissingDependencyError: It is of Lance, which is not installed.
     """
-    return ParquetTarget(_local_folder(target, sources), made, replace=replace)
+    folder = _local_folder(target, sources)
+    kind: type[Target] = LanceTarget if is_lance(target) else ParquetTarget
+    return kind(folder, made, replace=replace)
 
 
 def refuse_within(source: object, target: str | os.PathLike[str]) -> None:
@@ -70,39 +75,42 @@ def read_provenance(target: str | os.PathLike[str]) -> Provenance:
     Raises:
         TargetError: It is no such folder, or a job has not replaced all of its files yet.
     """
-    folder = Path(os.path.expanduser(target))  # noqa: PTH111  # Path's own fails for unknown users
     found = {
-        Provenance.from_metadata({f"{PREFIX}{name}": fact for name, fact in part.facts.items()})
-        for part in parts_in(folder, replace=False)
+        Provenance.from_metadata({f"{PREFIX}{name}": fact for name, fact in facts.items()})
+        for facts in _facts(target)
     }
     if not found:
         raise TargetError(
-            f"{short_path(folder)} holds no vectors.", hint="Name the folder that `run` wrote."
+            f"{short_path(target)} holds no vectors.", hint="Name the folder that `run` wrote."
         )
     if len(found) > 1:
         raise TargetError(
-            f"The files of {short_path(folder)} were made in {len(found)} ways.",
+            f"The files of {short_path(target)} were made in {len(found)} ways.",
             hint="A job has not replaced all of them yet: run it again.",
         )
     return found.pop()
+
+
+def _facts(target: str | os.PathLike[str]) -> Iterator[Mapping[str, str]]:
+    folder = Path(os.path.expanduser(target))  # noqa: PTH111  # Path's own fails for unknown users
+    if not is_lance(target):
+        yield from (part.facts for part in parts_in(folder, replace=False))
+        return
+    dataset = open_dataset(folder)
+    if dataset is not None:
+        yield facts_of(dataset.schema.metadata)
 
 
 def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Path:
     """The folder of a target.
 
     Raises:
-        TargetError: It is not on this machine, it is of Lance, or files of the source are in it.
+        TargetError: It is not on this machine, or files of the source are in it.
     """
     if SCHEME.match(os.fspath(target)):
         raise TargetError(
             f"{short_path(target)} is no folder of this machine.",
             hint="Write to a folder here, and copy it there when the job is done.",
-        )
-    if is_lance(target):
-        raise TargetError(
-            f"A job writes Parquet, and {short_path(target)} would be a Lance dataset.",
-            hint="Name another folder, and load it into Lance when the job is done: the guide's page "
-            "on LanceDB shows how.",
         )
     # By one name, whatever links lead to it: the lock is beside it.
     folder = Path(os.path.expanduser(target)).resolve()  # noqa: PTH111

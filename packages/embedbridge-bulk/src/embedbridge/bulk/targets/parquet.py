@@ -14,6 +14,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.targets.base import Target
 from embedbridge.bulk.targets.parquet_parts import ENDING, NAME, ParquetVectors, read_part
@@ -21,8 +24,6 @@ from embedbridge.bulk.targets.parquet_writer import ParquetPartWriter
 from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from embedbridge.bulk.provenance import Provenance
     from embedbridge.bulk.targets.parquet_parts import ParquetPart
     from embedbridge.bulk.targets.parts import StoredPart
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 class ParquetTarget(Target):
     """A folder of Parquet files."""
+
+    format = "a Parquet file"
 
     def __init__(self, folder: Path, made: Provenance, *, replace: bool = False) -> None:
         super().__init__(folder, made, replace=replace)
@@ -41,6 +44,14 @@ class ParquetTarget(Target):
     def rows(self) -> int:
         """How many rows are in it, as soon as it is read."""
         return sum(part.rows for part in self._older)
+
+    def try_columns(self, schema: pa.Schema) -> None:
+        """Try whether a file knows the types of these columns.
+
+        Raises:
+            ArrowException: It does not.
+        """
+        pq.ParquetWriter(pa.BufferOutputStream(), schema).close()
 
     def read(self) -> None:
         """Look what is in the folder.

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.errors import TargetError
-from embedbridge.bulk.provenance import PREFIX
-from embedbridge.bulk.targets.parts import StoredPart
+from embedbridge.bulk.provenance import facts_of, say_how_made
+from embedbridge.bulk.targets.parts import StoredPart, embedded_rows
 from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ class ParquetPart(StoredPart):
         start = 0
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, [DIGEST, ERROR])
-            digests = table.column(DIGEST).combine_chunks()
-            has = np.asarray(digests.is_valid()) & np.asarray(table.column(ERROR).is_null())
-            rows = np.flatnonzero(has)
-            yield rows + start, _raw(digests)[rows]
+            rows, digests = embedded_rows(
+                table.column(DIGEST).combine_chunks(), table.column(ERROR)
+            )
+            yield rows + start, digests
             start += table.num_rows
 
 
@@ -63,14 +63,8 @@ def read_part(path: Path) -> ParquetPart:
             f"{short_path(path)} in the target is damaged: {type(failure).__name__}.",
             hint="Delete it: what it held is embedded again. Or restore it from a copy.",
         ) from failure
-    keys = {
-        key.decode(): value.decode("utf-8", "replace")
-        for key, value in (metadata.metadata or {}).items()
-    }
-    facts = {
-        key.removeprefix(PREFIX): value for key, value in keys.items() if key.startswith(PREFIX)
-    }
-    if not {"space", "fingerprint", "version"} <= set(facts):
+    facts = facts_of(metadata.metadata)
+    if not say_how_made(facts):
         raise TargetError(
             f"{short_path(path)} was not written by a bulk job.", hint="Name another target."
         )
@@ -143,9 +137,3 @@ def _rows_of(table: pa.Table, rows: NDArray[np.int64]) -> tuple[Vectors, NDArray
     at = (np.cumsum(valid) - 1)[rows]
     truncated = np.asarray(table.column(TRUNCATED))
     return flat.reshape(-1, width)[at], truncated[rows]
-
-
-def _raw(digests: pa.Array) -> Digests:
-    data = digests.buffers()[1]
-    start = 2 * digests.offset
-    return np.frombuffer(data, np.uint64)[start : start + 2 * len(digests)].reshape(-1, 2)

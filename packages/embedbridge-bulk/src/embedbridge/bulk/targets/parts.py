@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -72,3 +73,11 @@ class PartWriter(Protocol):
 
     def abort(self) -> None:
         """Leave nothing behind."""
+
+
+def embedded_rows(digests: pa.Array, errors: pa.Array) -> tuple[NDArray[np.int64], Digests]:
+    """The rows that have a vector, and their digests: those with a digest and no error."""
+    rows = np.flatnonzero(np.asarray(digests.is_valid()) & np.asarray(errors.is_null()))
+    start = 2 * digests.offset
+    words = np.frombuffer(digests.buffers()[1], np.uint64)[start : start + 2 * len(digests)]
+    return rows, words.reshape(-1, 2)[rows]

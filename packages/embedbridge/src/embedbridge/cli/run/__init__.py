@@ -1,1 +1,1 @@
-"""`embedbridge run`: files of rows to a folder of Parquet files with vectors."""
+"""`embedbridge run`: files of rows to Parquet files, or a Lance dataset, with vectors."""

@@ -60,10 +60,12 @@ def run(
         typer.Argument(
             help="Parquet, CSV or JSON lines: files, folders, patterns, URIs; a Lance dataset; or a "
             "folder of images. "
-            "The last argument is TARGET, a folder."
+            "The last argument is TARGET."
         ),
     ],
-    target: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    target: Annotated[
+        Path, typer.Argument(help="The folder to write to; NAME.lance is a Lance dataset.")
+    ],
     model: Annotated[str, typer.Option("--model", "-m", help="provider:model")],
     text_column: Annotated[str | None, typer.Option(help="The column of texts.")] = None,
     image_column: Annotated[
@@ -110,7 +112,7 @@ def run(
     option: OptionList = None,
     progress: Progress = None,
 ) -> None:
-    """Embed the rows of files into a folder of Parquet files, each content once.
+    """Embed the rows of files into Parquet files or a Lance dataset, each content once.
 
     Run again, it embeds only what is new or was left: a killed job goes on where it was.
     """
