@@ -1,6 +1,7 @@
 """`embedbridge embed` turns texts, or the lines of a file, into vectors in a file or on stdout."""
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,8 +134,12 @@ def test_safetensors_of_a_file_have_line_numbers_as_ids(
 def test_empty_lines_can_be_zeros(run: Run, lines: Path, tmp_path: Path) -> None:
     """With on_empty=zero, row n is line n; and whoever asks for it is warned."""
     path = tmp_path / "vectors.npy"
-    with pytest.warns(UserWarning, match="made 1 of 4 vectors zeros"):
-        run("embed", "--file", lines, *MODEL, "--output", path, "--option", "on_empty=zero")
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        result = run(
+            "embed", "--file", lines, *MODEL, "--output", path, "--option", "on_empty=zero"
+        )
+    assert 'embedbridge: on_empty="zero" made 1 of 4 vectors zeros' in result.stderr
     loaded = np.load(path)
 
     assert loaded.shape == (4, 8)
@@ -345,3 +350,17 @@ def test_one_bar_counts_the_whole_file(run: Run, lines: Path) -> None:
 def test_no_bar_where_nobody_looks(run: Run) -> None:
     """Logs of a pipeline stay clean: stderr is no terminal here."""
     assert run("embed", "a", *MODEL).stderr == ""
+
+
+def test_a_warning_is_a_line_of_every_command(run: Run, tmp_path: Path) -> None:
+    """On stderr, and without the place in our code that gave it."""
+    (tmp_path / "vectors.sqlite").write_bytes(b"this is no database " * 1000)
+    cache = f"cache={tmp_path / 'vectors.sqlite'}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        result = run("embed", "-m", "fake:small", "--option", cache, "a text")
+
+    assert result.exit_code == 0, result.output
+    [line] = result.stderr.splitlines()
+    assert line.startswith("embedbridge: The cache ")
+    assert ".py" not in line

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from embedbridge.contract import ConfigurationError
 from embedbridge.core import DiskCache, Embedder
 from embedbridge.testing import RecordingModel
 
@@ -220,12 +221,26 @@ def test_a_file_that_is_no_cache_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "v.sqlite"
     path.write_bytes(b"this is no database " * 1000)
     cache = DiskCache(path)
-    with pytest.warns(RuntimeWarning, match="could not be read"):
+    with pytest.warns(RuntimeWarning, match=r"could not be read.*kept as 'v\.sqlite\.damaged-"):
         cache.put_many(some(range(3)))
 
     assert_holds(cache, range(3))
     assert [p.name for p in tmp_path.glob("*.damaged-*")]
     cache.close()
+
+
+@pytest.mark.parametrize("question", [DiskCache.info, DiskCache.verify, DiskCache.clear])
+def test_a_question_moves_no_file_that_is_no_cache(
+    tmp_path: Path, question: Callable[[DiskCache], object]
+) -> None:
+    """A wrong path is said, and costs nothing; a damaged cache is not sound."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"this is no database " * 1000)
+    with pytest.raises(ConfigurationError, match=r"notes\.txt.* not a database.*delete it"):
+        question(DiskCache(path))
+
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+    assert path.read_bytes() == b"this is no database " * 1000
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -9,6 +9,7 @@ import importlib.metadata
 import io
 import os
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -33,7 +34,9 @@ class Commands(TyperGroup):
         """Run a subcommand."""
         make_streams_safe()
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = show_warning
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise  # `embedbridge embed … | head` is no error; the caller ends quietly
         except (EmbedBridgeError, OSError) as error:
@@ -41,6 +44,11 @@ class Commands(TyperGroup):
                 raise
             typer.echo(f"embedbridge: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(1) from None
+
+
+def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line, without the line of our code that gave it."""
+    typer.echo(f"embedbridge: {message}", err=True)
 
 
 def make_streams_safe() -> None:

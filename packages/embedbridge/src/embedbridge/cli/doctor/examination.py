@@ -91,7 +91,7 @@ def cache() -> dict[str, Any]:
             info = held.info()
             facts |= {"vectors": info.vectors, "bytes": info.bytes_used}
         except ConfigurationError as error:
-            facts["problem"] = f"{error} `embedbridge cache verify` checks it."
+            facts["problem"] = str(error)
         finally:
             held.close()
     return facts

@@ -140,7 +140,6 @@ def run(
     sources = source[0] if len(source) == 1 else source
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = _show
         if dry_run:
             found = estimate(sources, target, **arguments)
             for line in _estimated(found):
@@ -185,11 +184,6 @@ def _limits(budget: Path | None, requests: int | None, tokens: int | None) -> di
     from embedbridge.bulk.budget import FileRateLimiter
 
     return {"limiter": FileRateLimiter(budget, **limits)}
-
-
-def _show(message: Warning | str, *_: object, **__: object) -> None:
-    """A warning as one line, without the line of our code that gave it."""
-    typer.echo(f"embedbridge: {message}", err=True)
 
 
 def _reported(report: Report, target: Path) -> Iterator[str]:

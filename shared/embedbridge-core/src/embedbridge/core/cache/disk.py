@@ -137,7 +137,8 @@ class DiskCache:
         """Forget everything, and give the space back.
 
         Raises:
-            ConfigurationError: The file is locked, or cannot be opened; so do `info` and `verify`.
+            ConfigurationError: The file is locked, cannot be opened, or is no cache; so do `info`
+                and `verify`.
         """
         self._file.run(_clear)
 

@@ -109,17 +109,20 @@ class SqliteFile:
                     self._patience, self._retry_at = 0.0, self._clock() + RETRY_SECONDS
                 return otherwise
             except sqlite3.DatabaseError as error:
+                # No database, or damaged where it cannot be read: a new one begins beside it.
                 self.close()
                 self._set_aside(error)
+                with suppress(sqlite3.Error, OSError):
+                    return self._patiently(action)
                 return otherwise
             self._patience = BUSY_SECONDS
             return answer
 
     def run(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        """Do something with the file that must not fail silently.
+        """Do something with the file that must not fail silently; a file that is no cache stays.
 
         Raises:
-            ConfigurationError: The file is locked, or cannot be opened.
+            ConfigurationError: The file is locked, cannot be opened, or is no cache.
         """
         try:
             return self._patiently(action, BUSY_SECONDS)
@@ -157,30 +160,23 @@ class SqliteFile:
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            return _connect(self.path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # locked, no space, no permission
-                raise
-            # Not a database, or damaged where it cannot be read at all: begin a new one beside it.
-            self._set_aside(error)
-            return _connect(self.path)
+        return _connect(self.path)
 
     def _set_aside(self, error: sqlite3.Error) -> None:
         damaged = self.path.with_name(f"{self.path.name}.damaged-{os.getpid()}")
-        self._warn("read", error)
+        self._warn("read", error, f"It is kept as {damaged.name!r}, and a new one begins.")
         for suffix in ("", "-wal", "-shm"):
             part = self.path.with_name(self.path.name + suffix)
             if part.exists():
                 part.replace(damaged.with_name(damaged.name + suffix))
 
-    def _warn(self, verb: str, error: Exception) -> None:
+    def _warn(self, verb: str, error: Exception, remedy: str | None = None) -> None:
         if self._warned:
             return
         self._warned = True
         warnings.warn(
             f"The cache {str(self.path)!r} could not be {verb} ({error}); going on without it. "
-            f"{_remedy(error)}",
+            f"{remedy or _remedy(error)}",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -197,7 +193,7 @@ def _remedy(error: Exception) -> str:
         return "Another process holds it: it is tried again each minute."
     if isinstance(error, sqlite3.OperationalError | OSError):
         return "Set EMBEDBRIDGE_CACHE_DIR, or cache=PATH, to a folder that can be written."
-    return "`embedbridge cache verify` checks it."
+    return "It is no cache, or damaged as a whole: delete it, or name another file."
 
 
 @contextmanager
