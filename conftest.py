@@ -39,7 +39,13 @@ HEAVY = (
     "tests/faults/",
     "tests/docs/",
     "packages/embedbridge-huggingface/",
-    "packages/embedbridge/",  # starts a process for each command
+    "packages/embedbridge/tests/test_check",  # these load a real model, or start a process for each case
+    "packages/embedbridge/tests/test_demo.py",
+    "packages/embedbridge/tests/test_demo_images",
+    "packages/embedbridge/tests/test_doctor",
+    "packages/embedbridge/tests/test_embed",
+    "packages/embedbridge/tests/test_export",
+    "packages/embedbridge/tests/test_new",
     "packages/embedbridge-onnx/",
     "tests/zoo/",
     "packages/embedbridge-clip/",
@@ -50,7 +56,8 @@ HEAVY = (
     "shared/embedbridge-testing/tests/test_contract_guard.py",  # pytest in a process for each test
     "shared/embedbridge-testing/tests/test_tiny_clip.py",
 )
-"""Where real models are loaded, pages are run, or each row of a matrix goes over HTTP; slowest first."""
+"""Beginnings of paths where real models are loaded, pages are run, or each row of a matrix goes over
+HTTP; slowest first."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -95,7 +102,7 @@ def _is_fast(config: pytest.Config) -> bool:
 
 @cache
 def _weight(path: Path) -> int:
-    """The place of a file or folder in `HEAVY`; one past its end for the faster half."""
+    """The place in `HEAVY` of a file or folder; one past its end for the faster half."""
     place = f"{path.relative_to(ROOT).as_posix()}/" if path.is_relative_to(ROOT) else ""
     places = (number for number, folder in enumerate(HEAVY) if place.startswith(folder))
     return next(places, len(HEAVY))
