@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from embedbridge.contract import (
     MissingDependencyError,
 )
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.providers.onnx import OnnxModel
+from embedbridge.providers.onnx import OnnxModel, bundled
 from embedbridge.testing import EmbeddingModelContract, real_texts
 
 openvino = pytest.importorskip("openvino", reason="an extra")
@@ -27,6 +28,7 @@ from embedbridge.providers.onnx.backends.openvino import PART_TOKENS, arithmetic
 
 TEXTS = [*real_texts(40, max_words=300), "short", "line one\nline two\n", "日本語のテキスト"]
 BF16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+MAPS = Path("/proc/self/maps")
 Change = Callable[[dict[str, Any]], Path]
 
 
@@ -155,6 +157,18 @@ def test_int8_is_near_and_another_fingerprint(default: Embedder) -> None:
         assert float(near.min()) < 0.9999
         assert embedder.space == default.space
         assert len({embedder.fingerprint, theirs.fingerprint, default.fingerprint}) == 3
+
+
+@pytest.mark.skipif(not MAPS.exists(), reason="only Linux says what is mapped")
+@pytest.mark.parametrize(("precision", "mapped"), [("exact", True), ("int8", False)])
+def test_weights_are_mapped_or_freed(tmp_path: Path, precision: str, mapped: bool) -> None:
+    """Exact ones stay in their file, as the system pleases; of rounded ones no original is kept."""
+    folder = shutil.copytree(bundled.FOLDER, tmp_path / "model")
+    with load_embedder(f"onnx:{folder}", backend="openvino", precision=precision) as embedder:
+        embedder.embed_query("text")
+        weights = str(folder.resolve() / "model.onnx_data")
+
+        assert (weights in MAPS.read_text(encoding="utf-8")) is mapped
 
 
 def test_bf16_where_the_processor_lacks_it() -> None:

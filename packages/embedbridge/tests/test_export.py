@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from embedbridge.core import load_embedder
+
 Run = Callable[..., Result]
 
 
@@ -35,15 +37,34 @@ def tiny_bert(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_an_export_is_the_same_model(run: Run, tiny_bert: Path, tmp_path: Path) -> None:
-    """Its cosine to torch is printed, and the folder works as it is."""
+    """Its cosine to torch is printed, and the folder works as it is, also elsewhere."""
     folder = tmp_path / "out" / "exported"
     result = run("export", f"huggingface:{tiny_bert}", folder)
     assert result.exit_code == 0, result.output
-    embedded = run("embed", "a text", "--model", f"onnx:{folder}")
+    written = [path.name for path in folder.parent.iterdir()]
+    moved = folder.rename(tmp_path / "moved")
+    embedded = run("embed", "a text", "--model", f"onnx:{moved}")
 
     assert "least 1.0000" in result.stdout or "least 0.9999" in result.stdout
     assert len(json.loads(embedded.stdout)["vector"]) == 32
-    assert [path.name for path in folder.parent.iterdir()] == ["exported"]
+    assert written == ["exported"]
+
+
+@pytest.mark.slow
+def test_weights_lie_beside_the_graph(run: Run, tiny_bert: Path, tmp_path: Path) -> None:
+    """An engine maps them into memory, and with other weights the export is another one."""
+    folder = tmp_path / "exported"
+    result = run("export", f"huggingface:{tiny_bert}", folder)
+    assert result.exit_code == 0, result.output
+    graph, weights = folder / "onnx/model.onnx", folder / "onnx/model.onnx.data"
+    before = load_embedder(f"onnx:{folder}").fingerprint
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+
+    assert sorted(path.name for path in (folder / "onnx").iterdir()) == [graph.name, weights.name]
+    assert weights.stat().st_size > graph.stat().st_size
+    assert load_embedder(f"onnx:{folder}").fingerprint != before
 
 
 @pytest.mark.slow

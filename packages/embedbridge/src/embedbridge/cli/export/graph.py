@@ -31,7 +31,7 @@ class Graph:
 def write_graph(
     module: torch.nn.Module | torch.export.ExportedProgram, path: Path, graph: Graph
 ) -> None:
-    """Write a module as an ONNX file.
+    """Write a module as an ONNX file, its weights in a file beside it.
 
     Args:
         module: Its forward method takes the inputs in their order.
@@ -53,7 +53,8 @@ def write_graph(
             verbose=False,
         )
     _forget_where_it_was_made(made.model)
-    made.save(str(path), external_data=False)
+    # Beside it, weights are mapped into memory; OpenVINO would keep those inside as a second copy.
+    made.save(str(path), external_data=True)
 
 
 def _forget_where_it_was_made(model: Any) -> None:

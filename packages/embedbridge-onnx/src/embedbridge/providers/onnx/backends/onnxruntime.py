@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from embedbridge.contract.errors import InvalidOptionError, MissingDependencyErr
 from embedbridge.contract.local import disable_telemetry
 from embedbridge.providers.onnx._inputs import InputSpec, Kind
 from embedbridge.providers.onnx.backends.failures import loading_errors
-from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantize
+from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantized
 from embedbridge.providers.onnx.backends.session import Capacity, Choose, Feed
 from embedbridge.providers.onnx.backends.threads import threads_for
 
@@ -115,10 +116,13 @@ def open_onnxruntime(path: Path, options: OnnxOptions, choose: Choose) -> Onnxru
             hint="Install the onnxruntime that brings it, for example onnxruntime-gpu, "
             "in place of onnxruntime.",
         )
-    with loading_errors(path, "onnxruntime"):
-        model = quantize(path) if options.precision == "int8" else str(path)
+    rounded = options.precision == "int8"
+    with (
+        loading_errors(path, "onnxruntime"),
+        quantized(path) if rounded else nullcontext(path) as model,
+    ):
         session = onnxruntime.InferenceSession(
-            model,
+            str(model),
             _settings(options),
             providers=list(options.providers),
             disabled_optimizers=SLOWER if options.on_cpu else (),

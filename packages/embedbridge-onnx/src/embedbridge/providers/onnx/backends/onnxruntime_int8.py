@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,12 @@ PREPARED = ("onnx.quant.pre_process", "onnxruntime.quant")
 BESIDE = "session.optimized_model_external_initializers_file_name"
 
 
-def quantize(export: Path) -> bytes:
+@contextmanager
+def quantized(export: Path) -> Iterator[Path]:
     """The same model with one scale per column of a matrix, and one per product for its inputs.
+
+    A file, which is there for a moment: of a model that is given as bytes, onnxruntime's Python keeps
+    the bytes as long as the session lives.
 
     Raises:
         MissingDependencyError: onnx is not installed.
@@ -46,7 +52,8 @@ def quantize(export: Path) -> bytes:
                 "DefaultTensorType": onnx.TensorProto.FLOAT,
             },
         )
-        return small.read_bytes()
+        del model  # its weights are not needed while onnxruntime loads those in 8 bits
+        yield small
 
 
 def _simplify(export: Path, target: Path) -> None:

@@ -194,6 +194,8 @@ def open_openvino(path: Path, options: OnnxOptions, choose: Choose) -> OpenVINOS
     core = openvino.Core()
     capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
     settings: dict[str, object] = {**arithmetic(options.precision, capabilities)}
+    # Weights that are mapped stay so. Those that are rounded are read and freed again.
+    core.set_property({"ENABLE_MMAP": options.precision != "int8"})
     with loading_errors(path, "openvino"):
         model = core.read_model(str(path))
         # 8-bit weights are expanded once. Left as they are, OpenVINO may compute with them in a
