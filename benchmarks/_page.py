@@ -11,6 +11,7 @@ ORDER = (
     "local_queries",
     "static",
     "images",
+    "first_vector",
     "remote",
     "vendors",
     "cache",

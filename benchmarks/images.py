@@ -9,7 +9,6 @@ routes of onnx compute what `embedbridge export` made of the same model, without
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,17 +18,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from _clip_model import Folders, model_folders, write_files
 from _interleaved import Timings, interleave, times_as_fast
 from _options import parse
 from _report import Goal, Report, speed_chart
 from PIL import Image as Pillow
-from transformers import AutoImageProcessor, AutoModel, CLIPConfig, CLIPModel
+from transformers import AutoImageProcessor, AutoModel
 
-from embedbridge.cli.export.command import export
 from embedbridge.contract import Image
 from embedbridge.core import load_embedder
-from embedbridge.testing import tiny_clip
-from embedbridge.testing.pictures import render, some_scenes
 from langchain_embedbridge import EmbedBridgeEmbeddings
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 
@@ -51,24 +48,20 @@ def main() -> None:
     packages = ("transformers", "torch", "pillow", "onnxruntime", "openvino")
     report = Report(__file__, "Images", __doc__, arguments, packages)
     with tempfile.TemporaryDirectory() as place:
-        folder = exported = tiny_clip.folder()
-        if arguments.large:
-            folder = save_large(Path(place) / "model")
-            exported = Path(place) / "exported"
-            export(f"clip:{folder}", exported)
+        folders = model_folders(Path(place), large=arguments.large)
         files = write_files(Path(place), arguments.images, arguments.side)
-        measure(report, folder, exported, files, arguments)
+        measure(report, folders, files, arguments)
     report.publish()
 
 
 def measure(
-    report: Report, folder: Path, exported: Path, files: list[str], arguments: argparse.Namespace
+    report: Report, folders: Folders, files: list[str], arguments: argparse.Namespace
 ) -> None:
-    embedder = load_embedder(f"clip:{folder}", device="cpu", batch_size=BATCH)
+    embedder = load_embedder(f"clip:{folders.torch}", device="cpu", batch_size=BATCH)
     llama_index = EmbedBridgeEmbedding(embedder=embedder)
     langchain = EmbedBridgeEmbeddings(embedder=embedder)
     images = [Image.from_path(file) for file in files]
-    loop = by_hand(folder)
+    loop = by_hand(folders.torch)
     routes: dict[str, Callable[[], object]] = {
         LOOP: lambda: loop(files, BATCH),
         SINGLE: lambda: loop(files, 1),
@@ -78,7 +71,7 @@ def measure(
     }
     for engine, precision in product(ENGINES, GOALS):
         towers = load_embedder(
-            f"onnx:{exported}", backend=engine, precision=precision, batch_size=BATCH
+            f"onnx:{folders.exported}", backend=engine, precision=precision, batch_size=BATCH
         )
         routes[onnx(engine, precision)] = partial(towers.embed_images, images)
     expected = loop(files, BATCH)
@@ -131,30 +124,6 @@ def by_hand(folder: Path) -> Callable[[list[str], int], Any]:
         return torch.cat(made).numpy()
 
     return loop
-
-
-def write_files(place: Path, count: int, side: int) -> list[str]:
-    """Pictures as JPEG files."""
-    files = [str(place / f"{number}.jpg") for number in range(count)]
-    for number, (file, scene) in enumerate(zip(files, some_scenes(count, 0), strict=True)):
-        render(scene, number, side=side).save(file, quality=90)
-    return files
-
-
-def save_large(folder: Path) -> Path:
-    """A model of the size of OpenAI's ViT-B/32, with random weights and the tiny one's words."""
-    torch.manual_seed(0)
-    small = CLIPConfig.from_pretrained(tiny_clip.folder()).text_config
-    words = {name: getattr(small, name) for name in ("vocab_size", "bos_token_id", "eos_token_id")}
-    CLIPModel(CLIPConfig(text_config=words)).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(tiny_clip.folder() / name, folder / name)
-    processors: Any = AutoImageProcessor
-    processor = processors.from_pretrained(tiny_clip.folder(), backend="pil")
-    processor.size = {"shortest_edge": 224}
-    processor.crop_size = {"height": 224, "width": 224}
-    processor.save_pretrained(folder)
-    return folder
 
 
 if __name__ == "__main__":
