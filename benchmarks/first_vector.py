@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from _clip_model import model_folders, write_files
+from _fresh_python import environment
 from _options import parse
 from _report import Goal, Report
 
@@ -118,7 +119,7 @@ def run(code: str) -> First:
     """One fresh Python, until it says that it has its vector."""
     command = [sys.executable, "-W", "ignore", "-c", code + TELL]
     begun = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as child:
         assert child.stdout is not None
         line = child.stdout.readline()
         seconds = time.perf_counter() - begun

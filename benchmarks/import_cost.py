@@ -13,6 +13,7 @@ import sys
 from functools import partial
 
 from _charts import Bar, Chart
+from _fresh_python import environment
 from _interleaved import Timings, interleave
 from _options import parse
 from _report import OURS, Goal, Report
@@ -107,7 +108,9 @@ def measure(codes: dict[str, str], rounds: int) -> Timings:
 def answer_of(code: str) -> str:
     """What a fresh Python prints."""
     command = [sys.executable, "-W", "ignore", "-c", code]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env=environment()
+    ).stdout
 
 
 def milliseconds_above(seconds: Timings) -> dict[str, tuple[float, str]]:
