@@ -154,8 +154,8 @@ def stores(session: nox.Session) -> None:
     if not session.posargs:
         python = make_venv(session, "readers")
         tools = ["-r", "requirements-test.txt", *READERS]
-        pip_install(session, python, *from_checkout(["bulk", "testing"]), *tools)
-        # Whatever runs without the library as well is done by the other sessions.
+        pip_install(session, python, *from_checkout(["bulk", "core[images]", "testing"]), *tools)
+        # What needs none of these runs in the other sessions.
         test = ["packages/embedbridge-bulk/tests", "-k", "lance or readers", "-m", "not live"]
         run_in(session, python, "pytest", *test)
     do_pages(session, session.posargs or sorted(map(str, Path("docs/bulk").glob("index-*.md"))))

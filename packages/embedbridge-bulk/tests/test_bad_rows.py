@@ -266,7 +266,7 @@ def test_the_folder_of_a_target_may_be_read_as_a_table(
 
 
 def test_rows_that_are_left_out_are_json_whatever_they_hold(
-    job: Any, tmp_path: Path, rows: Any
+    job: Any, target: Any, rows: Any
 ) -> None:
     """Read by a strict reader: no NaN, no bytes; nanoseconds are kept; no UTF-8 costs one cell."""
     broken = pa.Array.from_buffers(
@@ -288,7 +288,7 @@ def test_rows_that_are_left_out_are_json_whatever_they_hold(
         }
     )
     job(source, errors="file")
-    [line] = [p.read_text() for p in (tmp_path / "out.errors").iterdir()]
+    [line] = [p.read_text() for p in target.with_name(f"{target.name}.errors").iterdir()]
     row = json.loads(line, parse_constant=pytest.fail)
 
     assert "empty" in row.pop("embedding_error")

@@ -42,9 +42,11 @@ def rows_with(column: Any) -> Any:
 @pytest.mark.parametrize("kind", NESTED)
 @pytest.mark.parametrize("stored", [False, True], ids=["memory", "file"])
 def test_a_change_inside_a_dictionary_is_a_change(
-    job: Any, out: Any, tmp_path: Any, kind: Any, stored: Any
+    job: Any, out: Any, tmp_path: Any, target: Any, kind: Any, stored: Any
 ) -> None:
     """At any depth: the indices into both dictionaries are the same, the values are not."""
+    if kind == "map" and target.suffix == ".lance":
+        pytest.importorskip("lance", minversion="14", reason="older Lance knows no maps")
 
     def source(values: Any) -> Any:
         table = rows_with(NESTED[kind](values))
