@@ -317,3 +317,20 @@ def test_a_model_that_embeds_nothing_of_the_kind_ends_the_job(
         job(source, columns=columns, model=Embedder(RecordingModel("text")), errors=errors)
 
     assert not files()
+
+
+@pytest.mark.parametrize("errors", ["column", "file"])
+@pytest.mark.parametrize("before", ["error", "skip"])
+def test_a_setting_that_helps_a_row_helps_it_at_the_next_run(
+    job: Any, out: Any, errors: Any, before: Any
+) -> None:
+    """An error says which setting to change: then that row is embedded, and no other is again."""
+    source = pa.table({"id": [1, 2, 3], "text": ["a", " ", "b"]})
+    job(source, errors=errors, on_empty=before)
+    report = job(source, errors=errors, on_empty="embed")
+    embedder = Embedder(FakeModel("small")).using(on_empty="embed")
+    wanted = embedder.embed_documents(["a", " ", "b"])
+
+    assert (report.embedded, report.kept, report.failed) == (1, 2, 0)
+    assert out().column("vector").to_pylist() == wanted.tolist()
+    assert job(source, errors=errors, on_empty="embed").parts_written == 0

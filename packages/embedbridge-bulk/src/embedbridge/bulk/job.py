@@ -84,7 +84,8 @@ class Job:
         """
         began = time.monotonic()
         tables = self._source.tables()
-        head = {**self._stage.provenance.described(), "errors": self._errors}
+        stage = self._stage
+        head = {**stage.provenance.described(), **stage.policies, "errors": self._errors}
         pieces = partitioned(tables, self._stage.columns, self._sizes, head, self._limit)
         names: set[str] = set()
         with prefetched(pieces, CHUNKS_AHEAD) as ahead:

@@ -40,6 +40,16 @@ FEW = 8
 ROWS_AT_ONCE = 16384
 """Rows of a table whose vectors are one array."""
 
+POLICIES = (
+    "on_empty",
+    "on_too_long",
+    "on_zero_vector",
+    "allow_urls",
+    "max_image_bytes",
+    "max_image_pixels",
+    "min_image_side",
+)
+
 _embedders: dict[str, Embedder] = {}
 """Of this process, by configuration."""
 
@@ -91,6 +101,19 @@ class EmbedStage:
             assert self._model is not None  # noqa: S101  # one of both is there
             self._embedder = _shared(self._model, self._options)
         return self._embedder
+
+    @property
+    def policies(self) -> dict[str, str]:
+        """Settings, other than the default, that decide whether a row has a vector or an error.
+
+        They are no part of a fingerprint: the vectors that there are stay the same.
+        """
+        settings = self.embedder.settings
+        values = {name: getattr(settings, name) for name in POLICIES}
+        fields = type(settings).model_fields
+        return {
+            name: repr(value) for name, value in values.items() if value != fields[name].default
+        }
 
     @property
     def provenance(self) -> Provenance:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.json
 
@@ -110,11 +111,17 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _block_schema(block: bytes) -> pa.Schema:
-    fields = [
-        pa.field(field.name, mapped_type(field.type, _without_times))
-        for field in _parsed(block, pa.schema([]), "infer").schema
-    ]
-    return pa.schema([_as_whole_number(field, block) for field in fields])
+    table = _parsed(block, pa.schema([]), "infer")
+    fields = [field.with_type(mapped_type(field.type, _without_times)) for field in table.schema]
+    wide = [field.name for field in fields if _is_wide(table.column(field.name))]
+    return pa.schema([_as_whole_number(f, block) if f.name in wide else f for f in fields])
+
+
+def _is_wide(column: pa.ChunkedArray) -> bool:
+    """Whether there are floats that 63 bits cannot hold."""
+    if not pa.types.is_float64(column.type):
+        return False
+    return bool(pc.greater_equal(pc.max(column), float(1 << 63)).as_py())
 
 
 def _without_times(kind: pa.DataType) -> pa.DataType:
@@ -123,8 +130,6 @@ def _without_times(kind: pa.DataType) -> pa.DataType:
 
 def _as_whole_number(field: pa.Field, block: bytes) -> pa.Field:
     """Arrow takes whole numbers beyond 63 bits, such as hashes, for floats, which lose digits."""
-    if not pa.types.is_float64(field.type):
-        return field
     whole = field.with_type(pa.uint64())
     try:
         _parsed(block, pa.schema([whole]), "ignore")
