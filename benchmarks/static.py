@@ -2,7 +2,8 @@
 
 One table of 256 dimensions, in the format of each library: the words of all-MiniLM-L6-v2. Every
 route has one thread. "New words" is a model that has just been loaded and has seen no text;
-"known words" is one that has seen these texts before. Vectors must be equal to 1e-6.
+"known words" is one that has seen these texts before. Of a query, one word is new: a number.
+Vectors must be equal to 1e-6.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ from embedbridge.core import Embedder, load_embedder
 WIDTH = 256
 MODEL2VEC, SENTENCE = "model2vec", "sentence-transformers"
 TENSORS = {MODEL2VEC: "embeddings", SENTENCE: "embedding.weight"}
-NEW, KNOWN, QUERY = f"{OURS}, new words", f"{OURS}, known words", f"{OURS}, embed_query"
+NEW, KNOWN = f"{OURS}, new words", f"{OURS}, known words"
+QUERIES = (f"{OURS}, embed_query, a new word", f"{OURS}, embed_query, known words")
 TOKENIZER = "the tokenizer alone"
 TOLERANCE = 1e-6
 MORE_THAN_ANY = 10**6
@@ -79,18 +81,21 @@ def main() -> None:
         latencies = one_by_one(Path(where, SENTENCE), arguments.queries)
     show_latencies(report, latencies)
     micros = {name: statistics.median(runs) * 1e6 for name, runs in latencies.items()}
-    goals += [
-        Goal(
-            figure=f"one query beside {SENTENCE}", here=micros[SENTENCE] / micros[QUERY], goal=TIMES
-        ),
-        Goal(
-            figure="one query, above its tokenizer",
-            here=micros[QUERY] - micros[TOKENIZER],
-            goal=MICROS,
-            unit="µs",
-            at_most=True,
-        ),
-    ]
+    for query in QUERIES:
+        goals += [
+            Goal(
+                figure=f"{query}, beside {SENTENCE}",
+                here=micros[SENTENCE] / micros[query],
+                goal=TIMES,
+            ),
+            Goal(
+                figure=f"{query}, above the tokenizer",
+                here=micros[query] - micros[TOKENIZER],
+                goal=MICROS,
+                unit="µs",
+                at_most=True,
+            ),
+        ]
     report.goals(goals)
     report.publish()
 
@@ -158,25 +163,30 @@ class Same:
 
 
 def one_by_one(folder: Path, count: int) -> dict[str, list[float]]:
-    """Seconds of each single query, the routes in turns."""
-    ours = load_ours(SENTENCE, folder)
+    """Seconds of each single query, the routes in turns.
+
+    Our two never in the same turn: the second would find the code of both in the processor's caches.
+    """
+    texts = [f"How does a program read line {number} of a text file?" for number in range(count)]
+    new, known = load_ours(SENTENCE, folder), load_ours(SENTENCE, folder, 1)
+    known.embed_queries(texts)
     theirs = SentenceTransformer(str(folder), device="cpu")
     model2vec = StaticModel.from_pretrained(folder)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    routes: dict[str, Callable[[str], object]] = {
-        SENTENCE: theirs.encode,
-        MODEL2VEC: model2vec.encode,
-        QUERY: ours.embed_query,
-        TOKENIZER: partial(tokenizer.encode, add_special_tokens=False),
-    }
-    Same(theirs.encode("Where is it?"))(QUERY, ours.embed_query("Where is it?"))
-    seconds: dict[str, list[float]] = {name: [] for name in routes}
-    for number in range(count):
-        text = f"How does a program read line {number} of a text file?"
-        for name, route in routes.items():
-            begun = time.perf_counter()
-            route(text)
-            seconds[name].append(time.perf_counter() - begun)
+    seconds: dict[str, list[float]] = {}
+    for query, ours in zip(QUERIES, (new, known), strict=True):
+        Same(theirs.encode("Where is it?"))(query, ours.embed_query("Where is it?"))
+        routes: dict[str, Callable[[str], object]] = {
+            SENTENCE: theirs.encode,
+            MODEL2VEC: model2vec.encode,
+            query: ours.embed_query,
+            TOKENIZER: partial(tokenizer.encode, add_special_tokens=False),
+        }
+        for text in texts:
+            for name, route in routes.items():
+                begun = time.perf_counter()
+                route(text)
+                seconds.setdefault(name, []).append(time.perf_counter() - begun)
     return seconds
 
 

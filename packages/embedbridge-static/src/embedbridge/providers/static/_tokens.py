@@ -143,7 +143,7 @@ def words_together(tokenizer: Tokenizer, kind: np.dtype[Any], one_by_one: TokenB
         found: list[bytes] = []
         for start in range(0, len(words), WORDS_AT_ONCE):
             some = words[start : start + WORDS_AT_ONCE]
-            if any(word != word.strip() for word in some):
+            if len(some) == 1 or any(word != word.strip() for word in some):
                 # An added token may take whitespace beside it, and so a part of its neighbour.
                 found += one_by_one(some)
                 continue
