@@ -95,6 +95,17 @@ def test_any_file_that_matters_counts(tiny_folder: str, tmp_path: Path, file: st
     assert load(str(twin)).model.identity() != before
 
 
+@pytest.mark.parametrize("file", ["model.onnx", "model.onnx.data", "model.onnx_data"])
+def test_an_export_beside_the_weights_does_not_count(
+    tiny_folder: str, tmp_path: Path, file: str
+) -> None:
+    """It makes no vector here, whether its weights are in the graph or in a file of their own."""
+    twin = shutil.copytree(tiny_folder, tmp_path / "twin")
+    (twin / file).write_bytes(b"an export")
+
+    assert load(str(twin)).fingerprint == load(tiny_folder).fingerprint
+
+
 def test_other_weights_are_another_space(tiny_folder: str, tmp_path: Path) -> None:
     """Vectors of other weights, or pooled another way, may not be compared."""
     first, words = load(tiny_folder), Path(tiny_folder, "1_Pooling", "config.json")

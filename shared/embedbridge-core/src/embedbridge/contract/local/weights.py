@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-IGNORED_SUFFIXES = frozenset({".md", ".h5", ".msgpack", ".onnx", ".onnx_data", ".ot"})
+IGNORED_ENDINGS = (".md", ".h5", ".msgpack", ".onnx", ".onnx.data", ".onnx_data", ".ot")
 """Documentation, and weights for other frameworks: they decide no vector of ours."""
 IGNORED_FOLDERS = frozenset({"onnx", "openvino", "__pycache__"})
 
@@ -88,7 +88,7 @@ def _relevant_files(folder: Path) -> Iterator[str]:
         folders[:] = [f for f in folders if f not in IGNORED_FOLDERS and not f.startswith(".")]
         for file in files:
             path = Path(here, file)
-            if not file.startswith(".") and path.suffix.lower() not in IGNORED_SUFFIXES:
+            if not file.startswith(".") and not file.lower().endswith(IGNORED_ENDINGS):
                 yield path.relative_to(folder).as_posix()
 
 
