@@ -157,7 +157,7 @@ class Tagged(EmbedBridgeEmbeddings):
 
 def test_a_subclass_has_its_own_fields_everywhere() -> None:
     """They are given beside the options of the model, written down with them, and copied."""
-    made = Tagged(model="fake:small", tag="mine", weights=(1,), seed=7)
+    made = Tagged(model="fake:small", tag="mine", weights=(1,), seed=7)  # type: ignore[call-arg]  # an option of the model
     again = [
         Tagged(**made.model_dump()),
         Tagged.model_validate_json(made.model_dump_json()),
@@ -169,4 +169,4 @@ def test_a_subclass_has_its_own_fields_everywhere() -> None:
     assert {one.embedder.fingerprint for one in again} == {made.embedder.fingerprint}
     assert "tag" not in Tagged(model="fake:small").model_dump()
     with pytest.raises(ValidationError, match="weights"):
-        Tagged(model="fake:small", weights="no list")
+        Tagged(model="fake:small", weights="no list")  # type: ignore[arg-type]
