@@ -119,6 +119,7 @@ def test_stages_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> N
         return EmbedStage("fake:text", Columns(text="text")).embedder
 
     monkeypatch.setattr(stage_module, "load_embedder", slow)
+    monkeypatch.setattr(stage_module, "_embedders", {})  # another test may have had this model
     with ThreadPoolExecutor(1) as threads:
         other = threads.submit(make)
         begun.wait()
