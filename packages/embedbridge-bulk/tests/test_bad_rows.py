@@ -1,6 +1,7 @@
 """Bad rows among good ones: each costs itself, and the counts add up."""
 
 import json
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -334,3 +335,19 @@ def test_a_setting_that_helps_a_row_helps_it_at_the_next_run(
     assert (report.embedded, report.kept, report.failed) == (1, 2, 0)
     assert out().column("vector").to_pylist() == wanted.tolist()
     assert job(source, errors=errors, on_empty="embed").parts_written == 0
+
+
+@pytest.mark.parametrize("before", ["column", "fail"])
+def test_texts_that_were_cut_are_errors_as_soon_as_they_should_be(
+    job: Any, out: Any, before: Any
+) -> None:
+    """Their vectors are not taken from the target, nor from the journal of a job that failed; all others are."""
+    source = pa.table({"id": [1, 2, 3, 4], "text": ["a", "word " * 10_000, "b", " "]})
+    with pytest.raises(RowError) if before == "fail" else nullcontext():
+        assert job(source, errors=before).truncated == 1
+    report = job(source, errors="column", on_too_long="error")
+    has_vector = [vector is not None for vector in out().column("vector").to_pylist()]
+
+    assert (report.embedded, report.kept, report.failed, report.truncated) == (0, 2, 2, 0)
+    assert has_vector == [True, False, True, False]
+    assert job(source, errors="column").embedded == 1

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.model import LocalEmbeddingModel
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from embedbridge.bulk.columns import Columns
     from embedbridge.bulk.contents import Digests
     from embedbridge.bulk.targets.base import Target
@@ -96,7 +99,7 @@ def estimate(
     stage.check(opened.schema)
     folder = find_target(target, opened.paths, stage.provenance, replace=replace)
     refuse_unstorable(opened.schema, columns, folder)
-    seen = _known(folder)
+    seen = _known(stage, folder)
     refuse_limit(folder, limit)
     known = len(seen)
     rows = contents = kept = 0
@@ -127,28 +130,31 @@ def estimate(
     )
 
 
-def _known(target: Target) -> Seen:
+def _known(stage: EmbedStage, target: Target) -> Seen:
     """The contents that have a vector, in the target or in the journal of a job that was killed."""
     if not target.is_unfinished:
         target.read()
-        return _seen(target.vectors())
+        return _seen(stage, target.vectors())
     target.open()
     try:
-        return _seen(target.vectors(), target.journal.digests())
+        return _seen(stage, target.vectors(), target.journal.digests())
     finally:
         target.close()
 
 
-def _seen(stored: StoredVectors, journalled: Iterable[Digests] = ()) -> Seen:
+def _seen(
+    stage: EmbedStage,
+    stored: StoredVectors,
+    journalled: Iterable[tuple[Digests, NDArray[np.bool_]]] = (),
+) -> Seen:
     seen = Seen()
-    for _, digests in stored.digests():
-        seen.claim(digests)
-    for digests in journalled:
-        seen.claim(digests)
+    in_target = ((found.digests, found.truncated) for found in stored.digests())
+    for digests, truncated in chain(in_target, journalled):
+        seen.claim(digests[stage.takes(truncated)])
     return seen
 
 
-def _samples(chunk: Chunk, new: np.ndarray[Any, np.dtype[np.bool_]]) -> list[Input]:
+def _samples(chunk: Chunk, new: NDArray[np.bool_]) -> list[Input]:
     """Some of the new contents of a chunk, from all over it."""
     rows = np.flatnonzero(chunk.present)[new]
     return chunk.contents.inputs(rows[:: max(1, len(rows) // SAMPLES_OF_A_CHUNK)])

@@ -126,13 +126,15 @@ class Embedding:
 
     def _resume(self) -> None:
         """Take up what is there; the journal comes last, since it is the faster to read."""
-        for places, digests in self._stored.digests():
-            numbers, _ = self._seen.claim(digests)
-            self._seen.put(numbers, places)
+        for places, digests, truncated in self._stored.digests():
+            usable = self._stage.takes(truncated)
+            numbers, _ = self._seen.claim(digests[usable])
+            self._seen.put(numbers, places[usable])
         start = len(self._stored)
-        for digests in self._journal.digests():
-            numbers, _ = self._seen.claim(digests)
-            self._seen.put(numbers, np.arange(start, start + len(digests)))
+        for digests, truncated in self._journal.digests():
+            usable = self._stage.takes(truncated)
+            numbers, _ = self._seen.claim(digests[usable])
+            self._seen.put(numbers, start + np.flatnonzero(usable))
             start += len(digests)
         self._known = len(self._seen)
 

@@ -79,10 +79,10 @@ class Journal:
             self._count += len(records)
             return first
 
-    def digests(self) -> Iterator[Digests]:
-        """The digests of all records, in their order, some at a time."""
+    def digests(self) -> Iterator[tuple[Digests, NDArray[np.bool_]]]:
+        """The digests of all records in their order, and which were truncated, some at a time."""
         for records in self._blocks():
-            yield np.ascontiguousarray(records["digest"])
+            yield np.ascontiguousarray(records["digest"]), records["truncated"] != 0
 
     def gather(self, numbers: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
         """The vectors of some records, and which were truncated."""

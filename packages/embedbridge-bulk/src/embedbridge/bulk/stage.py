@@ -115,6 +115,10 @@ class EmbedStage:
             name: repr(value) for name, value in values.items() if value != fields[name].default
         }
 
+    def takes(self, truncated: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which vectors of an earlier job it may take: none of a text that should have been an error."""
+        return ~truncated | (self.embedder.settings.on_too_long == "truncate")
+
     @property
     def provenance(self) -> Provenance:
         """How the vectors are made."""

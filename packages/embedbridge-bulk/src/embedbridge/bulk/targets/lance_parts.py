@@ -17,13 +17,12 @@ from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.provenance import facts_of
 from embedbridge.bulk.sources.lance import REFUSALS
-from embedbridge.bulk.targets.parts import StoredPart, embedded_rows
+from embedbridge.bulk.targets.parts import Found, StoredPart, embedded_rows
 from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from embedbridge.bulk.contents import Digests
     from embedbridge.contract.batch import Vectors
 
 NAME = re.compile(r"(part-\d{5,}-[0-9a-f]{32})-[0-9a-f]{8}\.lance")
@@ -111,8 +110,8 @@ class LanceVectors:
     def __len__(self) -> int:
         return 0 if self._dataset is None else int(self._dataset.count_rows())
 
-    def digests(self) -> Iterator[tuple[NDArray[np.int64], Digests]]:
-        """The places that have a vector, and their digests, some at a time.
+    def digests(self) -> Iterator[Found]:
+        """The places that have a vector, some at a time.
 
         Raises:
             TargetError: A file is damaged.
@@ -122,9 +121,8 @@ class LanceVectors:
             at = start
             start += fragment.count_rows()
             try:
-                for batch in fragment.to_batches(columns=[DIGEST, ERROR]):
-                    rows, digests = embedded_rows(batch.column(DIGEST), batch.column(ERROR))
-                    yield rows + at, digests
+                for batch in fragment.to_batches(columns=[DIGEST, ERROR, TRUNCATED]):
+                    yield embedded_rows(at, *batch.columns)
                     at += batch.num_rows
             except REFUSALS as failure:
                 if not self._replace:

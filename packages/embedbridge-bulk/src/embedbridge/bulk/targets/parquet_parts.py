@@ -16,13 +16,12 @@ import pyarrow.parquet as pq
 from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.provenance import facts_of, say_how_made
-from embedbridge.bulk.targets.parts import StoredPart, embedded_rows
+from embedbridge.bulk.targets.parts import Found, StoredPart, embedded_rows
 from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from embedbridge.bulk.contents import Digests
     from embedbridge.contract.batch import Vectors
 
 ENDING = ".parquet"
@@ -37,16 +36,13 @@ class ParquetPart(StoredPart):
 
     path: Path
 
-    def digests(self) -> Iterator[tuple[NDArray[np.int64], Digests]]:
-        """The rows that have a vector, and their digests, by row group."""
+    def digests(self, start: int) -> Iterator[Found]:
+        """The rows that have a vector, by row group; the first one's place is `start`."""
         file = pq.ParquetFile(self.path)
-        start = 0
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group, [DIGEST, ERROR])
-            rows, digests = embedded_rows(
-                table.column(DIGEST).combine_chunks(), table.column(ERROR)
-            )
-            yield rows + start, digests
+            table = file.read_row_group(group, [DIGEST, ERROR, TRUNCATED])
+            digests = table.column(DIGEST).combine_chunks()
+            yield embedded_rows(start, digests, table.column(ERROR), table.column(TRUNCATED))
             start += table.num_rows
 
 
@@ -86,11 +82,10 @@ class ParquetVectors:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def digests(self) -> Iterator[tuple[NDArray[np.int64], Digests]]:
-        """The places that have a vector, and their digests, some at a time."""
+    def digests(self) -> Iterator[Found]:
+        """The places that have a vector, some at a time."""
         for start, part in zip(self._starts, self._parts, strict=False):
-            for rows, digests in part.digests():
-                yield rows + start, digests
+            yield from part.digests(int(start))
 
     def gather(self, places: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
         """The vectors at some places, and which were truncated."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -44,14 +44,22 @@ class StoredPart:
         return int(self.facts.get(name, "0"))
 
 
+class Found(NamedTuple):
+    """Some rows of a target that have a vector."""
+
+    places: NDArray[np.int64]
+    digests: Digests
+    truncated: NDArray[np.bool_]
+
+
 class StoredVectors(Protocol):
     """The vectors of a target, by place: its rows are counted through."""
 
     def __len__(self) -> int:
         """How many rows there are."""
 
-    def digests(self) -> Iterator[tuple[NDArray[np.int64], Digests]]:
-        """The places that have a vector, and their digests, some at a time."""
+    def digests(self) -> Iterator[Found]:
+        """The places that have a vector, some at a time."""
 
     def gather(self, places: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
         """The vectors at some places, and which were truncated."""
@@ -75,9 +83,9 @@ class PartWriter(Protocol):
         """Leave nothing behind."""
 
 
-def embedded_rows(digests: pa.Array, errors: pa.Array) -> tuple[NDArray[np.int64], Digests]:
-    """The rows that have a vector, and their digests: those with a digest and no error."""
+def embedded_rows(start: int, digests: pa.Array, errors: pa.Array, truncated: pa.Array) -> Found:
+    """The rows that have a vector: those with a digest and no error. The first one's place is `start`."""
     rows = np.flatnonzero(np.asarray(digests.is_valid()) & np.asarray(errors.is_null()))
-    start = 2 * digests.offset
-    words = np.frombuffer(digests.buffers()[1], np.uint64)[start : start + 2 * len(digests)]
-    return rows, words.reshape(-1, 2)[rows]
+    first = 2 * digests.offset
+    words = np.frombuffer(digests.buffers()[1], np.uint64)[first : first + 2 * len(digests)]
+    return Found(rows + start, words.reshape(-1, 2)[rows], np.asarray(truncated)[rows])
