@@ -3,10 +3,13 @@
 import asyncio
 import base64
 import contextlib
+import gc
 import gzip
 import http.client
 import json
+import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -441,6 +444,20 @@ def test_a_server_that_knows_floats_only(server: FaultServer) -> None:
 
     assert isinstance(rows_of(ignored)[0]["embedding"], list)
     assert refused.status == 400
+
+
+def test_a_server_that_stops_leaves_no_connection_open() -> None:
+    """Not even one that was accepted at that moment: its warning would fail a later test."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for _ in range(20):
+            with contextlib.ExitStack() as clients, FaultServer() as server:
+                address = ("127.0.0.1", port_of(server))
+                for _ in range(3):
+                    clients.enter_context(socket.create_connection(address))
+        gc.collect()
+
+    assert [str(one.message) for one in warned] == []
 
 
 def test_the_matrix_is_covered() -> None:

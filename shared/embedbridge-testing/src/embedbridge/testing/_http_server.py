@@ -105,7 +105,7 @@ class HttpServer:
         self._stop: asyncio.Event
         self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, name="embedbridge-http", daemon=True)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.port = 0
         """Where it listens, once started."""
 
@@ -124,33 +124,36 @@ class HttpServer:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._converse, HOST, 0)
+        server = await asyncio.start_server(self._connected, HOST, 0)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
+        # Also those that asyncio has for sockets it accepted just now: left alone, they stay open.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task, writer in self._open.items():
+                task.cancel()
+                writer.transport.abort()  # also where something is not sent yet
+            await asyncio.gather(*others, return_exceptions=True)
         server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begin a conversation; not in its task, which may be cancelled before it has run at all."""
+        task = asyncio.ensure_future(self._converse(reader, writer))
+        self._open[task] = writer
+        task.add_done_callback(self._disconnected)
+        self._on_connections(len(self._open))
+
+    def _disconnected(self, task: asyncio.Task[None]) -> None:
+        self._open.pop(task).close()
+        self._on_connections(len(self._open))
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection, one after the other."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self._on_connections(len(self._tasks))
-        try:
-            # A client may hang up at any moment, and a handler may break the connection itself.
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                while not writer.is_closing():
-                    request = await _read_request(reader)
-                    await self._handle(request, Connection(reader, writer))
-        except asyncio.CancelledError:
-            pass  # the server stops; asyncio would log a cancelled connection as an error
-        finally:
-            self._tasks.discard(task)
-            self._on_connections(len(self._tasks))
-            writer.close()
+        # A client may hang up at any moment, and a handler may break the connection itself.
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while not writer.is_closing():
+                request = await _read_request(reader)
+                await self._handle(request, Connection(reader, writer))
 
 
 async def _read_request(reader: asyncio.StreamReader) -> HttpRequest:
