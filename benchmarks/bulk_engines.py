@@ -44,7 +44,7 @@ Job = Callable[[str], None]
 
 
 def main() -> None:
-    arguments = parse(argparse.ArgumentParser(description=__doc__), texts=(3000, 40), rounds=(3, 1))
+    arguments = parse(argparse.ArgumentParser(description=__doc__), texts=(1500, 40), rounds=(3, 1))
     packages = (
         "sentence-transformers",
         "torch",

@@ -36,7 +36,7 @@ COSINES = {EXACT: 0.9999, INT8: 0.95, LOOP: 0.9999}
 
 
 def main() -> None:
-    arguments = parse(argparse.ArgumentParser(description=__doc__), texts=(3000, 40), rounds=(3, 1))
+    arguments = parse(argparse.ArgumentParser(description=__doc__), texts=(1500, 40), rounds=(3, 1))
     packages = ("sentence-transformers", "torch", "onnxruntime", "pyarrow")
     report = Report(__file__, "Bulk jobs with a model", __doc__, arguments, packages)
     texts = real_texts(arguments.texts)
