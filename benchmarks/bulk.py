@@ -2,7 +2,7 @@
 
 The models take no time, so that only the way from file to file is measured. Processor time is counted where rows
 are compared, since reading, embedding and writing overlap; the wall clock where a server is waited for. The
-server stands in this process and answers after 50 ms.
+server is a process of its own and answers after 50 ms.
 """
 
 from __future__ import annotations
