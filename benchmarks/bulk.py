@@ -158,10 +158,10 @@ def measure_writer(report: Report, count: int, rounds: int) -> None:
 
         def ours() -> int:
             place = Path(folder, "part.parquet")
-            writer = ParquetPartWriter(Path(folder, "part.tmp"), schema)
+            writer = ParquetPartWriter(Path(folder, "part.tmp"), schema, Path(folder).joinpath)
             for _ in groups():
                 writer.write(attach(rows, schema, embedded, digests, yes), {})
-            writer.close(str(place))
+            writer.close(place.name)
             return int(pq.read_metadata(place).num_rows)
 
         table = attach(rows, schema, embedded, digests, yes)

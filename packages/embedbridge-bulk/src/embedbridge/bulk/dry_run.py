@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedbridge.bulk.output import refuse_unstorable
+from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
 from embedbridge.bulk.reading import Chunk, Sizes, partitioned
-from embedbridge.bulk.runner import columns_for, refuse_limit, refuse_nothing
 from embedbridge.bulk.seen import Seen
-from embedbridge.bulk.sources.open import open_source
-from embedbridge.bulk.stage import EmbedStage
-from embedbridge.bulk.targets.open import find_target, refuse_within
 from embedbridge.bulk.windows import items_per_request
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.model import LocalEmbeddingModel
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
 
     from embedbridge.bulk.columns import Columns
     from embedbridge.bulk.contents import Digests
+    from embedbridge.bulk.stage import EmbedStage
     from embedbridge.bulk.targets.base import Target
     from embedbridge.bulk.targets.parts import StoredVectors
     from embedbridge.contract import Input
@@ -90,22 +87,26 @@ def estimate(
         TargetError: The target holds something else, or another job writes to it.
         SpaceMismatchError: The target holds vectors of another space.
     """
-    refuse_nothing(limit)
-    columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
-    opened = open_source(source, columns, filesystem)
-    if filesystem is None:
-        refuse_within(source, target)
-    stage = EmbedStage(model, columns, role=role, task=task, **options)
-    stage.check(opened.schema)
-    folder = find_target(target, opened.paths, stage.provenance, replace=replace)
-    refuse_unstorable(opened.schema, columns, folder)
-    seen = _known(stage, folder)
-    refuse_limit(folder, limit)
+    opened = open_job(
+        source,
+        target,
+        model=model,
+        columns=columns or columns_for(source, text=text, image=image, id=id, keep=keep),
+        role=role,
+        task=task,
+        limit=limit,
+        replace=replace,
+        filesystem=filesystem,
+        options=options,
+    )
+    stage = opened.stage
+    seen = _known(stage, opened.target)
+    refuse_limit(opened.target, limit)
     known = len(seen)
     rows = contents = kept = 0
     samples: list[Input] = []
     sizes = Sizes.of(stage.embedder.dimensions)
-    for chunk in partitioned(opened.tables(), columns, sizes, {}, limit):
+    for chunk in partitioned(opened.source.tables(), stage.columns, sizes, {}, limit):
         if not isinstance(chunk, Chunk):
             continue
         rows += chunk.table.num_rows
@@ -114,8 +115,8 @@ def estimate(
         kept += int((numbers < known).sum())
         if len(samples) < MOST_SAMPLES:
             samples += _samples(chunk, new)
-    if opened.damaged:
-        raise opened.damaged[0]
+    if opened.source.damaged:
+        raise opened.source.damaged[0]
     fresh = len(seen) - known
     tokens = _tokens(stage, samples, fresh)
     return Estimate(

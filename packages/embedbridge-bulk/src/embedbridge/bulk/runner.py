@@ -6,21 +6,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
-from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.engines.base import as_engine
 from embedbridge.bulk.job import Errors, Job
-from embedbridge.bulk.output import refuse_unstorable
+from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
 from embedbridge.bulk.reading import PART_BYTES, Sizes
 from embedbridge.bulk.report import Report
-from embedbridge.bulk.sources.images import PATH
-from embedbridge.bulk.sources.open import folder_of, image_folder, open_source
-from embedbridge.bulk.stage import EmbedStage
-from embedbridge.bulk.targets.open import find_target, refuse_within
-from embedbridge.contract.errors import InvalidOptionError, short_path
+from embedbridge.contract.errors import InvalidOptionError
 
 if TYPE_CHECKING:
+    from embedbridge.bulk.columns import Columns
     from embedbridge.bulk.engines.base import Engine
-    from embedbridge.bulk.targets.base import Target
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import Embedder
 
@@ -95,75 +90,33 @@ def run(
         raise InvalidOptionError(
             f"Unknown errors={errors!r}.", hint=f"One of: {', '.join(get_args(Errors))}."
         )
-    refuse_nothing(limit)
     workers = as_engine(engine)
-    columns = columns or columns_for(source, text=text, image=image, id=id, keep=keep)
-    opened = open_source(source, columns, filesystem)
-    if filesystem is None:
-        refuse_within(source, target)
-    stage = EmbedStage(model, columns, role=role, task=task, **options)
-    stage.check(opened.schema)
-    folder = find_target(target, opened.paths, stage.provenance, replace=replace)
-    refuse_unstorable(opened.schema, columns, folder)
-    folder.open()
+    opened = open_job(
+        source,
+        target,
+        model=model,
+        columns=columns or columns_for(source, text=text, image=image, id=id, keep=keep),
+        role=role,
+        task=task,
+        limit=limit,
+        replace=replace,
+        filesystem=filesystem,
+        options=options,
+    )
+    opened.target.open()
     try:
-        refuse_limit(folder, limit)
+        refuse_limit(opened.target, limit)
         job = Job(
-            opened,
-            folder,
-            stage,
+            opened.source,
+            opened.target,
+            opened.stage,
             engine=workers,
             errors=errors,
-            sizes=Sizes.of(stage.embedder.dimensions, part_bytes),
+            sizes=Sizes.of(opened.stage.embedder.dimensions, part_bytes),
             limit=limit,
             progress=progress or (lambda _: None),
         )
         job.report.price = price
         return job.run()
     finally:
-        folder.close()
-
-
-def columns_for(
-    source: object,
-    *,
-    text: str | None,
-    image: str | None,
-    id: str | None,  # noqa: A002
-    keep: Sequence[str] | None,
-) -> Columns:
-    """The columns that were named; a folder of images needs none."""
-    folder = folder_of(source)
-    root = None if folder is None else str(folder)
-    if text is None and image is None:
-        found = Columns(id=PATH, image=PATH, image_root=root)
-        if image_folder(source, found) is not None:
-            return found
-    return Columns(id=id, text=text, image=image, image_root=root, keep=keep)
-
-
-def refuse_nothing(limit: int | None) -> None:
-    """A job of no rows would empty its target.
-
-    Raises:
-        InvalidOptionError: That is what the limit says.
-    """
-    if limit is not None and limit < 1:
-        raise InvalidOptionError(f"limit={limit} leaves no row.", hint="Give 1 or more, or None.")
-
-
-def refuse_limit(target: Target, limit: int | None) -> None:
-    """With a limit, what is in the target and beyond it would leave: nobody means that.
-
-    Args:
-        target: It is read.
-        limit: Rows at most.
-
-    Raises:
-        InvalidOptionError: The target holds more.
-    """
-    if limit is not None and target.rows > limit:
-        raise InvalidOptionError(
-            f"{short_path(target.folder)} holds {target.rows} rows, and limit={limit} would remove some.",
-            hint="Name another target, or leave out the limit.",
-        )
+        opened.target.close()

@@ -26,9 +26,7 @@ class ParquetPartWriter:
         place: Where a part of some name belongs.
     """
 
-    def __init__(
-        self, temporary: Path, schema: pa.Schema, place: Callable[[str], Path] = Path
-    ) -> None:
+    def __init__(self, temporary: Path, schema: pa.Schema, place: Callable[[str], Path]) -> None:
         self._temporary = temporary
         self._place = place
         self._counts: Counter[str] = Counter()

@@ -27,7 +27,7 @@ from embedbridge.contract.errors import MissingDependencyError
 if TYPE_CHECKING:
     from embedbridge.bulk import Estimate, Report
 
-OF_THE_MODEL = {"task", "part_bytes"}
+WITHOUT_OPTION = {"task", "part_bytes"}
 """Arguments of a job that have no option of their own here."""
 COUNTS = {
     "embedded": "embedded",
@@ -167,7 +167,7 @@ def _options_of_the_model(
         BadParameter: One of them has.
     """
     options = parse_options(given)
-    own = inspect.signature(run_job).parameters.keys() - OF_THE_MODEL
+    own = inspect.signature(run_job).parameters.keys() - WITHOUT_OPTION
     for name in filter(own.__contains__, options):
         raise typer.BadParameter(
             f"--option {name} is neither of the model nor of the engine: this command has options of its own for it"

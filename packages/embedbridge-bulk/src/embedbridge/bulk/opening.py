@@ -1,0 +1,110 @@
+"""Opening a job: source, stage and target, and what is refused before anything is paid."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.bulk.columns import Columns
+from embedbridge.bulk.output import refuse_unstorable
+from embedbridge.bulk.sources.images import PATH
+from embedbridge.bulk.sources.open import folder_of, image_folder, open_source
+from embedbridge.bulk.stage import EmbedStage
+from embedbridge.bulk.targets.open import find_target, refuse_within
+from embedbridge.contract.errors import InvalidOptionError, short_path
+
+if TYPE_CHECKING:
+    from embedbridge.bulk.sources.base import Source
+    from embedbridge.bulk.targets.base import Target
+    from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.core import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A job that may begin; its target is not read yet."""
+
+    source: Source
+    stage: EmbedStage
+    target: Target
+
+
+def open_job(
+    source: Any,
+    target: str | os.PathLike[str],
+    *,
+    model: str | Embedder | Mapping[str, Any],
+    columns: Columns,
+    role: Role,
+    task: Task | None,
+    limit: int | None,
+    replace: bool,
+    filesystem: Any,
+    options: Mapping[str, Any],
+) -> Opened:
+    """Open what `run` takes; the arguments are its own.
+
+    Raises:
+        InvalidOptionError: The source has not these columns, the target cannot hold them, or the
+            limit leaves no row.
+        UnsupportedModalityError: The model embeds nothing of their kind.
+        SourceError: The source cannot be read.
+        TargetError: The target is within the source, or is not on this machine.
+        MissingDependencyError: Source or target are of Lance, which is not installed.
+    """
+    _refuse_nothing(limit)
+    opened = open_source(source, columns, filesystem)
+    if filesystem is None:
+        refuse_within(source, target)
+    stage = EmbedStage(model, columns, role=role, task=task, **options)
+    stage.check(opened.schema)
+    found = find_target(target, opened.paths, stage.provenance, replace=replace)
+    refuse_unstorable(opened.schema, columns, found)
+    return Opened(opened, stage, found)
+
+
+def columns_for(
+    source: object,
+    *,
+    text: str | None,
+    image: str | None,
+    id: str | None,  # noqa: A002
+    keep: Sequence[str] | None,
+) -> Columns:
+    """The columns that were named; a folder of images needs none."""
+    folder = folder_of(source)
+    root = None if folder is None else str(folder)
+    if text is None and image is None:
+        found = Columns(id=PATH, image=PATH, image_root=root)
+        if image_folder(source, found) is not None:
+            return found
+    return Columns(id=id, text=text, image=image, image_root=root, keep=keep)
+
+
+def refuse_limit(target: Target, limit: int | None) -> None:
+    """With a limit, what is in the target and beyond it would leave: nobody means that.
+
+    Args:
+        target: It is read.
+        limit: Rows at most.
+
+    Raises:
+        InvalidOptionError: The target holds more.
+    """
+    if limit is not None and target.rows > limit:
+        raise InvalidOptionError(
+            f"{short_path(target.folder)} holds {target.rows} rows, and limit={limit} would remove some.",
+            hint="Name another target, or leave out the limit.",
+        )
+
+
+def _refuse_nothing(limit: int | None) -> None:
+    """A job of no rows would empty its target.
+
+    Raises:
+        InvalidOptionError: That is what the limit says.
+    """
+    if limit is not None and limit < 1:
+        raise InvalidOptionError(f"limit={limit} leaves no row.", hint="Give 1 or more, or None.")
