@@ -418,28 +418,27 @@ def do_pages(session: nox.Session, pages: list[str]) -> None:
     """Do what pages of the guide say, each in an environment that has only what the page installs."""
     failed = []
     # Not under .nox: LlamaIndex's reader of a folder finds nothing below one whose name has a dot first.
-    scratch = Path(tempfile.mkdtemp(prefix="pages-"))
-    for page in pages:
-        name = page.removesuffix(".md").replace(os.sep, "-").replace("/", "-")
-        text = Path(page).read_text(encoding="utf-8")
-        line = next(
-            line for line in text.splitlines() if line.startswith("nox -s install -- .venv")
-        )
-        python = make_venv(session, name)
-        further = shlex.split(line.partition(".venv")[2])
-        module, *server = WITH_SERVER.get(Path(page).as_posix(), ("tests.docs.alone",))
-        pip_install(session, python, *from_checkout(["embedbridge[demo]", *further]), *server)
-        folder = scratch / name
-        # The page's own `pip install` gets the versions that all environments share.
-        variables = {
-            "PIP_CONSTRAINT": str(Path("constraints.txt").absolute()),
-            "EMBEDBRIDGE_CACHE_DIR": str(folder / "cache"),
-        }
-        try:
-            run_in(session, python, module, page, str(folder), **variables)
-        except nox.command.CommandFailed:
-            failed.append(page)
-    shutil.rmtree(scratch)
+    with tempfile.TemporaryDirectory(prefix="pages-") as scratch:
+        for page in pages:
+            name = page.removesuffix(".md").replace(os.sep, "-").replace("/", "-")
+            text = Path(page).read_text(encoding="utf-8")
+            line = next(
+                line for line in text.splitlines() if line.startswith("nox -s install -- .venv")
+            )
+            python = make_venv(session, name)
+            further = shlex.split(line.partition(".venv")[2])
+            module, *server = WITH_SERVER.get(Path(page).as_posix(), ("tests.docs.alone",))
+            pip_install(session, python, *from_checkout(["embedbridge[demo]", *further]), *server)
+            folder = Path(scratch, name)
+            # The page's own `pip install` gets the versions that all environments share.
+            variables = {
+                "PIP_CONSTRAINT": str(Path("constraints.txt").absolute()),
+                "EMBEDBRIDGE_CACHE_DIR": str(folder / "cache"),
+            }
+            try:
+                run_in(session, python, module, page, str(folder), **variables)
+            except nox.command.CommandFailed:
+                failed.append(page)
     if failed:
         session.error(f"not as they say: {', '.join(failed)}")
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from embedbridge.bulk.errors import cannot_read
 from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.sources.memory import TableSource
+from embedbridge.contract.paths import expanded
 
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
@@ -43,7 +44,7 @@ class LanceSource(TableSource):
 
     def __init__(self, place: str, columns: Columns) -> None:
         lance = import_extra("lance", "lance")
-        self._place = place if "://" in place else os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111
+        self._place = place if "://" in place else os.path.abspath(expanded(place))  # noqa: PTH100
         try:
             dataset = lance.dataset(self._place)
         except REFUSALS as failure:

@@ -16,6 +16,7 @@ from embedbridge.bulk.sources.images import PATH, ImageFolder, image_paths
 from embedbridge.bulk.sources.lance import LanceSource, is_lance
 from embedbridge.bulk.sources.memory import TableSource
 from embedbridge.bulk.sources.paths import find_files
+from embedbridge.contract.paths import expanded
 
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
@@ -82,5 +83,5 @@ def folder_of(source: object) -> Path | None:
     """The folder of this machine that a source is; `None` if it is something else."""
     if not isinstance(source, str | os.PathLike):
         return None
-    folder = Path(os.path.expanduser(source))  # noqa: PTH111  # Path's own fails for unknown users
+    folder = expanded(source)
     return folder if folder.is_dir() else None

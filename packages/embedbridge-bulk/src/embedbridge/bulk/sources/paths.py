@@ -15,6 +15,7 @@ from pyarrow import fs
 from embedbridge.bulk.errors import SourceError, cannot_read
 from embedbridge.bulk.sources.files import ENDINGS, FORMATS, format_of, is_listed
 from embedbridge.contract.errors import InvalidOptionError, short_path
+from embedbridge.contract.paths import expanded
 
 WILDCARDS = re.compile(r"[*?\[]")
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -68,7 +69,7 @@ def _located(name: str, system: fs.FileSystem | None) -> tuple[fs.FileSystem, st
     if system is not None:
         return system, name.partition("://")[2] or name
     if not SCHEME.match(name):
-        return fs.LocalFileSystem(), os.path.abspath(os.path.expanduser(name))  # noqa: PTH100, PTH111
+        return fs.LocalFileSystem(), os.path.abspath(expanded(name))  # noqa: PTH100
     try:
         found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(name)
     except pa.ArrowInvalid as failure:

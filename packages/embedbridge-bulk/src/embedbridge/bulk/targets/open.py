@@ -15,6 +15,7 @@ from embedbridge.bulk.targets.lance import LanceTarget
 from embedbridge.bulk.targets.lance_dataset import open_dataset
 from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in
 from embedbridge.contract.errors import short_path
+from embedbridge.contract.paths import expanded
 
 if TYPE_CHECKING:
     from embedbridge.bulk.targets.base import Target
@@ -53,7 +54,7 @@ def refuse_within(source: object, target: str | os.PathLike[str]) -> None:
     names = [source] if isinstance(source, str | os.PathLike) else source
     if not isinstance(names, list | tuple):
         return  # rows in memory
-    part = os.path.abspath(os.path.expanduser(os.path.join(target, "part-00000.parquet")))  # noqa: PTH100, PTH111, PTH118
+    part = os.path.abspath(expanded(target) / "part-00000.parquet")  # noqa: PTH100
     for name in map(os.fspath, names):
         if would_read(name, part):
             raise TargetError(
@@ -92,7 +93,7 @@ def read_provenance(target: str | os.PathLike[str]) -> Provenance:
 
 
 def _facts(target: str | os.PathLike[str]) -> Iterator[Mapping[str, str]]:
-    folder = Path(os.path.expanduser(target))  # noqa: PTH111  # Path's own fails for unknown users
+    folder = expanded(target)
     if not is_lance(target):
         yield from (part.facts for part in parts_in(folder, replace=False))
         return
@@ -113,7 +114,7 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
             hint="Write to a folder here, and copy it there when the job is done.",
         )
     # By one name, whatever links lead to it: the lock is beside it.
-    folder = Path(os.path.expanduser(target)).resolve()  # noqa: PTH111
+    folder = expanded(target).resolve()
     within = next((path for path in map(Path, sources) if _is_within(path, folder)), None)
     if within is not None:
         raise TargetError(

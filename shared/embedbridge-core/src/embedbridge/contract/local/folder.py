@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from embedbridge.contract.errors import UnknownModelError, short_path
+from embedbridge.contract.paths import expanded
 
 
 def find_folder(name: str, *, bare_ids: bool = True) -> Path | None:
@@ -18,7 +18,7 @@ def find_folder(name: str, *, bare_ids: bool = True) -> Path | None:
     Raises:
         UnknownModelError: The name is a path, and no folder is there.
     """
-    folder = Path(os.path.expanduser(name))  # noqa: PTH111  # Path's own fails for unknown users
+    folder = expanded(name)
     if folder.is_dir():
         return folder
     if _is_path(name, bare_ids=bare_ids):

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.paths import expanded
 
 LoadedT = TypeVar("LoadedT")
 
@@ -82,7 +83,7 @@ def source_of(name: str) -> object:
     Args:
         name: A folder, or an id on the Hub, whose commit the options name.
     """
-    folder = Path(os.path.expanduser(name))  # noqa: PTH111  # Path's own fails for unknown users
+    folder = expanded(name)
     if not folder.is_dir():
         return name
     return os.fspath(folder.resolve()), tuple(sorted(_files(folder, DEPTH)))
