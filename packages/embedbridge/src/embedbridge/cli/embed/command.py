@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,7 +96,7 @@ def embed(
     from embedbridge.core import load_embedder
 
     with (
-        StreamProgress(total, noun) if shown else nullcontext() as bar,
+        closing(StreamProgress(total, noun)) if shown else nullcontext() as bar,
         load_embedder(model, listeners=[bar] if bar else [], **options) as embedder,
         writer_to(output, embedder, precision) as writer,
     ):

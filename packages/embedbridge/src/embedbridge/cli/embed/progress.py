@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from embedbridge.contract.events import BatchFinished, Event, JobFinished, JobStarted
 from embedbridge.contract.hooks import hookimpl
@@ -40,14 +39,7 @@ class StreamProgress:
 
         return tqdm(total=self._total, desc="Embedding", unit=f" {self._noun}s")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Leave the bar as it is."""
         if self._bar is not None:
             self._bar.close()

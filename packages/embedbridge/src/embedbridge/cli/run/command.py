@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -145,7 +145,7 @@ def run(
             for line in _estimated(found):
                 typer.echo(line)
             return
-        with JobProgress() if shows_progress(progress) else nullcontext() as bar:
+        with closing(JobProgress()) if shows_progress(progress) else nullcontext() as bar:
             report = run_job(
                 sources,
                 target,
