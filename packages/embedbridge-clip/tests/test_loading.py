@@ -238,8 +238,6 @@ def test_a_missing_package(clip_folder: str, monkeypatch: pytest.MonkeyPatch, pa
     [
         ({"precison": "bf16"}, "Did you mean 'precision'"),
         ({"precision": "int8"}, "precision"),
-        ({"dtype": "int8"}, "dtype"),
-        ({"dtype": "bfloat16", "precision": "fp16"}, "the same thing"),
         ({"dimensions": 1000}, "1000 dimensions"),
         ({"device": "cuda:99"}, "cannot be used here"),
         ({"device": "toaster"}, "cannot be used here"),

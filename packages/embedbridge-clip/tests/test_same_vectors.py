@@ -145,14 +145,3 @@ def test_half_precision(
             np.testing.assert_allclose(ours, exact, rtol=0, atol=0.05)
         assert half.fingerprint != clip.fingerprint
         assert half.space == clip.space
-
-
-@pytest.mark.parametrize("dtype", ["bfloat16", torch.bfloat16], ids=str)
-def test_the_former_name_of_precision(clip_folder: str, dtype: object) -> None:
-    """`dtype` still works, warns, and gives the same model; no cache has to be filled anew."""
-    with pytest.warns(DeprecationWarning, match="precision='bf16'"):
-        former = load_embedder(f"clip:{clip_folder}", device="cpu", dtype=dtype)
-    with load_embedder(f"clip:{clip_folder}", device="cpu", precision="bf16") as now:
-        assert former.fingerprint == now.fingerprint
-        np.testing.assert_array_equal(former.embed_query("text"), now.embed_query("text"))
-        assert now.model.options.identity() == {"dtype": "bfloat16"}

@@ -225,7 +225,6 @@ REMOTE = [
     "RemoteOptions",
     "Reply",
     "RefusalBody",
-    "Said",
     "Secret",
     "Secrets",
     "Server",
@@ -254,7 +253,6 @@ REMOTE = [
     "value_at",
     "variable",
     "read_refusal",
-    "what_is_said",
 ]
 FROZEN = [
     pytest.param(contract, CONTRACT, id="contract"),

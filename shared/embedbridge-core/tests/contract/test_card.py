@@ -1,6 +1,5 @@
 """A card answers what a model can do."""
 
-import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -46,17 +45,6 @@ def test_a_modality_may_have_a_limit_of_its_own() -> None:
     limits = Limits(max_items=32, max_items_by_modality={"image": 4})
 
     assert (limits.items("text"), limits.items("image")) == (32, 4)
-
-
-def test_a_field_that_is_gone_is_still_accepted() -> None:
-    """A third party's card with `mixes_modalities` works, and says what to do."""
-    with pytest.warns(DeprecationWarning, match="leave it out") as caught:
-        limits = Limits(max_items=4, mixes_modalities=True)
-
-    assert limits == Limits(max_items=4)
-    assert replace(limits, max_items=5) == Limits(max_items=5)
-    assert pickle.loads(pickle.dumps(limits)) == limits
-    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize(

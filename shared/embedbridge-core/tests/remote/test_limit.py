@@ -17,7 +17,7 @@ from embedbridge.contract import (
 from embedbridge.core import Embedder, RateLimiter, Settings, Ticket
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.slots import Slots
-from embedbridge.testing import FakeModel, FlakyModel, RemoteFakeModel
+from embedbridge.testing import FlakyModel, RemoteFakeModel
 from embedbridge.testing.virtual_time import JumpingLoop
 
 
@@ -123,46 +123,6 @@ def test_a_released_ticket_frees_its_place() -> None:
     limiter.acquire(5).release()
 
     assert limiter.reserve(5).at == 1000
-
-
-def test_correct_still_works() -> None:
-    """The old way finds some request of as many tokens, and says what to do instead."""
-    limiter = RateLimiter(tokens_per_minute=100, clock=Clock())
-    limiter.reserve(90)
-    with pytest.warns(DeprecationWarning, match="settle the ticket"):
-        limiter.correct(planned=90, used=20)
-
-    assert limiter.reserve(80).at == 1000
-
-
-class OldLimiter:
-    """A user's own, as limiters were before they gave tickets."""
-
-    def __init__(self) -> None:
-        self.charged: list[int] = []
-        self.corrected: list[tuple[int, int]] = []
-
-    def acquire(self, tokens: int) -> None:
-        self.charged.append(tokens)
-
-    async def acquire_async(self, tokens: int) -> None:
-        self.charged.append(tokens)
-
-    def correct(self, planned: int, used: int) -> None:
-        self.corrected.append((planned, used))
-
-
-@pytest.mark.parametrize("remote", [False, True], ids=["local", "remote"])
-def test_a_limiter_without_tickets_is_adapted(remote: bool) -> None:
-    """It is asked and corrected as ever; a warning says what is new."""
-    limiter: Any = OldLimiter()
-    with pytest.warns(DeprecationWarning, match="OldLimiter has `correct`"):
-        embedder = Embedder(RemoteFakeModel() if remote else FakeModel("small"), limiter=limiter)
-    embedder.using(batch_size=2).embed_documents(["a", "b", "c"])
-
-    assert len(limiter.charged) == 2
-    if remote:
-        assert [planned for planned, _ in limiter.corrected] == limiter.charged
 
 
 class Ledger:

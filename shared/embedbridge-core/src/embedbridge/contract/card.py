@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -42,16 +41,6 @@ class Limits:
     """Whether a batch costs its longest input times its items, as in a local transformer."""
     max_concurrency: int | None = None
     """Requests in flight at once that the server accepts; `None` leaves it to the settings."""
-    mixes_modalities: InitVar[bool | None] = None
-    """Deprecated, and without an effect: a batch holds inputs of one modality."""
-
-    def __post_init__(self, mixes_modalities: bool | None) -> None:
-        if mixes_modalities is not None:
-            warnings.warn(
-                "Limits(mixes_modalities=…) has no effect and will be removed: leave it out.",
-                DeprecationWarning,
-                stacklevel=3,
-            )
 
     def reading(self, tokens: int | None) -> Limits:
         """These limits where the model reads only so many tokens of each text; `None` changes nothing."""

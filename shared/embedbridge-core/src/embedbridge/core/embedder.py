@@ -21,7 +21,6 @@ from embedbridge.core.listeners.announce import Announcer
 from embedbridge.core.listeners.progress import TqdmProgress
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import portable_limiter
-from embedbridge.core.remote.ticket_adapter import as_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
 from embedbridge.core.settings import Settings, parse_settings
 
@@ -64,7 +63,7 @@ class Embedder(EmbeddingMethods):
         self.model = model
         self.settings = settings or parse_settings()
         self.cache = as_cache(cache)
-        self.limiter = as_limiter(limiter)
+        self.limiter = limiter
         self._announcer = Announcer(listeners)
         self._identity: tuple[str, str] | None = None
         self._pinned = Pinned()

@@ -58,9 +58,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.output_types import OutputType as OutputType
     from embedbridge.contract.remote.redaction import Secrets as Secrets
     from embedbridge.contract.remote.refusal_body import RefusalBody as RefusalBody
-    from embedbridge.contract.remote.refusal_body import Said as Said
     from embedbridge.contract.remote.refusal_body import read_refusal as read_refusal
-    from embedbridge.contract.remote.refusal_body import what_is_said as what_is_said
     from embedbridge.contract.remote.refusals import Refusals as Refusals
     from embedbridge.contract.remote.refusals import too_many_bytes as too_many_bytes
     from embedbridge.contract.remote.refusals import too_many_items as too_many_items
@@ -90,7 +88,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "options": ["HttpOptions", "RemoteOptions", "Secret", "Url"],
         "output_types": ["OutputType"],
         "redaction": ["Secrets"],
-        "refusal_body": ["RefusalBody", "Said", "read_refusal", "what_is_said"],
+        "refusal_body": ["RefusalBody", "read_refusal"],
         "refusals": ["Refusals", "too_many_bytes", "too_many_items", "too_many_tokens"],
         "rows": ["counted", "in_order", "matrix", "rows_at", "usage_at", "value_at"],
         "status": ["MAX_MESSAGE"],

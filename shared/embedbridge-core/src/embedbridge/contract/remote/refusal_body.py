@@ -145,8 +145,3 @@ def _wait(objects: list[Mapping[str, Any]]) -> float | None:
 def _first_number(objects: list[Mapping[str, Any]], *names: str, least: int = 1) -> int | None:
     values = (each.get(name) for name in names for each in objects)
     return next((value for value in values if type(value) is int and value >= least), None)
-
-
-# Former names; both work.
-Said = RefusalBody
-what_is_said = read_refusal

@@ -13,21 +13,15 @@ from embedbridge.core.bridge.documents import (
 from embedbridge.core.bridge.foreign import ForeignEmbedder, Method
 from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel, BridgeOptions
 
-# Former names; both work.
-Foreign = ForeignEmbedder
-is_native = is_truly_async
-
 __all__ = [
     "AsyncBridgedModel",
     "BridgeOptions",
     "BridgedModel",
     "EmbedsDocumentsAndQueries",
-    "Foreign",
     "ForeignEmbedder",
     "Method",
     "bridge",
     "bridged_model",
     "from_documents_and_queries",
-    "is_native",
     "is_truly_async",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import warnings
 from collections.abc import Callable
 
 from embedbridge.contract.locks import ForkSafeLock
@@ -84,20 +83,6 @@ class RateLimiter:
             charge = Charge(at, at, 1, tokens)
             self._window.charges.append(charge)
             return Admission(self, charge)
-
-    def correct(self, planned: int, used: int) -> None:
-        """Deprecated: settle the ticket that `acquire` returned."""
-        warnings.warn(
-            "RateLimiter.correct finds some request of as many tokens; settle the ticket that "
-            "`acquire` returned.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        with self._lock:
-            for charge in reversed(self._window.charges):
-                if charge.tokens == planned:
-                    charge.tokens = used
-                    return
 
     def give_back(self, charge: Charge) -> None:
         """Forget a request that was never sent; those who wait already keep their moment."""
