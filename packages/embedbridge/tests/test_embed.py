@@ -1,6 +1,7 @@
 """`embedbridge embed` turns texts, or the lines of a file, into vectors in a file or on stdout."""
 
 import json
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
+from embedbridge.cli.embed.texts import STDIN, Lines
 from embedbridge.core import load_embedder, load_vectors
 
 Run = Callable[..., Result]
@@ -200,6 +202,20 @@ def test_lines_of_json_have_their_errors_in_a_column(run: Run) -> None:
     assert "error" not in parse(run("embed", "a", *MODEL).stdout)[0]
 
 
+def test_a_closed_stdin_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has no stdin where it was closed before the start, as in some services."""
+    monkeypatch.setattr(sys, "stdin", None)
+    assert list(Lines(STDIN, keep_empty=False)) == []
+
+
+def test_a_lone_dash_is_not_embedded(run: Run) -> None:
+    """Elsewhere it means stdin, which would be left unread."""
+    result = run("embed", "-", *MODEL, input="a\nb\n")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--file -" in result.stderr
+
+
 def test_stdin_is_a_file_too(run: Run, lines: Path) -> None:
     """`--file -` reads lines from a pipe."""
     piped = run("embed", "--file", "-", *MODEL, input=lines.read_bytes())
@@ -282,7 +298,7 @@ def test_what_was_paid_for_is_kept(run: Run, tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert np.load(tmp_path / "vectors.npy.partial").tolist() == vectors_of("a", "b")
-    assert f"Kept the first 2 vectors in {path}.partial" in result.stderr
+    assert f"Kept what was embedded of the first 2 inputs in {path}.partial" in result.stderr
     assert path.read_bytes() == b"yesterday's"
 
 

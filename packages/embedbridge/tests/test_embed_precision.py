@@ -149,4 +149,4 @@ def test_what_was_paid_for_is_kept(run: Run, tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert np.array_equal(kept, quantize(floats("a", "b"), "int8"))
-    assert "Kept the first 2 vectors" in result.stderr
+    assert "Kept what was embedded of the first 2 inputs" in result.stderr

@@ -3,6 +3,7 @@
 import asyncio
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,32 @@ from embedbridge.core import Embedder, MemoryCache, Settings
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel, tiny_png
 
 IMAGE = Image.from_bytes(tiny_png())
+
+
+class DataFrame:
+    """As those of pandas are: iterated, it gives the names of its columns."""
+
+    def __init__(self, **columns: list[str]) -> None:
+        self.columns = list(columns)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+
+class Escaping(str):
+    """As `Markup` of templates is: it changes what is put in front of it, and has an identity."""
+
+    __slots__ = ()
+
+    def __radd__(self, other: str) -> str:
+        return other.replace(":", "&#58;") + str(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
 
 ARROWS_TEXT = type("StringScalar", (), {"__module__": "pyarrow.lib"})()
 """What an array of Arrow yields."""
@@ -89,6 +116,7 @@ def test_a_bad_query_is_named_too(value: Any, cause: str, remedy: str) -> None:
         pytest.param(None, "NoneType", id="None"),
         pytest.param(Path("texts.txt"), "Path", id="path"),
         pytest.param(np.array("abc"), "ndarray", id="array without an axis"),
+        pytest.param(DataFrame(text=["abc"]), "a table", id="data frame, which lists its names"),
     ],
 )
 def test_one_thing_is_no_list(method: str, inputs: Any, cause: str) -> None:
@@ -118,6 +146,22 @@ def test_anything_ordered_is_a_list(inputs: Any) -> None:
     embedder = Embedder(FakeModel("small"))
 
     assert np.array_equal(embedder.embed_documents(inputs), embedder.embed_documents(["a", "b"]))
+
+
+@pytest.mark.parametrize("role", ["query", "document"])
+def test_a_subclass_of_str_is_its_characters(role: Any) -> None:
+    """Equal characters are one content, and no method of such a class reaches prompt or model."""
+    model = RecordingModel("text")
+    result = Embedder(model).embed(["a & b", Escaping("a & b"), Text(Escaping("a & b"))], role=role)
+
+    assert model.seen == [model.prompt(role) + "a & b"]
+    assert type(model.seen[0]) is str
+    assert result.vectors[0].tolist() == result.vectors[1].tolist() == result.vectors[2].tolist()
+
+
+def test_a_part_of_a_mixed_input_is_its_characters() -> None:
+    """The same holds beside an image."""
+    assert type(Mixed(Escaping("a"), IMAGE).parts[0]) is str
 
 
 @pytest.mark.parametrize(

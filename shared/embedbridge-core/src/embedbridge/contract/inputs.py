@@ -39,7 +39,8 @@ class Mixed:
                     f"A part of a mixed input is a text or an image, not {type(part).__name__}.",
                     hint="Write Image.from_path(…) for an image file.",
                 )
-        plain = tuple(part.text if isinstance(part, Text) else part for part in parts)
+        bare = (part.text if isinstance(part, Text) else part for part in parts)
+        plain = tuple(plain_text(part) if isinstance(part, str) else part for part in bare)
         object.__setattr__(self, "parts", plain)
 
 
@@ -48,6 +49,14 @@ Content: TypeAlias = str | Image | Mixed
 
 Input: TypeAlias = str | Text | Image | Mixed
 """An input as a caller may hand it over."""
+
+
+def plain_text(text: str) -> str:
+    """The characters of a text, without what a subclass of `str` makes of them.
+
+    Such a class may be a template's `Markup`, which escapes a prompt that is put in front of it.
+    """
+    return str.__str__(text)
 
 
 def refuse_single(values: object, *single: type) -> None:
@@ -66,6 +75,11 @@ def refuse_single(values: object, *single: type) -> None:
     if isinstance(values, (str, Text, Image, Mixed, *single)):
         raise InvalidInputError(
             f"Expected a list of inputs, got a single {given}.", hint="Wrap it in a list."
+        )
+    if hasattr(values, "columns"):  # a data frame iterates over the names of its columns
+        raise InvalidInputError(
+            f"Expected a list of inputs, got a table ({given}).",
+            hint="Pass one of its columns, such as frame['text'].",
         )
     # Bytes would be embedded number by number; sets and mappings have no order to answer in.
     if (

@@ -79,6 +79,8 @@ def embed(
     """
     if [bool(texts), file is not None, images is not None].count(True) != 1:
         raise typer.BadParameter("give either texts, --file or --images")
+    if texts == ["-"]:  # elsewhere it is stdin, which would be left unread
+        raise typer.BadParameter("'-' is a text here; for stdin write --file -")
     if file and file != STDIN and not file.exists():  # typer's own check knows no "-"
         raise typer.BadParameter(f"--file {str(file)!r} does not exist")
     if output is not None and output.suffix not in FILES:

@@ -1,6 +1,6 @@
 """Output formats of `embedbridge embed`: JSON lines, a NumPy file, or safetensors.
 
-A file gets its name when it is complete. After an error, what was embedded so far stays in
+A file gets its name when it is complete. After an error or Ctrl-C, what was embedded so far stays in
 `NAME.partial`: it was paid for.
 """
 
@@ -40,10 +40,12 @@ class JsonLines:
 
     An image has its path: `{"index": 0, "image": "cat.png", "vector": […]}`. With
     `errors="collect"` every line has `error`: null, or why `vector` is null. Readers that take the
-    columns from the first lines would lose one that comes later.
+    columns from the first lines would lose one that comes later. Without it, a vector that is
+    missing because the job was given up has no line.
     """
 
     ranges: NDArray[np.float32] | None = None
+    holds_missing = True
 
     def __init__(self, file: IO[bytes], embedder: Embedder) -> None:
         self._file = file
@@ -52,6 +54,9 @@ class JsonLines:
 
     def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
         """Write one line."""
+        if error is not None and not self._collects:
+            self.rows += 1
+            return
         line: dict[str, Any] = {"index": self.rows, **entry.facts}
         line["vector"] = vector.tolist() if error is None else None
         if self._collects:
@@ -87,6 +92,7 @@ class NumpyFile:
         self._file = path.open("wb")
         self._width = width_of(embedder.dimensions or 0, precision)
         self._dtype = dtype_of(precision)
+        self.holds_missing = precision is Precision.float32
         self.rows = 0
 
     def write(self, _: Entry, vector: NDArray[Any], __: EmbedBridgeError | None) -> None:
@@ -120,6 +126,7 @@ class SafetensorsFile:
     """
 
     ranges: NDArray[np.float32] | None = None
+    holds_missing = True
 
     def __init__(self, path: Path, embedder: Embedder, precision: Precision) -> None:
         self._path = path
@@ -186,7 +193,14 @@ def writer_to(
     check_precision(precision, output.suffix if output else None, embedder)
     if output is None:
         writer = _quantizing(JsonLines(typer.get_binary_stream("stdout"), embedder), precision)
-        yield writer
+        try:
+            yield writer
+        except BrokenPipeError:
+            raise  # nobody reads what is left
+        except BaseException:
+            with suppress(EmbedBridgeError):  # the job's own error is on its way
+                writer.close()
+            raise
         writer.close()
         return
     partial = output.with_name(f"{output.name}.partial")
@@ -218,6 +232,6 @@ def _keep(writer: Writer, partial: Path) -> None:
     with suppress(EmbedBridgeError):  # the job's own error is on its way
         writer.close()
         if kept:
-            typer.echo(f"Kept the first {kept} vectors in {partial}", err=True)
+            typer.echo(f"Kept what was embedded of the first {kept} inputs in {partial}", err=True)
             return
     partial.unlink()

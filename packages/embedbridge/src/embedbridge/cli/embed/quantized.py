@@ -63,6 +63,11 @@ class Bits:
         """How many vectors it has taken."""
         return self._writer.rows
 
+    @property
+    def holds_missing(self) -> bool:
+        """Whether its writer does."""
+        return self._writer.holds_missing
+
     def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
         """Pass on one vector; what is missing stays missing."""
         from embedbridge.contract.vectors import quantize
@@ -91,6 +96,11 @@ class Bytes:
     def rows(self) -> int:
         """How many vectors it has taken."""
         return len(self._taken)
+
+    @property
+    def holds_missing(self) -> bool:
+        """Whether its writer does."""
+        return self._writer.holds_missing
 
     def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
         """Keep one vector."""

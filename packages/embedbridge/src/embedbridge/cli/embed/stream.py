@@ -1,17 +1,25 @@
-"""Streaming from entries to a writer, one window of inputs at a time: memory stays bounded."""
+"""Streaming from entries to a writer, one window of inputs at a time: memory stays bounded.
+
+A job that ends in the middle of a window, by an error or by Ctrl-C, hands over what was embedded of
+it: it was paid for.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from embedbridge.cli.embed.entry import Entry
     from embedbridge.cli.embed.writer import Writer
+    from embedbridge.contract.batch import Vectors
     from embedbridge.contract.image import Image
     from embedbridge.contract.vocabulary import Role
     from embedbridge.core import Embedder
@@ -44,15 +52,20 @@ def embed_stream(
     """
     totals = Totals()
     unwritten: deque[Entry] = deque()
+    answered: dict[int, NDArray[np.float32]] = {}  # of one window, by position in the stream
 
     def contents() -> Iterator[str | Image]:
         for entry in entries:
             unwritten.append(entry)
             yield entry.content
 
+    def note(positions: NDArray[np.intp], vectors: Vectors, _: NDArray[np.bool_]) -> None:
+        answered.update(zip(positions.tolist(), vectors, strict=True))
+
     one_bar = embedder.using(show_progress=False)  # not a second one per window
     try:
-        for result in one_bar.embed_windows(contents(), role=role):
+        for result in one_bar.embed_windows(contents(), role=role, on_batch=note):
+            answered.clear()
             for error in result.errors.values():
                 _name_source(error, unwritten, result.start)
             skipped = set(result.skipped)
@@ -65,10 +78,35 @@ def embed_stream(
             totals.truncated += int(result.truncated.sum())
             totals.failed += len(result.errors)
             totals.dimensions = result.vectors.shape[1]
-    except InvalidInputError as error:
-        _name_source(error, unwritten, totals.inputs)
+    except BaseException as error:
+        if isinstance(error, InvalidInputError):
+            _name_source(error, unwritten, totals.inputs)
+        _write_answered(writer, answered, list(unwritten), totals.inputs)
         raise
     return totals
+
+
+def _write_answered(
+    writer: Writer,
+    answered: Mapping[int, NDArray[np.float32]],
+    entries: Sequence[Entry],
+    start: int,
+) -> None:
+    """Write what is there of a window that was not finished; `start` is its first position."""
+    if not answered:
+        return
+    # By content: of equal inputs only the first one was answered.
+    vectors = {entries[place - start].content: vector for place, vector in answered.items()}
+    nothing = next(iter(vectors.values())) * float("nan")
+    missing = EmbedBridgeError("Not embedded: the job was given up.")
+    for entry in entries[: max(answered) + 1 - start]:
+        vector = vectors.get(entry.content)
+        if vector is not None:
+            writer.write(entry, vector, None)
+        elif writer.holds_missing:
+            writer.write(entry, nothing, missing)
+        else:
+            return
 
 
 def _name_source(error: EmbedBridgeError, entries: Sequence[Entry], start: int) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 from embedbridge.cli.embed.entry import Entry
 from embedbridge.contract.errors import InvalidInputError
@@ -54,7 +55,10 @@ class Lines:
             return sum(self._is_wanted(line) for line in lines)
 
     def _open(self) -> AbstractContextManager[IO[bytes]]:
-        return nullcontext(sys.stdin.buffer) if self._path == STDIN else self._path.open("rb")
+        if self._path != STDIN:
+            return self._path.open("rb")
+        stdin: TextIO | None = sys.stdin  # Python leaves it out if it was closed before the start
+        return nullcontext(io.BytesIO() if stdin is None else stdin.buffer)
 
     def _is_wanted(self, text: str | bytes) -> bool:
         return self._keep_empty or bool(text.strip())

@@ -19,6 +19,10 @@ class Writer(Protocol):
     def rows(self) -> int:
         """How many it has taken."""
 
+    @property
+    def holds_missing(self) -> bool:
+        """Whether the format has a way to say that a vector is missing."""
+
     def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
         """Take the vector of one input, shape (dimensions,); it is void if there is an error."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import InvalidInputError, UnsupportedModalityError
 from embedbridge.contract.image import Image
-from embedbridge.contract.inputs import Content, Mixed, Text, refuse_single
+from embedbridge.contract.inputs import Content, Mixed, Text, plain_text, refuse_single
 from embedbridge.core.images.rules import urls_are_off
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool)
         raise InvalidInputError(
             f"{type(content).__name__} cannot be embedded.", index=index, hint=_remedy(content)
         )
+    if isinstance(content, str):
+        content = plain_text(content)
     modality = modality_of(content)
     if modality not in card.modalities:
         raise UnsupportedModalityError(
