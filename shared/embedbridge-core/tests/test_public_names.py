@@ -120,7 +120,6 @@ TOOLING = [
     "Charge",
     "DISTRIBUTIONS",
     "Endpoint",
-    "ForkSafeLock",
     "OBJECTS",
     "Rate",
     "SlidingWindow",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.core import engine, remote
 from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind

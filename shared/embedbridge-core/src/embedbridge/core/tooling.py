@@ -6,7 +6,6 @@ The list is frozen like that of `embedbridge.core.adapting`. Importing it is lig
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.lazy import lazy_exports
-from embedbridge.contract.locks import ForkSafeLock as ForkSafeLock
 
 if TYPE_CHECKING:
     from embedbridge.core.cache.disk import default_path as default_path
@@ -43,4 +42,3 @@ __getattr__, __dir__, __all__ = lazy_exports(
     },
     below="embedbridge.core",
 )
-__all__ += ["ForkSafeLock"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import os
 import threading
 import time
 import uuid
@@ -21,8 +20,9 @@ from weakref import WeakSet
 
 from embedbridge.bulk.budget.lease import HeldLease, LeaseTicket
 from embedbridge.bulk.budget.ledger import LONGEST, TRANSIT, Booking, Grant, Message, valid_for
+from embedbridge.contract.forks import ForkSafeLock, in_forked_child
 from embedbridge.core import Ticket
-from embedbridge.core.tooling import ForkSafeLock, Rate
+from embedbridge.core.tooling import Rate
 
 REPORT_SECONDS = 1.0
 """After this time at the earliest, the ledger is told what it would not hear otherwise."""
@@ -279,10 +279,7 @@ def _close_all() -> None:
             limiter.close()
 
 
-def _after_fork_in_child() -> None:
+@in_forked_child
+def _forget_the_parents() -> None:
     for limiter in list(_alive):
         limiter.forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

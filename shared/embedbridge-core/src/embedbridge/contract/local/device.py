@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
 from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.forks import in_forked_child
 
 
 def choose_device(wanted: str | None = None) -> str:
@@ -38,6 +38,7 @@ def best_device(*, cuda: bool, mps: bool) -> str:
     return "mps" if mps else "cpu"
 
 
+@in_forked_child
 def _one_thread_in_child() -> None:
     """Keep torch to one thread in a forked child.
 
@@ -47,7 +48,3 @@ def _one_thread_in_child() -> None:
     torch: Any = sys.modules.get("torch")
     if hasattr(torch, "set_num_threads"):
         torch.set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_one_thread_in_child)

@@ -7,16 +7,15 @@ for ever. What needs them is loaded again in the child; what is on another devic
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.forks import ForkSafeLock, in_forked_child
 from embedbridge.contract.local.memory import return_freed_memory
 from embedbridge.contract.local.shared_weights import SharedWeights, all_shared, share, source_of
-from embedbridge.contract.locks import ForkSafeLock
 from embedbridge.contract.model import LocalEmbeddingModel
 
 # One at a time in the whole process: transformers changes torch's default dtype while it loads.
@@ -145,7 +144,9 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
         return loaded
 
 
-def _after_fork_in_child() -> None:
+@in_forked_child
+def _leave_to_the_parent() -> None:
+    """Let go of what this child cannot compute with: its device or its threads did not follow."""
     for shared in all_shared():
         loaded = shared.loaded
         if loaded is None:
@@ -155,7 +156,3 @@ def _after_fork_in_child() -> None:
         if shared.parent_device is not None or not loaded.after_fork():
             _of_the_parent.append(loaded)
             shared.loaded = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

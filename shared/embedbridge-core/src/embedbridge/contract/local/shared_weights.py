@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
-from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.paths import expanded
 
 LoadedT = TypeVar("LoadedT")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import weakref
 from contextlib import suppress
 
-from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.forks import ForkSafeLock
 
 _locks: dict[int, ForkSafeLock] = {}
 _lock = ForkSafeLock()

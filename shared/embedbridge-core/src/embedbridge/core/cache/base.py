@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.forks import ForkSafeLock
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

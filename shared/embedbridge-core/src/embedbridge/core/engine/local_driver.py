@@ -7,13 +7,12 @@ batching window, no event loop and no extra thread: a single query runs in its c
 from __future__ import annotations
 
 import contextvars
-import os
 import threading
 from collections import ChainMap, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,7 +20,7 @@ import numpy as np
 
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.errors import ConfigurationError
-from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.forks import ForkSafeLock, in_forked_child, once_per_process
 
 if TYPE_CHECKING:
     from embedbridge.contract.model import LocalEmbeddingModel
@@ -176,6 +175,7 @@ def _same_kind(a: Batch, b: Batch) -> bool:
 
 
 _drivers: WeakKeyDictionary[object, LocalDriver] = WeakKeyDictionary()
+in_forked_child(_drivers.clear)  # a thread of the parent may have held a driver's lock
 _drivers_lock = ForkSafeLock()
 
 
@@ -189,7 +189,7 @@ def local_driver(model: LocalEmbeddingModel) -> LocalDriver:
         return _drivers.setdefault(shared, LocalDriver())
 
 
-@cache
+@once_per_process
 def waiting_threads() -> ThreadPoolExecutor:
     """Threads in which async callers wait for a local model, so that no event loop is blocked."""
     return ThreadPoolExecutor(MAX_WAITING_THREADS, thread_name_prefix="embedbridge")
@@ -213,13 +213,3 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
     context = contextvars.copy_context()
     call = partial(context.run, function, *args)
     return await loop.run_in_executor(waiting_threads(), call)
-
-
-def _after_fork_in_child() -> None:
-    # Threads do not survive a fork, and a driver's lock may have been held by one of them.
-    _drivers.clear()
-    waiting_threads.cache_clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

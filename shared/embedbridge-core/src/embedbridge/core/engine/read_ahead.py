@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 from typing import TYPE_CHECKING
 
+from embedbridge.contract.forks import once_per_process
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core import images
 from embedbridge.core.engine.load_images import LoadedBatch, load_images, open_images
@@ -53,11 +52,7 @@ class ReadAhead:
         self._ahead = (following, begun)
 
 
-@cache
+@once_per_process
 def loading_threads() -> ThreadPoolExecutor:
     """Threads that load one batch each; apart from the decoders, for which they wait."""
     return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="embedbridge-load")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=loading_threads.cache_clear)  # threads do not survive a fork

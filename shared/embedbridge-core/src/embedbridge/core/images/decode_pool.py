@@ -6,15 +6,14 @@ To open is to read a file or fetch a URL and to check it; to decode is to make i
 from __future__ import annotations
 
 import itertools
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from embedbridge.contract.digests import mixed_digest, text_digest
 from embedbridge.contract.errors import InvalidInputError
+from embedbridge.contract.forks import once_per_process
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content, Mixed
 from embedbridge.contract.loaded import LoadedImage, LoadedMixed
@@ -144,12 +143,8 @@ def _decode(one: Opened) -> LoadedImage | LoadedMixed | InvalidInputError:
         return error
 
 
-@cache
+@once_per_process
 def _decoders() -> ThreadPoolExecutor:
     """Threads that open and decode one image each, and wait for nothing else."""
     threads = min(usable_processors(), MAX_THREADS)
     return ThreadPoolExecutor(threads, thread_name_prefix="embedbridge-decode")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_decoders.cache_clear)  # threads do not survive a fork

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from embedbridge.contract.batch import Usage
 from embedbridge.contract.events import BatchFinished, JobFinished, JobStarted
+from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.hooks import hookimpl
-from embedbridge.contract.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from embedbridge.contract.events import Event

@@ -5,11 +5,11 @@ All embedders, jobs and threads with that endpoint share it. A job finds it once
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from embedbridge.contract.forks import in_forked_child
 from embedbridge.core import remote
 from embedbridge.core.remote.size_limits import SizeLimits
 
@@ -61,6 +61,7 @@ class Endpoint:
 
 
 _endpoints: dict[Hashable, Endpoint] = {}
+in_forked_child(_endpoints.clear)  # they belong to the parent's event loop
 
 
 def endpoint_of(model: EmbeddingModel) -> Endpoint:
@@ -79,8 +80,3 @@ def forget_endpoints(netloc: str) -> None:
         place = name[0] if isinstance(name, tuple) and name else None
         if isinstance(place, str) and place.partition("/")[0] == netloc:
             _endpoints.pop(name, None)
-
-
-if hasattr(os, "register_at_fork"):
-    # They belong to the parent's event loop; the child counts its own requests.
-    os.register_at_fork(after_in_child=_endpoints.clear)

@@ -7,14 +7,13 @@ no client ever meets a loop that is closed.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
-from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.forks import once_per_process
 
 T = TypeVar("T")
 
@@ -56,29 +55,12 @@ class BackgroundLoop:
             raise
 
 
-_lock = ForkSafeLock()
-_loop: BackgroundLoop | None = None
-
-
+@once_per_process
 def background_loop() -> BackgroundLoop:
     """The loop of this process; started when it is first needed."""
-    global _loop  # noqa: PLW0603  # one per process is the point
-    with _lock:
-        if _loop is None:
-            _loop = BackgroundLoop()
-        return _loop
+    return BackgroundLoop()
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
     """Do the work on the background loop and wait for it, from any other thread."""
     return background_loop().run(work)
-
-
-def _after_fork_in_child() -> None:
-    # The thread does not exist in the child; its next remote call starts afresh.
-    global _loop  # noqa: PLW0603
-    _loop = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.core.remote.limit import Ticket
 from embedbridge.core.remote.sliding_window import Charge, Rate, SlidingWindow
 

@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
-from embedbridge.contract.locks import ForkSafeLock
+from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.vocabulary import Modality
 
 if TYPE_CHECKING:

@@ -1,0 +1,125 @@
+"""What belongs to one process, and a fork."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from embedbridge.contract.forks import ForkSafeLock, in_forked_child, once_per_process
+from embedbridge.core import MemoryCache, RateLimiter, UsageMeter
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+
+
+def test_a_singleton_is_made_once_for_all_threads() -> None:
+    """Threads that ask at the same moment get the same object."""
+    together = threading.Barrier(8)
+    made: list[object] = []
+
+    @once_per_process
+    def singleton() -> object:
+        made.append(object())
+        return made[-1]
+
+    def ask(_: int) -> object:
+        together.wait()
+        return singleton()
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = set(threads.map(ask, range(8)))
+
+    assert answers == set(made)
+    assert len(made) == 1
+
+
+def test_what_fails_is_tried_again() -> None:
+    """A singleton that could not be made leaves no lock and no half of it behind."""
+    tries = iter([OSError("no thread"), None])
+
+    @once_per_process
+    def singleton() -> str:
+        failure = next(tries)
+        if failure is not None:
+            raise failure
+        return "made"
+
+    with pytest.raises(OSError, match="no thread"):
+        singleton()
+
+    assert singleton() == "made"
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_makes_its_own_singleton() -> None:
+    """It takes nothing over, even if the fork came while a thread of the parent made it."""
+    begun, finish = threading.Event(), threading.Event()
+
+    @once_per_process
+    def singleton() -> int:
+        if not begun.is_set():
+            begun.set()
+            finish.wait()
+        return os.getpid()
+
+    thread = threading.Thread(target=singleton)
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if singleton() == os.getpid() else 1)
+    finish.set()
+    thread.join()
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert singleton() == os.getpid()
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_hook_runs_in_the_child_only() -> None:
+    """The parent goes on with what it has."""
+    called: list[int] = []
+
+    @in_forked_child
+    def remember() -> None:
+        called.append(os.getpid())
+
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if called == [os.getpid()] else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert not called
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    ("owner", "use"),
+    [
+        pytest.param(MemoryCache(), lambda cache: cache.get_many(["a"]), id="MemoryCache"),
+        pytest.param(RateLimiter(), lambda limiter: limiter.reserve(1), id="RateLimiter"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_lock_held_at_the_fork_is_free_in_the_child(
+    owner: Any, use: Callable[[Any], object]
+) -> None:
+    """Who held it does not exist there and could never release it."""
+    with owner._lock:
+        child = os.fork()
+        if child == 0:
+            use(owner)  # would wait for ever
+            os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_every_lock_of_a_long_lived_object_is_such_a_lock() -> None:
+    """Objects that users share between embedders, and so between processes."""
+    for owner in (MemoryCache(), RateLimiter(), UsageMeter()):
+        assert isinstance(owner._lock, ForkSafeLock)
