@@ -140,6 +140,10 @@ class RateLimitedError(EmbedBridgeError):
     """
 
     retryable = True
+    retry_after: float | None
+    """Seconds that the server asks us to wait."""
+    retry_at: float | None
+    """Seconds since the epoch at which it will take requests again."""
 
     def __init__(
         self,
@@ -149,14 +153,12 @@ class RateLimitedError(EmbedBridgeError):
         **where: Unpack[Where],
     ) -> None:
         super().__init__(message, **where)
-        self.retry_after = retry_after
-        self.retry_at = None if retry_after is None else time.time() + retry_after
-        """Seconds since the epoch at which the server will take requests again."""
+        self.set_wait(retry_after)
 
-    def set_wait(self, seconds: float) -> None:
-        """Fill in `retry_after` and `retry_at`, where the wait is known only after the error is made."""
+    def set_wait(self, seconds: float | None) -> None:
+        """Set `retry_after` and `retry_at`, also where the wait is known only after the error is made."""
         self.retry_after = seconds
-        self.retry_at = time.time() + seconds
+        self.retry_at = None if seconds is None else time.time() + seconds
 
 
 class QuotaExhaustedError(EmbedBridgeError):
