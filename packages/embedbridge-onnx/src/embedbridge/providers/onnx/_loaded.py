@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -122,11 +123,14 @@ def load(name: str, source: Source, options: OnnxOptions) -> Loaded:
     if not own.says_pooling and options.pooling is None:
         warn_of_default(name, own.pooling[0])
     mode, is_own = mode_of(*recipe.pooling), recipe.pooling == own.pooling
-    space, weights = identify(source, export, recipe.transformer, mode, is_own=is_own)
-    tokens, padding = load_tokens(recipe, length)
-    on_tokens, on_sentences = load_steps(recipe.on_tokens), load_steps(recipe.on_sentences)
     choose = partial(find_output, path=export, weighs_layers=recipe.weighs_layers)
-    session = open_session(export, options, choose)
+    with ThreadPoolExecutor(1) as beside:
+        # Meanwhile digests and the tokenizer are read.
+        opening = beside.submit(open_session, export, options, choose)
+        space, weights = identify(source, export, recipe.transformer, mode, is_own=is_own)
+        tokens, padding = load_tokens(recipe, length)
+        on_tokens, on_sentences = load_steps(recipe.on_tokens), load_steps(recipe.on_sentences)
+        session = opening.result()
     width = width_behind(on_tokens, session.dimensions)
     width = width_behind(on_sentences, width and width * len(recipe.pooling))
     prompts = prompts_of(recipe.prompts, source.hub_id)
