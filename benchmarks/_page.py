@@ -1,8 +1,12 @@
-"""The page of all benchmarks: one section per script, each replaced when its script runs again."""
+"""The page of all benchmarks: one section per script, each replaced when its script runs again.
+
+Goals keep the figures of other processors beside those of the last run.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 ORDER = (
@@ -54,23 +58,61 @@ vectors are compared with the others'; that round is not counted. A figure is th
 median of the ratios of each round. Every route has its default options, unless its name says otherwise. The texts are paragraphs and chapters of
 Python's own documentation.
 """
-GOALS_HEAD = "| goal | here | aimed at | reached |\n| --- | ---: | ---: | --- |"
-GOAL = re.compile(r"^\| .* \| (yes|\*\*no\*\*) \|$", re.MULTILINE)
+MISSED = "**"
+"""Around a figure that does not reach its goal."""
+GOALS_HEAD = """\
+## Goals
+
+The project aims at these figures; they are internal targets, in brackets behind what was found. A figure in bold does not reach its goal. What a
+processor has no figure for was not measured on it.
+"""
 CHART = re.compile(r"^!\[.*\]\(.*\)$", re.MULTILINE)
 """A line of its own; not the link around it at the top of the page."""
 SECTION = re.compile(r"<!-- begin (?P<name>\w+) -->(?P<text>.*?)<!-- end (?P=name) -->", re.DOTALL)
 TITLE = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
-def put_section(folder: Path, script: str, markdown: str, goals: str = "") -> None:
-    """Write one script's section and its goals into the folder's page, and leave the others as they are."""
+def put_section(
+    folder: Path, script: str, markdown: str, goals: Mapping[str, str], processor: str
+) -> None:
+    """Write one script's section and its goals into the folder's page, and leave the others as they are.
+
+    Args:
+        folder: That of the page.
+        script: Its name.
+        markdown: The section.
+        goals: What was found, by goal.
+        processor: Whose figures these are; those of others stay beside them.
+    """
     page = folder / "index.md"
     sections = read_sections(page.read_text(encoding="utf-8") if page.exists() else "")
     sections[script] = markdown
-    sections.pop(script + GOALS, None)
+    before = read_goals(sections.pop(script + GOALS, ""))
     if goals:
-        sections[script + GOALS] = goals
+        kept = {name: found for name, found in before.items() if name != processor}
+        sections[script + GOALS] = goals_table({**kept, processor: goals})
     page.write_text(whole_page(sections), encoding="utf-8")
+
+
+def goals_table(found: Mapping[str, Mapping[str, str]]) -> str:
+    """A column for each processor; the goals are those of the last one."""
+    *_, last = found.values()
+    head = ["goal", *found]
+    rows = [[goal, *(figures.get(goal, "") for figures in found.values())] for goal in last]
+    lines = [head, ["---", *["---:"] * len(found)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def read_goals(table: str) -> dict[str, dict[str, str]]:
+    """What stands in a table of goals: figures by goal, by processor."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    if not lines:
+        return {}
+    (_, *processors), _, *rows = lines
+    return {
+        processor: {goal: figures[column] for goal, *figures in rows if figures[column]}
+        for column, processor in enumerate(processors)
+    }
 
 
 def read_sections(text: str) -> dict[str, str]:
@@ -111,14 +153,24 @@ def _marked(name: str, text: str) -> str:
 
 def _goals(scripts: list[str], sections: dict[str, str]) -> list[str]:
     """The goals of all scripts, under the titles of their sections."""
-    goals = {name: sections[name + GOALS] for name in scripts if name + GOALS in sections}
-    reached = [answer == "yes" for text in goals.values() for answer in GOAL.findall(text)]
-    if not reached:
+    tables = {name: sections[name + GOALS] for name in scripts if name + GOALS in sections}
+    if not tables:
         return []
-    parts = [
-        f"## Goals\n\nThe project aims at these figures; they are internal targets. {sum(reached)} of {len(reached)} are reached on this machine.\n"
-    ]
-    for name, text in goals.items():
+    parts = [f"{GOALS_HEAD}{_reached(map(read_goals, tables.values()))}\n"]
+    for name, table in tables.items():
         title = TITLE.findall(sections[name])[0]
-        parts += [f"**[{title}]({_anchor(sections[name])})**\n", _marked(name + GOALS, text)]
+        parts += [f"**[{title}]({_anchor(sections[name])})**\n", _marked(name + GOALS, table)]
     return parts
+
+
+def _reached(tables: Iterable[Mapping[str, Mapping[str, str]]]) -> str:
+    """How many goals are reached, in words."""
+    figures: dict[str, list[str]] = {}
+    for table in tables:
+        for processor, found in table.items():
+            figures.setdefault(processor, []).extend(found.values())
+    counts = (
+        f"{sum(not figure.startswith(MISSED) for figure in found)} of {len(found)} on {processor}"
+        for processor, found in sorted(figures.items())
+    )
+    return f"Reached: {', '.join(counts)}."

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from _charts import Bar, Chart, draw
 from _interleaved import Timings, times_as_fast
-from _machine import machine, versions
-from _page import GOALS_HEAD, put_section
+from _machine import machine, processor, versions
+from _page import MISSED, put_section
 
 OURS = "embedbridge"
 """The names of our routes begin with it."""
@@ -31,16 +31,12 @@ class Goal:
     at_most: bool = False
 
     @property
-    def row(self) -> list[str]:
-        """Its cells in the table of goals."""
+    def found(self) -> str:
+        """The figure with what was aimed at; in bold if it is missed."""
         reached = self.here <= self.goal if self.at_most else self.here >= self.goal
-        sign = "≤" if self.at_most else "≥"
-        return [
-            self.figure,
-            f"{self.here:.3g} {self.unit}" if self.here < 1000 else f"{self.here:.0f} {self.unit}",
-            f"{sign} {self.goal:.3g} {self.unit}",
-            "yes" if reached else "**no**",
-        ]
+        here = f"{self.here:.3g}" if self.here < 1000 else f"{self.here:.0f}"
+        shown = f"{here} {self.unit} ({'≤' if self.at_most else '≥'} {self.goal:.3g})"
+        return shown if reached else f"{MISSED}{shown}{MISSED}"
 
 
 class Report:
@@ -65,7 +61,7 @@ class Report:
         self._name = Path(script).stem
         self._folder: Path | None = arguments.write
         self._parts: list[str] = []
-        self._goals: list[str] = []
+        self._goals: dict[str, str] = {}
         options = " --quick" if arguments.quick else ""
         self.say(f"## {title}")
         self.say(textwrap.dedent((about or "").partition("\n\n")[2]).strip())
@@ -120,9 +116,9 @@ class Report:
 
     def goals(self, goals: Iterable[Goal]) -> None:
         """Add what was aimed at, reached or not; it stands at the end of the page."""
-        rows = [f"| {' | '.join(goal.row)} |" for goal in goals]
-        print("\n".join([GOALS_HEAD, *rows]), flush=True)
-        self._goals += rows
+        for goal in goals:
+            print(f"{goal.figure}: {goal.found}", flush=True)
+            self._goals[goal.figure] = goal.found
 
     def bars(self, chart: Chart, suffix: str = "") -> None:
         """Add a chart, where results are written at all."""
@@ -136,8 +132,8 @@ class Report:
     def publish(self) -> None:
         """Put the section into the page, if asked."""
         if self._folder is not None:
-            goals = "\n".join([GOALS_HEAD, *self._goals]) if self._goals else ""
-            put_section(self._folder, self._name, "\n\n".join(self._parts), goals)
+            text = "\n\n".join(self._parts)
+            put_section(self._folder, self._name, text, self._goals, processor())
 
 
 def speed_chart(title: str, seconds: Timings, base: str, *, in_order: bool = False) -> Chart:
