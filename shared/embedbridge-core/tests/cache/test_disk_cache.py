@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -379,3 +380,34 @@ def test_a_forked_child_has_a_connection_of_its_own(cache: DiskCache) -> None:
     assert os.waitstatus_to_exitcode(status) == 0
     cache.put_many(some(range(10, 15)))
     assert_holds(cache, range(15))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_forked_while_a_thread_uses_the_file_is_not_stuck(cache: DiskCache) -> None:
+    """That thread does not exist in the child, and could never give the file back."""
+    using, finish = threading.Event(), threading.Event()
+
+    def use() -> None:
+        with cache._file.connected():
+            using.set()
+            finish.wait()
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    using.wait()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the thread is what is tested
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            cache.put_many(some(range(5)))  # would wait for ever
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    finish.set()
+    thread.join()
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert_holds(cache, range(5))

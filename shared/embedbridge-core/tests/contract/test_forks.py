@@ -13,6 +13,22 @@ import pytest
 from embedbridge.contract.forks import ForkSafeLock, in_forked_child, once_per_process
 from embedbridge.core import MemoryCache, RateLimiter, UsageMeter
 
+RIGHT = 7
+"""How a child ends that found what it should."""
+
+
+def end_of_child(is_right: Callable[[], bool]) -> int:
+    """Fork, and how the child ended that looked at this."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = RIGHT if is_right() else 2
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
 
@@ -70,14 +86,30 @@ def test_a_forked_child_makes_its_own_singleton() -> None:
     thread = threading.Thread(target=singleton)
     thread.start()
     begun.wait()
-    child = os.fork()
-    if child == 0:
-        os._exit(7 if singleton() == os.getpid() else 1)
+    ended = end_of_child(lambda: singleton() == os.getpid())
     finish.set()
     thread.join()
 
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert ended == RIGHT
     assert singleton() == os.getpid()
+
+
+def test_a_reentrant_lock_is_taken_again_by_its_thread_only() -> None:
+    """A method that holds it may call another that takes it; other threads wait."""
+    lock = ForkSafeLock(reentrant=True)
+    order: list[str] = []
+
+    def wait() -> None:
+        with lock:
+            order.append("other")
+
+    with lock, lock:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        order.append("owner")
+    thread.join()
+
+    assert order == ["owner", "other"]
 
 
 @needs_fork
@@ -90,11 +122,7 @@ def test_a_hook_runs_in_the_child_only() -> None:
     def remember() -> None:
         called.append(os.getpid())
 
-    child = os.fork()
-    if child == 0:
-        os._exit(7 if called == [os.getpid()] else 1)
-
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert end_of_child(lambda: called == [os.getpid()]) == RIGHT
     assert not called
 
 
@@ -112,11 +140,9 @@ def test_a_lock_held_at_the_fork_is_free_in_the_child(
 ) -> None:
     """Who held it does not exist there and could never release it."""
     with owner._lock:
-        child = os.fork()
-        if child == 0:
-            use(owner)  # would wait for ever
-            os._exit(7)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        ended = end_of_child(lambda: use(owner) is not None)  # would wait for ever
+
+    assert ended == RIGHT
 
 
 def test_every_lock_of_a_long_lived_object_is_such_a_lock() -> None:

@@ -21,17 +21,22 @@ def in_forked_child(action: Callable[[], object]) -> Callable[[], object]:
 
 
 class ForkSafeLock:
-    """A lock for `with`; free in a forked child, even if a thread of the parent held it."""
+    """A lock for `with`; free in a forked child, even if a thread of the parent held it.
 
-    __slots__ = ("__weakref__", "_lock")
+    Args:
+        reentrant: Whether the thread that holds it may take it again.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("__weakref__", "_lock", "_reentrant")
+
+    def __init__(self, *, reentrant: bool = False) -> None:
+        self._reentrant = reentrant
         self.renew()
         _alive.add(self)
 
     def renew(self) -> None:
         """Become free, as if new."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock() if self._reentrant else threading.Lock()
 
     def __enter__(self) -> None:
         self._lock.acquire()

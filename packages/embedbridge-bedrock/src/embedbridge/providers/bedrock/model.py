@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -19,6 +18,7 @@ from embedbridge.contract.errors import (
     InvalidOptionError,
     UnknownModelError,
 )
+from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     Address,
@@ -82,7 +82,7 @@ class BedrockModel(HttpModel):
         self._id = model_id(name)
         self._family = _family(name, self._id)
         self._access: Access | None = None
-        self._finding = threading.Lock()
+        self._finding = ForkSafeLock()
         self._searches = 0
         self._not_found: EmbedBridgeError | None = None
         super().__init__(name, **options)

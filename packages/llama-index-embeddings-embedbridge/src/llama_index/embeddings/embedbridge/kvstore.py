@@ -7,7 +7,6 @@ another's. Here the key is the engine's digest of everything that decides a vect
 from __future__ import annotations
 
 import base64
-import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +21,7 @@ from llama_index.core.storage.kvstore.types import (
 from numpy.typing import NDArray
 
 from embedbridge.contract import InvalidOptionError
+from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.core.adapting import run_sync
 
 COLLECTION = "embedbridge"
@@ -52,7 +52,7 @@ class KVStoreCache:
         self._store = store
         # Stores in memory are bare dictionaries; the others know how to be shared by threads.
         self._turn: AbstractContextManager[Any] = (
-            threading.Lock() if isinstance(store, MutableMappingKVStore) else nullcontext()
+            ForkSafeLock() if isinstance(store, MutableMappingKVStore) else nullcontext()
         )
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:

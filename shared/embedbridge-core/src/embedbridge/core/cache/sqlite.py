@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.forks import ForkSafeLock
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ class SqliteFile:
         self._sleep = sleep
         self._patience = BUSY_SECONDS
         self._retry_at = 0.0
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock(reentrant=True)
         self._connection: sqlite3.Connection | None = None
         self._process = os.getpid()
         self._inherited: list[sqlite3.Connection] = []

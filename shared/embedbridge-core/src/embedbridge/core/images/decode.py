@@ -10,10 +10,10 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import InvalidImageError
+from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.image import Image
 from embedbridge.contract.loaded import LoadedImage
 from embedbridge.core.images.formats import StrippedImage, read_stripped
@@ -141,7 +141,7 @@ class _OpenedPixels(OpenedImage):
 
 # Pillow's own images, which may be files that were opened and not yet decoded.
 
-_LOADING = [Lock() for _ in range(64)]
+_LOADING = [ForkSafeLock() for _ in range(64)]
 """Two threads may meet the same image: one of them decodes it. An image has one of these by its id."""
 
 
