@@ -47,7 +47,6 @@ def handle_failure(
     if isinstance(failure, OnBatchError):
         raise failure.__cause__ or failure
     error = translated(failure, job.spec)
-    many = len(planned) > 1
     if planned.search is not None:
         planned.search.refusals += 1
     if isinstance(error, RequestTooLargeError):
@@ -58,28 +57,34 @@ def handle_failure(
             items=len(planned),
             tokens=planned.tokens,
         )
-        if many:
+        if len(planned) > 1:
             return _smaller(job, planned, error)
         error = _too_large_alone(error)
-    if isinstance(error, InvalidInputError) and many:
-        named, error.index = error.index, None
-        if named is not None and 0 <= named < len(planned):
-            is_named = [number == named for number in range(len(planned))]
-            others = planned.only([not one for one in is_named])
-            return [*_refused_alone(job, planned.only(is_named), error, seconds), others]
-    if many and isinstance(error, InvalidInputError):
-        return _pieces(job, planned, error)
-    if many and _may_be_an_input(job, error):
-        if not job.done.any():
-            job.unanswered.append((planned, error))
-            return []
-        return _pieces(job, planned, error)
-    if not many and isinstance(error, InvalidInputError):
+    if len(planned) > 1:
+        return _refused_together(job, planned, error, seconds)
+    if isinstance(error, InvalidInputError):
         return _refused_alone(job, planned, error, seconds)
-    if not many and planned.search is not None:
-        return _held_or_failed(job, planned, error, seconds)
-    if many:
-        error.hint = f"The batch held inputs {_listed(job, planned.places.tolist())}. {error.hint or ''}".rstrip()
+    return _held_or_failed(job, planned, error, seconds)
+
+
+def _refused_together(
+    job: Job, planned: Planned, error: EmbedBridgeError, seconds: float
+) -> list[Planned]:
+    """Several inputs are refused: for the one that is named, for one to search, or all alike."""
+    if isinstance(error, InvalidInputError):
+        named, error.index = error.index, None
+        if named is None or not 0 <= named < len(planned):
+            return _pieces(job, planned, error)
+        is_named = [number == named for number in range(len(planned))]
+        others = planned.only([not one for one in is_named])
+        return [*_refused_alone(job, planned.only(is_named), error, seconds), others]
+    if _may_be_an_input(job, error):
+        if job.done.any():
+            return _pieces(job, planned, error)
+        job.unanswered.append((planned, error))
+        return []
+    listed = _listed(job, planned.places.tolist())
+    error.hint = f"The batch held inputs {listed}. {error.hint or ''}".rstrip()
     _fail_batch(job, planned, error, seconds)
     return []
 
