@@ -98,6 +98,7 @@ CORE = [
 ]
 ADAPTING = [
     "AsyncBridgedModel",
+    "BridgeArguments",
     "BridgeOptions",
     "BridgedModel",
     "EmbedsDocumentsAndQueries",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import get_type_hints
 
 import pytest
 
 from embedbridge.contract import InvalidOptionError
 from embedbridge.core import Embedder, Settings, load_embedder
+from embedbridge.core.adapting import BridgeArguments, BridgeOptions
+from embedbridge.core.settings import SettingArguments
 from embedbridge.testing import FakeModel
 
 
@@ -100,3 +103,26 @@ def test_variables_are_no_options_of_models(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("EMBEDBRIDGE_NORMALIZE", "false")
 
     assert load_embedder("fake:small").embed_query("a").shape == (8,)
+
+
+def test_editors_know_every_setting_and_its_type() -> None:
+    """The keywords of `using` are written out for type checkers: as the fields are, no more and no less."""
+    keywords = get_type_hints(SettingArguments)
+    retries = keywords.pop("max_retries")
+
+    assert retries is int
+    assert keywords == {name: field.annotation for name, field in Settings.model_fields.items()}
+
+
+def test_editors_know_every_option_of_the_bridge() -> None:
+    """The same for `from_langchain` and `from_llama_index`: settings, options, and three objects."""
+    keywords = BridgeArguments.__required_keys__ | BridgeArguments.__optional_keys__
+
+    assert not BridgeArguments.__required_keys__
+    assert keywords == {
+        *SettingArguments.__optional_keys__,
+        *BridgeOptions.model_fields,
+        "cache",
+        "limiter",
+        "listeners",
+    }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from langchain_core.embeddings import Embeddings
 
 from embedbridge.contract import ConfigurationError
 from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder
-from embedbridge.core.adapting import from_documents_and_queries
+from embedbridge.core.adapting import BridgeArguments, from_documents_and_queries
 
 
-def from_langchain(embeddings: Embeddings, **options: Any) -> Embedder:
+def from_langchain(embeddings: Embeddings, **options: Unpack[BridgeArguments]) -> Embedder:
     """An embedder over an `Embeddings` of LangChain, for use anywhere.
 
     It adds planning, removal of duplicates, a cache that is never wrong, limits and checks. The

@@ -241,7 +241,7 @@ def test_options() -> None:
     assert np.linalg.norm(vectors) == pytest.approx(1)
     assert embedder.explain("a", "document").sent == "passage: a"
     with pytest.raises(InvalidOptionError, match="fingerprint"):
-        from_object(Embeds(), fingerprnt="a")
+        from_object(Embeds(), fingerprnt="a")  # type: ignore[call-arg]  # found by mypy too
 
 
 def test_one_of_ours_is_not_wrapped_twice() -> None:

@@ -288,7 +288,7 @@ def test_a_url_is_not_fetched_unless_that_is_allowed(model: Any) -> None:
     ],
 )
 def test_an_image_outside_the_limits_is_refused(
-    local_model: Any, rules: dict[str, int], limits: dict[str, int], image: bytes
+    local_model: Any, rules: dict[str, Any], limits: dict[str, int], image: bytes
 ) -> None:
     """The user's limits and the model's both hold."""
     model = local_model(**limits)

@@ -120,7 +120,7 @@ def test_a_batch_knows_its_tokens(case: Case) -> None:
     ids=["limit", "user below the limit", "user above the limit", "one by one", "no limit"],
 )
 def test_the_smaller_of_limit_and_wish_counts(
-    any_model: Any, settings: dict[str, int], limits: dict[str, Any], sizes: list[int]
+    any_model: Any, settings: dict[str, Any], limits: dict[str, Any], sizes: list[int]
 ) -> None:
     """The user's batch size never lifts what the model takes."""
     model = any_model(**limits)
@@ -180,7 +180,7 @@ def test_answers_are_of_a_size_to_hold_several_at_once(
     request: pytest.FixtureRequest,
     kind: str,
     card: dict[str, Any],
-    settings: dict[str, int],
+    settings: dict[str, Any],
     most: int,
 ) -> None:
     """Wide vectors travel in more requests, unless something else is known or wished."""

@@ -7,6 +7,7 @@ from the rooms behind it, which may then move.
 from embedbridge.contract.inputs import refuse_single
 from embedbridge.core.bridge import (
     AsyncBridgedModel,
+    BridgeArguments,
     BridgedModel,
     BridgeOptions,
     EmbedsDocumentsAndQueries,
@@ -23,6 +24,7 @@ from embedbridge.core.remote.loop import run_sync
 
 __all__ = [
     "AsyncBridgedModel",
+    "BridgeArguments",
     "BridgeOptions",
     "BridgedModel",
     "EmbedsDocumentsAndQueries",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
@@ -22,7 +22,7 @@ from embedbridge.core.listeners.progress import TqdmProgress
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import portable_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
-from embedbridge.core.settings import Settings, parse_settings
+from embedbridge.core.settings import SettingArguments, Settings, parse_settings
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import ModelCard
@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from embedbridge.core.cache.base import VectorCache
     from embedbridge.core.remote.limit import Limiter
 
-T = TypeVar("T")
+
+class Changes(SettingArguments, total=False):
+    """What `Embedder.using` changes: settings, and what an embedder works with."""
+
+    cache: VectorCache | str | PathLike[str] | bool | None
+    limiter: Limiter | None
+    listeners: Iterable[object]
 
 
 class Embedder(EmbeddingMethods):
@@ -178,18 +184,21 @@ class Embedder(EmbeddingMethods):
 
     # Itself.
 
-    def using(self, **changes: Any) -> Embedder:
+    def using(self, **changes: Unpack[Changes]) -> Embedder:
         """The same model with other settings (`max_retries` too), `cache`, `limiter`, `listeners`.
 
         Example:
             careful = embedder.using(on_too_long="error", cache=MemoryCache())
         """
-        parts = {name: changes.pop(name, getattr(self, name)) for name in ("cache", "limiter")}
+        cache = changes.pop("cache", self.cache)
+        limiter = changes.pop("limiter", self.limiter)
         listeners = changes.pop("listeners", self._announcer.listeners)
         settings = self.settings
         if changes:
             settings = parse_settings(self.settings.model_dump(exclude_unset=True), changes)
-        twin = Embedder(self.model, settings=settings, listeners=listeners, **parts)
+        twin = Embedder(
+            self.model, settings=settings, cache=cache, limiter=limiter, listeners=listeners
+        )
         twin._identity = self._identity
         twin._pinned = self._pinned
         return twin

@@ -56,8 +56,9 @@ def load_embedder(
     if isinstance(model, Embedder):
         _refuse_options(options, model.model)
         parts = {"cache": cache, "limiter": limiter, "listeners": listeners}
-        changes = {name: part for name, part in parts.items() if part is not None}
-        return model.using(**changes, **general) if changes or general else model
+        given = {name: part for name, part in parts.items() if part is not None}
+        changes: dict[str, Any] = {**given, **general}
+        return model.using(**changes) if changes else model
     saved: Mapping[str, Any] = {}
     if isinstance(model, Mapping):
         model, saved_options, saved, saved_cache = _read_config(model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -76,6 +76,28 @@ class Settings(BaseModel):
 
 SETTING_NAMES = frozenset({*Settings.model_fields, "max_retries"})
 """What users may write: the fields, and `max_retries` for one less than `max_attempts`."""
+
+
+class SettingArguments(TypedDict, total=False):
+    """`SETTING_NAMES` as keyword arguments: editors complete them, and type checkers find a misspelt one."""
+
+    batch_size: int | None
+    max_concurrency: int
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    max_attempts: int
+    max_retries: int
+    deadline: float
+    errors: Literal["raise", "collect"]
+    on_too_long: Literal["truncate", "error"]
+    on_empty: OnEmpty
+    on_zero_vector: Literal["warn", "error", "allow"]
+    max_image_bytes: int
+    max_image_pixels: int
+    min_image_side: int
+    allow_urls: bool | tuple[str, ...]
+    window: int
+    show_progress: bool
 
 
 def parse_settings(*layers: Mapping[str, Any]) -> Settings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.embeddings import MultiModalEmbedding
@@ -13,6 +13,7 @@ from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.core.adapting import (
     AsyncBridgedModel,
+    BridgeArguments,
     BridgedModel,
     ForeignEmbedder,
     Method,
@@ -25,7 +26,7 @@ from llama_index.embeddings.embedbridge.methods import EngineMethods
 Rows = Sequence[Sequence[float]]
 
 
-def from_llama_index(embedding: BaseEmbedding, **options: Any) -> Embedder:
+def from_llama_index(embedding: BaseEmbedding, **options: Unpack[BridgeArguments]) -> Embedder:
     """An embedder over an embedding model of LlamaIndex, for use anywhere.
 
     It adds planning, removal of duplicates, a cache that is never wrong, limits and checks. The

@@ -11,10 +11,16 @@ from embedbridge.core.bridge.documents import (
     from_documents_and_queries,
 )
 from embedbridge.core.bridge.foreign import ForeignEmbedder, Method
-from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel, BridgeOptions
+from embedbridge.core.bridge.model import (
+    AsyncBridgedModel,
+    BridgeArguments,
+    BridgedModel,
+    BridgeOptions,
+)
 
 __all__ = [
     "AsyncBridgedModel",
+    "BridgeArguments",
     "BridgeOptions",
     "BridgedModel",
     "EmbedsDocumentsAndQueries",

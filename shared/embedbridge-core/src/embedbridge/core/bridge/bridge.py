@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from embedbridge.contract.options import unknown_option
 from embedbridge.core.bridge.foreign import ForeignEmbedder
-from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel, BridgeOptions
+from embedbridge.core.bridge.model import (
+    AsyncBridgedModel,
+    BridgeArguments,
+    BridgedModel,
+    BridgeOptions,
+)
 from embedbridge.core.embedder import Embedder
 from embedbridge.core.load import load_embedder
 from embedbridge.core.settings import SETTING_NAMES
 
-OF_THE_EMBEDDER = frozenset({"cache", "limiter", "listeners"})
-"""What `load_embedder` takes besides settings."""
+OF_THE_ENGINE = SETTING_NAMES | {"cache", "limiter", "listeners"}
+"""What goes to the embedder, not to the model."""
 
 
 def bridged_model(foreign: ForeignEmbedder, **options: Any) -> BridgedModel | AsyncBridgedModel:
@@ -27,7 +32,7 @@ def bridged_model(foreign: ForeignEmbedder, **options: Any) -> BridgedModel | As
     return (AsyncBridgedModel if native else BridgedModel)(foreign, **options)
 
 
-def bridge(foreign: ForeignEmbedder, **options: Any) -> Embedder:
+def bridge(foreign: ForeignEmbedder, **options: Unpack[BridgeArguments]) -> Embedder:
     """An embedder over a framework's object.
 
     A batch is tried once unless `max_attempts` is set: classes of frameworks retry already, and
@@ -41,13 +46,17 @@ def bridge(foreign: ForeignEmbedder, **options: Any) -> Embedder:
     Raises:
         InvalidOptionError: There is no option of that name.
     """
-    own = {name: options.pop(name) for name in list(options) if name in BridgeOptions.model_fields}
-    known = {*SETTING_NAMES, *OF_THE_EMBEDDER}
-    for name in options:
-        if name not in known:
-            everything = {*known, *BridgeOptions.model_fields}
-            raise unknown_option(name, everything, owner=f"The bridge to {foreign.framework}")
-    embedder = load_embedder(bridged_model(foreign, **own), **options)
+    own: dict[str, Any] = {}
+    engine: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in BridgeOptions.model_fields:
+            own[name] = value
+        elif name in OF_THE_ENGINE:
+            engine[name] = value
+        else:
+            known = {*OF_THE_ENGINE, *BridgeOptions.model_fields}
+            raise unknown_option(name, known, owner=f"The bridge to {foreign.framework}")
+    embedder = load_embedder(bridged_model(foreign, **own), **engine)
     if "max_attempts" in embedder.settings.model_fields_set:
         return embedder
     return embedder.using(max_attempts=1)

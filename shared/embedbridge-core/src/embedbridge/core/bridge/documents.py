@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Unpack, runtime_checkable
 
 from embedbridge.core.bridge.async_check import is_truly_async
 from embedbridge.core.bridge.bridge import bridge, bridged_model
 from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
-from embedbridge.core.bridge.model import AsyncBridgedModel, BridgedModel
+from embedbridge.core.bridge.model import AsyncBridgedModel, BridgeArguments, BridgedModel
 from embedbridge.core.embedder import Embedder
 from embedbridge.core.load import load_embedder
 
@@ -26,7 +26,9 @@ class EmbedsDocumentsAndQueries(Protocol):
         """Vector of a text that is searched for."""
 
 
-def from_documents_and_queries(embeddings: EmbedsDocumentsAndQueries, **options: Any) -> Embedder:
+def from_documents_and_queries(
+    embeddings: EmbedsDocumentsAndQueries, **options: Unpack[BridgeArguments]
+) -> Embedder:
     """An embedder over such an object; `embedder` of one that holds an embedder of ours already.
 
     Args:

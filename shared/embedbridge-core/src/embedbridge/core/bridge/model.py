@@ -11,6 +11,7 @@ import asyncio
 import io
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -24,6 +25,7 @@ from embedbridge.core.bridge.errors import translated
 from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
 from embedbridge.core.bridge.introspect import digest_of, model_name, public_config, secrets_of
 from embedbridge.core.bridge.object_locks import lock_of
+from embedbridge.core.embedder import Changes
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif")
 """Files that are handed over as they are; others become PNG. Pillow opens them all."""
@@ -41,6 +43,19 @@ class BridgeOptions(ModelOptions):
     """Documents or images per call; `None` means as many as the object says, else 32."""
     native_async: bool | None = None
     """Whether to await its async methods; `None` means where their code is native."""
+
+
+class BridgeArguments(Changes, total=False):
+    """What a bridge takes: the fields of `BridgeOptions`, and what `Embedder.using` changes."""
+
+    dimensions: int | None
+    normalize: bool | None
+    query_prompt: str | None
+    document_prompt: str | None
+    space: str | None
+    fingerprint: str | None
+    max_items: int | None
+    native_async: bool | None
 
 
 class _Bridged(EmbeddingModel):
@@ -68,14 +83,14 @@ class _Bridged(EmbeddingModel):
     def card(self) -> ModelCard:
         """What is known about the object. Its width is known with its first answer."""
         foreign = self.foreign
+        limits = Limits(max_queries=foreign.max_queries)
         items = self.options.max_items or foreign.max_items
-        limits = Limits() if items is None else Limits(max_items=items)
         return ModelCard(
             name=self.name,
             modalities=("text", "image") if foreign.images else ("text",),
             roles="field",
             allowed_dimensions=None,
-            limits=Limits(max_items=limits.max_items, max_queries=foreign.max_queries),
+            limits=limits if items is None else replace(limits, max_items=items),
             space=self._space,
         )
 
