@@ -106,6 +106,8 @@ def web_identity_without_token(here: Machine) -> None:
 
 def container(here: Machine) -> None:
     here.patch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{here.aws.url}/container")
+    # botocore waits this long between three attempts.
+    here.patch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
 
 
 def instance(here: Machine) -> None:

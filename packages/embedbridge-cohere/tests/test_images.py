@@ -217,6 +217,7 @@ def test_images_that_grow_on_their_way_are_halved(server: FaultServer, load: Loa
     assert len(server.requests) == before + 1  # large ones say nothing about small ones
 
 
+@pytest.mark.heavy  # megabytes of pixels
 def test_one_image_that_is_too_large(server: FaultServer, load: Load) -> None:
     """Named by its position, before it is sent."""
     large = Image.from_pil(noise(2400))  # 23 MB of base64
@@ -237,6 +238,7 @@ def test_v3_takes_five_megabytes() -> None:
     assert caught.value.source == "noise"
 
 
+@pytest.mark.heavy  # megabytes of pixels
 def test_a_batch_over_the_limit_is_for_the_engine_to_cut() -> None:
     """The provider does not split on its own."""
     images = [LoadedImage(pixels=noise(1200, n), described="noise") for n in range(4)]
