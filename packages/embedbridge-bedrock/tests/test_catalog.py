@@ -111,6 +111,7 @@ def test_every_card_has_a_format() -> None:
     assert len(entry_points(group="embedbridge", name="bedrock")) == 1
 
 
+@pytest.mark.heavy  # a process of its own
 def test_libraries_are_imported_when_they_are_needed() -> None:
     """Loading an embedder, its card, space, endpoint and configuration cost neither of them."""
     script = """

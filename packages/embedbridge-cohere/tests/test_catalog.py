@@ -101,6 +101,7 @@ def test_the_plugin_is_light() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+@pytest.mark.heavy  # a process of its own
 def test_the_http_library_is_imported_when_it_is_needed() -> None:
     """Loading an embedder, its card, space and configuration cost none."""
     script = f"""

@@ -287,6 +287,7 @@ print(embedder.space, [name for name in ("google.auth", "requests", "httpx2") if
 """
 
 
+@pytest.mark.heavy  # a process of its own
 def test_google_auth_is_imported_with_the_first_request() -> None:
     """Loading an embedder and asking for its space takes no SDK and no HTTP library."""
     command = [sys.executable, "-c", LATE]

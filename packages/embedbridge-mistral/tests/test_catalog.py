@@ -45,6 +45,7 @@ def test_the_provider_is_announced_once() -> None:
     assert len(entry_points(group="embedbridge", name="mistral")) == 1
 
 
+@pytest.mark.heavy  # a process of its own
 def test_the_http_library_is_imported_when_it_is_needed() -> None:
     """Loading an embedder, its card, space and configuration cost none."""
     script = f"""

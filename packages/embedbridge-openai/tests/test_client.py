@@ -30,6 +30,7 @@ Load: TypeAlias = Callable[..., Embedder]
 MODEL = "text-embedding-3-small"
 
 
+@pytest.mark.heavy  # a process of its own
 def test_the_sdk_is_imported_when_it_is_needed() -> None:
     """Loading an embedder, its card, space and configuration cost no SDK."""
     script = f"""

@@ -203,6 +203,7 @@ def test_the_deadline_ends_all_attempts(server: FaultServer, load: Load, ask: As
     server.wait_until_idle()
 
 
+@pytest.mark.heavy  # megabytes
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_bomb_is_not_unpacked(server: FaultServer, load: Load, status: int) -> None:
     """H17: 200 KB that stand for 200 MiB cost at most what an answer may have anyway."""

@@ -192,6 +192,7 @@ def test_a_batch_out_of_memory_is_halved(server: FaultServer, load: Load) -> Non
     assert load().embed_documents([f"text {n}" for n in range(64)]).shape == (64, 64)
 
 
+@pytest.mark.heavy  # megabytes of text
 def test_many_long_texts_stay_below_the_payload_limit(serve: Serve, load: Load) -> None:
     """TEI refuses more than 2 MB in one request, and does not say so beforehand."""
     server = serve(max_input_length=32_768)

@@ -128,6 +128,7 @@ def test_one_image_that_is_too_large(server: FaultServer, load: Load) -> None:
     assert not server.requests
 
 
+@pytest.mark.heavy  # megabytes of pixels
 def test_one_file_that_is_too_large(server: FaultServer, load: Load) -> None:
     """Pixels have no size before they are PNG: named by its position all the same, and not sent."""
     side = 2650
