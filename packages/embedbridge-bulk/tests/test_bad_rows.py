@@ -351,3 +351,25 @@ def test_texts_that_were_cut_are_errors_as_soon_as_they_should_be(
     assert (report.embedded, report.kept, report.failed, report.truncated) == (0, 2, 2, 0)
     assert has_vector == [True, False, True, False]
     assert job(source, errors="column").embedded == 1
+
+
+@pytest.mark.parametrize("before", ["column", "fail"])
+def test_zeros_are_not_taken_once_they_should_be_something_else(
+    job: Any, out: Any, before: Any
+) -> None:
+    """Not from the target, nor from the journal of a job that failed; all others are. Nothing changes, nothing is made."""
+    source = pa.table({"id": [1, 2, 3, 4], "text": ["a", " ", "b", "word " * 10_000]})
+    zero = {"on_empty": "zero", "on_too_long": "error"}
+    with pytest.warns(UserWarning, match="zeros"), _fails_if(before == "fail"):
+        assert job(source, errors=before, **zero).failed == 1
+    if before == "column":
+        assert job(source, errors=before, **zero).parts_written == 0
+    report = job(source, errors="column", on_empty="embed", on_too_long="error")
+    wanted = Embedder(FakeModel("small")).using(on_empty="embed").embed_documents(["a", " ", "b"])
+
+    assert (report.embedded, report.kept, report.failed) == (1, 2, 1)
+    assert out().column("vector").to_pylist()[:3] == wanted.tolist()
+
+
+def _fails_if(wanted: bool) -> Any:
+    return pytest.raises(RowError) if wanted else nullcontext()

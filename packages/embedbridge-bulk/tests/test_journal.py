@@ -42,9 +42,10 @@ def test_what_was_appended_is_read_again(
 
     found, cut = journal.gather(np.array(numbers, np.int64))
 
-    said, told = zip(*journal.digests(), strict=True)
+    said, told, zeros = zip(*journal.digests(), strict=True)
     assert np.array_equal(np.concatenate(said), digests)
     assert np.array_equal(np.concatenate(told), truncated)
+    assert np.array_equal(np.concatenate(zeros), (vectors == 0).all(axis=1))
     assert np.array_equal(found, vectors[numbers])
     assert np.array_equal(cut, truncated[numbers])
     journal.close()

@@ -388,3 +388,16 @@ def test_a_json_file_is_read_where_it_is_named(
     (tmp_path / "in" / "info.json").write_text('{"rows": 2}')
     job(tmp_path / "in")
     assert out().num_rows == 2
+
+
+def test_tables_of_formats_that_are_not_read_are_said(job: Any, out: Any, tmp_path: Path) -> None:
+    """Where a folder has some, their rows would be missing; a pattern says that they are not meant."""
+    (tmp_path / "in").mkdir()
+    write(TABLE.slice(0, 2), tmp_path / "in" / "a.parquet")
+    for name in ("b.feather", "c.orc"):
+        (tmp_path / "in" / name).write_bytes(b"a table")
+    with pytest.warns(UserWarning, match=r"2 tables in .* not read, .*b\.feather"):
+        job(tmp_path / "in")
+    job(str(tmp_path / "in" / "*.parquet"))
+
+    assert out().num_rows == 2

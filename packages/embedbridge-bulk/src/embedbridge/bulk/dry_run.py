@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedbridge.bulk.columns import Columns
-    from embedbridge.bulk.contents import Digests
+    from embedbridge.bulk.journal import Recorded
     from embedbridge.bulk.stage import EmbedStage
     from embedbridge.bulk.targets.base import Target
     from embedbridge.bulk.targets.parts import StoredVectors
@@ -146,12 +145,13 @@ def _known(stage: EmbedStage, target: Target) -> Seen:
 def _seen(
     stage: EmbedStage,
     stored: StoredVectors,
-    journalled: Iterable[tuple[Digests, NDArray[np.bool_]]] = (),
+    journalled: Iterable[Recorded] = (),
 ) -> Seen:
     seen = Seen()
-    in_target = ((found.digests, found.truncated) for found in stored.digests())
-    for digests, truncated in chain(in_target, journalled):
-        seen.claim(digests[stage.takes(truncated)])
+    for found in stored.digests():
+        seen.claim(found.digests[stage.takes(found.truncated)])
+    for digests, truncated, zeros in journalled:
+        seen.claim(digests[stage.takes(truncated) & ~zeros])
     return seen
 
 

@@ -12,7 +12,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,15 @@ GAP_BYTES = 1 << 16
 """A gap between two records up to this long is read with them: cheaper than another call."""
 SEED = 0x45425231
 """Begins a checksum, so that a record of zeros is not valid."""
+
+
+class Recorded(NamedTuple):
+    """Some records."""
+
+    digests: Digests
+    truncated: NDArray[np.bool_]
+    zeros: NDArray[np.bool_]
+    """Which vectors are zeros."""
 
 
 class Journal:
@@ -79,10 +88,14 @@ class Journal:
             self._count += len(records)
             return first
 
-    def digests(self) -> Iterator[tuple[Digests, NDArray[np.bool_]]]:
-        """The digests of all records in their order, and which were truncated, some at a time."""
+    def digests(self) -> Iterator[Recorded]:
+        """All records in their order, some at a time."""
         for records in self._blocks():
-            yield np.ascontiguousarray(records["digest"]), records["truncated"] != 0
+            yield Recorded(
+                np.ascontiguousarray(records["digest"]),
+                records["truncated"] != 0,
+                np.asarray(~records["vector"].any(axis=1)),
+            )
 
     def gather(self, numbers: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
         """The vectors of some records, and which were truncated."""

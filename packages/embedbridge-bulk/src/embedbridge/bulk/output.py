@@ -84,7 +84,8 @@ def attach(
         digests: Of the rows that have a content.
         has: Which those are.
 
-    A row has a vector if it has a digest and no error: that is known without reading vectors.
+    A row with a digest and no error has a vector that a later job may take: that is known without
+    reading vectors.
     """
     kept = [plain_column(table.column(name)) for name in schema.names[: -len(OUTPUT)]]
     digests, has = _of_some(digests, has, embedded)
@@ -123,8 +124,8 @@ def _vectors(vectors: Vectors, valid: NDArray[np.bool_]) -> pa.Array:
 def _of_some(
     digests: Digests, has: NDArray[np.bool_], embedded: Embedded
 ) -> tuple[Digests, NDArray[np.bool_]]:
-    """Without the rows that have neither vector nor error: empty texts that are skipped."""
-    wanted = embedded.has_vector.copy()
+    """Without empty texts that are skipped, which have neither vector nor error, and without zeros."""
+    wanted = embedded.has_vector & embedded.vectors.any(axis=1)
     wanted[list(embedded.errors)] = True
     return digests[wanted[has]], has & wanted
 

@@ -116,7 +116,10 @@ class EmbedStage:
         }
 
     def takes(self, truncated: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which vectors of an earlier job it may take: none of a text that should have been an error."""
+        """Which vectors of an earlier job it may take: none of a text that should have been an error.
+
+        Nor zeros: it is a setting that lets them be, and they have no digest in a target.
+        """
         return ~truncated | (self.embedder.settings.on_too_long == "truncate")
 
     @property

@@ -32,6 +32,8 @@ FORMATS = {
 """By the end of a name; `.gz` and the like may follow, but for Parquet."""
 IF_NAMED = {".json": "json"}
 """Only where a path or a pattern says so: in a folder of tables such a file describes them."""
+NOT_READ = (".arrow", ".avro", ".feather", ".ipc", ".orc", ".xlsx")
+"""Tables of formats that are not read: where a folder has some, that is said."""
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 ENDINGS = FORMATS | IF_NAMED
 DELIMITERS = {"csv": ",", "tsv": "\t"}

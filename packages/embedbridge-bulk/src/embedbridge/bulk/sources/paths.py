@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -13,7 +14,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from embedbridge.bulk.errors import SourceError, cannot_read
-from embedbridge.bulk.sources.files import ENDINGS, FORMATS, format_of, is_listed
+from embedbridge.bulk.sources.files import ENDINGS, FORMATS, NOT_READ, format_of, is_listed
 from embedbridge.contract.errors import InvalidOptionError, short_path
 from embedbridge.contract.paths import expanded
 
@@ -108,7 +109,22 @@ def _files_at(system: fs.FileSystem, path: str) -> Files:
     listed = system.get_file_info(fs.FileSelector(base, recursive=True))
     names = sorted(one.path for one in listed if one.type == fs.FileType.File)
     found = {name: _folder_values(name, base) for name in names if _is_meant(name, base, pattern)}
+    if pattern is None:
+        _warn_of_others(path, names)
     return _each_once(found) if isinstance(system, fs.LocalFileSystem) else found
+
+
+def _warn_of_others(folder: str, names: Sequence[str]) -> None:
+    """Their rows would be missing without a word."""
+    others = [name for name in names if name.lower().endswith(NOT_READ)]
+    if others:
+        warnings.warn(
+            f"{len(others)} tables in {short_path(folder)} are of formats that are not read, "
+            f"{short_path(others[0])} for example: their rows are left out. Convert them; or name "
+            "the others by a pattern, such as *.parquet.",
+            UserWarning,
+            stacklevel=6,
+        )
 
 
 def _each_once(files: Files) -> Files:
