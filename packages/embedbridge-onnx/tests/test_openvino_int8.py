@@ -1,5 +1,6 @@
 """Matrices in 8 bits, in the form in which OpenVINO multiplies them."""
 
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -71,3 +72,23 @@ def test_products_of_two_texts_values_are_left_alone() -> None:
     quantize(model)
 
     assert [node.get_type_name() for node in model.get_ordered_ops()] == before
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_where_no_file_can_be_written(monkeypatch: pytest.MonkeyPatch, transposed: bool) -> None:
+    """In a container whose disk is read-only, integers are in memory: the same ones."""
+    matrix = np.random.default_rng(1).standard_normal((64, 8)).astype(np.float32)
+    answers: list[Any] = []
+    for place in (tempfile.gettempdir(), "/nowhere/at/all"):
+        monkeypatch.setattr(tempfile, "tempdir", place)
+        model = product(matrix, transposed=transposed)
+        quantize(model)
+        answers.append(answer(model, np.eye(64, dtype=np.float32)))
+
+    np.testing.assert_array_equal(answers[0], answers[1])
+
+
+def test_a_model_without_a_matrix() -> None:
+    """There is nothing to round."""
+    given = op.parameter([-1, 8], np.float32)
+    assert quantize(openvino.Model([op.relu(given)], [given])) == 0

@@ -16,6 +16,7 @@ from embedbridge.contract.errors import InvalidOptionError, MissingDependencyErr
 from embedbridge.contract.local import without_package
 from embedbridge.providers.onnx._inputs import InputSpec, Kind
 from embedbridge.providers.onnx.backends.failures import loading_errors
+from embedbridge.providers.onnx.backends.mapped_pages import drop_pages
 from embedbridge.providers.onnx.backends.openvino_int8 import quantize
 from embedbridge.providers.onnx.backends.session import Capacity, Choose, Feed
 from embedbridge.providers.onnx.backends.threads import threads_for
@@ -95,6 +96,8 @@ class OpenVINOSession:
         self._lock = threading.Lock()
         self._alone: list[Any] = []
         self._together: list[Any] = []
+        self._is_new = False
+        """Whether something was compiled for this call."""
 
     def part_tokens(self, total: int) -> int:
         """As many parts for each stream, so that all end at about the same time."""
@@ -105,8 +108,14 @@ class OpenVINOSession:
         """The output of each feed; they are computed side by side."""
         with self._lock:
             if len(feeds) == 1:
-                return [self._infer(self._requests(alone=True)[0], feeds[0])]
-            return self._run(feeds, self._requests(alone=False))
+                answers = [self._infer(self._requests(alone=True)[0], feeds[0])]
+            else:
+                answers = self._run(feeds, self._requests(alone=False))
+            if self._is_new:
+                # It has brought the weights into its own order by now.
+                drop_pages(_addresses(self._model))
+                self._is_new = False
+            return answers
 
     def _requests(self, *, alone: bool) -> list[Any]:
         """Compile for one part or for several, when such a call comes first."""
@@ -124,6 +133,7 @@ class OpenVINOSession:
         }
         with loading_errors(self._path, "openvino"):
             compiled = self._core.compile_model(self._model, DEVICE, settings)
+        self._is_new = True
         # One more than streams: the next part lies ready when a stream is done.
         return [compiled.create_infer_request() for _ in range(streams + 1)]
 
@@ -162,6 +172,12 @@ class OpenVINOSession:
         return np.array(request.get_output_tensor(self._output).data, np.float32)
 
 
+def _addresses(model: Any) -> list[int]:
+    """Where the weights of a model lie."""
+    constants = (node for node in model.get_ops() if node.get_type_name() == "Constant")
+    return [constant.data.ctypes.data for constant in constants]
+
+
 def _lengths(shape: Any) -> tuple[int | None, ...]:
     if not shape.rank.is_static:
         return ()
@@ -194,8 +210,6 @@ def open_openvino(path: Path, options: OnnxOptions, choose: Choose) -> OpenVINOS
     core = openvino.Core()
     capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
     settings: dict[str, object] = {**arithmetic(options.precision, capabilities)}
-    # Weights that are mapped stay so. Those that are rounded are read and freed again.
-    core.set_property({"ENABLE_MMAP": options.precision != "int8"})
     with loading_errors(path, "openvino"):
         model = core.read_model(str(path))
         # 8-bit weights are expanded once. Left as they are, OpenVINO may compute with them in a
@@ -204,7 +218,9 @@ def open_openvino(path: Path, options: OnnxOptions, choose: Choose) -> OpenVINOS
         folding.register_pass(ConstantFolding())
         folding.run_passes(model)
         if options.precision == "int8":
+            exact = _addresses(model)
             settings[GROUP] = quantize(model)
+            drop_pages(exact)
         return OpenVINOSession(core, model, path, options, settings, choose)
 
 
