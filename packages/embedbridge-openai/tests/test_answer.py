@@ -91,8 +91,6 @@ def test_a_server_that_numbers_nothing_means_the_order() -> None:
 @pytest.mark.parametrize(
     "embedding",
     [
-        None,
-        [],
         "",
         7,
         {"values": [1.0]},

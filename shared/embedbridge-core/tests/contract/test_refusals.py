@@ -329,3 +329,20 @@ def test_a_row_of_the_vendors_table_keeps_the_wait_of_a_header(headers: dict[str
         (RateLimitedError, 3.0),
         (RateLimitedError, 3.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("who", "message"),
+    [
+        ("Ollama", "failed to encode response: json: unsupported value: NaN"),
+        ("LocalAI", "json: unsupported value: +Inf"),
+        ("Starlette", "Out of range float values are not JSON compliant: nan"),
+    ],
+)
+def test_a_vector_that_a_server_cannot_send_is_about_an_input(who: str, message: str) -> None:
+    """It is no outage: one input of the batch is to be found, and the others embedded."""
+    found = error(500, {"error": message})
+
+    assert type(found) is InvalidInputError
+    assert found.index is None
+    assert "no finite vector" in str(found)

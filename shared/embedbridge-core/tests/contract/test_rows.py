@@ -60,7 +60,27 @@ def test_all_rows_at_once_are_the_rows_one_by_one(
 
 
 @pytest.mark.parametrize(
-    "spoiled", [[1.0], [1.0, "2"], [True, True], [1.0, None], [1.0, [2.0]], [], 3, None]
+    ("missing", "row"),
+    [(None, [np.nan, np.nan]), ([], [np.nan, np.nan]), ([1.0, None], [1, np.nan])],
+    ids=repr,
+)
+def test_a_row_that_a_server_leaves_out_is_nan(missing: object, row: list[float]) -> None:
+    """The engine then knows which input has no vector, and keeps those of the others."""
+    for rows in ([missing, [1.0, 2.0]], [[1.0, 2.0], missing]):
+        found = matrix(rows)
+        assert np.array_equal(found[rows.index(missing)], np.float32(row), equal_nan=True)
+        assert found[rows.index([1.0, 2.0])].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("missing", [None, []], ids=repr)
+def test_rows_that_are_all_left_out_are_no_answer(missing: object) -> None:
+    """There is nothing to keep, and no width."""
+    with pytest.raises(InvalidResponseError, match="input 0 of the batch is neither"):
+        matrix([missing, missing])
+
+
+@pytest.mark.parametrize(
+    "spoiled", [[1.0], [1.0, "2"], [True, True], [None, None], [1.0, [2.0]], {}, 3, [None, True]]
 )
 def test_a_row_that_is_no_vector_is_refused(spoiled: object) -> None:
     """Also where all others are plain numbers, wherever it stands."""

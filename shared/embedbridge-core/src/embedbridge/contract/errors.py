@@ -181,6 +181,8 @@ class InvalidResponseError(EmbedBridgeError):
     """The model answered something that is not one finite vector per input, in order."""
 
     retryable = True
+    rows: tuple[int, ...] = ()
+    """Inputs of the batch without a usable vector, by number, where the other vectors are sound."""
 
 
 class RequestTooLargeError(EmbedBridgeError):

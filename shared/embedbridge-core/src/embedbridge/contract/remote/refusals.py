@@ -112,8 +112,15 @@ SENTENCES: Sentences = (
         InputTooLongError,
     ),
     (r"\btoo long\b|token limit", InputTooLongError),
+    # Go's and Python's JSON, of a vector that holds NaN, as a status 500: Ollama "failed to encode
+    # response: json: unsupported value: NaN"; Starlette "Out of range float values are not JSON compliant"
+    (
+        r"unsupported value: [+-]?(?:NaN|Inf)|float values are not JSON compliant",
+        partial(InvalidInputError, hint="The model has no finite vector for it: change the text."),
+    ),
 )
-"""What known servers say of sizes. Sources: their source code and public bug reports."""
+"""What known servers say of sizes, and of vectors that they cannot send. Sources: their source code
+and public bug reports."""
 
 POSITION = re.compile(
     r"(?:\b(?:inputs?|texts?|images?|contents?|examples?|instances|requests|documents)"

@@ -117,12 +117,15 @@ def _whole(value: object) -> int | None:
 def matrix(embeddings: list[Any], dtype: str = "<f4") -> Vectors:
     """One row for each; lists of numbers and base64 may stand side by side.
 
+    A vector that is `null` or empty beside others is a row of NaN, and so is a number that is `null`,
+    as JSON of some languages has NaN: the engine says which inputs they are.
+
     Args:
         embeddings: At least one.
         dtype: What base64 holds: little-endian floats, or `"i1"` or `"u1"` for bytes.
 
     Raises:
-        InvalidResponseError: One is no vector, or they differ in width.
+        InvalidResponseError: One is no vector, or they differ in width; or all are missing.
     """
     packed = np.dtype(dtype)
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
@@ -144,17 +147,25 @@ def _matrix_of_numbers(embeddings: list[Any]) -> Vectors | None:
 
 
 def _matrix_by_rows(embeddings: list[Any], packed: np.dtype[Any]) -> Vectors:
-    first = _vector(embeddings[0], 0, packed)
-    rows = np.empty((len(embeddings), len(first)), dtype=np.float32)
-    rows[0] = first
-    for row, embedding in enumerate(embeddings[1:], start=1):
-        vector = _vector(embedding, row, packed)
+    # Where all are missing, the first one is the error.
+    number = next((n for n, each in enumerate(embeddings) if not _is_missing(each)), 0)
+    first = _vector(embeddings[number], number, packed)
+    rows = np.full((len(embeddings), len(first)), np.nan, dtype=np.float32)
+    for row, embedding in enumerate(embeddings):
+        if _is_missing(embedding):
+            continue
+        vector = first if row == number else _vector(embedding, row, packed)
         if len(vector) != len(first):
             raise InvalidResponseError(
                 f"The vectors differ in width: {len(first)} dimensions, then {len(vector)}."
             )
         rows[row] = vector
     return rows
+
+
+def _is_missing(embedding: object) -> bool:
+    """Whether a server says that it has no vector for an input."""
+    return embedding is None or embedding == []
 
 
 def _vector(embedding: object, row: int, packed: np.dtype[Any]) -> NDArray[Any]:
@@ -197,6 +208,14 @@ def _from_numbers(numbers: list[Any]) -> NDArray[Any] | None:
         values = np.array(numbers)
     except ValueError:  # lists within the list, of several lengths
         return None
+    if values.ndim == 1 and values.dtype == object and _are_numbers_or_null(numbers):
+        values = values.astype(np.float64)
     if values.ndim != 1 or values.dtype.kind not in "fiu":
         return None
     return values.astype(np.float32)
+
+
+def _are_numbers_or_null(values: list[Any]) -> bool:
+    """Whether some are numbers, and the others `null`."""
+    kinds = set(map(type, values)) - {type(None)}
+    return bool(kinds) and kinds <= {int, float}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from embedbridge.contract.batch import BatchResult, Usage
-from embedbridge.contract.errors import InputTooLongError
+from embedbridge.contract.errors import InputTooLongError, InvalidResponseError
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.core.engine.check import check
 from embedbridge.core.engine.finish import finish
@@ -20,7 +20,7 @@ from embedbridge.core.engine.fit import SPLIT
 from embedbridge.core.engine.job_events import announce_batch
 
 if TYPE_CHECKING:
-    from embedbridge.contract.batch import Batch
+    from embedbridge.contract.batch import Batch, Vectors
     from embedbridge.core.engine.job import Job
     from embedbridge.core.engine.job_spec import JobSpec
     from embedbridge.core.engine.planned import Planned
@@ -34,20 +34,61 @@ class Answered(NamedTuple):
     """A final answer, and the requests that it took."""
 
     result: BatchResult
-    attempts: int
+    attempts: int = 1
+    error: InvalidResponseError | None = None
+    """Why some inputs have no vector that can be used, if so: its `rows`, which are NaN here."""
+
+    def sound(self, planned: Planned) -> tuple[Planned, BatchResult]:
+        """The inputs of a batch that have a vector, and their part of the answer."""
+        if self.error is None:
+            return planned, self.result
+        usable = self._usable(planned)
+        truncated = [told for told, one in zip(self.result.truncated, usable, strict=False) if one]
+        vectors = self.result.vectors[usable]
+        return planned.only(usable), replace(self.result, vectors=vectors, truncated=truncated)
+
+    def unusable(self, planned: Planned) -> Planned | None:
+        """The inputs of a batch that have none; one more request was spent on them."""
+        if self.error is None:
+            return None
+        left = planned.only([not one for one in self._usable(planned)])
+        return replace(left, spent=planned.spent + self.attempts)
+
+    def _usable(self, planned: Planned) -> list[bool]:
+        rows = self.error.rows if self.error else ()
+        return [row not in rows for row in range(len(planned))]
 
 
-def finalize(spec: JobSpec, answer: BatchResult, batch: Batch) -> BatchResult:
+def finalize(spec: JobSpec, answer: BatchResult, batch: Batch) -> Answered:
     """Check an answer and finish its vectors; the first answer pins the model's width.
+
+    Where some of its vectors cannot be used, the others are kept: they were paid for.
 
     Raises:
         InvalidResponseError: It is not one finite vector of that width per input.
         InvalidOptionError: The model makes vectors that are narrower than was asked for.
     """
-    vectors = check(answer, batch, spec.answered_dimensions, spec.settings.on_zero_vector)
+    unusable = None
+    try:
+        vectors = check(answer, batch, spec.answered_dimensions, spec.settings.on_zero_vector)
+    except InvalidResponseError as error:
+        if not 0 < len(error.rows) < len(batch):
+            raise
+        unusable = error
+        vectors = np.array(answer.vectors, dtype=np.float32)
+        vectors[list(error.rows)] = np.nan
     spec.pinned.dimensions = spec.pinned.dimensions or vectors.shape[1]
     finished = finish(vectors, spec.card, spec.model.options)
-    return answer if finished is answer.vectors else replace(answer, vectors=finished)
+    result = answer if finished is answer.vectors else replace(answer, vectors=finished)
+    return Answered(result, error=unusable)
+
+
+def to_keep(
+    job: Job, planned: Planned, answered: Answered
+) -> tuple[list[tuple[str, ...]], Vectors]:
+    """What a cache keeps of an answer: the keys of each vector, and the vectors."""
+    sound, result = answered.sound(planned)
+    return job.cache_keys_of(sound, result.truncated), result.vectors
 
 
 def with_cuts(job: Job, planned: Planned, result: BatchResult) -> BatchResult:
@@ -60,8 +101,9 @@ def with_cuts(job: Job, planned: Planned, result: BatchResult) -> BatchResult:
 
 
 def accept(job: Job, planned: Planned, answered: Answered, *, seconds: float) -> None:
-    """Keep the vectors of a batch in its job, and count what they cost."""
-    result, attempts = answered
+    """Keep the vectors of a batch in its job, and count what the whole answer cost."""
+    attempts = answered.attempts
+    planned, result = answered.sound(planned)
     job.store(planned.places, result.vectors)
     if planned.search is not None:
         planned.search.accepted = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -29,7 +30,8 @@ def check(
         on_zero_vector: What to do about a vector of zeros, which has no cosine to any other.
 
     Raises:
-        InvalidResponseError: Wrong count, width or type, or a value that is not finite.
+        InvalidResponseError: Wrong count, width or type, or a value that is not finite. Its `rows`
+            say which vectors cannot be used, where the others can.
     """
     if not isinstance(result, BatchResult):
         raise InvalidResponseError(
@@ -50,30 +52,40 @@ def check(
             f"Vectors of {dimensions} dimensions were expected, {vectors.shape[1]} came back.",
             hint="Check the model's name and the `dimensions` option.",
         )
-    # A sum is finite only if every value is, and reads the data once without a mask array.
-    if not np.isfinite(np.add.reduce(vectors, axis=None, dtype=np.float64)):
-        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-        raise InvalidResponseError(f"The vector of input {int(bad[0])} of the batch is not finite.")
-    if on_zero_vector != "allow" and not vectors.any(axis=1).all():
-        _report_zeros(vectors, on_zero_vector)
     if len(result.truncated) not in (0, len(batch)):
         raise InvalidResponseError(
             f"`truncated` has {len(result.truncated)} values for {len(batch)} inputs."
         )
+    _check_values(vectors, on_zero_vector)
     return vectors
 
 
-def _report_zeros(vectors: Vectors, on_zero_vector: str) -> None:
-    count = int((~vectors.any(axis=1)).sum())
-    said = f"The model answered zeros for {count} of {len(vectors)} inputs"
-    if on_zero_vector == "error":
-        raise InvalidResponseError(f"{said}.", hint='Set on_zero_vector="warn" to take them.')
-    warnings.warn(
-        f"{said}: nothing can be compared with a zero vector. "
-        'Set on_zero_vector="allow" if that is meant.',
-        UserWarning,
-        stacklevel=2,
-    )
+def _check_values(vectors: Vectors, on_zero_vector: str) -> None:
+    allowed = on_zero_vector == "allow" or bool(vectors.any(axis=1).all())
+    zeros: list[int] = [] if allowed else np.flatnonzero(~vectors.any(axis=1)).tolist()
+    said = f"The model answered zeros for {len(zeros)} of {len(vectors)} inputs"
+    if zeros and on_zero_vector == "warn":
+        warnings.warn(
+            f"{said}: nothing can be compared with a zero vector. "
+            'Set on_zero_vector="allow" if that is meant.',
+            UserWarning,
+            stacklevel=3,
+        )
+        zeros = []
+    # A sum is finite only if every value is, and reads the data once without a mask array.
+    if not np.isfinite(np.add.reduce(vectors, axis=None, dtype=np.float64)):
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1)).tolist()
+        raise _unusable(f"The vector of input {bad[0]} of the batch is not finite.", [*bad, *zeros])
+    if zeros:
+        raise _unusable(f"{said}.", zeros, hint='Set on_zero_vector="warn" to take them.')
+
+
+def _unusable(
+    message: str, rows: Sequence[int], *, hint: str | None = None
+) -> InvalidResponseError:
+    error = InvalidResponseError(message, hint=hint)
+    error.rows = tuple(sorted(rows))
+    return error
 
 
 def _numbers(values: object) -> Vectors:

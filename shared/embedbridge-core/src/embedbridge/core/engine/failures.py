@@ -10,12 +10,13 @@ from embedbridge.contract.errors import (
     EmbedBridgeError,
     InputTooLongError,
     InvalidInputError,
+    InvalidResponseError,
     ProviderUnavailableError,
     RequestTooLargeError,
     short_repr,
 )
 from embedbridge.contract.model import LocalEmbeddingModel
-from embedbridge.core.engine.answer import OnBatchError
+from embedbridge.core.engine.answer import Answered, OnBatchError
 from embedbridge.core.engine.bisection import FEW, Bisection
 from embedbridge.core.engine.fit import shorten_refused
 from embedbridge.core.engine.job_events import announce_batch
@@ -64,6 +65,8 @@ def handle_failure(
         return _refused_together(job, planned, error, seconds)
     if isinstance(error, InvalidInputError):
         return _refused_alone(job, planned, error, seconds)
+    if isinstance(error, InvalidResponseError) and job.coerced.total > 1:
+        _name_inputs(job, planned, error)
     return _held_or_failed(job, planned, error, seconds)
 
 
@@ -83,10 +86,27 @@ def _refused_together(
             return _pieces(job, planned, error)
         job.unanswered.append((planned, error))
         return []
-    listed = _listed(job, planned.places.tolist())
-    error.hint = f"The batch held inputs {listed}. {error.hint or ''}".rstrip()
+    _name_inputs(job, planned, error)
     _fail_batch(job, planned, error, seconds)
     return []
+
+
+def handle_unusable(job: Job, planned: Planned, answered: Answered) -> list[Planned]:
+    """Ask again for the inputs of a batch that have no usable vector, if there are any.
+
+    A local model would answer the same again: there, and after the last attempt, they fail.
+
+    Returns:
+        The batches to try again, as for `handle_failure`, which raises the same.
+    """
+    left = answered.unusable(planned)
+    if left is None or answered.error is None:
+        return []
+    is_local = isinstance(job.spec.model, LocalEmbeddingModel)
+    if not is_local and left.spent < job.spec.settings.max_attempts:
+        return [left]
+    answered.error.attempts = left.spent
+    return handle_failure(job, left, answered.error, seconds=0.0)
 
 
 def take_unanswered(job: Job) -> list[Planned]:
@@ -222,6 +242,12 @@ def _may_cut(job: Job, planned: Planned) -> bool:
         and isinstance(job.unique[int(planned.places[0])], str)
         and not isinstance(job.spec.model, LocalEmbeddingModel)
     )
+
+
+def _name_inputs(job: Job, planned: Planned, error: EmbedBridgeError) -> None:
+    held = "input" if len(planned) == 1 else "inputs"
+    listed = _listed(job, planned.places.tolist())
+    error.hint = f"The batch held {held} {listed}. {error.hint or ''}".rstrip()
 
 
 def _listed(job: Job, places: list[int]) -> str:

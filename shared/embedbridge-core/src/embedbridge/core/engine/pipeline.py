@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from embedbridge.contract.model import LocalEmbeddingModel
-from embedbridge.core.engine.answer import Answered, accept, finalize
+from embedbridge.core.engine.answer import accept, finalize, to_keep
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
 from embedbridge.core.engine.coerce import coerce
 from embedbridge.core.engine.dedupe import dedupe
@@ -25,6 +25,7 @@ from embedbridge.core.engine.failures import (
     fail_unsent,
     fail_waiting,
     handle_failure,
+    handle_unusable,
     translated,
 )
 from embedbridge.core.engine.fit import fit
@@ -100,14 +101,15 @@ def embed_locally(
                     spec.limiter.acquire(request.tokens)
                 job.requests += 1
                 answer = driver.call(model, request, batch_size=spec.settings.batch_size)
-                answered = Answered(finalize(spec, answer, request), attempts=1)
+                answered = finalize(spec, answer, request)
                 if spec.cache is not None:
-                    write_cache(spec.cache, job.cache_keys_of(batch), answered.result.vectors)
+                    write_cache(spec.cache, *to_keep(job, batch, answered))
                 accept(job, batch, answered, seconds=time.monotonic() - begun)
             except Exception as failure:  # noqa: BLE001  # every kind is translated there
-                pending.extendleft(
-                    handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
-                )
+                pieces = handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
+            else:
+                pieces = handle_unusable(job, batch, answered)
+            pending.extendleft(pieces)
         fail_waiting(job, at_end=True)
         return scatter(job)
     except BaseException as failure:

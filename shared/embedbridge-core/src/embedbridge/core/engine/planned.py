@@ -30,6 +30,8 @@ class Planned:
     """The contents with their images decoded; `None` before the stage `load`, and for texts."""
     search: Bisection | None = None
     """The search that this batch is a piece of, after a refusal that named no input."""
+    spent: int = 0
+    """Requests that were spent on its inputs, in answers without a vector for them."""
 
     @property
     def needs_loading(self) -> bool:

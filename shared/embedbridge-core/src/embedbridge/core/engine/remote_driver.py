@@ -13,12 +13,20 @@ from contextlib import suppress
 from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.errors import EmbedBridgeError
 from embedbridge.contract.model import EmbeddingModel
-from embedbridge.core.engine.answer import Answered, OnBatchError, accept, finalize, with_cuts
+from embedbridge.core.engine.answer import (
+    Answered,
+    OnBatchError,
+    accept,
+    finalize,
+    to_keep,
+    with_cuts,
+)
 from embedbridge.core.engine.cache_stage import write_cache
 from embedbridge.core.engine.failures import (
     fail_unsent,
     fail_waiting,
     handle_failure,
+    handle_unusable,
     take_unanswered,
 )
 from embedbridge.core.engine.job import Job
@@ -107,10 +115,12 @@ async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> l
     """Take vectors from another job's request; returns what must be asked for again."""
     begun = time.monotonic()
     try:
-        result = (await request.answer()).result
+        answered = await request.answer()
     except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
         return [batch]
-    rows = [request.rows[key] for key in job.keys_of(batch)]
+    rows, result = [request.rows[key] for key in job.keys_of(batch)], answered.result
+    if answered.error is not None and not set(rows).isdisjoint(answered.error.rows):
+        return [batch]
     truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
     if any(truncated) and job.spec.settings.on_too_long == "error":
         return [batch]  # the other job had it cut, which is an error here
@@ -137,13 +147,14 @@ async def _request(job: Job, batch: Planned) -> list[Planned]:
     probed = spec.endpoint.size_limits.set_out(items=len(batch), tokens=batch.tokens)
     request = spec.endpoint.requests.start(job.keys_of(batch), _answer(job, batch), spec.cache)
     try:
-        accept(job, batch, await request.answer(), seconds=time.monotonic() - begun)
+        answered = await request.answer()
+        accept(job, batch, answered, seconds=time.monotonic() - begun)
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
         return handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
     finally:
         for limit in probed:
             limit.probing = False
-    return []
+    return handle_unusable(job, batch, answered)
 
 
 async def _answer(job: Job, batch: Planned) -> Answered:
@@ -151,26 +162,27 @@ async def _answer(job: Job, batch: Planned) -> Answered:
     spec, endpoint = job.spec, job.spec.endpoint
     request, loop = job.batch(batch), asyncio.get_running_loop()
 
-    async def call(ticket: Ticket) -> BatchResult:
+    async def call(ticket: Ticket) -> Answered:
         job.requests += 1
         begun = loop.time()
         answer = await spec.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
-        result = finalize(spec, answer, request)
+        answered = finalize(spec, answer, request)
         if batch.modality == "text":
             seconds = loop.time() - begun
             endpoint.size_limits.answered(
                 spec.card.limits, items=len(batch), tokens=batch.tokens, seconds=seconds
             )
-        if result.usage is not None:
-            await ticket.settle_async(result.usage.tokens)
-        return result
+        if answer.usage is not None:
+            await ticket.settle_async(answer.usage.tokens)
+        return answered
 
     if spec.limiter is not None:
         with suppress(Exception):  # the request itself says what is wrong
             await spec.model.aopen()
-    result, attempts = await with_retries(
+    answered, attempts = await with_retries(
         call,
         spec.settings,
+        spent=batch.spent,
         slots=endpoint.slots,
         max_concurrency=spec.max_concurrency,
         limiter=spec.limiter,
@@ -178,11 +190,10 @@ async def _answer(job: Job, batch: Planned) -> Answered:
         backoff=endpoint.backoff,
         again=batch.search is None or not batch.search.of_outage,
     )
-    result = with_cuts(job, batch, result)
+    answered = Answered(with_cuts(job, batch, answered.result), attempts, answered.error)
     if spec.cache is not None:  # it may block, and nothing may block the loop
-        keys = job.cache_keys_of(batch, result.truncated)
-        await asyncio.to_thread(write_cache, spec.cache, keys, result.vectors)
-    return Answered(result, attempts)
+        await asyncio.to_thread(write_cache, spec.cache, *to_keep(job, batch, answered))
+    return answered
 
 
 def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:

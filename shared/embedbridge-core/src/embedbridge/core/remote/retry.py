@@ -45,6 +45,7 @@ async def with_retries(
     call: Callable[[Ticket], Awaitable[T]],
     settings: Settings,
     *,
+    spent: int = 0,
     slots: Slots | None = None,
     max_concurrency: float = math.inf,
     limiter: Limiter | None = None,
@@ -60,6 +61,7 @@ async def with_retries(
     Args:
         call: Makes one request, with the ticket that the limiter gave for it.
         settings: How often, and for how long.
+        spent: Attempts that were made before, in other requests.
         slots: The endpoint's; of our own if left out.
         max_concurrency: How many requests may be in flight.
         limiter: Asked before each request. The deadline runs neither meanwhile nor while all slots
@@ -75,7 +77,7 @@ async def with_retries(
     slots = slots or Slots()
     answered = slots.answered
     clock = asyncio.timeout(settings.deadline)
-    requests = failures = 0
+    requests, failures = 0, spent
     try:
         async with clock:
             while True:
@@ -102,7 +104,7 @@ async def with_retries(
                     told = getattr(error, "retry_after", None) is not None
                     await asyncio.sleep(0.0 if told else backoff(failures))
     except EmbedBridgeError as error:
-        error.attempts = requests
+        error.attempts = spent + requests
         raise
     except TimeoutError as error:
         if not clock.expired():
@@ -110,7 +112,7 @@ async def with_retries(
         raise RequestTimeoutError(
             f"No complete answer within {settings.deadline:g} s.",
             hint="Raise the setting `deadline`, or send smaller batches.",
-            attempts=requests,
+            attempts=spent + requests,
         ) from error
 
 
