@@ -34,17 +34,17 @@ def test_the_key_says_where_to_ask(options: dict[str, Any], place: str) -> None:
     """A key of MongoDB Atlas goes to MongoDB, unless the user names an address."""
     model = VoyageModel("voyage-4", **options)
 
-    assert model.address.place == place
+    assert model.address.host_and_path == place
     assert model.at_home
 
 
 def test_the_key_of_the_environment_says_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """And an address of the environment wins over it."""
     monkeypatch.setenv("VOYAGE_API_KEY", ATLAS_KEY)
-    assert VoyageModel("voyage-4").address.place == "ai.mongodb.com/v1"
+    assert VoyageModel("voyage-4").address.host_and_path == "ai.mongodb.com/v1"
 
     monkeypatch.setenv("VOYAGE_BASE_URL", "http://localhost:1/v1")
-    assert VoyageModel("voyage-4").address.place == "localhost:1/v1"
+    assert VoyageModel("voyage-4").address.host_and_path == "localhost:1/v1"
 
 
 def test_a_key_of_another_vendor_is_not_sent() -> None:

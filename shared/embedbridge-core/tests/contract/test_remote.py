@@ -86,8 +86,8 @@ def test_a_place_is_named_in_one_way() -> None:
     """The port of the scheme, capitals and a slash at the end make no other server."""
     same = ("https://acme.com/v1", "https://ACME.com:443/v1/", "HTTPS://acme.com:/v1")
 
-    assert {Address(url).place for url in same} == {"acme.com/v1"}
-    assert Address("https://acme.com:80").place == "acme.com:80"
+    assert {Address(url).host_and_path for url in same} == {"acme.com/v1"}
+    assert Address("https://acme.com:80").host_and_path == "acme.com:80"
 
 
 def raised(name: str, *bases: str, module: str = "httpx") -> Exception:

@@ -39,7 +39,7 @@ def decode_base64(text: str | bytes) -> bytes:
     return base64.b64decode(body + b"=" * (-len(body) % 4))
 
 
-def _refused(data: bytes, body: bytes, place: int) -> InvalidImageError:
+def _refused(data: bytes, body: bytes, offset: int) -> InvalidImageError:
     """What stands in the way, in words; never more of the text than a few characters."""
     if data[:5].lower() == b"data:":
         return InvalidImageError(
@@ -49,18 +49,18 @@ def _refused(data: bytes, body: bytes, place: int) -> InvalidImageError:
         return InvalidImageError(
             "Not valid base64: it is the repr of bytes.", hint="Call .decode() instead of str()."
         )
-    character = body[place:].decode("utf-8", "replace")[0]
+    character = body[offset:].decode("utf-8", "replace")[0]
     if character == " ":  # to drop it would be another picture
         return InvalidImageError(
-            f"Not valid base64: a space at character {place}, where a form of the web had a +.",
+            f"Not valid base64: a space at character {offset}, where a form of the web had a +.",
             hint="Put + in place of the spaces, or send it as JSON.",
         )
     if character == "=":
         return InvalidImageError(
-            f"Not valid base64: padding before its end, at character {place}.",
+            f"Not valid base64: padding before its end, at character {offset}.",
             hint="Decode each part by itself.",
         )
     return InvalidImageError(
-        f"Not valid base64: {short_repr(character)} at character {place}, of {len(data)}.",
+        f"Not valid base64: {short_repr(character)} at character {offset}, of {len(data)}.",
         hint="Only letters, digits, + and / (or - and _), line breaks, and = at the end.",
     )

@@ -177,5 +177,5 @@ def _without_secrets(url: str) -> str:
     scheme, separator, rest = plain.partition("://")
     if not separator:
         return plain
-    place, slash, path = rest.partition("/")
-    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"

@@ -95,7 +95,7 @@ class OllamaModel(HttpModel):
     def card(self) -> ModelCard:
         """What the model can do, with these options and on this server."""
         card, name = super().card, plain_name(self.name)
-        space = f"ollama:{name}" if self.at_home else f"{name}@{self.address.place}"
+        space = f"ollama:{name}" if self.at_home else f"{name}@{self.address.host_and_path}"
         return replace(card, space=space, limits=card.limits.reading(self.options.num_ctx))
 
     def identity(self) -> Mapping[str, object]:

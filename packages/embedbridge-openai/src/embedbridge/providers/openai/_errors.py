@@ -11,7 +11,7 @@ REFUSALS = Refusals(codes={"DeploymentNotFound": UnknownModelError})  # Azure
 """What servers that speak OpenAI's API say, beside what all servers say."""
 
 
-def translated(error: Exception, secrets: Secrets, place: str) -> EmbedBridgeError | None:
+def translated(error: Exception, secrets: Secrets, server: str) -> EmbedBridgeError | None:
     """Our error for one of the SDK's; `None` for what is neither its nor the network's.
 
     The result is not chained to the original, which holds the request and with it the key.
@@ -19,14 +19,14 @@ def translated(error: Exception, secrets: Secrets, place: str) -> EmbedBridgeErr
     Args:
         error: What was raised.
         secrets: Hidden in all that is quoted.
-        place: Which server it was.
+        server: Its host and path.
     """
     if isinstance(error, openai.APIStatusError):
         return REFUSALS.error(error.status_code, error.body, error.response.headers, secrets)
     if isinstance(error, openai.APITimeoutError):
-        return network_error(TimeoutError(), secrets, place)
+        return network_error(TimeoutError(), secrets, server)
     if isinstance(error, openai.APIConnectionError):
-        return unreachable(error, secrets, place)
+        return unreachable(error, secrets, server)
     if isinstance(error, openai.OpenAIError):
         return ConfigurationError(f"OpenAI's SDK: {secrets.hide(str(error))[:MAX_MESSAGE]}")
-    return network_error(error, secrets, place)
+    return network_error(error, secrets, server)

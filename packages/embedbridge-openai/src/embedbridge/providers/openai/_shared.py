@@ -50,7 +50,7 @@ class SharedModel(RemoteModel[SdkHandle]):
     def _translated(self, error: Exception, client: SdkHandle) -> EmbedBridgeError | None:
         from embedbridge.providers.openai._errors import translated  # it imports the SDK
 
-        ours = translated(error, client.secrets, self.address.place)
+        ours = translated(error, client.secrets, self.address.host_and_path)
         # With a status somebody has answered: the server runs.
         return ours if ours is None or hasattr(error, "status_code") else self._unreached(ours)
 

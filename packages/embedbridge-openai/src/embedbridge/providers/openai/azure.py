@@ -50,7 +50,7 @@ class AzureOpenAIModel(SharedModel):
         card = openai_card(self.name)
         if self.options.azure_deployment is not None or is_current(self.name):
             return replace(card, space=f"openai:{self.name}")
-        return replace(card, space=f"{self.name}@{self.address.place}")
+        return replace(card, space=f"{self.name}@{self.address.host_and_path}")
 
     @property
     def address(self) -> Address:

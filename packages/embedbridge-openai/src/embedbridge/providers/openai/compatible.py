@@ -40,7 +40,7 @@ class OpenAICompatibleModel(SharedModel):
     def card(self) -> ModelCard:
         """Conservative limits; what the server really takes is found out by asking."""
         card = compatible_card(self.name, max_items=self.options.max_items)
-        return replace(card, space=f"{self.name}@{self.address.place}")
+        return replace(card, space=f"{self.name}@{self.address.host_and_path}")
 
     @property
     def _keeper(self) -> Vendor | None:

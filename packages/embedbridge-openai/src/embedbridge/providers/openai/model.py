@@ -39,7 +39,7 @@ class OpenAIModel(SharedModel):
     def card(self) -> ModelCard:
         """What the model can do; behind another address it need not be OpenAI's of that name."""
         card, address = openai_card(self.name), self.address
-        return card if self.at_home else replace(card, space=f"{self.name}@{address.place}")
+        return card if self.at_home else replace(card, space=f"{self.name}@{address.host_and_path}")
 
     @property
     def account(self) -> Sequence[object]:

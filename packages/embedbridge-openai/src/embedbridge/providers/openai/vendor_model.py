@@ -107,7 +107,7 @@ class VendorModel(OpenAICompatibleModel):
             max_tokens_per_request=row.max_tokens_per_request,
         )
         where = f"{self.provider}:{self.sent_name}"
-        space = where if self.at_home else f"{self.sent_name}@{self.address.place}"
+        space = where if self.at_home else f"{self.sent_name}@{self.address.host_and_path}"
         return replace(card, limits=limits, requests_dimensions=row.dimensions, space=space)
 
     def identity(self) -> Mapping[str, object]:

@@ -112,14 +112,14 @@ class TeiModel(HttpModel):
         if kind in ("classifier", "reranker") or pooling == "splade":
             kind = "model of sparse vectors" if pooling else kind
             raise ConfigurationError(
-                f"The server at {self.address.place} serves a {kind}, which gives no embeddings.",
+                f"The server at {self.address.host_and_path} serves a {kind}, which gives no embeddings.",
                 hint="Start a server with an embedding model, or correct base_url.",
             )
         served = [str(info[key]) for key in ("model_id", "served_model_name") if info.get(key)]
         # A path says nothing of what lies there.
         if served and served[0][0] not in "/." and self.name.lower() not in map(str.lower, served):
             raise UnknownModelError(
-                f"The server at {self.address.place} serves {served[0]!r}, not {self.name!r}.",
+                f"The server at {self.address.host_and_path} serves {served[0]!r}, not {self.name!r}.",
                 hint=f"Write 'tei:{served[0]}', or correct base_url.",
             )
 

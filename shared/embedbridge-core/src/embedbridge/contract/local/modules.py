@@ -123,26 +123,26 @@ def _refuse_order(folder: Path, kinds: Sequence[str]) -> NoReturn:
 
 def _steps(modules: Sequence[tuple[str, Path]], on: str) -> tuple[Step, ...]:
     steps = []
-    for kind, place in modules:
+    for kind, folder in modules:
         if kind == "Dropout":
             continue
-        config = read_object(place / "config.json")
+        config = read_object(folder / "config.json")
         if _read_and_written(kind, config) != {on}:
             refuse_folder(
-                f"{kind} in {short_path(place)} reads or writes something else than {on}."
+                f"{kind} in {short_path(folder)} reads or writes something else than {on}."
             )
-        bent = {"activation": _activation(place, config)} if kind == "Dense" else {}
-        steps.append(Step(cast("StepKind", kind), place, **bent))
+        bent = {"activation": _activation(folder, config)} if kind == "Dense" else {}
+        steps.append(Step(cast("StepKind", kind), folder, **bent))
     return tuple(steps)
 
 
-def _activation(place: Path, config: dict[str, Any]) -> str:
+def _activation(folder: Path, config: dict[str, Any]) -> str:
     """The class of a dense layer's activation."""
     name = str(config.get("activation_function", TANH))
     kind = name.rpartition(".")[2]
     if not name.startswith(TORCH) or kind not in ACTIVATIONS:
         refuse_folder(
-            f"The Dense in {short_path(place)} has the activation {short_repr(name)}; known are "
+            f"The Dense in {short_path(folder)} has the activation {short_repr(name)}; known are "
             f"{', '.join(sorted(ACTIVATIONS))}."
         )
     return kind

@@ -30,15 +30,15 @@ def warn_of_contradiction(folder: Path, tokens: Sequence[str]) -> None:
         ConfigurationError: The file is damaged.
     """
     config = read_object(folder / "tokenizer_config.json")
-    for mark, (does, place) in PLACES.items():
+    for mark, (does, position) in PLACES.items():
         wanted, token = config.get(f"add_{mark}_token"), _content(config.get(f"{mark}_token"))
         if not isinstance(wanted, bool) or token is None or not tokens:
             continue
-        if wanted != (tokens[place] == token):
+        if wanted != (tokens[position] == token):
             warnings.warn(
                 f"The tokenizer's files in {short_path(folder)} contradict each other: "
                 f"tokenizer_config.json says add_{mark}_token={wanted}, and with tokenizer.json a "
-                f"text {does} with {tokens[place]!r}, where {mark}_token is {token!r}. "
+                f"text {does} with {tokens[position]!r}, where {mark}_token is {token!r}. "
                 "tokenizer.json counts. If the model was trained otherwise, save its tokenizer again.",
                 UserWarning,
                 stacklevel=2,

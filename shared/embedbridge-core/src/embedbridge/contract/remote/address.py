@@ -21,8 +21,8 @@ class Address:
     """Checked by `checked_url`."""
 
     @property
-    def place(self) -> str:
-        """Host, port and path: the identity of the server."""
+    def host_and_path(self) -> str:
+        """Host, port and path, without the scheme: the identity of the server."""
         parts = urlsplit(self.url)
         host = parts.netloc.lower().removesuffix(USUAL_PORTS.get(parts.scheme, ""))
         return f"{host.rstrip(':')}{parts.path.rstrip('/')}"

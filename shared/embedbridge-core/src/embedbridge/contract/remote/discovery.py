@@ -81,7 +81,7 @@ class Server:
         except InvalidResponseError:
             return Reply(200, {})
         except Exception as error:
-            failure = network_error(error, secrets, Address(self.url).place)
+            failure = network_error(error, secrets, Address(self.url).host_and_path)
             if failure is None:
                 raise  # a fault of a user's function or of our own
         else:

@@ -23,7 +23,7 @@ CONNECT_SECONDS = 5.0
 LIBRARIES = frozenset({"anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 
 
-def network_error(error: Exception, secrets: Secrets, place: str) -> EmbedBridgeError | None:
+def network_error(error: Exception, secrets: Secrets, server: str) -> EmbedBridgeError | None:
     """Our error for one of the network's; `None` for what is none.
 
     The result is not chained to the original, which holds the request and with it the key.
@@ -31,27 +31,27 @@ def network_error(error: Exception, secrets: Secrets, place: str) -> EmbedBridge
     Args:
         error: What was raised.
         secrets: Hidden in all that is quoted.
-        place: Host and path of the server.
+        server: Its host and path.
     """
     names = {kind.__name__ for kind in type(error).__mro__}
     ours = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in LIBRARIES
     if isinstance(error, TimeoutError) or (ours and "TimeoutException" in names):
-        return RequestTimeoutError(f"No answer from {place} in time.", hint="Raise `timeout`.")
+        return RequestTimeoutError(f"No answer from {server} in time.", hint="Raise `timeout`.")
     if ours and "DecodingError" in names:
-        return InvalidResponseError(f"The answer of {place} cannot be unpacked.")
-    return unreachable(error, secrets, place) if ours else None
+        return InvalidResponseError(f"The answer of {server} cannot be unpacked.")
+    return unreachable(error, secrets, server) if ours else None
 
 
-def unreachable(error: Exception, secrets: Secrets, place: str) -> EmbedBridgeError:
+def unreachable(error: Exception, secrets: Secrets, server: str) -> EmbedBridgeError:
     """The connection could not be made, or broke; a certificate that is not trusted stays so."""
     reason = secrets.hide(_reason(error))
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return ConfigurationError(
-            f"The certificate of {place} is not trusted: {reason[:MAX_MESSAGE]}",
+            f"The certificate of {server} is not trusted: {reason[:MAX_MESSAGE]}",
             hint="If a company's proxy signs it, set SSL_CERT_FILE to the company's certificates.",
         )
     return ProviderUnavailableError(
-        f"The connection to {place} failed: {reason[:MAX_MESSAGE]}",
+        f"The connection to {server} failed: {reason[:MAX_MESSAGE]}",
         hint="Check the network, the proxy and the address.",
     )
 

@@ -108,7 +108,7 @@ class HttpModel(RemoteModel[HttpHandle]):
         """What the model can do; behind another address it need not be the vendor's of that name."""
         card = self.listed_card
         if not self.at_home:
-            card = replace(card, space=f"{self.name}@{self.address.place}")
+            card = replace(card, space=f"{self.name}@{self.address.host_and_path}")
         return self.output_type.card(card, space=f"{self.provider}:{self.name}")
 
     @property

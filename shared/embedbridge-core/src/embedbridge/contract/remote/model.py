@@ -63,7 +63,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         if self._endpoint is None:
             options = self.options
             account = digest(*self.account, options.default_headers, options.http_client)
-            self._endpoint = (self.address.place, account)
+            self._endpoint = (self.address.host_and_path, account)
         return self._endpoint
 
     @property
@@ -140,7 +140,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
 
     def _translated(self, error: Exception, client: ClientT) -> EmbedBridgeError | None:
         """Our error for one of the library's; `None` for what is a fault of somebody's code."""
-        ours = network_error(error, client.secrets, self.address.place)
+        ours = network_error(error, client.secrets, self.address.host_and_path)
         return None if ours is None else self._unreached(ours)
 
     def _unreached(self, error: EmbedBridgeError) -> EmbedBridgeError:
@@ -174,7 +174,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector, and the server if it is not the vendor's; no key, no header."""
-        server = {} if self.at_home else {"server": self.address.place}
+        server = {} if self.at_home else {"server": self.address.host_and_path}
         return {**self.options.identity(), **server}
 
     async def aopen(self) -> None:

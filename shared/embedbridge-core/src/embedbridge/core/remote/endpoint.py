@@ -77,6 +77,6 @@ def forget_endpoints(netloc: str) -> None:
         netloc: Its host and port, `"127.0.0.1:8080"`.
     """
     for name in list(_endpoints):
-        place = name[0] if isinstance(name, tuple) and name else None
-        if isinstance(place, str) and place.partition("/")[0] == netloc:
+        server = name[0] if isinstance(name, tuple) and name else None
+        if isinstance(server, str) and server.partition("/")[0] == netloc:
             _endpoints.pop(name, None)
