@@ -1,6 +1,7 @@
 """One object per server and account holds all that the process knows of it."""
 
 import asyncio
+import gc
 import os
 from collections import Counter
 from collections.abc import Hashable
@@ -8,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from embedbridge.contract import Batch, BatchResult
+from embedbridge.contract import Batch, BatchResult, EmbeddingModel
 from embedbridge.core import Embedder
+from embedbridge.core.remote import endpoint as endpoints
 from embedbridge.core.remote.endpoint import endpoint_of, forget_endpoints
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import FakeModel, RemoteFakeModel
@@ -104,6 +106,25 @@ def test_one_endpoint_one_object() -> None:
     assert endpoint.limiter(10, None) is endpoint.limiter(10, None)
     assert endpoint.limiter(10, None) is not endpoint.limiter(20, None)
     assert endpoint.limiter(10, None) is not endpoint_of(other).limiter(10, None)
+
+
+@pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel])
+def test_the_endpoint_of_one_model_goes_with_it(kind: type[EmbeddingModel]) -> None:
+    """A worker that gets a copy of a model for each task, by pickle, keeps nothing of those that are gone."""
+    before = set(endpoints._endpoints)
+    for _ in range(20):
+        Embedder(kind("small")).embed_documents(["a"])
+    gc.collect()
+
+    assert set(endpoints._endpoints) - before == set()
+
+
+def test_what_was_learned_of_a_server_stays() -> None:
+    """Its address and account may come again with the next model."""
+    endpoint = endpoint_of(OneServer("stays"))
+    gc.collect()
+
+    assert endpoint_of(OneServer("stays")) is endpoint
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

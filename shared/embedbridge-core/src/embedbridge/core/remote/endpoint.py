@@ -5,16 +5,17 @@ All embedders, jobs and threads with that endpoint share it. A job finds it once
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.forks import in_forked_child
+from embedbridge.contract.model import EmbeddingModel
 from embedbridge.core import remote
 from embedbridge.core.remote.size_limits import SizeLimits
 
 if TYPE_CHECKING:
-    from embedbridge.contract.model import EmbeddingModel
     from embedbridge.core.remote.rate_limiter import RateLimiter
     from embedbridge.core.remote.shared_requests import SharedRequests
     from embedbridge.core.remote.slots import Slots
@@ -67,7 +68,12 @@ in_forked_child(_endpoints.clear)  # they belong to the parent's event loop
 def endpoint_of(model: EmbeddingModel) -> Endpoint:
     """The endpoint that a model talks to; the same object for all models with that endpoint."""
     name = model.endpoint
-    return _endpoints.get(name) or _endpoints.setdefault(name, Endpoint())
+    found = _endpoints.get(name)
+    if found is None:
+        found = _endpoints.setdefault(name, Endpoint())
+        if type(model).endpoint is EmbeddingModel.endpoint:  # of this object alone: it goes with it
+            weakref.finalize(model, _endpoints.pop, name, None).atexit = False
+    return found
 
 
 def forget_endpoints(netloc: str) -> None:
