@@ -163,6 +163,7 @@ LOCAL = [
     "as_tuple",
     "audited_prompts",
     "best_device",
+    "check_length",
     "check_pooling",
     "check_tower",
     "choose_device",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.local import check_length
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -39,11 +40,7 @@ def limit_length(transformer: SentenceTransformer, wanted: int | None) -> int | 
 
 
 def _check(transformer: SentenceTransformer, wanted: int, most: int | None) -> None:
-    if most is not None and wanted > most:
-        raise InvalidOptionError(
-            f"max_length={wanted} is more than the {most} tokens that the model was built for.",
-            hint=f"Set max_length to {most} or less, or leave it out.",
-        )
+    check_length(wanted, most)
     if getattr(transformer[0], "tokenizer", None) is None or transformer.max_seq_length == INFINITE:
         raise InvalidOptionError(
             "This model reads texts of any length, so that max_length has no meaning.",

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedbridge.contract.card import Limits, ModelCard
-from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.local import (
     SentenceFolder,
     Tokens,
+    check_length,
     check_pooling,
     mode_of,
     prompts_of,
@@ -174,12 +174,7 @@ def _as_wanted(own: SentenceFolder, options: OnnxOptions) -> SentenceFolder:
 
 def _length(own: SentenceFolder, wanted: int | None) -> int | None:
     """Tokens that are read: what is wanted, else the model's own."""
-    most = own.positions
-    if wanted is not None and most is not None and wanted > most:
-        raise InvalidOptionError(
-            f"max_length={wanted} is more than the {most} tokens that the model was built for.",
-            hint=f"Set max_length to {most} or less, or leave it out.",
-        )
+    check_length(wanted, own.positions)
     return own.max_length if wanted is None else wanted
 
 

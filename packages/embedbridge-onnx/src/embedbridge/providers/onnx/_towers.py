@@ -22,6 +22,7 @@ from embedbridge.contract.local import (
     TextTower,
     Tokens,
     TowerManifest,
+    check_length,
     fast_encode,
     folder_identity,
     pad,
@@ -139,13 +140,8 @@ def _length(texts: TextTower, options: OnnxOptions) -> int:
         raise InvalidOptionError(
             f"{asked[0]} means nothing to a model with two towers.", hint=f"Leave out {asked[0]}."
         )
-    wanted, most = options.max_length, texts.max_length
-    if wanted is not None and wanted > most:
-        raise InvalidOptionError(
-            f"max_length={wanted} is more than the {most} tokens that the model was built for.",
-            hint=f"Set max_length to {most} or less, or leave it out.",
-        )
-    return wanted or most
+    check_length(options.max_length, texts.max_length)
+    return options.max_length or texts.max_length
 
 
 def _limits(manifest: TowerManifest, most: Capacity, length: int) -> Limits:

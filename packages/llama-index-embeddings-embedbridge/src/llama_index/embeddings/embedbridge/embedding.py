@@ -132,11 +132,9 @@ class EmbedBridgeEmbedding(EngineMethods):
     ) -> dict[str, Any]:
         """The configuration; named as LlamaIndex names it, which this replaces."""
         # Only what was set: an embed_batch_size that was not must not cap anything over there.
-        fields = {name: value for name, value in handler(self).items() if self._is_set(name)}
+        were_set = self.model_fields_set
+        fields = {name: value for name, value in handler(self).items() if name in were_set}
         return {**fields, "embedder": self._embedder.to_config(), "class_name": self.class_name()}
-
-    def _is_set(self, name: str) -> bool:
-        return name in self.model_fields_set
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.embeddings_cache is not None and not self._warned_of_cache:

@@ -22,7 +22,7 @@
     image_threads.py    threads that prepare images
     device.py           which of torch's devices a model runs on
     threads.py          how many processors this process may use
-    limits.py           batch sizes by device
+    limits.py           batch sizes by device; the longest text
     memory.py           out of memory: a smaller batch
     processor.py        which number formats this machine computes fast
     telemetry.py        telemetry of the libraries below is off
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.json_files import damaged as damaged
     from embedbridge.contract.local.json_files import read_object as read_object
     from embedbridge.contract.local.limits import AtOnce as AtOnce
+    from embedbridge.contract.local.limits import check_length as check_length
     from embedbridge.contract.local.limits import limits_on as limits_on
     from embedbridge.contract.local.loading import Loading as Loading
     from embedbridge.contract.local.loading import first_line as first_line
@@ -126,7 +127,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "image_recipe": ["TOO_LONG", "Recipe", "read_recipe"],
         "image_threads": ["ImageThreads"],
         "json_files": ["damaged", "read_object"],
-        "limits": ["AtOnce", "limits_on"],
+        "limits": ["AtOnce", "check_length", "limits_on"],
         "loading": ["Loading", "first_line", "loading_errors", "no_loading_bars"],
         "memory": ["is_out_of_memory", "memory_error", "memory_errors", "return_freed_memory"],
         "model": ["LazyModel"],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from embedbridge.contract.card import Limits
+from embedbridge.contract.errors import InvalidOptionError
 
 
 class AtOnce(NamedTuple):
@@ -15,6 +16,19 @@ class AtOnce(NamedTuple):
     images: int
     tokens: int
     """Padded ones."""
+
+
+def check_length(wanted: int | None, most: int | None) -> None:
+    """Refuse the option `max_length` where it is more than the model has positions for.
+
+    Raises:
+        InvalidOptionError: It is.
+    """
+    if wanted is not None and most is not None and wanted > most:
+        raise InvalidOptionError(
+            f"max_length={wanted} is more than the {most} tokens that the model was built for.",
+            hint=f"Set max_length to {most} or less, or leave it out.",
+        )
 
 
 def limits_on(

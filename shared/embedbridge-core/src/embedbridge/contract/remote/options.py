@@ -32,7 +32,7 @@ Secret: TypeAlias = Annotated[
 ]
 """The type of an option that holds a secret."""
 SecretOrFetch: TypeAlias = Annotated[
-    SecretStr | Callable[[], Any] | None,
+    SecretStr | Fetch | None,
     BeforeValidator(_as_secret),
     Field(exclude=True, repr=False),
 ]
