@@ -1,4 +1,4 @@
-"""What users may set, and what each option does."""
+"""Options: what users may set, and what each does."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Pictures in stores that know only texts."""
+"""Image search in stores that know only texts: a document is the path of an image file."""
 
 from __future__ import annotations
 

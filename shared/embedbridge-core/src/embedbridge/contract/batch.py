@@ -1,4 +1,4 @@
-"""What goes to a model in one call, and what comes back."""
+"""Batches and their results: what goes to a model in one call, and what comes back."""
 
 from __future__ import annotations
 

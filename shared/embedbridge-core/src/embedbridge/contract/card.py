@@ -1,4 +1,4 @@
-"""What a model can do, as data. Imports neither NumPy nor pydantic: plugins load it."""
+"""Model cards: what a model can do, as data. Imports neither NumPy nor pydantic: plugins load it."""
 
 from __future__ import annotations
 

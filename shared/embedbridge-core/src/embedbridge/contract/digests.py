@@ -1,4 +1,4 @@
-"""SHA-256 of what is embedded: equal inputs have equal digests, on every machine."""
+"""Content hashes: SHA-256 of what is embedded, equal for equal inputs on every machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that embedbridge raises.
+"""The exception hierarchy: everything that embedbridge raises.
 
     EmbedBridgeError
     ├── ConfigurationError                nothing was sent; change the code or the environment

@@ -1,4 +1,4 @@
-"""What happens in a job, for progress bars, tracing and metering.
+"""Events of a job, for progress bars, tracing and metering.
 
 Events hold counts and names, never a text, an image or a vector.
 """

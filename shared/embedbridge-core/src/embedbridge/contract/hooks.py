@@ -1,4 +1,4 @@
-"""How a package announces itself. Costs a plugin nothing to import: no NumPy, no pydantic.
+"""Plugin hooks: how a package announces itself. Importing them is light: no NumPy, no pydantic.
 
 A provider's `plugin.py` is an entry point of the group `embedbridge`, named like the provider:
 

@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first asked for (PEP 562)."""
+"""Lazy loading of public names: their module is imported when one is first asked for (PEP 562)."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""What a model gets in place of an `Image`: decoded, upright, RGB, and safe to look at."""
+"""Decoded inputs, as a model gets them: an image is upright, RGB, and safe to look at."""
 
 from __future__ import annotations
 

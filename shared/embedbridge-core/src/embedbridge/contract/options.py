@@ -1,4 +1,4 @@
-"""What users may set on a model: strict, and without secrets in anything that is written down."""
+"""Model options: strict, and without secrets in anything that is written down."""
 
 from __future__ import annotations
 

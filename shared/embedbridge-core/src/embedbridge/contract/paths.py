@@ -1,4 +1,4 @@
-"""Paths as users write them."""
+"""Path expansion: `~` and `~user` in paths as users write them."""
 
 from __future__ import annotations
 

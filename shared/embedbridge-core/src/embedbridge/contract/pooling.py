@@ -1,4 +1,4 @@
-"""From token vectors to one vector per text, for NumPy arrays and torch tensors alike."""
+"""Pooling: from token vectors to one vector per text, for NumPy arrays and torch tensors alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arithmetic on vectors: float32 in, float32 out."""
+"""Vector arithmetic: normalisation, truncation, quantisation, similarity; float32 in and out."""
 
 from __future__ import annotations
 

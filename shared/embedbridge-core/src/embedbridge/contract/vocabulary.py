@@ -1,4 +1,4 @@
-"""The words that every part of embedbridge uses for the same thing."""
+"""Modality, role and task: the words that every part of embedbridge uses for the same thing."""
 
 from typing import Literal, TypeAlias
 

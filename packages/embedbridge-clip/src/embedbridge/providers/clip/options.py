@@ -1,4 +1,4 @@
-"""What users may set on a CLIP."""
+"""Options of a CLIP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users may set on Cohere's models."""
+"""Options of Cohere's models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users may set on Vertex AI's models; the Gemini API's have the options of every hosted model."""
+"""Options of Vertex AI's models; the Gemini API's have the options of every hosted model."""
 
 from __future__ import annotations
 

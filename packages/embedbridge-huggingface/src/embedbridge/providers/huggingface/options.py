@@ -1,4 +1,4 @@
-"""What users may set on a Hugging Face model."""
+"""Options of a Hugging Face model."""
 
 from __future__ import annotations
 

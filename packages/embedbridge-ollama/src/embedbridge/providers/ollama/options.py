@@ -1,4 +1,4 @@
-"""What users may set on the models of an Ollama server."""
+"""Options of the models of an Ollama server."""
 
 from __future__ import annotations
 

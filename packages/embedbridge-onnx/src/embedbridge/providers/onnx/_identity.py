@@ -1,4 +1,4 @@
-"""Exactly which weights a model has, and what its vectors may be compared with."""
+"""Model identity: exactly which weights a model has, and what its vectors may be compared with."""
 
 from __future__ import annotations
 

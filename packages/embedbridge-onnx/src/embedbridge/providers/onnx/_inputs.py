@@ -1,4 +1,4 @@
-"""What a text encoder is given: rows of token numbers, filled up to one length."""
+"""Padding: rows of token numbers, filled up to one length, as a text encoder takes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model in memory, and all that is known about it only then."""
+"""The loaded model: in memory, and all that is known about it only then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's name stands for: the bundled one, a folder on this disk, or one of the Hub."""
+"""Model source: what a name stands for, the bundled model, a folder on this disk, or one of the Hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One of two towers, loaded when it is first used: whoever embeds images alone never reads the other."""
+"""Lazy loading of one tower of two: whoever embeds images alone never reads the other."""
 
 from __future__ import annotations
 

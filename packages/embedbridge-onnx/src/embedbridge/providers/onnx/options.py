@@ -1,4 +1,4 @@
-"""What users may set on an ONNX model."""
+"""Options of an ONNX model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users may set on the models of this package."""
+"""Options of the models of this package."""
 
 from __future__ import annotations
 

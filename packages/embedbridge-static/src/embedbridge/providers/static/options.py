@@ -1,4 +1,4 @@
-"""What users may set on a static model."""
+"""Options of a static model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users may set on the model of a TEI server."""
+"""Options of the model of a TEI server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What LlamaIndex's users hand over as an image or as text and images, as inputs of the contract."""
+"""Input conversion: what LlamaIndex's users hand over as images, or as text and images together."""
 
 from __future__ import annotations
 

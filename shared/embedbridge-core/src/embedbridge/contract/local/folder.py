@@ -1,4 +1,4 @@
-"""Whether a model's name is a folder on this disk, or an id on the Hub; and what kind of folder."""
+"""Model source: whether a name is a folder on this disk or an id on the Hub; and what kind of folder."""
 
 from __future__ import annotations
 

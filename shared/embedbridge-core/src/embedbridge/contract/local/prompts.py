@@ -1,4 +1,4 @@
-"""The text in front of queries and documents: the model's own, else what its card prescribes.
+"""Prompts in front of queries and documents: the model's own, else what its card prescribes.
 
 Many models register their prompts, and sentence-transformers' `encode_query` and
 `encode_document` apply them; so do we. Some families were trained with prompts but register none.

@@ -1,4 +1,4 @@
-"""The vendor's own environment variables, read when they are needed and never kept."""
+"""Environment variables of a vendor, read when they are needed and never kept."""
 
 from __future__ import annotations
 

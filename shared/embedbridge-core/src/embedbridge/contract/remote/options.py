@@ -1,4 +1,4 @@
-"""What users may set on every model behind HTTP.
+"""Options of every model behind HTTP: key, address, timeout, headers, client.
 
 Secrets are `SecretStr`, or functions that fetch them, and stay out of representations,
 configurations, pickles and fingerprints: another process finds them in its own environment.

@@ -1,4 +1,4 @@
-"""From an HTTP status to one of our errors: the table that every HTTP provider shares.
+"""HTTP status codes as our errors: the table that every HTTP provider shares.
 
 Sources: RFC 9110 (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3) for Retry-After; vendors
 send `retry-after-ms` beside it.

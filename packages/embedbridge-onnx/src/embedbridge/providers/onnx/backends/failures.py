@@ -1,4 +1,4 @@
-"""What goes wrong inside an engine, in our words: their exceptions have no common base."""
+"""Error translation for inference engines: their exceptions have no common base."""
 
 from __future__ import annotations
 

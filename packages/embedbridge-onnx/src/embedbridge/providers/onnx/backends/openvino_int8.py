@@ -1,4 +1,4 @@
-"""A model's matrices in 8 bits, as OpenVINO multiplies them in 8 bits: faster, and coarser.
+"""Weight quantization for OpenVINO: matrices in 8 bits, multiplied in 8 bits: faster, and coarser.
 
 OpenVINO keeps a matrix that is written as integers times a scale per row. In each product it rounds
 the other side as well, with a scale for every few numbers of it (its documentation calls that dynamic

@@ -1,4 +1,4 @@
-"""Which output of an ONNX file holds the vectors of tokens."""
+"""Output selection: which output of an ONNX file holds the vectors of tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model ready to compute, whichever engine does it."""
+"""The inference session: a model ready to compute, whichever engine does it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many threads to compute with."""
+"""Thread count: how many threads an inference engine computes with."""
 
 from __future__ import annotations
 
