@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -109,19 +107,6 @@ def test_every_card_has_a_format() -> None:
     """And the provider is announced once."""
     assert all(family_of(card.name) for card in CARDS)
     assert len(entry_points(group="embedbridge", name="bedrock")) == 1
-
-
-@pytest.mark.heavy  # a process of its own
-def test_libraries_are_imported_when_they_are_needed() -> None:
-    """Loading an embedder, its card, space, endpoint and configuration cost neither of them."""
-    script = """
-import sys
-from embedbridge.core import load_embedder
-embedder = load_embedder("bedrock:amazon.titan-embed-text-v2:0", region="us-east-1")
-embedder.card, embedder.space, embedder.fingerprint, embedder.to_config(), embedder.model.endpoint
-assert not {"httpx2", "botocore"} & set(sys.modules)
-"""
-    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_the_readme_explains_every_option() -> None:

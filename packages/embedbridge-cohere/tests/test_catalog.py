@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib.metadata import entry_points
 
 import pytest
@@ -90,25 +88,3 @@ def test_the_provider_is_announced_once() -> None:
     """Under its own name."""
     assert Registry().spec("cohere").name == "cohere"
     assert len(entry_points(group="embedbridge", name="cohere")) == 1
-
-
-def test_the_plugin_is_light() -> None:
-    """No HTTP library, no NumPy, no pydantic: every process that lists providers reads it."""
-    script = (
-        "import sys, embedbridge.providers.cohere.plugin;"
-        "assert not {'httpx2', 'httpx', 'numpy', 'pydantic', 'PIL'} & set(sys.modules), 'heavy'"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
-
-
-@pytest.mark.heavy  # a process of its own
-def test_the_http_library_is_imported_when_it_is_needed() -> None:
-    """Loading an embedder, its card, space and configuration cost none."""
-    script = f"""
-import sys
-from embedbridge.core import load_embedder
-embedder = load_embedder("cohere:embed-v4.0", api_key="{"x" * 40}")
-embedder.card, embedder.space, embedder.fingerprint, embedder.to_config(), embedder.model.endpoint
-assert "httpx2" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", script], check=True)

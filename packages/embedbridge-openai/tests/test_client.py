@@ -7,8 +7,6 @@ import gc
 import multiprocessing
 import os
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,19 +26,6 @@ from embedbridge.testing import FaultServer
 Load: TypeAlias = Callable[..., Embedder]
 
 MODEL = "text-embedding-3-small"
-
-
-@pytest.mark.heavy  # a process of its own
-def test_the_sdk_is_imported_when_it_is_needed() -> None:
-    """Loading an embedder, its card, space and configuration cost no SDK."""
-    script = f"""
-import sys
-from embedbridge.core import load_embedder
-embedder = load_embedder("openai:{MODEL}", api_key="sk-{"x" * 30}")
-embedder.card, embedder.space, embedder.fingerprint, embedder.to_config(), embedder.model.endpoint
-assert "openai" not in sys.modules and "httpx2" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_one_client_for_many_calls(load: Load) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -55,16 +53,3 @@ def test_a_new_model_works_on_the_day_it_appears(
 def test_the_provider_is_announced_once() -> None:
     """Under its own name."""
     assert len(entry_points(group="embedbridge", name="voyage")) == 1
-
-
-@pytest.mark.heavy  # a process of its own
-def test_the_http_library_is_imported_when_it_is_needed() -> None:
-    """Loading an embedder, its card, space and configuration cost none."""
-    script = f"""
-import sys
-from embedbridge.core import load_embedder
-embedder = load_embedder("voyage:voyage-4", api_key="{"x" * 40}")
-embedder.card, embedder.space, embedder.fingerprint, embedder.to_config(), embedder.model.endpoint
-assert "httpx2" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", script], check=True)

@@ -15,15 +15,15 @@ def identify(
 ) -> tuple[str, dict[str, object]]:
     """The space of a model's vectors, and what identifies its weights.
 
+    A folder that also holds the weights from which the export was made shares their space: the
+    vectors of `huggingface:FOLDER` may be compared with those of `onnx:FOLDER`.
+
     Args:
         source: Where the model comes from.
         export: Its ONNX file.
         transformer: Where the weights lie from which it was made, if they are there.
         pooling: How token vectors become one, in the word of sentence-transformers.
         is_own: Whether that is the model's own pooling.
-
-    A folder that also holds the weights from which the export was made shares their space: the
-    vectors of `huggingface:FOLDER` may be compared with those of `onnx:FOLDER`.
     """
     other = "" if is_own else pooling
     if source.bundled:

@@ -33,6 +33,9 @@ class EmbedBridgeEmbedding(EngineMethods):
     `cache` in a file. The callback manager, `embeddings_cache` and the rate limiter belong to this
     process and stay here.
 
+    Every method raises `InvalidInputError`, with the index, for what cannot be embedded, and
+    another `EmbedBridgeError` where the model fails.
+
     Args:
         model: `"provider:model"`.
         embedder: Instead of a name: an `Embedder`, a model, or what `Embedder.to_config()` gave.
@@ -44,9 +47,6 @@ class EmbedBridgeEmbedding(EngineMethods):
         UnknownProviderError: No installed package announces the provider.
         InvalidOptionError: There is no option of that name.
         MissingDependencyError: The provider needs a package that is not installed.
-
-    Every method raises `InvalidInputError`, with the index, for what cannot be embedded, and
-    another `EmbedBridgeError` where the model fails.
     """
 
     model_config = ConfigDict(validate_assignment=True)  # a wrong value fails where it is written
