@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.contract import Image, Mixed, Text
+from embedbridge.contract import Batch, BatchResult, Image, InvalidInputError, Mixed, Text
 from embedbridge.core import Embedder
 from embedbridge.core.engine.dedupe import dedupe
 from embedbridge.testing import FakeModel, RecordingModel
@@ -55,3 +55,21 @@ def test_the_vectors_of_duplicates_are_not_one_memory() -> None:
     vectors[0] = 0
 
     assert vectors[1].any()
+
+
+class RefusesAll(FakeModel):
+    """Says of every batch that its first input is bad, and why."""
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        raise InvalidInputError("bad", index=0) from ValueError("why")
+
+
+def test_equal_inputs_have_equal_errors() -> None:
+    """Each with its own position, and with the cause that the hint of an error speaks of."""
+    embedder = Embedder(RefusesAll("small")).using(errors="collect")
+    errors = embedder.embed(["a", "b", "a"], role="document").errors
+
+    assert [error.index for error in errors.values() if isinstance(error, InvalidInputError)] == [
+        *errors
+    ]
+    assert [str(error.__cause__) for error in errors.values()] == ["why"] * 3

@@ -127,4 +127,5 @@ def _for_position(error: EmbedBridgeError, position: int) -> EmbedBridgeError:
         return error
     twin = copy.copy(error)
     twin.index = position
+    twin.__cause__ = error.__cause__  # which no copy has
     return twin
