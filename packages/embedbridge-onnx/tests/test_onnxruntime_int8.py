@@ -248,9 +248,22 @@ def test_attention_as_onnxruntimes_tool_rounds_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(answer_of(ours), answer_of(by_onnxruntime(model, tmp_path)))
 
 
-def test_attention_that_has_no_form_in_8_bits_is_left(tmp_path: Path) -> None:
-    """Where queries and values are of different widths; what is beside it is rounded."""
-    model = attention(num_heads=2, qkv_hidden_sizes=[OUTPUTS] * 3)
+def without_bias() -> Any:
+    model = attention(num_heads=2)
+    del model.graph.node[1].input[2:]
+    return model
+
+
+def of_several_widths() -> Any:
+    return attention(num_heads=2, qkv_hidden_sizes=[OUTPUTS] * 3)
+
+
+@pytest.mark.parametrize("make", [without_bias, of_several_widths], ids=lambda make: make.__name__)
+def test_attention_that_has_no_form_in_8_bits_is_left(
+    make: Callable[[], Any], tmp_path: Path
+) -> None:
+    """A product beside it is rounded."""
+    model = make()
     model.graph.node.add().CopyFrom(helper.make_node("MatMul", ["given", "matrix"], ["other"]))
     model.graph.output.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, None))
     ours = rounded(model, tmp_path)

@@ -18,6 +18,17 @@ ONNX = ("", "ai.onnx")
 """The domain of ONNX's own operators, which has two names."""
 CONTRIB = "com.microsoft"
 """The domain of onnxruntime's."""
+ATTENTION = frozenset(
+    (
+        "num_heads",
+        "unidirectional",
+        "mask_filter_value",
+        "scale",
+        "do_rotary",
+        "past_present_share_buffer",
+    )
+)
+"""Attributes that attention may have to be computed in 8 bits."""
 
 
 class Rewriting:
@@ -75,12 +86,8 @@ class Rewriting:
             plain = settings.get("alpha", 1) == settings.get("beta", 1) == 1
             if plain and not settings.get("transA"):
                 return self._multiply(node, transposed=bool(settings.get("transB")))
-        if (
-            node.op_type == "Attention"
-            and node.domain == CONTRIB
-            and "qkv_hidden_sizes" not in settings
-        ):
-            return self._attend(node)
+        if node.op_type == "Attention" and node.domain == CONTRIB:
+            return settings.keys() <= ATTENTION and self._attend(node)
         return False
 
     def _multiply(self, node: NodeProto, *, transposed: bool) -> bool:
@@ -92,11 +99,11 @@ class Rewriting:
             return False
         (name,) = node.output
         integers, scale, zero = self._input(node.input[0])
-        product = self._write("MatMulInteger", [integers, matrix[0], zero], f"{name}.integers")
-        wide = self._write("Cast", [product], f"{name}.wide", to=TensorProto.FLOAT)
-        scales = self._write("Mul", [scale, matrix[1]], f"{name}.scales")
+        product = self._write("MatMulInteger", [integers, matrix[0], zero], _own("integers", name))
+        wide = self._write("Cast", [product], _own("floats", name), to=TensorProto.FLOAT)
+        scales = self._write("Mul", [scale, matrix[1]], _own("scales", name))
         if len(node.input) == len("ABC") and node.input[2]:
-            scaled = self._write("Mul", [wide, scales], f"{name}.scaled")
+            scaled = self._write("Mul", [wide, scales], _own("product", name))
             self._write("Add", [scaled, node.input[2]], name)
         else:
             self._write("Mul", [wide, scales], name)
@@ -104,15 +111,15 @@ class Rewriting:
 
     def _attend(self, node: NodeProto) -> bool:
         """Attention with the three matrices of its inputs in one."""
-        inputs = [*node.input, "", ""]
-        mask, past, *others = inputs[3:]
-        matrix = None if any(others) else self._matrix(node.input[1], transposed=False)
+        absent = [""] * 3
+        given, right, bias, mask, past, *others = [*node.input, *absent]
+        matrix = self._matrix(right, transposed=False) if bias and not any(others) else None
         if matrix is None:
             return False
-        integers, scale, zero = self._input(node.input[0])
+        integers, scale, zero = self._input(given)
         self._write(
             "QAttention",
-            [integers, matrix[0], node.input[2], scale, matrix[1], mask, zero, "", past],
+            [integers, matrix[0], bias, scale, matrix[1], mask, zero, "", past],
             *node.output,
             domain=node.domain,
             **_settings(node),
@@ -131,9 +138,12 @@ class Rewriting:
         if matrix is None:
             return None
         integers, scales = round_matrix(matrix, axis=1 if transposed else 0)
-        if transposed:
-            name, integers = f"{name}.transposed", np.ascontiguousarray(integers.T)
-        return [self._store(f"{name}.int8", integers), self._scale(f"{name}.scale", scales.ravel())]
+        by_column = np.ascontiguousarray(integers.T) if transposed else integers
+        turned = "transposed-" if transposed else ""
+        return [
+            self._store(_own(f"{turned}matrix", name), by_column),
+            self._scale(_own(f"{turned}matrix-scales", name), scales.ravel()),
+        ]
 
     def _store(self, name: str, integers: NDArray[np.int8]) -> str:
         """Write a matrix into the file beside the model, from which it is mapped."""
@@ -164,7 +174,7 @@ class Rewriting:
     def _input(self, name: str) -> list[str]:
         """The names of an input in 8 bits; it is rounded once for all that it is multiplied with."""
         if name not in self._inputs:
-            names = [f"{name}.{part}" for part in ("uint8", "uint8.scale", "uint8.zero")]
+            names = [_own(part, name) for part in ("input", "input-scale", "input-zero")]
             self._write("DynamicQuantizeLinear", [name], *names)
             self._inputs[name] = names
         return self._inputs[name]
@@ -174,9 +184,13 @@ class Rewriting:
     ) -> str:
         from onnx.helper import make_node
 
-        name = f"{outputs[0]}.{kind}"
-        self._nodes.append(make_node(kind, inputs, outputs, name, domain=domain, **settings))
+        self._nodes.append(make_node(kind, inputs, outputs, domain=domain, **settings))
         return outputs[0]
+
+
+def _own(what: str, name: str) -> str:
+    """The name of something new, as no exporter gives it."""
+    return f"embedbridge/{what}/{name}"
 
 
 def _settings(node: NodeProto) -> dict[str, Any]:
