@@ -111,8 +111,8 @@ class Rewriting:
 
     def _attend(self, node: NodeProto) -> bool:
         """Attention with the three matrices of its inputs in one."""
-        absent = [""] * 3
-        given, right, bias, mask, past, *others = [*node.input, *absent]
+        inputs = [*node.input, "", "", ""]  # those that are absent
+        given, right, bias, mask, past, *others = inputs
         matrix = self._matrix(right, transposed=False) if bias and not any(others) else None
         if matrix is None:
             return False
