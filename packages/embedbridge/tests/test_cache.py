@@ -30,12 +30,13 @@ def test_info_tells_what_the_cache_holds(run: Run, file: Path) -> None:
     assert facts["bytes"] > 0
 
 
+@pytest.mark.parametrize("word", ["true", "True"])
 def test_the_default_file_is_the_one_that_embedding_uses(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
 ) -> None:
-    """What `--option cache=true` fills, `cache info` shows."""
+    """What `--option cache=true` fills, `cache info` shows; Python's word for it names no file."""
     monkeypatch.setenv("EMBEDBRIDGE_CACHE_DIR", str(tmp_path / "mine"))
-    run("embed", "a", "b", "--model", "fake:small", "--option", "cache=true")
+    run("embed", "a", "b", "--model", "fake:small", "--option", f"cache={word}")
 
     assert json.loads(run("cache", "info", "--json").stdout)["vectors"] == 2
 

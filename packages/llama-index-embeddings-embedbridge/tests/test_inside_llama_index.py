@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core import Document, Settings, VectorStoreIndex
 from llama_index.core.indices.utils import async_embed_image_nodes, embed_image_nodes
 from llama_index.core.ingestion import IngestionCache, IngestionPipeline
+from llama_index.core.ingestion.pipeline import get_transformation_hash
 from llama_index.core.node_parser import SemanticSplitterNodeParser, SentenceSplitter
 from llama_index.core.schema import ImageNode, TextNode
 
@@ -151,3 +154,22 @@ def test_a_semantic_splitter(embedding: EmbedBridgeEmbedding, model: RecordingMo
 
     assert "".join(node.get_content() for node in nodes) == "OneTwoThreeFourFive."
     assert [len(batch) for batch in model.batches] == [5]
+
+
+def test_weights_that_are_written_anew_have_other_entries_in_a_pipelines_cache(
+    tmp_path: Path, documents: list[Document]
+) -> None:
+    """It is keyed by what is written down of the model: a folder that was trained on is another."""
+    (tmp_path / "onnx").mkdir()
+    weights = tmp_path / "onnx" / "model.onnx"
+    weights.write_bytes(b"before")
+    embedding = EmbedBridgeEmbedding(f"onnx:{tmp_path}")  # nothing is loaded
+    before = get_transformation_hash(documents, embedding)
+
+    for twin in (
+        pickle.loads(pickle.dumps(embedding)),
+        type(embedding).from_dict(embedding.to_dict()),
+    ):
+        assert get_transformation_hash(documents, twin) == before
+    weights.write_bytes(b"trained on")
+    assert get_transformation_hash(documents, embedding) != before

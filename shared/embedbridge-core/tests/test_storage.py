@@ -251,3 +251,35 @@ def test_a_file_without_a_vector_is_refused(tmp_path: Path, content: bytes) -> N
 
     with pytest.raises(InvalidInputError, match=r"vector\.txt"):
         load_embedding(str(path))
+
+
+@pytest.mark.parametrize(
+    ("ids", "piece"),
+    [
+        (np.arange(3), "int64, not str"),
+        ([1, 2, 3], "int, not str"),
+        (["a", None, "c"], "NoneType, not str"),
+        ("abc", "a single str"),
+    ],
+    ids=repr,
+)
+def test_ids_are_texts(file: Path, ids: Any, piece: str) -> None:
+    """Numbers would come back as something else, or not at all; a text is no list of names."""
+    with pytest.raises(InvalidInputError, match=piece):
+        save_vectors(file, RESULT, ids=ids)
+    save_vectors(file, RESULT, ids=(name for name in IDS))
+
+    assert load_vectors(file).ids == IDS
+
+
+def test_a_path_may_begin_with_the_home_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As everywhere; and a folder that is missing is named."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    save_vectors("~/vectors.safetensors", RESULT)
+
+    assert len(load_vectors("~/vectors.safetensors").vectors) == 3
+    with pytest.raises(FileNotFoundError, match=r"no folder .*missing"):
+        save_vectors("~/missing/vectors.safetensors", RESULT)

@@ -5,6 +5,7 @@ import hashlib
 import os
 import pickle
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,12 +15,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedbridge.contract import ConfigurationError
+from embedbridge.contract import ConfigurationError, InvalidOptionError
 from embedbridge.core import DiskCache, Embedder
 from embedbridge.testing import RecordingModel
 
@@ -411,3 +413,42 @@ def test_a_child_forked_while_a_thread_uses_the_file_is_not_stuck(cache: DiskCac
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert_holds(cache, range(5))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
+@pytest.mark.parametrize(
+    "remove",
+    [lambda path: path.unlink(), lambda path: shutil.rmtree(path.parent)],
+    ids=["file", "folder"],
+)
+def test_a_file_that_is_removed_while_it_is_open_is_made_anew(
+    cache: DiskCache, remove: Callable[[Path], None]
+) -> None:
+    """What cleans caches costs what was in it, and nothing that is paid for afterwards."""
+    cache.put_many(some(range(10)))
+    remove(cache.path)
+    cache.put_many(some(range(10, 20)))
+
+    assert_holds(DiskCache(cache.path), range(10, 20))
+    assert cache.get_many([key(0)]) == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
+def test_a_file_that_another_set_aside_is_left(cache: DiskCache) -> None:
+    """All who have the cache open go on in the file that is at its path."""
+    cache.put_many(some(range(10)))
+    for part in list(cache.path.parent.iterdir()):
+        part.rename(part.with_name(f"aside-{part.name}"))
+    other = DiskCache(cache.path)
+    other.put_many(some(range(10, 20)))
+    cache.put_many(some(range(20, 30)))
+
+    assert_holds(other, range(10, 30))
+    assert_holds(cache, range(10, 30))
+
+
+@pytest.mark.parametrize("size", [0, -1, "4GB", None, float("nan"), float("inf")], ids=repr)
+def test_a_size_that_keeps_nothing_is_refused(tmp_path: Path, size: Any) -> None:
+    """-1 means no limit elsewhere; here each vector was dropped as soon as it was written."""
+    with pytest.raises(InvalidOptionError, match="max_bytes"):
+        DiskCache(tmp_path / "vectors.sqlite", max_bytes=size)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.contract import InputTooLongError, Mixed
+from embedbridge.contract import InputTooLongError, InvalidOptionError, Mixed
 from embedbridge.core import Embedder
 
 LONG, SHORT = "x" * 100, "y" * 10
@@ -150,3 +150,16 @@ def test_what_the_model_reports_as_cut_is_reported(any_model: Any) -> None:
     result = Embedder(model).embed([SHORT, "a", SHORT], role="document")
 
     assert result.truncated.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("role", ["query", "document"])
+def test_a_prompt_that_leaves_no_room_is_refused(any_model: Any, role: Any) -> None:
+    """All texts would be cut to the same tokens, and have the same vector."""
+    prompt = {f"{role}_prompt": "p" * 50}
+    model = any_model(max_tokens_per_input=50, truncates=True, count=len, **prompt)
+    with pytest.raises(InvalidOptionError, match=f"prompt of a {role} has 50 tokens"):
+        Embedder(model).embed([SHORT], role=role)
+
+    assert model.batches == []
+    other = "document" if role == "query" else "query"
+    assert Embedder(model).embed([SHORT], role=other).ok.all()

@@ -32,6 +32,10 @@ Progress = Annotated[
 ]
 
 
+PYTHON: dict[str, bool | None] = {"True": True, "False": False, "None": None}
+"""What Python writes in another way than JSON."""
+
+
 class Role(StrEnum):
     """Which side of a search the inputs stand on, as typer wants choices."""
 
@@ -59,6 +63,8 @@ def parse_options(given: Iterable[str] | None) -> dict[str, Any]:
 def parse_option(text: str) -> tuple[str, Any]:
     """Name and value of `name=value`, the value parsed where it is JSON: `dimensions=64`, `device=cpu`.
 
+    `True`, `False` and `None` are what they are in Python: `cache=False` names no file.
+
     Raises:
         BadParameter: There is no `=`, or no text can stand for an argument of this name.
     """
@@ -67,6 +73,8 @@ def parse_option(text: str) -> tuple[str, Any]:
         raise typer.BadParameter(f"--option {text!r} is not NAME=VALUE")
     if name in NOT_ON_A_COMMAND_LINE:
         raise typer.BadParameter(f"--option {name} cannot be given on a command line")
+    if value in PYTHON:
+        return name, PYTHON[value]
     try:
         return name, json.loads(value)
     except ValueError:

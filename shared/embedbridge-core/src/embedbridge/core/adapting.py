@@ -5,6 +5,7 @@ from the rooms behind it, which may then move.
 """
 
 from embedbridge.contract.inputs import refuse_single
+from embedbridge.contract.local import files_mark
 from embedbridge.core.bridge import (
     AsyncBridgedModel,
     BridgeArguments,
@@ -35,6 +36,7 @@ __all__ = [
     "as_images",
     "bridge",
     "bridged_model",
+    "files_mark",
     "from_documents_and_queries",
     "is_truly_async",
     "refuse_single",

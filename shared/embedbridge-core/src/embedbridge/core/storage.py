@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ from embedbridge.contract.errors import (
     MissingDependencyError,
     SpaceMismatchError,
 )
+from embedbridge.contract.inputs import plain_text, refuse_single
+from embedbridge.contract.paths import expanded
 
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Vectors
@@ -52,7 +54,7 @@ def save_vectors(
     vectors: EmbeddingResult | StoredVectors | Vectors,
     *,
     embedder: Embedder | None = None,
-    ids: Sequence[str] | None = None,
+    ids: Iterable[str] | None = None,
 ) -> None:
     """Write vectors to a safetensors file; the file appears whole or not at all.
 
@@ -63,7 +65,8 @@ def save_vectors(
         ids: A name per vector.
 
     Raises:
-        InvalidInputError: Shape or number of names is wrong, or some vectors are missing.
+        InvalidInputError: Shape or number of names is wrong, a name is no text, or some vectors are
+            missing.
         SpaceMismatchError: An array's embedder has another width.
         MissingDependencyError: safetensors is not installed.
     """
@@ -81,7 +84,7 @@ def save_vectors(
         raise InvalidInputError(
             "The vector is not finite.", index=bad, hint="Leave out the inputs that have errors."
         )
-    ids = getattr(vectors, "ids", None) if ids is None else ids
+    ids = _names(getattr(vectors, "ids", None) if ids is None else ids)
     if ids is not None and len(ids) != len(array):
         raise InvalidInputError(f"{len(array)} vectors have {len(ids)} ids.")
     dimensions = embedder.dimensions if embedder is not None else None
@@ -96,9 +99,9 @@ def save_vectors(
         "fingerprint": source.fingerprint,
     }
     if ids is not None:
-        metadata["ids"] = json.dumps(list(ids))
+        metadata["ids"] = json.dumps(ids)
     metadata["sha256"] = _checksum(array, metadata)
-    _write_whole(Path(path), _safetensors("safetensors.numpy").save({TENSOR: array}, metadata))
+    _write_whole(expanded(path), _safetensors("safetensors.numpy").save({TENSOR: array}, metadata))
 
 
 def load_vectors(
@@ -117,7 +120,8 @@ def load_vectors(
         MissingDependencyError: safetensors is not installed.
     """
     safetensors = _safetensors("safetensors")
-    if not Path(path).exists():
+    path = expanded(path)
+    if not path.exists():
         raise FileNotFoundError(f"No file of vectors at {os.fspath(path)!r}.")
     try:
         with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
@@ -147,7 +151,7 @@ def load_vectors(
 def save_embedding(embedding: Sequence[float] | Vectors, file_path: str) -> None:
     """Write one vector as LlamaIndex's text file: numbers with commas between them."""
     numbers = np.asarray(embedding).tolist()
-    _write_whole(Path(file_path), ",".join(map(str, numbers)).encode())
+    _write_whole(expanded(file_path), ",".join(map(str, numbers)).encode())
 
 
 def load_embedding(file_path: str) -> list[float]:
@@ -157,7 +161,7 @@ def load_embedding(file_path: str) -> list[float]:
         InvalidInputError: The file holds no vector.
     """
     try:
-        with Path(file_path).open(encoding="utf-8") as lines:
+        with expanded(file_path).open(encoding="utf-8") as lines:
             first = next(lines, "").strip()
         return [float(number) for number in first.split(",")]
     except ValueError as error:
@@ -165,6 +169,22 @@ def load_embedding(file_path: str) -> list[float]:
             f"No embedding in the first line of {file_path!r}.",
             hint="It holds numbers with commas between them.",
         ) from error
+
+
+def _names(ids: Iterable[str] | None) -> list[str] | None:
+    """The names of vectors; numbers and UUIDs would come back as something else, or not at all."""
+    if ids is None:
+        return None
+    refuse_single(ids)
+    names = list(ids)
+    wrong = next((n for n, each in enumerate(names) if not isinstance(each, str)), None)
+    if wrong is not None:
+        raise InvalidInputError(
+            f"The id is {type(names[wrong]).__name__}, not str.",
+            index=wrong,
+            hint="Pass ids=[str(id) for id in ids].",
+        )
+    return list(map(plain_text, names))
 
 
 def _checksum(array: Vectors, metadata: Mapping[str, str]) -> str:
@@ -186,6 +206,10 @@ def _safetensors(module: str) -> Any:
 
 def _write_whole(path: Path, data: bytes) -> None:
     """Atomic write (temporary file and rename): a crash leaves the old file or the new one."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"There is no folder {str(path.parent)!r} to write {path.name!r} to."
+        )
     # Not `tempfile`: only their owner can read its files, and this one becomes the real one.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

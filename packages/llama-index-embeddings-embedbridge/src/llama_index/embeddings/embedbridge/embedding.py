@@ -16,10 +16,14 @@ from llama_index.core.bridge.pydantic import (
 
 from embedbridge.contract import ConfigurationError, EmbeddingModel
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.adapting import warn_of_cache_left_behind
+from embedbridge.core.adapting import files_mark, warn_of_cache_left_behind
 from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
 from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
 from llama_index.embeddings.embedbridge.methods import EngineMethods
+
+FILES = "files"
+"""In what is written down of a model in a folder, a mark of the state of its files. A pipeline's cache
+knows a model by what is written down, and would answer with vectors of the weights before."""
 
 
 class EmbedBridgeEmbedding(EngineMethods):
@@ -73,7 +77,8 @@ class EmbedBridgeEmbedding(EngineMethods):
         embedder: Embedder | EmbeddingModel | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        options.pop("class_name", None)  # of what was written down, for `model_validate`
+        for name in ("class_name", FILES):  # of what was written down, for `model_validate`
+            options.pop(name, None)
         names = [name for name in options if name in type(self).model_fields]
         fields = {name: options.pop(name) for name in names}
         if embedder is None:
@@ -134,7 +139,10 @@ class EmbedBridgeEmbedding(EngineMethods):
         # Only what was set: an embed_batch_size that was not must not cap anything over there.
         were_set = self.model_fields_set
         fields = {name: value for name, value in handler(self).items() if name in were_set}
-        return {**fields, "embedder": self._embedder.to_config(), "class_name": self.class_name()}
+        mark = files_mark(self._embedder.model)
+        files = {} if mark is None else {FILES: mark}
+        config = self._embedder.to_config()
+        return {**fields, "embedder": config, **files, "class_name": self.class_name()}
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.embeddings_cache is not None and not self._warned_of_cache:

@@ -38,6 +38,7 @@ from embedbridge.contract.lazy import lazy_exports
 if TYPE_CHECKING:
     from embedbridge.contract.local.device import best_device as best_device
     from embedbridge.contract.local.device import choose_device as choose_device
+    from embedbridge.contract.local.folder import files_mark as files_mark
     from embedbridge.contract.local.folder import find_folder as find_folder
     from embedbridge.contract.local.folder import manifest_path as manifest_path
     from embedbridge.contract.local.hub import fetch_files as fetch_files
@@ -122,7 +123,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "device": ["best_device", "choose_device"],
-        "folder": ["find_folder", "manifest_path"],
+        "folder": ["files_mark", "find_folder", "manifest_path"],
         "hub": ["fetch_files", "not_found", "refusal", "without_hub"],
         "image_recipe": ["TOO_LONG", "Recipe", "read_recipe"],
         "image_threads": ["ImageThreads"],

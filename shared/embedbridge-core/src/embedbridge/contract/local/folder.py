@@ -1,11 +1,18 @@
-"""Model source: whether a name is a folder on this disk or an id on the Hub; and what kind of folder."""
+"""Model source: whether a name is a folder or an id on the Hub; what kind of folder, in which state."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from embedbridge.contract.errors import UnknownModelError, short_path
+from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.contract.paths import expanded
+
+DEPTH = 2
+"""Folders below a model's own that hold files of it, as in `onnx/` or `text_model/0_Transformer/`."""
 
 
 def find_folder(name: str, *, bare_ids: bool = True) -> Path | None:
@@ -32,6 +39,44 @@ def find_folder(name: str, *, bare_ids: bool = True) -> Path | None:
 def manifest_path(folder: Path) -> Path:
     """Where the manifest lies of a folder with two towers, see `tower_manifest.py`."""
     return folder / "onnx" / "towers.json"
+
+
+def source_of(name: str) -> object:
+    """A model's files, so that those that were written anew meanwhile are another source.
+
+    Args:
+        name: A folder, or an id on the Hub, whose commit the options name.
+    """
+    folder = expanded(name)
+    if not folder.is_dir():
+        return name
+    return os.fspath(folder.resolve()), tuple(sorted(_files(folder, DEPTH)))
+
+
+def files_mark(model: EmbeddingModel) -> str | None:
+    """Another text as soon as the files of a model in a folder are written anew; none is read.
+
+    For caches of frameworks, which know a model by its name and options alone. `None` for a model
+    that is in no folder of the user's.
+    """
+    if not isinstance(model, LocalEmbeddingModel):
+        return None
+    source = source_of(model.name)
+    return None if source == model.name else hashlib.sha256(repr(source).encode()).hexdigest()
+
+
+def _files(folder: Path, depth: int) -> Iterator[tuple[str, int, int]]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return  # loading says what is wrong with it
+    for entry in entries:
+        if entry.is_dir():
+            if depth:
+                yield from _files(Path(entry.path), depth - 1)
+        elif entry.is_file():
+            stat = entry.stat()
+            yield entry.path, stat.st_mtime_ns, stat.st_size
 
 
 def _is_path(name: str, *, bare_ids: bool) -> bool:

@@ -14,8 +14,9 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock, in_forked_child
+from embedbridge.contract.local.folder import source_of
 from embedbridge.contract.local.memory import return_freed_memory
-from embedbridge.contract.local.shared_weights import SharedWeights, all_shared, share, source_of
+from embedbridge.contract.local.shared_weights import SharedWeights, all_shared, share
 from embedbridge.contract.model import LocalEmbeddingModel
 
 # One at a time in the whole process: transformers changes torch's default dtype while it loads.

@@ -7,14 +7,11 @@ nodes. Models are equal if class, files and options are; what only the engine re
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 from embedbridge.contract.forks import ForkSafeLock
-from embedbridge.contract.paths import expanded
 
 LoadedT = TypeVar("LoadedT")
 
@@ -23,9 +20,6 @@ _all: WeakSet[SharedWeights[Any]] = WeakSet()
 _last_used: list[SharedWeights[Any]] = []
 """In a worker process: the weights that stay when no model is left. Each task brings a copy of its
 model along and drops it in the end; the next task would load it again."""
-
-DEPTH = 2
-"""Folders below a model's own that hold files of it, as in `onnx/` or `text_model/0_Transformer/`."""
 
 
 class SharedWeights(Generic[LoadedT]):
@@ -75,29 +69,3 @@ def share(model: object, source: object, options: Mapping[str, object]) -> Share
 def all_shared() -> Iterator[SharedWeights[Any]]:
     """The shared weights of this process, loaded or not."""
     return iter(list(_all))
-
-
-def source_of(name: str) -> object:
-    """A model's files, so that those that were written anew meanwhile are another source.
-
-    Args:
-        name: A folder, or an id on the Hub, whose commit the options name.
-    """
-    folder = expanded(name)
-    if not folder.is_dir():
-        return name
-    return os.fspath(folder.resolve()), tuple(sorted(_files(folder, DEPTH)))
-
-
-def _files(folder: Path, depth: int) -> Iterator[tuple[str, int, int]]:
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return  # loading says what is wrong with it
-    for entry in entries:
-        if entry.is_dir():
-            if depth:
-                yield from _files(Path(entry.path), depth - 1)
-        elif entry.is_file():
-            stat = entry.stat()
-            yield entry.path, stat.st_mtime_ns, stat.st_size

@@ -67,13 +67,25 @@ def folder_digest(folder: Path) -> FolderDigest:
 
 
 def export_digest(export: Path) -> str:
-    """SHA-256 over an ONNX file and the weights beside it."""
+    """SHA-256 over an ONNX file and the files beside it that may hold its weights."""
     whole = hashlib.sha256()
-    for path in sorted(export.parent.glob(f"{export.stem}*")):
-        if path == export or path.name.startswith((f"{export.name}_", f"{export.name}.")):
+    for path in sorted(export.parent.iterdir()):
+        if path == export or (path.is_file() and _may_hold_weights(path, export)):
             with path.open("rb") as file:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
+
+
+def _may_hold_weights(path: Path, export: Path) -> bool:
+    """Whether an export may keep weights in a file beside it (`TensorProto.external_data`).
+
+    Exporters call it `model.onnx_data` or `model.onnx.data`, and older ones by the name of a tensor.
+    """
+    if path.name.startswith((f"{export.name}_", f"{export.name}.")):
+        return True
+    # Elsewhere than in a folder of exports, `folder_digest` reads every such file.
+    no_weights = (*IGNORED_ENDINGS, ".json", ".txt")
+    return export.parent.name in IGNORED_FOLDERS and not path.name.lower().endswith(no_weights)
 
 
 def _relevant_files(folder: Path) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -83,7 +84,7 @@ def parse_object(body: bytes | bytearray, *, list_name: str | None = None) -> di
         InvalidResponseError: It is something else.
     """
     try:
-        answer = from_json(body)
+        answer = from_json(body.removeprefix(codecs.BOM_UTF8))  # as some servers put in front
     except ValueError as error:
         raise InvalidResponseError(
             f"The answer of {len(body)} bytes is no JSON: {short_repr(str(error))}"

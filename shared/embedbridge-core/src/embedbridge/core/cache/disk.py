@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, short_repr
 from embedbridge.core.cache.rows import Row, is_sound, pack, row_ids, unpack
 from embedbridge.core.cache.sqlite import SqliteFile, bytes_used, transaction
 
@@ -108,12 +108,20 @@ class DiskCache:
     Args:
         path: The file; made if it does not exist.
         max_bytes: Bytes of vectors at which the least recently used ones are dropped.
+
+    Raises:
+        InvalidOptionError: `max_bytes` is no number above 0.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        if not isinstance(max_bytes, int | float) or not 0 < max_bytes < float("inf"):
+            raise InvalidOptionError(
+                f"max_bytes is a number of bytes above 0, not {short_repr(max_bytes)}.",
+                hint="For one gibibyte, write 2**30.",
+            )
         # Absolute: another process that gets this cache may stand in another folder.
         self.path = _expanded(path).absolute()
-        self.max_bytes = max_bytes
+        self.max_bytes = int(max_bytes)
         self._file = SqliteFile(self.path)
         self._unchecked_bytes = max_bytes  # so that the first write looks at the size
 

@@ -49,7 +49,8 @@ class SqliteFile:
     """A cache file, and the connection of this process to it.
 
     A file that stays locked costs one wait. Then it is left alone (circuit breaker), and tried again
-    without a wait, at most once a minute.
+    without a wait, at most once a minute. A file that was removed or replaced while it was open, by a
+    person or by a process that set it aside, is opened anew: what is written reaches the path.
 
     Args:
         path: The file; made when it is first needed.
@@ -72,6 +73,7 @@ class SqliteFile:
         self._lock = ForkSafeLock(reentrant=True)
         self._connection: sqlite3.Connection | None = None
         self._process = os.getpid()
+        self._opened: tuple[int, int] | None = None
         self._inherited: list[sqlite3.Connection] = []
         self._warned = False
 
@@ -85,8 +87,11 @@ class SqliteFile:
                 if self._connection is not None:
                     self._inherited.append(self._connection)
                 self._connection, self._process = None, os.getpid()
+            if self._connection is not None and _identity(self.path) != self._opened:
+                self.close()
             if self._connection is None:
                 self._connection = self._open()
+                self._opened = _identity(self.path)
             yield self._connection
 
     def tolerate(self, verb: str, action: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
@@ -180,6 +185,15 @@ class SqliteFile:
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path names now; `None` if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_busy(error: Exception) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from embedbridge.contract.errors import InputTooLongError
+from embedbridge.contract.errors import InputTooLongError, InvalidOptionError
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
@@ -48,12 +48,19 @@ class TooLong:
 
 
 def fit(job: Job) -> None:
-    """Find the texts that are too long, and cut, mark or refuse them."""
+    """Find the texts that are too long, and cut, mark or refuse them.
+
+    Raises:
+        InvalidOptionError: The prompt alone fills all that the model reads.
+    """
     spec = job.spec
     limits = spec.card.limits
     if limits.max_tokens_per_input is None and limits.max_chars_per_input is None:
         return
-    for too_long in find_too_long(job.tokens, limits):
+    found = find_too_long(job.tokens, limits)
+    if found and job.prompt and not job.tokens.estimated:
+        _check_prompt(job)
+    for too_long in found:
         place, content = too_long.place, job.unique[too_long.place]
         if _is_a_guess(job, too_long):
             job.suspects.add(place)
@@ -67,6 +74,18 @@ def fit(job: Job) -> None:
             _cut_characters(job, place, content)
             continue
         shorten(job, place)
+
+
+def _check_prompt(job: Job) -> None:
+    """Make sure that the prompt leaves room for a text."""
+    role, most = job.spec.role, job.spec.card.limits.max_tokens_per_input
+    taken = job.tokens.count_one(job.prompt)
+    if most is not None and taken >= most:
+        raise InvalidOptionError(
+            f"The prompt of a {role} has {taken} tokens, and the model reads {most}: every {role} "
+            "would have the same vector.",
+            hint=f"Shorten {role}_prompt, or let the model read more of a text.",
+        )
 
 
 def shorten(job: Job, place: int) -> None:
