@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedbridge.contract import Image, Mixed, ProviderUnavailableError
+from embedbridge.contract import Batch, BatchResult, Image, Mixed, ProviderUnavailableError
 from embedbridge.contract.digests import text_digest
 from embedbridge.core import Embedder, MemoryCache
 from embedbridge.core.cache.base import cache_keys
@@ -302,3 +303,16 @@ def test_an_unreadable_image_fails_alone(model: Any, tmp_path: Any) -> None:
 
     assert list(result.errors) == [1]
     assert np.array_equal(result[0], result[2])
+
+
+def test_a_text_that_a_local_model_cuts_is_paid_for_once() -> None:
+    """Also where the model says itself that it read only a part."""
+
+    class Cutting(RecordingModel):
+        def embed_batch(self, batch: Batch) -> BatchResult:
+            return replace(super().embed_batch(batch), truncated=[True] * len(batch))
+
+    embedder = Embedder(Cutting(), cache=MemoryCache())
+    embedder.embed_documents(["a", "b"])
+
+    assert embedder.embed(["a", "b"], role="document").cached == 2

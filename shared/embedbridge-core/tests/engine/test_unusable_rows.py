@@ -34,7 +34,7 @@ class Spoiling:
         self.asked: Counter[str] = Counter()
 
     def spoil(self, batch: Batch, result: BatchResult) -> BatchResult:
-        vectors = result.vectors.copy()
+        vectors = result.vectors.astype(np.float64)
         for row, text in enumerate(batch.texts):
             self.asked[text] += 1
             if text in {TEXTS[number] for number in BAD} and self.asked[text] <= self.times:
@@ -76,7 +76,7 @@ GOOD = [number for number in range(len(TEXTS)) if number not in BAD]
 
 
 @BOTH
-@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300, 0.0])
 @pytest.mark.parametrize("max_attempts", [1, 3])
 def test_only_the_inputs_themselves_fail(remote: bool, value: float, max_attempts: int) -> None:
     """All others are asked for once; these as often as any failing request, and a local model once."""
@@ -125,6 +125,19 @@ def test_only_they_are_asked_for_again() -> None:
     assert np.array_equal(result.vectors, np.vstack([EXPECTED, EXPECTED[3]]))
     assert result.requests == 2
     assert spoiling.asked == Counter(TEXTS) + Counter(TEXTS[number] for number in BAD)
+
+
+@BOTH
+def test_zeros_that_were_kept_are_asked_for_again_where_they_are_an_error(remote: bool) -> None:
+    """Whoever sets that after a warning would find them in the cache, without an error."""
+    spoiling = Spoiling(0.0)
+    embedder = embedder_of(remote, spoiling, cache=MemoryCache(), on_zero_vector="allow")
+    embedder.embed_documents(TEXTS)
+    result = embedder.using(on_zero_vector="error", errors="collect").embed(TEXTS, role="document")
+
+    assert set(result.errors) == BAD
+    assert {spoiling.asked[TEXTS[number]] for number in GOOD} == {1}
+    assert embedder.embed(TEXTS, role="document").cached == len(TEXTS)
 
 
 async def test_a_job_that_shares_the_request_takes_what_is_sound() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.errors import InputTooLongError, InvalidResponseError
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
+from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.engine.check import check
 from embedbridge.core.engine.finish import finish
 from embedbridge.core.engine.fit import SPLIT
@@ -75,7 +76,8 @@ def finalize(spec: JobSpec, answer: BatchResult, batch: Batch) -> Answered:
         if not 0 < len(error.rows) < len(batch):
             raise
         unusable = error
-        vectors = np.array(answer.vectors, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large is one of them
+            vectors = np.array(answer.vectors, dtype=np.float32)
         vectors[list(error.rows)] = np.nan
     spec.pinned.dimensions = spec.pinned.dimensions or vectors.shape[1]
     finished = finish(vectors, spec.card, spec.model.options)
@@ -88,7 +90,9 @@ def to_keep(
 ) -> tuple[list[tuple[str, ...]], Vectors]:
     """What a cache keeps of an answer: the keys of each vector, and the vectors."""
     sound, result = answered.sound(planned)
-    return job.cache_keys_of(sound, result.truncated), result.vectors
+    # What a local model cuts is known without asking it, so such a vector needs no key of its own.
+    told = () if isinstance(job.spec.model, LocalEmbeddingModel) else result.truncated
+    return job.cache_keys_of(sound, told), result.vectors
 
 
 def with_cuts(job: Job, planned: Planned, result: BatchResult) -> BatchResult:

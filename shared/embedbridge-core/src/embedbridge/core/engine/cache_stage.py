@@ -100,7 +100,7 @@ def _take(
         return
     if width is None and job.vectors is not None:
         width = job.vectors.shape[1]
-    found, vectors = recall(cache, keys, width)
+    found, vectors = recall(cache, keys, width, zeros=takes_zeros(job.spec))
     if len(found):
         hits = places[found]
         job.store(hits, vectors)
@@ -108,14 +108,29 @@ def _take(
         job.cached += len(hits)
 
 
+def takes_zeros(spec: JobSpec) -> bool:
+    """Whether vectors of zeros that others keep are taken.
+
+    Where they are an error, the model is to answer again: they may be from before that was set.
+    """
+    return spec.settings.on_zero_vector != "error"
+
+
 def _may_have_been_cut(content: Content) -> bool:
     return isinstance(content, str) and len(content) > SHORTEST_CUT
 
 
 def recall(
-    cache: VectorCache, keys: Sequence[str], dimensions: int | None
+    cache: VectorCache, keys: Sequence[str], dimensions: int | None, *, zeros: bool
 ) -> tuple[NDArray[np.intp], Vectors]:
-    """The valid vectors that a cache has, all of one width, and the numbers of their keys."""
+    """The valid vectors that a cache has, all of one width, and the numbers of their keys.
+
+    Args:
+        cache: The cache.
+        keys: Of what is wanted.
+        dimensions: The width that is wanted; `None` if it is not known.
+        zeros: Whether a vector of zeros is valid, see `takes_zeros`.
+    """
     try:
         known = cache.get_many(keys)
     except Exception as error:  # noqa: BLE001  # any store, any failure
@@ -129,6 +144,8 @@ def recall(
         return np.empty(0, np.intp), np.empty((0, width), np.float32)
     vectors = np.concatenate(list(rows.values())).reshape(len(rows), width)
     places = np.array(list(rows), dtype=np.intp)
+    if not zeros and not (directed := vectors.any(axis=1)).all():
+        places, vectors = places[directed], vectors[directed]
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(vectors.sum()):  # then each number is; most often one look is enough
             return places, vectors

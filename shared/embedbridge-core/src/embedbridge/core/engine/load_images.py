@@ -15,7 +15,7 @@ import numpy as np
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.loaded import Loaded, loaded_digest
 from embedbridge.core import images
-from embedbridge.core.engine.cache_stage import keys_for, recall, write_cache
+from embedbridge.core.engine.cache_stage import keys_for, recall, takes_zeros, write_cache
 from embedbridge.core.engine.job_events import announce_batch
 from embedbridge.core.engine.planned import Planned
 
@@ -95,7 +95,8 @@ def _look_up(job: Job, found: LoadedBatch) -> None:
     if cache is None or not found.keys:
         return
     places = list(found.keys)
-    numbers, vectors = recall(cache, list(found.keys.values()), job.spec.final_dimensions)
+    keys, width = list(found.keys.values()), job.spec.final_dimensions
+    numbers, vectors = recall(cache, keys, width, zeros=takes_zeros(job.spec))
     if not len(numbers):
         return
     found.known = {places[n]: vector for n, vector in zip(numbers.tolist(), vectors, strict=True)}

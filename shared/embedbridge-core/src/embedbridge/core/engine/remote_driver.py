@@ -21,7 +21,7 @@ from embedbridge.core.engine.answer import (
     to_keep,
     with_cuts,
 )
-from embedbridge.core.engine.cache_stage import write_cache
+from embedbridge.core.engine.cache_stage import takes_zeros, write_cache
 from embedbridge.core.engine.failures import (
     fail_unsent,
     fail_waiting,
@@ -122,6 +122,8 @@ async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> l
     if answered.error is not None and not set(rows).isdisjoint(answered.error.rows):
         return [batch]
     truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
+    if not (takes_zeros(job.spec) or result.vectors[rows].any(axis=1).all()):
+        return [batch]
     if any(truncated) and job.spec.settings.on_too_long == "error":
         return [batch]  # the other job had it cut, which is an error here
     result = BatchResult(
