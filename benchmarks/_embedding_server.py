@@ -13,6 +13,7 @@ import asyncio
 import base64
 import json
 import os
+import selectors
 import subprocess
 import sys
 import time
@@ -151,7 +152,11 @@ def main() -> None:
     parser.add_argument("--floats", action="store_true", help="answer JSON numbers at all times")
     arguments = parser.parse_args()
     answers = Answers(arguments.dimensions, arguments.latency, floats=arguments.floats)
-    asyncio.run(serve(answers))
+    # `select` waits to the microsecond; the default of Linux rounds each wait up to a millisecond.
+    with asyncio.Runner(
+        loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())
+    ) as runner:
+        runner.run(serve(answers))
 
 
 if __name__ == "__main__":

@@ -353,6 +353,34 @@ def test_requests_do_run_at_once() -> None:
     assert model.most == 8
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_slot_is_taken_again_while_its_last_answer_is_kept(limit: int) -> None:
+    """The next request goes out before the answer to the last one is in the cache."""
+    asked = threading.Condition()
+    requests = 0
+
+    class Counting(RemoteFakeModel):
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            nonlocal requests
+            with asked:
+                requests += 1
+                asked.notify_all()
+            return await super().embed_batch(batch)
+
+    class Slow(MemoryCache):
+        def put_many(self, items: Any) -> None:
+            with asked:  # in vain where the next request waits for this
+                in_time.append(asked.wait_for(lambda: requests > limit, timeout=10))
+            super().put_many(items)
+
+    in_time: list[bool] = []
+    embedder = Embedder(Counting("small"), cache=Slow())
+    embedder.using(batch_size=1, max_concurrency=limit).embed_documents(TEXTS[:6])
+
+    assert len(in_time) == 6
+    assert all(in_time)
+
+
 def test_a_failure_stops_the_job() -> None:
     """No new request goes out, those in flight are cancelled, and no task is left behind."""
 

@@ -137,12 +137,18 @@ def test_a_server_that_takes_32_gets_few_requests_more(workers: int, names: bool
     assert len(server.sizes) <= 313 * 1.05
 
 
-def test_the_users_ceiling_holds() -> None:
-    """`batch_size` is never exceeded, and never waited for."""
+@pytest.mark.parametrize("most", [50, 100, 1000])
+def test_the_users_ceiling_is_reached_and_holds(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Requests that grow hold `batch_size` in the end, whatever the size that they began with."""
+    monkeypatch.setattr(size_limits, "FASTER", 0.0)  # this server has no latency
     server = Server(limits=GROWING)
-    Embedder(server, settings=Settings(batch_size=50)).embed_documents(texts(2000))
+    embedder = Embedder(server, settings=Settings(batch_size=most))
+    embedder.embed_documents(texts(10_000))
+    server.sizes.clear()
+    vectors = embedder.embed_documents(texts(10_000))
 
-    assert 32 <= max(server.sizes) <= 50
+    assert server.sizes == [most] * (10_000 // most)
+    assert np.array_equal(vectors, EXPECTED.embed_documents(texts(10_000)))
 
 
 def test_a_server_that_gets_no_faster_is_left_alone() -> None:

@@ -202,7 +202,7 @@ def _smaller(job: Job, planned: Planned, error: RequestTooLargeError) -> list[Pl
     pieces: list[Planned] = []
     left: Planned | None = planned
     while left is not None:
-        piece, left = left.split(min(known, len(left)))
+        piece, left = left.split(min(known, len(left)), job.tokens)
         pieces.append(piece)
     return pieces
 

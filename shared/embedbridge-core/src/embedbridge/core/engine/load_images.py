@@ -65,7 +65,7 @@ def load_images(job: Job, planned: Planned, opened: Sequence[Opened] | None = No
     found = LoadedBatch(planned=planned)
     if opened is None:
         opened = open_images(job, planned)
-    taken, rest = planned.split(len(opened))
+    taken, rest = planned.split(len(opened), job.tokens)
     found.rest = rest
     loaded: list[Loaded] = []
     wanted: list[bool] = []

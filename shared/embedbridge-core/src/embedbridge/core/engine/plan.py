@@ -57,39 +57,42 @@ def plan_job(job: Job) -> list[Planned]:
 
 
 def next_batch(job: Job, pending: deque[Planned]) -> Planned:
-    """Take the next batch, as large as the endpoint takes it by now: planned ones are joined or cut.
+    """Take the next batch, as large as the endpoint takes it by now: planned ones are joined and cut.
 
     Only where requests grow or something was learned since the job was planned.
     """
-    spec, batch = job.spec, pending.popleft()
+    spec = job.spec
     sizes, limits = spec.endpoint.size_limits, spec.card.limits
-    if not (sizes.learned or limits.first_items) or not _is_plain(job, batch):
-        return batch
+    if not (sizes.learned or limits.first_items) or not _is_plain(job, pending[0]):
+        return pending.popleft()
     limits = sizes.tighten(limits, probe=True)
     items = limits.items("text", spec.role) or len(job.unique)
     items = min(items, spec.settings.batch_size or _items_per_answer(spec) or items)
-    tokens = limits.max_tokens_per_request or 2**62
-    if len(batch) > items or batch.tokens > tokens:
-        summed = np.cumsum(job.tokens.of(batch.places))
-        fitting = int(np.searchsorted(summed, tokens, side="right"))
-        batch, rest = batch.split(max(1, min(items, fitting, len(batch))))
+    tokens, weight = limits.max_tokens_per_request or 2**62, limits.max_bytes_per_request
+    parts: list[Planned] = []
+    while items and pending and _is_plain(job, pending[0]):
+        fitting = _fitting(job, pending[0], items, tokens, weight)
+        if not fitting and parts:
+            break
+        part, rest = pending.popleft().split(max(1, fitting), job.tokens)
+        parts.append(part)
         if rest is not None:
             pending.appendleft(rest)
-        return batch
-    most_bytes = limits.max_bytes_per_request
-    others: list[Planned] = []
-    held, spent = len(batch), batch.tokens
-    weight = _bytes_of(job, batch) if most_bytes else 0
-    while pending and _is_plain(job, pending[0]):
-        held, spent = held + len(pending[0]), spent + pending[0].tokens
-        if held > items or spent > tokens:
             break
-        if most_bytes:
-            weight += _bytes_of(job, pending[0])
-            if weight > most_bytes:
-                break
-        others.append(pending.popleft())
-    return batch.joined(others) if others else batch
+        items, tokens = items - len(part), tokens - part.tokens
+        weight = None if weight is None else weight - _bytes_of(job, part)
+    return parts[0].joined(parts[1:])
+
+
+def _fitting(job: Job, batch: Planned, items: int, tokens: int, weight: int | None) -> int:
+    """How many contents of a batch, from its first on, have no more items, tokens and bytes."""
+    places = batch.places[:items]
+    summed = np.cumsum(job.tokens.of(places))
+    fitting = int(np.searchsorted(summed, tokens, side="right"))
+    if weight is not None:
+        summed = np.cumsum([_size_of(job.unique[place]) for place in places])
+        fitting = min(fitting, int(np.searchsorted(summed, weight, side="right")))
+    return fitting
 
 
 def _is_plain(job: Job, batch: Planned) -> bool:

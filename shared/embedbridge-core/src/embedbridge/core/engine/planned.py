@@ -49,26 +49,30 @@ class Planned:
         tokens = self.tokens * int(mask.sum()) // len(mask)
         return self._with(self.places[mask], np.flatnonzero(mask).tolist(), tokens)
 
-    def split(self, at: int) -> tuple[Planned, Planned | None]:
-        """The first contents, and the others if there are any."""
-        if at == len(self):
+    def split(self, at: int, counts: TokenCounts) -> tuple[Planned, Planned | None]:
+        """The first contents, and the others if there are any, each with its own tokens."""
+        numbers = list(range(len(self)))
+        first, others = numbers[:at], numbers[at:]
+        if not others:
             return self, None
-        first = [number < at for number in range(len(self))]
-        return self.only(first), self.only([not taken for taken in first])
+        return self._part(first, counts), self._part(others, counts)
 
     def joined(self, others: Sequence[Planned]) -> Planned:
         """This batch and others, none with images, as one."""
+        if not others:
+            return self
         places = np.concatenate([self.places, *(other.places for other in others)])
         return replace(self, places=places, tokens=self.tokens + sum(o.tokens for o in others))
 
     def halves(self, counts: TokenCounts) -> list[Planned]:
         """The batch as two, each with its own tokens."""
-        middle = len(self) // 2
-        numbers = list(range(len(self)))
-        return [
-            self._with(self.places[part], part, int(counts.of(self.places[part]).sum()))
-            for part in (numbers[:middle], numbers[middle:])
-        ]
+        first, second = self.split(len(self) // 2, counts)
+        assert second is not None  # noqa: S101  # two contents at least
+        return [first, second]
+
+    def _part(self, kept: Sequence[int], counts: TokenCounts) -> Planned:
+        places = self.places[kept]
+        return self._with(places, kept, int(counts.of(places).sum()))
 
     def _with(self, places: NDArray[np.intp], kept: Sequence[int], tokens: int) -> Planned:
         loaded = None if self.loaded is None else [self.loaded[number] for number in kept]

@@ -41,6 +41,27 @@ from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.shared_requests import SharedRequest
 
+FINISHING = 2
+"""Workers whose answers are being kept, while as many others make the next requests."""
+
+
+class Turn:
+    """The right of a job to have one more request out, of its semaphore.
+
+    It ends as soon as the answer is there: the next request is made while that is written to the cache
+    and accepted. A request that fails keeps it until the job goes on, so that none follows the last.
+    """
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self._ended = False
+
+    def end(self) -> None:
+        """Leave it to the next request; for the second time this does nothing."""
+        if not self._ended:
+            self._ended = True
+            self._turns.release()
+
 
 def discover(model: EmbeddingModel) -> None:
     """Before all stages: let a model ask its server for limits that only the server knows.
@@ -62,17 +83,22 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
     spec = job.spec
     error: BaseException | None = None
     pending = deque(planned)
+    turns = asyncio.Semaphore(spec.max_concurrency)
 
     async def work() -> None:
         while pending:
-            batch = next_batch(job, pending)
-            pending.extendleft(reversed(await _embed_remotely(job, batch)))
+            await turns.acquire()
+            turn = Turn(turns)
+            if pending:
+                batch = next_batch(job, pending)
+                pending.extendleft(reversed(await _embed_remotely(job, batch, turn)))
+            turn.end()
 
     announce_start(job, len(planned))
     try:
         while pending:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(len(pending), spec.max_concurrency)):  # more would only wait
+                for _ in range(min(len(pending), spec.max_concurrency + FINISHING)):
                     group.create_task(work())
             pending.extend(take_unanswered(job))
         fail_waiting(job, at_end=True)
@@ -89,7 +115,7 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
         raise error
 
 
-async def _embed_remotely(job: Job, batch: Planned) -> list[Planned]:
+async def _embed_remotely(job: Job, batch: Planned, turn: Turn) -> list[Planned]:
     """Embed one batch; returns what is still to be done for it.
 
     For inputs that another job's request asks for already, that request is joined; the others go
@@ -107,7 +133,7 @@ async def _embed_remotely(job: Job, batch: Planned) -> list[Planned]:
         for request in {request for request in found if request is not None}:
             shared = batch.only([other is request for other in found])
             joined.append(group.create_task(_join(job, shared, request)))
-        left = await _request(job, own) if len(own) else []
+        left = await _request(job, own, turn) if len(own) else []
     return [*left, *(piece for task in joined for piece in task.result())]
 
 
@@ -139,7 +165,7 @@ async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> l
     return []
 
 
-async def _request(job: Job, batch: Planned) -> list[Planned]:
+async def _request(job: Job, batch: Planned, turn: Turn) -> list[Planned]:
     """Make a request that other jobs can join; returns what must be asked for in other pieces."""
     fail_waiting(job)
     if fail_unsent(job, batch):
@@ -147,7 +173,8 @@ async def _request(job: Job, batch: Planned) -> list[Planned]:
     begun = time.monotonic()
     spec = job.spec
     probed = spec.endpoint.size_limits.set_out(items=len(batch), tokens=batch.tokens)
-    request = spec.endpoint.requests.start(job.keys_of(batch), _answer(job, batch), spec.cache)
+    work = _answer(job, batch, turn)
+    request = spec.endpoint.requests.start(job.keys_of(batch), work, spec.cache)
     try:
         answered = await request.answer()
         accept(job, batch, answered, seconds=time.monotonic() - begun)
@@ -159,12 +186,12 @@ async def _request(job: Job, batch: Planned) -> list[Planned]:
     return handle_unusable(job, batch, answered)
 
 
-async def _answer(job: Job, batch: Planned) -> Answered:
+async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
     """One request with its retries: limit ► call ► check ► finish ► cache write."""
     spec, endpoint = job.spec, job.spec.endpoint
     request, loop = job.batch(batch), asyncio.get_running_loop()
 
-    async def call(ticket: Ticket) -> Answered:
+    async def call(ticket: Ticket) -> tuple[Answered, Ticket]:
         job.requests += 1
         begun = loop.time()
         answer = await spec.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
@@ -174,14 +201,14 @@ async def _answer(job: Job, batch: Planned) -> Answered:
             endpoint.size_limits.answered(
                 spec.card.limits, items=len(batch), tokens=batch.tokens, seconds=seconds
             )
-        if answer.usage is not None:
-            await ticket.settle_async(answer.usage.tokens)
-        return answered
+        if answered.error is None:  # else the job may end here
+            turn.end()
+        return answered, ticket
 
     if spec.limiter is not None:
         with suppress(Exception):  # the request itself says what is wrong
             await spec.model.aopen()
-    answered, attempts = await with_retries(
+    (answered, ticket), attempts = await with_retries(
         call,
         spec.settings,
         spent=batch.spent,
@@ -192,6 +219,9 @@ async def _answer(job: Job, batch: Planned) -> Answered:
         backoff=endpoint.backoff,
         again=batch.search is None or not batch.search.of_outage,
     )
+    usage = answered.result.usage
+    if usage is not None:  # the books may be in a file, and no slot waits for that
+        await ticket.settle_async(usage.tokens)
     answered = Answered(with_cuts(job, batch, answered.result), attempts, answered.error)
     if spec.cache is not None:  # it may block, and nothing may block the loop
         await asyncio.to_thread(write_cache, spec.cache, *to_keep(job, batch, answered))
