@@ -353,32 +353,61 @@ def test_requests_do_run_at_once() -> None:
     assert model.most == 8
 
 
-@pytest.mark.parametrize("limit", [1, 3])
-def test_a_slot_is_taken_again_while_its_last_answer_is_kept(limit: int) -> None:
-    """The next request goes out before the answer to the last one is in the cache."""
-    asked = threading.Condition()
-    requests = 0
+class SlowCache(MemoryCache):
+    """Keeps nothing before it is told to."""
 
-    class Counting(RemoteFakeModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_keep = threading.Event()
+
+    def put_many(self, vectors: Any) -> None:
+        self.may_keep.wait()
+        super().put_many(vectors)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_the_next_request_goes_out_before_the_last_answer_is_kept(limit: int) -> None:
+    """A slot is not idle while a cache is slow; else this test hangs."""
+    cache = SlowCache()
+
+    class Telling(RemoteFakeModel):
+        requests = 0
+
         async def embed_batch(self, batch: Batch) -> BatchResult:
-            nonlocal requests
-            with asked:
-                requests += 1
-                asked.notify_all()
+            self.requests += 1
+            if self.requests > limit:
+                cache.may_keep.set()
             return await super().embed_batch(batch)
 
-    class Slow(MemoryCache):
-        def put_many(self, items: Any) -> None:
-            with asked:  # in vain where the next request waits for this
-                in_time.append(asked.wait_for(lambda: requests > limit, timeout=10))
-            super().put_many(items)
+    embedder = Embedder(Telling("small"), cache=cache).using(batch_size=1, max_concurrency=limit)
+    vectors = embedder.embed_documents(TEXTS[:6])
 
-    in_time: list[bool] = []
-    embedder = Embedder(Counting("small"), cache=Slow())
-    embedder.using(batch_size=1, max_concurrency=limit).embed_documents(TEXTS[:6])
+    assert np.array_equal(vectors, EXPECTED.embed_documents(TEXTS[:6]))
+    assert len(cache) == 6
 
-    assert len(in_time) == 6
-    assert all(in_time)
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_an_error_waits_until_the_answers_that_are_there_are_kept(limit: int) -> None:
+    """What was paid for is in the cache and in `on_batch`, and no request follows the failed one."""
+    cache, accepted = SlowCache(), []
+
+    class Failing(RemoteFakeModel):
+        requests = 0
+
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            self.requests += 1
+            if self.requests == limit + 1:
+                asyncio.get_running_loop().call_later(0, cache.may_keep.set)
+                raise AuthenticationError("refused")
+            return await super().embed_batch(batch)
+
+    model = Failing("small")
+    embedder = Embedder(model, cache=cache).using(batch_size=1, max_concurrency=limit)
+    with pytest.raises(AuthenticationError):
+        embedder.embed(TEXTS, role="document", on_batch=lambda at, *_: accepted.extend(at.tolist()))
+
+    assert model.requests <= 2 * limit  # others may be out with it
+    assert len(cache) == len(accepted) == model.requests - 1
 
 
 def test_a_failure_stops_the_job() -> None:

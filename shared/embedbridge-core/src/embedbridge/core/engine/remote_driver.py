@@ -36,31 +36,11 @@ from embedbridge.core.engine.plan import next_batch
 from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.read_ahead import loading_threads
 from embedbridge.core.engine.scatter import abort
+from embedbridge.core.engine.turns import Turn, Turns
 from embedbridge.core.remote.limit import Ticket
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.shared_requests import SharedRequest
-
-FINISHING = 2
-"""Workers whose answers are being kept, while as many others make the next requests."""
-
-
-class Turn:
-    """The right of a job to have one more request out, of its semaphore.
-
-    It ends as soon as the answer is there: the next request is made while that is written to the cache
-    and accepted. A request that fails keeps it until the job goes on, so that none follows the last.
-    """
-
-    def __init__(self, turns: asyncio.Semaphore) -> None:
-        self._turns = turns
-        self._ended = False
-
-    def end(self) -> None:
-        """Leave it to the next request; for the second time this does nothing."""
-        if not self._ended:
-            self._ended = True
-            self._turns.release()
 
 
 def discover(model: EmbeddingModel) -> None:
@@ -83,22 +63,26 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
     spec = job.spec
     error: BaseException | None = None
     pending = deque(planned)
-    turns = asyncio.Semaphore(spec.max_concurrency)
+    turns = Turns(spec.max_concurrency)
 
     async def work() -> None:
         while pending:
-            await turns.acquire()
-            turn = Turn(turns)
-            if pending:
+            async with turns.take() as turn:
+                if not pending:
+                    return
                 batch = next_batch(job, pending)
-                pending.extendleft(reversed(await _embed_remotely(job, batch, turn)))
-            turn.end()
+                try:
+                    left = await _embed_remotely(job, batch, turn)
+                except Exception:
+                    pending.clear()  # no request follows
+                    raise
+                pending.extendleft(reversed(left))
 
     announce_start(job, len(planned))
     try:
         while pending:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(len(pending), spec.max_concurrency + FINISHING)):
+                for _ in range(min(len(pending), turns.workers)):
                     group.create_task(work())
             pending.extend(take_unanswered(job))
         fail_waiting(job, at_end=True)
@@ -202,7 +186,7 @@ async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
                 spec.card.limits, items=len(batch), tokens=batch.tokens, seconds=seconds
             )
         if answered.error is None:  # else the job may end here
-            turn.end()
+            turn.answered()
         return answered, ticket
 
     if spec.limiter is not None:
