@@ -36,11 +36,11 @@ from embedbridge.core.engine.plan import next_batch
 from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.read_ahead import loading_threads
 from embedbridge.core.engine.scatter import abort
-from embedbridge.core.engine.turns import Turn, Turns
 from embedbridge.core.remote.limit import Ticket
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.shared_requests import SharedRequest
+from embedbridge.core.remote.turns import Turn, Turns
 
 
 def discover(model: EmbeddingModel) -> None:
