@@ -79,6 +79,40 @@ def test_rows_that_are_all_left_out_are_no_answer(missing: object) -> None:
         matrix([missing, missing])
 
 
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.sampled_from(["<f4", "i1", "u1"]))
+def test_packed_rows_are_the_same_at_once_and_one_by_one(widths: list[int], dtype: str) -> None:
+    """Rows of one width are read together; others, and rows with a rest, are refused as ever."""
+    random = np.random.default_rng(len(widths))
+    packed = [random.integers(0, 100, width).astype(dtype) for width in widths]
+    texts = [base64.b64encode(row.tobytes()).decode() for row in packed]
+    if len(set(widths)) > 1 or 0 in widths:
+        with pytest.raises(InvalidResponseError):
+            matrix(texts, dtype)
+        return
+    found = matrix(texts, dtype)
+
+    assert found.dtype == np.float32
+    assert found.flags.writeable
+    assert np.array_equal(found, packed)
+    assert np.array_equal(found, matrix([*texts, [*map(float, packed[0])]], dtype)[:-1])
+
+
+@pytest.mark.parametrize("spoiled", ["AAAAA", "AAAA", "é", "", 3])
+def test_one_packed_row_that_is_no_vector_is_named(spoiled: object) -> None:
+    """Whatever the others are."""
+    sound = base64.b64encode(np.ones(2, "<f4").tobytes()).decode()
+    with pytest.raises(InvalidResponseError, match="input 1 of the batch is neither"):
+        matrix([sound, spoiled, sound])
+
+
+@pytest.mark.parametrize("given", [[0, True, 2], [0, 1, 1], [0, 1, 2.5], [0, 1, None], [1, 2, 3]])
+def test_rows_that_are_not_numbered_each_once_are_refused(given: list[object]) -> None:
+    """Whatever Python counts as equal: `True` is no 1."""
+    rows = [{"index": number, "embedding": [1.0]} for number in given]
+    with pytest.raises(InvalidResponseError):
+        in_order(rows, 3)
+
+
 @pytest.mark.parametrize(
     "spoiled", [[1.0], [1.0, "2"], [True, True], [None, None], [1.0, [2.0]], {}, 3, [None, True]]
 )

@@ -82,9 +82,11 @@ def in_order(
             f"The rows of the answer have no field {key!r}. The first one has: {there or 'none'}.",
             hint="If another field holds the vector, the provider names it: in_order(…, key=…).",
         )
-    numbers = [_whole(row.get(index)) for row in rows]
-    if all(row.get(index) is None for row in rows):
+    given = [row.get(index) for row in rows]
+    in_place = given == list(range(count)) and {int}.issuperset(map(type, given))  # nearly always
+    if in_place or all(number is None for number in given):
         return [row.get(key) for row in rows]
+    numbers = list(map(_whole, given))
     if set(numbers) != set(range(count)):
         raise InvalidResponseError(
             f"The vectors are not numbered 0 to {count - 1}, each once: "
@@ -130,6 +132,8 @@ def matrix(embeddings: list[Any], dtype: str = "<f4") -> Vectors:
     packed = np.dtype(dtype)
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
         whole = _matrix_of_numbers(embeddings)
+        if whole is None:
+            whole = _matrix_of_base64(embeddings, packed)
         return _matrix_by_rows(embeddings, packed) if whole is None else whole
 
 
@@ -144,6 +148,20 @@ def _matrix_of_numbers(embeddings: list[Any]) -> Vectors | None:
     if any(isinstance(row[0], bool) for row in embeddings):
         return None
     return values.astype(np.float32)
+
+
+def _matrix_of_base64(embeddings: list[Any], packed: np.dtype[Any]) -> Vectors | None:
+    """All rows at once, where each is base64 of as many numbers."""
+    try:
+        rows = list(map(decode_base64, embeddings)) if isinstance(embeddings[0], str) else []
+    except (TypeError, ValueError):  # numbers among them, or no base64
+        return None
+    sizes = set(map(len, rows))
+    if len(sizes) != 1 or not rows[0] or len(rows[0]) % packed.itemsize:
+        return None
+    # A bytearray, because arrays over it may be written to, and no copy is needed.
+    values = np.frombuffer(bytearray().join(rows), dtype=packed)
+    return values.reshape(len(rows), -1).astype(np.float32, copy=False)
 
 
 def _matrix_by_rows(embeddings: list[Any], packed: np.dtype[Any]) -> Vectors:
