@@ -20,7 +20,6 @@ class OverTheSDK(HostedModelContract):
 
     key: ClassVar[str] = "sk-canary-5f0c9e8b7a6d4c3b2a190817"
     fixed_headers: ClassVar[Collection[str]] = {
-        "x-stainless-raw-response",
         "x-stainless-read-timeout",
         "x-stainless-retry-count",
     }

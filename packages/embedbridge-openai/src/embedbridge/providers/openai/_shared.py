@@ -67,24 +67,31 @@ class SharedModel(RemoteModel[SdkHandle]):
                     raise
 
     async def _post(self, client: SdkHandle, batch: Batch, fields: dict[str, Any]) -> BatchResult:
+        import httpx2
         import openai
 
         count = len(batch)
-        # The SDK adds this field where it is not given; only here it can be taken away.
-        left_out = {} if "encoding_format" in fields else {"encoding_format": openai.omit}
-        async with client.client.embeddings.with_streaming_response.create(
-            input="",
-            model=self.sent_name,
-            encoding_format=fields.get("encoding_format", openai.omit),
-            dimensions=fields.get("dimensions", openai.omit),
-            user=fields.get("user", openai.omit),
-            extra_headers=client.extra_headers,
-            # Here and not above, where the SDK would look at each text for 15 µs.
-            extra_body={**left_out, **self._body(batch.role), "input": batch.texts},
-        ) as reply:
+        # Not by `embeddings.create`, which looks at each field and adds one: that takes half as long
+        # again. With `stream` and this `cast_to` the SDK answers before the body is read.
+        reply: Any = await client.client.post(
+            "/embeddings",
+            body={
+                "model": self.sent_name,
+                **fields,
+                **self._body(batch.role),
+                "input": batch.texts,
+            },
+            options={"headers": client.extra_headers},
+            cast_to=httpx2.Response,
+            stream=True,
+            stream_cls=openai.AsyncStream[Any],
+        )
+        try:
             check_content_type(reply.headers.get("content-type"))
             limit = limit_for(count, batch.dimensions or self.card.dimensions)
-            body = await read_body(reply.iter_bytes(), limit)
+            body = await read_body(reply.aiter_bytes(), limit)
+        finally:
+            await reply.aclose()
         return await self._parsed(client, body, lambda: read_answer(body, count, client.optional))
 
     def _body(self, role: Role) -> dict[str, Any]:
