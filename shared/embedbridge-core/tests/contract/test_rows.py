@@ -68,7 +68,7 @@ def test_a_row_that_a_server_leaves_out_is_nan(missing: object, row: list[float]
     """The engine then knows which input has no vector, and keeps those of the others."""
     for rows in ([missing, [1.0, 2.0]], [[1.0, 2.0], missing]):
         found = matrix(rows)
-        assert np.array_equal(found[rows.index(missing)], np.float32(row), equal_nan=True)
+        assert np.array_equal(found[rows.index(missing)], np.array(row, np.float32), equal_nan=True)
         assert found[rows.index([1.0, 2.0])].tolist() == [1.0, 2.0]
 
 
@@ -94,7 +94,7 @@ def test_packed_rows_are_the_same_at_once_and_one_by_one(widths: list[int], dtyp
     assert found.dtype == np.float32
     assert found.flags.writeable
     assert np.array_equal(found, packed)
-    assert np.array_equal(found, matrix([*texts, [*map(float, packed[0])]], dtype)[:-1])
+    assert np.array_equal(found, matrix([*texts, packed[0].tolist()], dtype)[:-1])
 
 
 @pytest.mark.parametrize("spoiled", ["AAAAA", "AAAA", "é", "", 3])
