@@ -50,6 +50,8 @@ def test_a_text_is_tokenised_once(
         seen = counted(embedder, monkeypatch)
         found = embedder.embed(TEXTS, role=role)
 
+        if prompt:  # asked once, since a text is too long: whether the prompt leaves room for texts
+            assert seen.pop(prompt) == 1
         assert seen == Counter(prompt + text for text in TEXTS)
         np.testing.assert_array_equal(found.vectors, expected.vectors)
         assert found.truncated.tolist() == expected.truncated.tolist()
