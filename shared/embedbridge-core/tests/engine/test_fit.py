@@ -161,5 +161,5 @@ def test_a_prompt_that_leaves_no_room_is_refused(any_model: Any, role: Any) -> N
         Embedder(model).embed([SHORT], role=role)
 
     assert model.batches == []
-    other = "document" if role == "query" else "query"
+    other: Any = "document" if role == "query" else "query"
     assert Embedder(model).embed([SHORT], role=other).ok.all()

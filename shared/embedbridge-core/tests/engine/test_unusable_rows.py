@@ -34,7 +34,7 @@ class Spoiling:
         self.asked: Counter[str] = Counter()
 
     def spoil(self, batch: Batch, result: BatchResult) -> BatchResult:
-        vectors = result.vectors.astype(np.float64)
+        vectors: Any = result.vectors.astype(np.float64)
         for row, text in enumerate(batch.texts):
             self.asked[text] += 1
             if text in {TEXTS[number] for number in BAD} and self.asked[text] <= self.times:
