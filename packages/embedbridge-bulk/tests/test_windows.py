@@ -157,6 +157,32 @@ def test_windows_begin_in_order_while_there_is_room() -> None:
     assert began == [0, 1, 2, 3]
 
 
+def test_windows_begin_in_order_whichever_thread_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that took up a later window waits for the one that took up an earlier one."""
+    windows = Windows.of(remote(window=1), "text", "document")
+    began: list[int] = []
+    later = threading.Event()
+    enter = windows._enter
+
+    def held(count: int, number: int) -> None:
+        if number == 0:  # its thread is late
+            later.wait()
+        elif number == 3:
+            later.set()
+        enter(count, number)
+
+    def work(number: int, answered: Any) -> None:
+        began.append(number)
+        answered(64)
+
+    monkeypatch.setattr(windows, "_enter", held)
+    for future in [windows.submit(partial(work, number), 64) for number in range(4)]:
+        future.result()
+    windows.close()
+
+    assert began == [0, 1, 2, 3]
+
+
 def test_nothing_begins_after_the_end() -> None:
     """What waits for room is given up, and what is under way hears of it."""
     windows = Windows.of(remote(window=1), "text", "document")

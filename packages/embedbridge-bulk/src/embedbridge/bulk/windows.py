@@ -42,7 +42,8 @@ class Windows:
         self._unanswered = 0
         self._most = most
         self._closed = False
-        self._is_next, self._changed = threading.Lock(), threading.Condition()
+        self._submitted = self._begun = 0
+        self._changed = threading.Condition()
         self._threads = ThreadPoolExecutor(at_once, "embedbridge-bulk")
 
     @classmethod
@@ -67,16 +68,18 @@ class Windows:
             work: Tells what it gets of contents that are answered; that raises when all is over.
             count: Contents of the window.
         """
-        return self._threads.submit(self._run, work, count)
+        with self._changed:
+            number, self._submitted = self._submitted, self._submitted + 1
+            return self._threads.submit(self._run, work, count, number)
 
     def close(self) -> None:
         """Begin no further window, and wait for the answers to what is under way."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._threads.shutdown(cancel_futures=True)
 
-    def _run(self, work: Callable[[Answered], T], count: int) -> T:
+    def _run(self, work: Callable[[Answered], T], count: int, number: int) -> T:
         left = count
 
         def answered(some: int) -> None:
@@ -86,26 +89,29 @@ class Windows:
             if self._closed:
                 raise ClosedError
 
-        self._enter(count)
+        self._enter(count, number)
         try:
             return work(answered)
         finally:
             self._leave(left)
 
-    def _enter(self, count: int) -> None:
-        with self._is_next, self._changed:
-            self._changed.wait_for(self._has_room)
+    def _enter(self, count: int, number: int) -> None:
+        with self._changed:
+            # Threads take windows up in order, and may come here in another.
+            self._changed.wait_for(lambda: self._closed or self._may_begin(number))
             if self._closed:
                 raise ClosedError
+            self._begun += 1
             self._unanswered += count
+            self._changed.notify_all()
 
-    def _has_room(self) -> bool:
-        return self._closed or self._most is None or self._unanswered < self._most
+    def _may_begin(self, number: int) -> bool:
+        return number == self._begun and (self._most is None or self._unanswered < self._most)
 
     def _leave(self, count: int) -> None:
         with self._changed:
             self._unanswered -= count
-            self._changed.notify()
+            self._changed.notify_all()
 
 
 class ClosedError(Exception):
