@@ -125,9 +125,15 @@ def _of_some(
     digests: Digests, has: NDArray[np.bool_], embedded: Embedded
 ) -> tuple[Digests, NDArray[np.bool_]]:
     """Without empty texts that are skipped, which have neither vector nor error, and without zeros."""
-    wanted = embedded.has_vector & embedded.vectors.any(axis=1)
+    wanted = embedded.has_vector & ~_are_zeros(embedded.vectors)
     wanted[list(embedded.errors)] = True
     return digests[wanted[has]], has & wanted
+
+
+def _are_zeros(vectors: Vectors) -> NDArray[np.bool_]:
+    zeros: NDArray[np.bool_] = ~vectors[:, :1].any(axis=1)  # most often one look is enough
+    zeros[zeros] = ~vectors[zeros].any(axis=1)
+    return zeros
 
 
 def _digests(digests: Digests, has: NDArray[np.bool_]) -> pa.Array:
