@@ -131,7 +131,7 @@ def _of_some(
 
 
 def _are_zeros(vectors: Vectors) -> NDArray[np.bool_]:
-    zeros: NDArray[np.bool_] = ~vectors[:, :1].any(axis=1)  # most often one look is enough
+    zeros = np.asarray(~vectors[:, :1].any(axis=1))  # most often one look is enough
     zeros[zeros] = ~vectors[zeros].any(axis=1)
     return zeros
 
