@@ -16,6 +16,7 @@ from embedbridge.contract import (
     similarity,
     truncate_dimensions,
 )
+from embedbridge.contract.vectors import zero_rows
 
 Floats = NDArray[np.float32]
 VECTORS: Floats = np.random.default_rng(1).standard_normal((20, 13)).astype(np.float32)
@@ -45,6 +46,19 @@ def test_normalized_vectors_have_length_1_and_their_direction(values: list[list[
         expected = before / length if length else before
 
         assert np.allclose(after, expected, atol=1e-6)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.0, -0.0, 1e-40, -2.0, np.nan]), min_size=3, max_size=3),
+        max_size=6,
+    )
+)
+def test_zeros_are_found_wherever_other_numbers_stand(values: list[list[float]]) -> None:
+    """A first number that is zero proves nothing; the smallest number and NaN are none."""
+    vectors = np.array(values, np.float32).reshape(-1, 3)
+
+    assert zero_rows(vectors).tolist() == [all(x == 0 for x in row) for row in vectors.tolist()]
 
 
 @pytest.mark.parametrize(

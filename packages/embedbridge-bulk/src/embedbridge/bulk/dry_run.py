@@ -151,7 +151,7 @@ def _seen(
     for found in stored.digests():
         seen.claim(found.digests[stage.takes(found.truncated)])
     for digests, truncated, zeros in journalled:
-        seen.claim(digests[stage.takes(truncated) & ~zeros])
+        seen.claim(digests[stage.takes(truncated, zeros)])
     return seen
 
 

@@ -132,7 +132,7 @@ class Embedding:
             self._seen.put(numbers, places[usable])
         start = len(self._stored)
         for digests, truncated, zeros in self._journal.digests():
-            usable = self._stage.takes(truncated) & ~zeros
+            usable = self._stage.takes(truncated, zeros)
             numbers, _ = self._seen.claim(digests[usable])
             self._seen.put(numbers, start + np.flatnonzero(usable))
             start += len(digests)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedbridge.bulk.errors import cannot_write
+from embedbridge.contract.vectors import zero_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ class Journal:
             yield Recorded(
                 np.ascontiguousarray(records["digest"]),
                 records["truncated"] != 0,
-                np.asarray(~records["vector"].any(axis=1)),
+                zero_rows(records["vector"]),
             )
 
     def gather(self, numbers: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:

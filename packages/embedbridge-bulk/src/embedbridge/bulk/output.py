@@ -14,6 +14,7 @@ from embedbridge.bulk.contents import DIGEST_BYTES
 from embedbridge.bulk.plain import plain_column, plain_type
 from embedbridge.bulk.provenance import PREFIX
 from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.vectors import zero_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,15 +126,9 @@ def _of_some(
     digests: Digests, has: NDArray[np.bool_], embedded: Embedded
 ) -> tuple[Digests, NDArray[np.bool_]]:
     """Without empty texts that are skipped, which have neither vector nor error, and without zeros."""
-    wanted = embedded.has_vector & ~_are_zeros(embedded.vectors)
+    wanted = embedded.has_vector & ~zero_rows(embedded.vectors)
     wanted[list(embedded.errors)] = True
     return digests[wanted[has]], has & wanted
-
-
-def _are_zeros(vectors: Vectors) -> NDArray[np.bool_]:
-    zeros = np.asarray(~vectors[:, :1].any(axis=1))  # most often one look is enough
-    zeros[zeros] = ~vectors[zeros].any(axis=1)
-    return zeros
 
 
 def _digests(digests: Digests, has: NDArray[np.bool_]) -> pa.Array:

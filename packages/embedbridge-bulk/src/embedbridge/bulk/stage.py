@@ -115,12 +115,19 @@ class EmbedStage:
             name: repr(value) for name, value in values.items() if value != fields[name].default
         }
 
-    def takes(self, truncated: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def takes(
+        self, truncated: NDArray[np.bool_], zeros: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.bool_]:
         """Which vectors of an earlier job it may take: none of a text that should have been an error.
 
-        Nor zeros: it is a setting that lets them be, and they have no digest in a target.
+        Nor zeros: a setting let them be, and may say something else now.
+
+        Args:
+            truncated: Which are of texts that were cut.
+            zeros: Which are zeros; `None` in a target, where those have no digest.
         """
-        return ~truncated | (self.embedder.settings.on_too_long == "truncate")
+        must_fail = truncated & (self.embedder.settings.on_too_long == "error")
+        return ~must_fail if zeros is None else ~(must_fail | zeros)
 
     @property
     def provenance(self) -> Provenance:

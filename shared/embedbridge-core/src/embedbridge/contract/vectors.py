@@ -28,6 +28,18 @@ def normalize(vectors: ArrayLike) -> Vectors:
     return array / length
 
 
+def zero_rows(vectors: Vectors) -> NDArray[np.bool_]:
+    """Which vectors are zeros: nothing can be compared with them.
+
+    Args:
+        vectors: Shape (n, d).
+    """
+    zeros = np.asarray(~vectors[:, :1].any(axis=1))
+    if zeros.any():  # of a vector with a first number that is none, the others are not read
+        zeros[zeros] = ~vectors[zeros].any(axis=1)
+    return zeros
+
+
 def truncate_dimensions(vectors: ArrayLike, dimensions: int) -> Vectors:
     """Keep the first dimensions of Matryoshka vectors and scale them to length 1 again.
 

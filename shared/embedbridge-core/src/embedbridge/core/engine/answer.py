@@ -48,15 +48,13 @@ class Answered(NamedTuple):
         vectors = self.result.vectors[usable]
         return planned.only(usable), replace(self.result, vectors=vectors, truncated=truncated)
 
-    def unusable(self, planned: Planned) -> Planned | None:
+    def unusable(self, planned: Planned) -> Planned:
         """The inputs of a batch that have none; one more request was spent on them."""
-        if self.error is None:
-            return None
         left = planned.only([not one for one in self._usable(planned)])
         return replace(left, spent=planned.spent + self.attempts)
 
     def _usable(self, planned: Planned) -> list[bool]:
-        rows = self.error.rows if self.error else ()
+        rows = set(self.error.rows if self.error else ())
         return [row not in rows for row in range(len(planned))]
 
 

@@ -16,6 +16,7 @@ from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.vectors import zero_rows
 from embedbridge.core import images
 from embedbridge.core.cache.base import cache_keys, cut_key
 from embedbridge.core.engine.fit import SHORTEST_CUT
@@ -144,8 +145,8 @@ def recall(
         return np.empty(0, np.intp), np.empty((0, width), np.float32)
     vectors = np.concatenate(list(rows.values())).reshape(len(rows), width)
     places = np.array(list(rows), dtype=np.intp)
-    if not zeros and not (directed := vectors.any(axis=1)).all():
-        places, vectors = places[directed], vectors[directed]
+    if not zeros and (left_out := zero_rows(vectors)).any():
+        places, vectors = places[~left_out], vectors[~left_out]
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(vectors.sum()):  # then each number is; most often one look is enough
             return places, vectors

@@ -10,6 +10,7 @@ import numpy as np
 
 from embedbridge.contract.batch import BatchResult
 from embedbridge.contract.errors import InvalidResponseError
+from embedbridge.contract.vectors import zero_rows
 
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Batch, Vectors
@@ -61,8 +62,8 @@ def check(
 
 
 def _check_values(vectors: Vectors, on_zero_vector: str) -> None:
-    allowed = on_zero_vector == "allow" or bool(vectors.any(axis=1).all())
-    zeros: list[int] = [] if allowed else np.flatnonzero(~vectors.any(axis=1)).tolist()
+    allowed = on_zero_vector == "allow"
+    zeros: list[int] = [] if allowed else np.flatnonzero(zero_rows(vectors)).tolist()
     said = f"The model answered zeros for {len(zeros)} of {len(vectors)} inputs"
     if zeros and on_zero_vector == "warn":
         warnings.warn(

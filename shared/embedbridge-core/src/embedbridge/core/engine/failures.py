@@ -99,9 +99,9 @@ def handle_unusable(job: Job, planned: Planned, answered: Answered) -> list[Plan
     Returns:
         The batches to try again, as for `handle_failure`, which raises the same.
     """
-    left = answered.unusable(planned)
-    if left is None or answered.error is None:
+    if answered.error is None:
         return []
+    left = answered.unusable(planned)
     is_local = isinstance(job.spec.model, LocalEmbeddingModel)
     if not is_local and left.spent < job.spec.settings.max_attempts:
         return [left]

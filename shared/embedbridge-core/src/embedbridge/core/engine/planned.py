@@ -51,11 +51,10 @@ class Planned:
 
     def split(self, at: int, counts: TokenCounts) -> tuple[Planned, Planned | None]:
         """The first contents, and the others if there are any, each with its own tokens."""
-        numbers = list(range(len(self)))
-        first, others = numbers[:at], numbers[at:]
-        if not others:
+        if at >= len(self):
             return self, None
-        return self._part(first, counts), self._part(others, counts)
+        numbers = list(range(len(self)))
+        return self._part(numbers[:at], counts), self._part(numbers[at:], counts)
 
     def joined(self, others: Sequence[Planned]) -> Planned:
         """This batch and others, none with images, as one."""

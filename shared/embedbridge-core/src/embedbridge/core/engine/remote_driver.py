@@ -13,6 +13,7 @@ from contextlib import suppress
 from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.errors import EmbedBridgeError
 from embedbridge.contract.model import EmbeddingModel
+from embedbridge.contract.vectors import zero_rows
 from embedbridge.core.engine.answer import (
     Answered,
     OnBatchError,
@@ -132,7 +133,7 @@ async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> l
     if answered.error is not None and not set(rows).isdisjoint(answered.error.rows):
         return [batch]
     truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
-    if not (takes_zeros(job.spec) or result.vectors[rows].any(axis=1).all()):
+    if not takes_zeros(job.spec) and zero_rows(result.vectors[rows]).any():
         return [batch]
     if any(truncated) and job.spec.settings.on_too_long == "error":
         return [batch]  # the other job had it cut, which is an error here
