@@ -8,7 +8,7 @@ import pytest
 
 from embedbridge.bulk import Columns
 from embedbridge.bulk.overlap import prefetched
-from embedbridge.bulk.reading import Chunk, Sizes, partitioned
+from embedbridge.bulk.reading import FIRST_ROWS, Chunk, Sizes, partitioned
 
 
 def readers() -> Any:
@@ -78,3 +78,18 @@ def test_a_chunk_comes_before_the_rest_of_its_part_is_read() -> None:
     assert read == 1
     assert len(parts) < len(others) // 2
     assert sum(part.rows for part in parts) == 64 * 16
+
+
+def test_the_first_chunk_is_small() -> None:
+    """The model begins with a few rows; those that follow are in chunks of full size, in order."""
+    sizes = Sizes.of(8)
+    table = pa.table({"text": [f"text {n}" for n in range(2 * FIRST_ROWS + sizes.chunk_rows)]})
+    chunks = [
+        piece
+        for piece in partitioned([table], Columns(text="text"), sizes, {})
+        if isinstance(piece, Chunk)
+    ]
+    rows = [chunk.table.num_rows for chunk in chunks]
+
+    assert rows == [FIRST_ROWS, sizes.chunk_rows, FIRST_ROWS]
+    assert pa.concat_tables(chunk.table for chunk in chunks).equals(table)

@@ -24,6 +24,8 @@ PART_BYTES = 128 << 20
 CHUNKS_OF_A_PART = 8
 """About as many: 16 MB each."""
 MOST_ROWS = 1 << 17
+FIRST_ROWS = 1 << 12
+"""Rows of a job's first chunk at most: the model begins while the second is read."""
 UNKNOWN_WIDTH = 1024
 """Dimensions that are reckoned with where only the first answer will tell."""
 ROW_BYTES = 32
@@ -133,8 +135,8 @@ def _limited(tables: Iterable[pa.Table], limit: int | None) -> Iterator[pa.Table
 
 
 def _rebatched(tables: Iterable[pa.Table], sizes: Sizes) -> Iterator[pa.Table]:
-    """The same rows in tables of a chunk's size; of fewer rows where a row is large."""
-    rows, most = sizes.chunk_rows, sizes.chunk_bytes
+    """The same rows in tables of a chunk's size; of fewer rows at first, and where a row is large."""
+    rows, most = min(sizes.chunk_rows, FIRST_ROWS), sizes.chunk_bytes
     waiting: list[pa.Table] = []
     count = size = 0
     for table in map(plain_table, tables):
@@ -147,7 +149,7 @@ def _rebatched(tables: Iterable[pa.Table], sizes: Sizes) -> Iterator[pa.Table]:
                 count, size = count + taken.num_rows, size + taken.nbytes
                 if count == rows or size >= most:
                     yield pa.concat_tables(waiting)
-                    waiting, count, size = [], 0, 0
+                    waiting, count, size, rows = [], 0, 0, sizes.chunk_rows
     if waiting:
         yield pa.concat_tables(waiting)
 
