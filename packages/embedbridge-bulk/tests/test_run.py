@@ -136,6 +136,7 @@ def test_a_changed_column_that_is_only_kept_costs_nothing(
 edits = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 
 
+@pytest.mark.heavy  # some hundred jobs
 @given(versions=st.lists(edits, min_size=1, max_size=4))
 def test_any_history_ends_in_what_the_source_is(tmp_path_factory: Any, versions: Any) -> None:
     """Rows come, go, move and repeat: each content is paid once while it is in the target."""

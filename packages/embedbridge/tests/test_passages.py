@@ -47,6 +47,7 @@ def test_an_environment_is_read_if_it_is_named(folder: Path) -> None:
     assert find_files(folder / "env", TEXT_FILES) == [folder / "env/lib/h.md"]
 
 
+@pytest.mark.heavy  # LlamaIndex loads nltk
 def test_a_long_file_becomes_several_passages(tmp_path: Path) -> None:
     """Each is short enough for a small model, and knows its file."""
     path = tmp_path / "long.md"

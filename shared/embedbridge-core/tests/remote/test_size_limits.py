@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedbridge.contract import Batch, BatchResult, Limits, ModelCard, RequestTooLargeError
+from embedbridge.contract import (
+    Batch,
+    BatchResult,
+    Limits,
+    ModelCard,
+    RequestTooLargeError,
+    Vectors,
+)
 from embedbridge.core import Embedder, Settings
 from embedbridge.core.remote import size_limits
 from embedbridge.core.remote.size_limits import SizeLimit
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
-EXPECTED = Embedder(FakeModel("small"))
 CARD = Limits(max_items=256, max_tokens_per_request=16_384)
 GROWING = Limits(max_items=2048, first_items=32)
 
@@ -61,6 +68,12 @@ def texts(count: int) -> list[str]:
     return [f"text number {number:06}" for number in range(count)]
 
 
+@cache
+def expected(count: int) -> Vectors:
+    """Made once for all tests."""
+    return Embedder(FakeModel("small")).embed_documents(texts(count))
+
+
 @pytest.mark.parametrize("limit", ["items", "tokens"])
 def test_one_odd_refusal_of_a_few_texts_cripples_nothing(limit: str) -> None:
     """The floor from the card holds, and full batches are back within 20 requests."""
@@ -85,7 +98,7 @@ def test_a_low_limit_is_learned_in_spite_of_the_floor() -> None:
         before = server.refused
         embedder.embed_documents([f"{text} again" for text in texts(400)])
 
-        assert np.array_equal(vectors, EXPECTED.embed_documents(texts(400)))
+        assert np.array_equal(vectors, expected(400))
         assert embedder.learned_limits["items"] <= 5
         assert server.refused - before <= 2
 
@@ -105,7 +118,7 @@ def test_requests_grow_while_the_server_takes_them(monkeypatch: pytest.MonkeyPat
     server = Server(limits=GROWING)
     vectors = Embedder(server).embed_documents(texts(10_000))
 
-    assert np.array_equal(vectors, EXPECTED.embed_documents(texts(10_000)))
+    assert np.array_equal(vectors, expected(10_000))
     assert server.sizes[0] == 32
     assert max(server.sizes) >= 1024
     assert len(server.sizes) < 313 / 4
@@ -120,7 +133,7 @@ def test_requests_grow_within_the_bytes_of_a_request(
     server = Server(limits=replace(GROWING, max_bytes_per_request=most))
     vectors = Embedder(server).embed_documents(texts(5000))
 
-    assert np.array_equal(vectors, EXPECTED.embed_documents(texts(5000)))
+    assert np.array_equal(vectors, expected(5000))
     assert 96 <= max(server.sizes) <= most // len(texts(1)[0])
     assert most == 3000 or max(server.sizes) >= 512
 
@@ -133,7 +146,7 @@ def test_a_server_that_takes_32_gets_few_requests_more(workers: int, names: bool
     embedder = Embedder(server, settings=Settings(max_concurrency=workers))
     vectors = embedder.embed_documents(texts(10_000))
 
-    assert np.array_equal(vectors, EXPECTED.embed_documents(texts(10_000)))
+    assert np.array_equal(vectors, expected(10_000))
     assert len(server.sizes) <= 313 * 1.05
 
 
@@ -148,7 +161,7 @@ def test_the_users_ceiling_is_reached_and_holds(monkeypatch: pytest.MonkeyPatch,
     vectors = embedder.embed_documents(texts(10_000))
 
     assert server.sizes == [most] * (10_000 // most)
-    assert np.array_equal(vectors, EXPECTED.embed_documents(texts(10_000)))
+    assert np.array_equal(vectors, expected(10_000))
 
 
 def test_a_server_that_gets_no_faster_is_left_alone() -> None:
