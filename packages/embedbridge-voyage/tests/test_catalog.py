@@ -36,6 +36,7 @@ def test_atlas_is_the_same_space() -> None:
     [
         ("voyage-9", "1000 inputs per request, 32000 tokens per input, text", ("text",)),
         ("voyage-multimodal-9", "text and image and mixed", ("text", "image", "mixed")),
+        ("voyage-context-9", "32000 tokens per input, text", ("text",)),
     ],
 )
 def test_a_new_model_works_on_the_day_it_appears(

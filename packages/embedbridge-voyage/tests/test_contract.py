@@ -1,4 +1,4 @@
-"""The contract suite for both endpoints, over HTTP."""
+"""The contract suite for each endpoint, over HTTP."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ class TestTexts(Voyage):
 class TestMultimodal(Voyage):
     model: ClassVar[str] = "voyage:voyage-multimodal-3.5"
     card: ClassVar[ModelCard | None] = KNOWN["voyage-multimodal-3.5"]
+
+
+class TestChunks(Voyage):
+    model: ClassVar[str] = "voyage:voyage-context-4"
+    card: ClassVar[ModelCard | None] = KNOWN["voyage-context-4"]

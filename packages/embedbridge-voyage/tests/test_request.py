@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 import pytest
 
-from embedbridge.contract import InputTooLongError
+from embedbridge.contract import InputTooLongError, InvalidOptionError, InvalidResponseError
 from embedbridge.core import Embedder
 from embedbridge.testing import Exchange, Fault, FaultServer
 
 Load: TypeAlias = Callable[..., Embedder]
+ENDPOINTS = {
+    "voyage-4": "/embeddings",
+    "voyage-multimodal-3.5": "/multimodalembeddings",
+    "voyage-context-4": "/contextualizedembeddings",
+}
 
 
 def test_texts_of_a_text_model(server: FaultServer, load: Load, key: str) -> None:
@@ -41,18 +47,53 @@ def test_texts_of_a_multimodal_model(server: FaultServer, load: Load) -> None:
     assert record.json["inputs"] == [{"content": [{"type": "text", "text": text}]}]
 
 
-@pytest.mark.parametrize(
-    "behind", ["", "/", "/embeddings", "/embeddings/", "/multimodalembeddings"]
-)
-@pytest.mark.parametrize("model", ["voyage-4", "voyage-multimodal-3.5"])
+def test_texts_of_a_model_of_chunks(server: FaultServer, load: Load) -> None:
+    """Each is a document of its own: no vector depends on the other texts of a batch."""
+    load("voyage-context-4").embed_documents(["one", "two"])
+    (record,) = server.requests
+
+    assert record.request.target == "/v1/contextualizedembeddings"
+    assert record.json == {
+        "model": "voyage-context-4",
+        "inputs": [["one"], ["two"]],
+        "input_type": "document",
+        "encoding_format": "base64",
+    }
+
+
+def test_a_model_of_chunks_has_no_truncation(load: Load) -> None:
+    """Its endpoint does not know the field."""
+    with pytest.raises(InvalidOptionError, match="has no option 'truncation'"):
+        load("voyage-context-4", truncation=True)
+
+
+@pytest.mark.parametrize("count", [0, 2, None], ids=["none", "two", "no list"])
+def test_a_document_of_one_chunk_has_one_vector(
+    server: FaultServer, load: Load, count: int | None
+) -> None:
+    """Whatever else a server makes of it is no answer."""
+
+    async def play(exchange: Exchange) -> None:
+        vector = [0.5] * 1024
+        chunks = [{"index": number, "embedding": vector} for number in range(count or 0)]
+        document = {"index": 0, "data": None if count is None else chunks}
+        body = json.dumps({"data": [document]}).encode()
+        await exchange.connection.respond(200, body, headers={"content-type": "application/json"})
+
+    server.always(Fault("other-chunks", play))
+    with pytest.raises(InvalidResponseError, match=r"inputs were sent and [02]|no list of vectors"):
+        load("voyage-context-4", max_attempts=1).embed_query("a text")
+
+
+@pytest.mark.parametrize("behind", ["", "/", "/embeddings/", *ENDPOINTS.values()])
+@pytest.mark.parametrize(("model", "endpoint"), ENDPOINTS.items())
 def test_an_address_may_hold_the_path(
-    server: FaultServer, load: Load, model: str, behind: str
+    server: FaultServer, load: Load, model: str, endpoint: str, behind: str
 ) -> None:
     """As it is copied from the documentation, of whichever endpoint."""
     load(model, base_url=server.url + behind).embed_query("x")
-    endpoint = "multimodalembeddings" if "multimodal" in model else "embeddings"
 
-    assert server.requests[0].request.target == f"/v1/{endpoint}"
+    assert server.requests[0].request.target == f"/v1{endpoint}"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from ..vendor import (
     our_mixed,
 )
 
-MODEL, MULTIMODAL = "voyage-4", "voyage-multimodal-3.5"
+MODEL, MULTIMODAL, OF_CHUNKS = "voyage-4", "voyage-multimodal-3.5", "voyage-context-4"
 IMAGE = {"type": "image_base64", "image_base64": DATA_URL}
 
 
@@ -50,6 +50,17 @@ def their_picture(client: Any) -> Any:
     return client.multimodal_embed([[picture]], MULTIMODAL, input_type="document").embeddings
 
 
+def their_documents(texts: list[str], input_type: str = "document", **asked: Any) -> Any:
+    """Each of one chunk."""
+    inputs = [[text] for text in texts]
+
+    def embed(client: Any) -> Any:
+        found = client.contextualized_embed(inputs, OF_CHUNKS, input_type=input_type, **asked)
+        return [vector for document in found.results for vector in document.embeddings]
+
+    return embed
+
+
 def our_documents(name: str = MODEL, **options: Any) -> Any:
     return lambda load: load(f"voyage:{name}", **options).embed_documents(TEXTS)
 
@@ -61,6 +72,12 @@ def answer(rows: list[Json]) -> Json:
         "model": MODEL,
         "usage": {"total_tokens": 8, "text_tokens": 8, "image_pixels": 0, "video_pixels": 0},
     }
+
+
+def answer_of_chunks(rows: list[Json]) -> Json:
+    chunks = [{"object": "list", "data": numbered([row])} for row in rows]
+    data = [{**chunk, "index": number} for number, chunk in enumerate(chunks)]
+    return {"object": "list", "data": data, "model": OF_CHUNKS, "usage": {"total_tokens": 8}}
 
 
 def output(kind: str, rows: list[Json]) -> Case:
@@ -135,6 +152,21 @@ VENDOR = Vendor(
                 load(f"voyage:{MULTIMODAL}").embed([our_mixed()], role="document").vectors
             ),
             answer=answer(in_base64(floats(1, 1024))),
+        ),
+        "documents of one chunk": Case(
+            theirs=their_documents(TEXTS),
+            ours=our_documents(OF_CHUNKS),
+            answer=answer_of_chunks(in_base64(floats(2, 1024))),
+        ),
+        "query of a model of chunks": Case(
+            theirs=their_documents([QUERY], "query"),
+            ours=lambda load: load(f"voyage:{OF_CHUNKS}").embed_query(QUERY),
+            answer=answer_of_chunks(in_base64(floats(1, 1024))),
+        ),
+        "int8 of a model of chunks": Case(
+            theirs=their_documents(TEXTS, output_dtype="int8", output_dimension=256),
+            ours=our_documents(OF_CHUNKS, output_type="int8", dimensions=256),
+            answer=answer_of_chunks(in_base64(signed(2, 256), "b")),
         ),
     },
     differences=[

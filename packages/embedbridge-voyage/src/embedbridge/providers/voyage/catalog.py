@@ -1,9 +1,11 @@
 """Voyage's embedding models, as data.
 
 Sources: https://docs.voyageai.com/docs/embeddings and
-https://docs.voyageai.com/docs/multimodal-embeddings for widths and tokens per input,
-https://docs.voyageai.com/reference/embeddings-api and
-https://docs.voyageai.com/reference/multimodal-embeddings-api for limits per request. `voyage-code-4`
+https://docs.voyageai.com/docs/multimodal-embeddings and
+https://docs.voyageai.com/docs/contextualized-chunk-embeddings for widths and tokens per input,
+https://docs.voyageai.com/reference/embeddings-api,
+https://docs.voyageai.com/reference/multimodal-embeddings-api and
+https://docs.voyageai.com/reference/contextualized-embeddings-api for limits per request. `voyage-code-4`
 is not on these pages yet: its limits are those of `VOYAGE_TOTAL_TOKEN_LIMITS` in langchain-voyageai
 0.4.1.
 """
@@ -20,13 +22,16 @@ ATLAS_KEY = "al-"
 ATLAS_URL = "https://ai.mongodb.com/v1"
 """The address for such keys. Source: `voyageai.util.get_default_base_url` of the SDK 0.5.0."""
 
+TEXTS, PARTS, CHUNKS = "/embeddings", "/multimodalembeddings", "/contextualizedembeddings"
+"""Endpoints: for texts, for inputs of texts and images, and for documents of several chunks."""
+
 VENDOR = Vendor(
     name="Voyage",
     url="https://api.voyageai.com/v1",
     hosts=("ai.mongodb.com",),
     keys=("VOYAGE_API_KEY",),
     url_variable="VOYAGE_BASE_URL",
-    endings=("/multimodalembeddings", "/embeddings"),
+    endings=(TEXTS, PARTS, CHUNKS),
 )
 
 MAX_ITEMS = 1000
@@ -107,12 +112,15 @@ CARDS = (
     _text("voyage-large-2", 1536, per_request=120_000, per_input=16_000),
     _text("voyage-large-2-instruct", 1024, per_request=120_000, per_input=16_000),
     _text("voyage-2", 1024, per_request=320_000, per_input=4_000),
+    # 120,000 only where Voyage makes the chunks (the documentation's table, and llama-index's class).
+    _text("voyage-context-4", *FLEXIBLE, per_request=32_000),
+    _text("voyage-context-3", *FLEXIBLE, per_request=32_000),
     _multimodal("voyage-multimodal-3.5", *FLEXIBLE),
     _multimodal("voyage-multimodal-3", 1024),
 )
 """All models known by name; any other name is allowed."""
 
-UNKNOWN = ModelCard(
+_UNKNOWN = ModelCard(
     name="unknown",
     roles="field",
     allowed_dimensions=None,
@@ -120,12 +128,16 @@ UNKNOWN = ModelCard(
     truncates=False,
     limits=Limits(max_items=MAX_ITEMS, max_tokens_per_request=120_000, max_tokens_per_input=32_000),
 )
-UNKNOWN_MULTIMODAL = replace(
-    UNKNOWN, modalities=("text", "image", "mixed"), limits=MULTIMODAL_LIMITS
-)
-"""Of names that are in no card."""
+UNKNOWN = {
+    TEXTS: _UNKNOWN,
+    PARTS: replace(_UNKNOWN, modalities=("text", "image", "mixed"), limits=MULTIMODAL_LIMITS),
+    CHUNKS: replace(_UNKNOWN, limits=replace(_UNKNOWN.limits, max_tokens_per_request=32_000)),
+}
+"""By endpoint, the card of a name that is in no card."""
 
 
-def is_multimodal(name: str) -> bool:
-    """Whether the model is behind the endpoint for inputs of several parts, texts included."""
-    return "multimodal" in name
+def endpoint_of(name: str) -> str:
+    """Where a model is asked, by its name; one for inputs of several parts for its texts too."""
+    if "multimodal" in name:
+        return PARTS
+    return CHUNKS if "context" in name else TEXTS

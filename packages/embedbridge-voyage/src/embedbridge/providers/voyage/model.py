@@ -30,11 +30,12 @@ from embedbridge.providers.voyage.catalog import (
     ATLAS_KEY,
     ATLAS_URL,
     CARDS,
+    CHUNKS,
     MULTIMODAL_LIMITS,
+    PARTS,
     UNKNOWN,
-    UNKNOWN_MULTIMODAL,
     VENDOR,
-    is_multimodal,
+    endpoint_of,
 )
 from embedbridge.providers.voyage.options import VoyageOptions
 
@@ -68,6 +69,9 @@ class VoyageModel(HttpModel):
     Args:
         name: For example `"voyage-4"`; a name that we do not know is tried.
         options: See `VoyageOptions`.
+
+    Raises:
+        InvalidOptionError: Voyage cuts no text for a model of chunks.
     """
 
     provider: ClassVar[str] = "voyage"
@@ -77,6 +81,15 @@ class VoyageModel(HttpModel):
     optional: ClassVar[Mapping[str, str]] = {"encoding_format": r"encoding_?format"}  # gateways
     Options: ClassVar[type[ModelOptions]] = VoyageOptions
     options: VoyageOptions
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self._asked_at = endpoint_of(name)
+        super().__init__(name, **options)
+        if self._asked_at == CHUNKS and self.options.truncation:
+            raise InvalidOptionError(
+                f"{name!r} has no option 'truncation'.",
+                hint="Leave it out: the engine cuts a text that is too long, and reports that.",
+            )
 
     @property
     def own_url(self) -> str | None:
@@ -89,7 +102,7 @@ class VoyageModel(HttpModel):
     @property
     def unknown(self) -> ModelCard:  # type: ignore[override]  # it depends on the name
         """The card of a name that is not in the catalogue."""
-        return UNKNOWN_MULTIMODAL if is_multimodal(self.name) else UNKNOWN
+        return UNKNOWN[self._asked_at]
 
     @property
     def card(self) -> ModelCard:
@@ -97,22 +110,34 @@ class VoyageModel(HttpModel):
         return replace(super().card, truncates=self.options.truncation)
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
-        """One batch: texts of a text model, or inputs of several parts."""
-        fields = {
+        """One batch: texts, inputs of several parts, or documents of one chunk.
+
+        A model of chunks sees those of one document together. Which texts are of one document, no
+        framework says; those of a batch are not. So each is embedded for itself, as Voyage documents
+        it for documents of one chunk, and its vector does not depend on the others.
+        """
+        fields: dict[str, object] = {
             "model": self.name,
             "input_type": batch.role,
-            "truncation": self.options.truncation,
             "output_dimension": self.output_type.asked(batch.dimensions),
             "output_dtype": self.output_type.whole,
             "encoding_format": "base64",
         }
-        if not is_multimodal(self.name):
-            return "/embeddings", {"input": batch.texts, **fields}
-        return "/multimodalembeddings", {"inputs": _inputs(batch), **fields}
+        if self._asked_at == CHUNKS:
+            return CHUNKS, {"inputs": [[text] for text in batch.texts], **fields}
+        fields["truncation"] = self.options.truncation
+        if self._asked_at == PARTS:
+            return PARTS, {"inputs": _inputs(batch), **fields}
+        return self._asked_at, {"input": batch.texts, **fields}
 
     def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
         """The rows by the server's own numbers, and the tokens that it counted."""
-        rows = in_order(rows_at(answer, "data"), len(batch))
+        of_chunks = self._asked_at == CHUNKS
+        rows = in_order(
+            rows_at(answer, "data"), len(batch), key="data" if of_chunks else "embedding"
+        )
+        if of_chunks:
+            rows = [in_order(rows_at({"data": chunks}, "data"), 1)[0] for chunks in rows]
         usage = usage_at(answer, "usage.total_tokens")
         return BatchResult(vectors=self.output_type.matrix(rows), usage=usage)
 

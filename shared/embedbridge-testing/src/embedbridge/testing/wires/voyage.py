@@ -1,9 +1,10 @@
-"""Voyage's format: `POST …/embeddings` for texts, `POST …/multimodalembeddings` for inputs of parts.
+"""Voyage's format: an endpoint for texts, one for inputs of parts, and one for documents of chunks.
 
 It refuses what Voyage refuses, in the sentences that public bug reports quote, so that a batch of the
 wrong kind is an error and no vector. Takes Pillow as soon as an image comes. Sources:
 https://docs.voyageai.com/reference/embeddings-api,
-https://docs.voyageai.com/reference/multimodal-embeddings-api.
+https://docs.voyageai.com/reference/multimodal-embeddings-api,
+https://docs.voyageai.com/reference/contextualized-embeddings-api.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from embedbridge.testing.wires.format import (
 )
 
 MAX_ITEMS = 1000
-MULTIMODAL = "multimodal"
-"""What the names of models for inputs of parts hold, and their endpoint."""
+ENDPOINTS = {"multimodal": "multimodalembeddings", "context": "contextualizedembeddings"}
+"""By what a model's name holds; `embeddings` for all others."""
 WIDTHS = frozenset({256, 512, 1024, 2048})
 TYPES: dict[str, Encoding] = {
     "float": "float",
@@ -68,10 +69,12 @@ class VoyageWire(WireFormat):
     def read(self, request: HttpRequest) -> Asked:
         """Take texts, or inputs of parts, each at its endpoint."""
         asked = json.loads(request.body)
-        model, of_parts = asked["model"], request.path.endswith("/multimodalembeddings")
-        require(of_parts == (MULTIMODAL in model), f"Model {model} is not supported.")
-        field = "inputs" if of_parts else "input"
+        model, endpoint = asked["model"], request.path.rpartition("/")[2]
+        require(endpoint == _endpoint_of(model), f"Model {model} is not supported.")
+        field = "input" if endpoint == self.endpoint else "inputs"
         strange = set(asked) - FIELDS - {field}
+        if _is_of_chunks(model):
+            strange |= set(asked) & {"truncation"}
         require(not strange, f"Arguments {sorted(strange)} are not supported.")
         sent = asked[field]
         require(
@@ -86,7 +89,7 @@ class VoyageWire(WireFormat):
         packed = asked.get("encoding_format") == "base64"
         return Asked(
             model=model,
-            inputs=[_read(value, number, of_parts=of_parts) for number, value in enumerate(sent)],
+            inputs=[_read(value, number, endpoint) for number, value in enumerate(sent)],
             role=role or "",
             dimensions=width,
             encoding="base64" if packed and kind == "float" else kind,
@@ -94,12 +97,16 @@ class VoyageWire(WireFormat):
         )
 
     def answer(self, rows: Sequence[Row] | None, asked: Asked) -> bytes:
-        """A list of objects with `index` and `embedding`, and the tokens used: one per word."""
+        """A list of objects with `index` and `embedding`, and the tokens used: one per word.
+
+        For chunks each of these is in a list of its own, with the `index` of its document.
+        """
         tokens = sum(map(words_in, asked.inputs))
+        write = _document if _is_of_chunks(asked.model) else _written
         return as_json(
             {
                 "object": "list",
-                "data": None if rows is None else [_written(row, asked) for row in rows],
+                "data": None if rows is None else [write(row, asked) for row in rows],
                 "model": asked.model,
                 "usage": {"total_tokens": tokens},
             }
@@ -114,8 +121,18 @@ class VoyageWire(WireFormat):
         return bearer(request)
 
 
-def _read(value: Any, number: int, *, of_parts: bool) -> Loaded:
-    if not of_parts:
+def _endpoint_of(model: str) -> str:
+    return next((name for part, name in ENDPOINTS.items() if part in model), "embeddings")
+
+
+def _is_of_chunks(model: str) -> bool:
+    return _endpoint_of(model) == ENDPOINTS["context"]
+
+
+def _read(value: Any, number: int, endpoint: str) -> Loaded:
+    if endpoint == ENDPOINTS["context"]:
+        (value,) = value  # documents of one chunk only: vectors of others depend on all chunks
+    if endpoint != ENDPOINTS["multimodal"]:
         require(isinstance(value, str) and value != "", f"The example at index {number} is empty.")
         return str(value)
     parts = [_part(part, number) for part in value["content"]]
@@ -140,3 +157,8 @@ def _written(row: Row, asked: Asked) -> dict[str, object]:
         "index": row.index,
         "embedding": written(row, packed=asked.packed),
     }
+
+
+def _document(row: Row, asked: Asked) -> dict[str, object]:
+    chunk = {**_written(row, asked), "index": 0}
+    return {"object": "list", "index": row.index, "data": [chunk]}
