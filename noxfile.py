@@ -333,7 +333,7 @@ PIP = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]
 # Whose lower bounds are tested, and the further tools that only those tests need.
 WITH_MINIMUMS = {
-    "shared/embedbridge-core": [],
+    "shared/embedbridge-core": ["httpx2"],
     "packages/embedbridge-bulk": ["./packages/embedbridge-openai", "fsspec", "pylance"],
     "packages/langchain-embedbridge": ["langchain-tests"],
     # On a newer pydantic the oldest LlamaIndex warns of a field of its own, and a warning is an error.

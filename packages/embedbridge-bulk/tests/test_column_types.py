@@ -72,17 +72,26 @@ ODD = {
 }
 
 
+def parquet_knows(schema: Any) -> bool:
+    """Whether this pyarrow writes such columns."""
+    try:
+        pq.ParquetWriter(pa.BufferOutputStream(), schema).close()
+    except pa.ArrowNotImplementedError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("errors", ["column", "file"])
 def test_values_of_odd_types_are_kept(
     job: Any, out: Any, target: Any, kind: Any, errors: Any
 ) -> None:
-    """Whatever becomes of a bad row; or, as Lance knows no list views, refused."""
+    """Whatever becomes of a bad row; or refused, as Lance and an older pyarrow write no list views."""
     source = pa.concat_tables(
         [rows_with(ODD[kind]), pa.table({"id": [4], "text": [""], "kept": ODD[kind][:1]})]
     )
-    if kind == "list view" and target.suffix == ".lance":
-        with pytest.raises(InvalidOptionError, match=r"'kept' holds .*Lance"):
+    if kind == "list view" and (target.suffix == ".lance" or not parquet_knows(source.schema)):
+        with pytest.raises(InvalidOptionError, match=r"'kept' holds .*, which .* cannot hold"):
             job(source, errors=errors)
         return
     report = job(source, errors=errors)
