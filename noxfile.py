@@ -335,7 +335,7 @@ PARALLEL = ["-n", "auto", "--dist", "loadfile"]
 WITH_MINIMUMS = {
     "shared/embedbridge-core": ["httpx2"],
     "packages/embedbridge-bulk": ["./packages/embedbridge-openai", "fsspec", "pylance"],
-    "packages/langchain-embedbridge": ["langchain-tests"],
+    "packages/langchain-embedbridge": [],
     # On a newer pydantic the oldest LlamaIndex warns of a field of its own, and a warning is an error.
     "packages/llama-index-embeddings-embedbridge": ["langchain-core", "pydantic<2.12"],
 }
