@@ -78,11 +78,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Check the types of every member, then of the tests; in the tests' environment if there is one."""
-    # It is the same one, and takes minutes to make: `nox -s tests types` makes it once.
-    python = python_in(Path(session.create_tmp()).parents[1] / "tests")
-    if not python.exists():
-        python = make_venv(session, "own")
-        pip_install(session, python, "-r", "requirements-dev.txt")
+    python = python_of_tests(session)
     run_in(session, python, "mypy")
     # One folder at a time: two members may both have a conftest.py or a test_model.py.
     for tests_folder in [*(member / "tests" for member in MEMBERS), Path("tests")]:
@@ -190,18 +186,18 @@ def minimums(session: nox.Session) -> None:
         run_in(session, python, "pytest", *PARALLEL, folder, *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def real_server(session: nox.Session) -> None:
     """Test against a real OpenAI-compatible server from PyPI, with a real model behind it."""
-    # An environment of its own: it wants numpy < 2, which has no wheels for newer Pythons.
+    # The server has an environment of its own: it wants numpy < 2, which has no wheels for newer Pythons.
     found = find_python("3.11") or find_python("3.12")
     if found is None:
         session.skip("no Python 3.11 or 3.12 that runs was found on this machine")
     python = make_venv(session, "server", python=found)
     pip_install(session, python, "-r", "tests/integration/real_server_requirements.txt")
-    install_here(session, "-r", "requirements-dev.txt")
-    env = {**OFFLINE, "EMBEDBRIDGE_TEST_SERVER_PYTHON": str(python)}
-    session.run("pytest", "tests/integration/test_real_server.py", *session.posargs, env=env)
+    test = ["tests/integration/test_real_server.py", *session.posargs]
+    variables = {"EMBEDBRIDGE_TEST_SERVER_PYTHON": str(python)}
+    run_in(session, python_of_tests(session), "pytest", *test, **variables)
 
 
 @nox.session
@@ -400,6 +396,8 @@ def do_pages(session: nox.Session, pages: list[str]) -> None:
             folder = Path(scratch, name)
             # The page's own `pip install` gets the versions that all environments share.
             variables = {
+                # Nox's own is below .nox: within an environment, where Ray's workers refuse to start.
+                "TMPDIR": scratch,
                 "PIP_CONSTRAINT": str(Path("constraints.txt").absolute()),
                 "EMBEDBRIDGE_CACHE_DIR": str(folder / "cache"),
             }
@@ -447,6 +445,15 @@ def make_venv(session: nox.Session, name: str, *, python: str = sys.executable) 
     folder = Path(session.create_tmp(), name).absolute()
     session.run(python, "-m", "venv", "--clear", str(folder), external=True)
     return python_in(folder)
+
+
+def python_of_tests(session: nox.Session) -> Path:
+    """The Python of the tests' environment if there is one: it takes minutes to make another."""
+    python = python_in(Path(session.create_tmp()).parents[1] / "tests")
+    if not python.exists():
+        python = make_venv(session, "own")
+        pip_install(session, python, "-r", "requirements-dev.txt")
+    return python
 
 
 def python_in(folder: Path) -> Path:
