@@ -83,13 +83,16 @@ class VoyageModel(HttpModel):
     options: VoyageOptions
 
     def __init__(self, name: str, **options: Any) -> None:
-        self._asked_at = endpoint_of(name)
         super().__init__(name, **options)
         if self._asked_at == CHUNKS and self.options.truncation:
             raise InvalidOptionError(
                 f"{name!r} has no option 'truncation'.",
                 hint="Leave it out: the engine cuts a text that is too long, and reports that.",
             )
+
+    @property
+    def _asked_at(self) -> str:
+        return endpoint_of(self.name)
 
     @property
     def own_url(self) -> str | None:

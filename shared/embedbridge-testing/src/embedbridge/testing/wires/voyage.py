@@ -30,8 +30,8 @@ from embedbridge.testing.wires.format import (
 )
 
 MAX_ITEMS = 1000
-ENDPOINTS = {"multimodal": "multimodalembeddings", "context": "contextualizedembeddings"}
-"""By what a model's name holds; `embeddings` for all others."""
+TEXTS, PARTS, CHUNKS = "embeddings", "multimodalembeddings", "contextualizedembeddings"
+"""Endpoints."""
 WIDTHS = frozenset({256, 512, 1024, 2048})
 TYPES: dict[str, Encoding] = {
     "float": "float",
@@ -55,7 +55,7 @@ FIELDS = frozenset(
 class VoyageWire(WireFormat):
     """Voyage's own format. Vectors depend on `input_type` as well."""
 
-    endpoint = "embeddings"
+    endpoint = TEXTS
     base = "/v1"
     too_many = SizeRefusal(
         says="The batch size limit is {most}. Your batch size is {size}.", most=MAX_ITEMS
@@ -71,10 +71,9 @@ class VoyageWire(WireFormat):
         asked = json.loads(request.body)
         model, endpoint = asked["model"], request.path.rpartition("/")[2]
         require(endpoint == _endpoint_of(model), f"Model {model} is not supported.")
-        field = "input" if endpoint == self.endpoint else "inputs"
-        strange = set(asked) - FIELDS - {field}
-        if _is_of_chunks(model):
-            strange |= set(asked) & {"truncation"}
+        field = "input" if endpoint == TEXTS else "inputs"
+        known = FIELDS - {"truncation"} if endpoint == CHUNKS else FIELDS
+        strange = set(asked) - known - {field}
         require(not strange, f"Arguments {sorted(strange)} are not supported.")
         sent = asked[field]
         require(
@@ -102,7 +101,7 @@ class VoyageWire(WireFormat):
         For chunks each of these is in a list of its own, with the `index` of its document.
         """
         tokens = sum(map(words_in, asked.inputs))
-        write = _document if _is_of_chunks(asked.model) else _written
+        write = _document if _endpoint_of(asked.model) == CHUNKS else _written
         return as_json(
             {
                 "object": "list",
@@ -122,17 +121,17 @@ class VoyageWire(WireFormat):
 
 
 def _endpoint_of(model: str) -> str:
-    return next((name for part, name in ENDPOINTS.items() if part in model), "embeddings")
-
-
-def _is_of_chunks(model: str) -> bool:
-    return _endpoint_of(model) == ENDPOINTS["context"]
+    if "multimodal" in model:
+        return PARTS
+    return CHUNKS if "context" in model else TEXTS
 
 
 def _read(value: Any, number: int, endpoint: str) -> Loaded:
-    if endpoint == ENDPOINTS["context"]:
-        (value,) = value  # documents of one chunk only: vectors of others depend on all chunks
-    if endpoint != ENDPOINTS["multimodal"]:
+    if endpoint == CHUNKS:
+        # Vectors of more would depend on all of them.
+        require(len(value) == 1, f"Document {number} has {len(value)} chunks, not one.")
+        (value,) = value
+    if endpoint != PARTS:
         require(isinstance(value, str) and value != "", f"The example at index {number} is empty.")
         return str(value)
     parts = [_part(part, number) for part in value["content"]]
