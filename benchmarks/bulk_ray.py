@@ -105,7 +105,8 @@ def measure(texts: list[str], rounds: int) -> Timings:
         def on_data() -> str:
             stage = EmbedStage(model, COLUMNS)
             size = -(-len(texts) // processors())
-            made = embed_dataset(ray.data.read_parquet(source), stage, block_rows=size)
+            rows = ray.data.read_parquet(source)
+            made = embed_dataset(rows, stage, actors=processors(), block_rows=size)
             made.write_parquet(place := target())
             return place
 

@@ -59,9 +59,6 @@ class StandIn(ModuleType):
             {"Alive": False, "Resources": {"CPU": 100.0}}
         ]
 
-    def cluster_resources(self) -> dict[str, float]:
-        return {"CPU": 4.0}
-
     def kill(self, actor: Any) -> None:
         self.actors.remove(actor)
         self.rows.append(actor.rows)
@@ -291,24 +288,67 @@ class DataSet:
         return SimpleNamespace(blocks=blocks, options=options)
 
 
-def test_a_data_set_is_embedded_in_small_blocks(ray: StandIn, monkeypatch: Any, rows: Any) -> None:
+@pytest.fixture
+def ray_data(ray: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """A cluster that runs, as it does where there is a data set."""
+    monkeypatch.setitem(sys.modules, "ray.data", SimpleNamespace(ActorPoolStrategy=dict))
+    ray.running = True
+    return ray
+
+
+def test_a_data_set_is_embedded_in_small_blocks(ray_data: StandIn, rows: Any) -> None:
     """Ray reads a file as one, which one actor would embed alone. A block's rows stay in order."""
-    pool = SimpleNamespace(ActorPoolStrategy=lambda **sizes: sizes)
-    monkeypatch.setitem(sys.modules, "ray.data", pool)
     stage = EmbedStage("fake:small", Columns(id="id", text="text"))
-    made = embed_dataset(DataSet(rows(1000)), stage, actors=3, cpus=2, gpus=1, block_rows=300)
+    made = embed_dataset(DataSet(rows(1000)), stage, cpus=2, gpus=1, block_rows=300)
 
     assert [block.num_rows for block in made.blocks] == [300, 300, 300, 100]
     assert pa.concat_tables(made.blocks).equals(stage(rows(1000)))
-    assert made.options["compute"] == {"min_size": 1, "max_size": 3}
     assert (made.options["num_cpus"], made.options["num_gpus"]) == (2, 1)
 
 
-def test_a_pool_without_room_is_told_of(ray: StandIn, monkeypatch: Any, rows: Any) -> None:
-    """Ray would wait silently: actors have all processors, and none is left to read the rows."""
-    monkeypatch.setitem(sys.modules, "ray.data", SimpleNamespace(ActorPoolStrategy=dict))
-    ray.running = True
+@pytest.mark.parametrize(
+    ("asked", "most"),
+    [
+        # Of 8 and 4 processors one is left for reading, on whichever machine.
+        ({"cpus": 1}, 11),
+        ({"cpus": 3}, 3),
+        ({"cpus": 4}, 2),
+        ({"cpus": 0.5}, 22),
+        ({"cpus": 1, "gpus": 0.5}, 4),
+        ({"cpus": 8, "gpus": 2}, 1),
+        ({"cpus": 0, "gpus": 1}, 2),
+        ({"cpus": 0}, 3),
+    ],
+)
+def test_actors_are_there_from_the_start(
+    ray_data: StandIn, rows: Any, asked: Any, most: int
+) -> None:
+    """With one to begin with, Ray gives it a second block while others start: of two blocks, all."""
     stage = EmbedStage("fake:small", Columns(id="id", text="text"))
 
-    with pytest.warns(UserWarning, match="leaves none for reading"):
-        embed_dataset(DataSet(rows(10)), stage, cpus=4)
+    def pool(**more: Any) -> Any:
+        return embed_dataset(DataSet(rows(10)), stage, **asked, **more).options["compute"]
+
+    assert pool() == {"min_size": 1, "max_size": None, "initial_size": most}
+    assert pool(actors=most) == {"size": most, "max_tasks_in_flight_per_actor": 1}
+    # The others begin when there is room.
+    assert pool(actors=most + 1) == {"min_size": 1, "max_size": most + 1, "initial_size": most}
+
+
+def test_a_pool_without_room_is_told_of(ray_data: StandIn, rows: Any) -> None:
+    """Ray would wait silently: actors have all processors, and none is left to read the rows."""
+    stage = EmbedStage("fake:small", Columns(id="id", text="text"))
+
+    with pytest.warns(UserWarning, match="room for an actor with 9 CPUs now"):
+        embed_dataset(DataSet(rows(10)), stage, cpus=9)
+    with pytest.warns(UserWarning, match="with 1 CPUs and 3 GPUs"):
+        embed_dataset(DataSet(rows(10)), stage, gpus=3)
+
+
+def test_nothing_is_said_of_a_cluster_that_is_not_there_yet(ray_data: StandIn, rows: Any) -> None:
+    """A data set may have been made elsewhere: how much room there is, Ray will know."""
+    ray_data.running = False
+    stage = EmbedStage("fake:small", Columns(id="id", text="text"))
+    made = embed_dataset(DataSet(rows(10)), stage, cpus=9)
+
+    assert made.options["compute"] == {"min_size": 1, "max_size": None, "initial_size": 1}

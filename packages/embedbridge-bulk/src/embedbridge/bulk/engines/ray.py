@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from embedbridge.bulk.engines.ray_room import machines, room
 from embedbridge.bulk.optional import import_extra
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 1024
 """Enough for batches of texts of one length, and few enough that all actors have work until the end."""
+
+READING = 1
+"""Processors that are left for reading and writing: Ray would wait for one for ever."""
 
 
 class StageActor:
@@ -48,7 +52,7 @@ def embed_dataset(
     Args:
         dataset: Rows.
         stage: How they are embedded; it travels to the actors without a key.
-        actors: How many at most; if left out, as many as Ray finds room for.
+        actors: How many; if left out, as many as the cluster has room for, and more where it grows.
         cpus: Threads of each actor. Reading and writing take one processor beside them.
         gpus: Of each actor.
         block_rows: Rows that an actor is given at once. Ray reads a file as one block, whatever
@@ -57,28 +61,41 @@ def embed_dataset(
     Raises:
         MissingDependencyError: Ray is not installed.
     """
-    data = import_extra("ray.data", "ray")
-    _warn_of_no_room(cpus)
+    data, ray = import_extra("ray.data", "ray"), import_extra("ray", "ray")
+    found = machines(ray)
+    most = room(found, cpus=cpus, gpus=gpus, spare=READING)
+    if found and not most:
+        _warn_of_no_room(cpus, gpus)
     return dataset.repartition(target_num_rows_per_block=block_rows).map_batches(
         StageActor,
         fn_constructor_args=(stage,),
         batch_format="pyarrow",
         batch_size=None,  # the block as it is: a size of its own would leave a rest of each block
-        compute=data.ActorPoolStrategy(min_size=1, max_size=actors),
+        compute=data.ActorPoolStrategy(**_pool(actors, most)),
         num_cpus=cpus,  # Ray sets the threads of a process from these
         num_gpus=gpus,
         udf_modifying_row_count=False,
     )
 
 
-def _warn_of_no_room(cpus: float) -> None:
+def _pool(actors: int | None, most: int) -> dict[str, int | None]:
+    """Which actors there are from the start.
+
+    Left alone, Ray begins with one and gives it the next block too: of a few blocks it gets all.
+    """
+    if actors is not None and actors <= most:
+        # A second block would wait for its actor while another actor is still starting.
+        return {"size": actors, "max_tasks_in_flight_per_actor": 1}
+    # More than there is room for, or as many as a growing cluster takes: these need blocks that wait.
+    return {"min_size": 1, "max_size": actors, "initial_size": max(1, most)}
+
+
+def _warn_of_no_room(cpus: float, gpus: float) -> None:
     """Warn of what Ray would wait for silently, and for ever."""
-    ray: Any = import_extra("ray", "ray")
-    found = ray.cluster_resources().get("CPU", 0) if ray.is_initialized() else None
-    if found is not None and found < cpus + 1:
-        warnings.warn(
-            f"Ray has {found:g} CPUs now: an actor with {cpus:g} leaves none for reading and writing, "
-            "and the job will wait until there are more.",
-            UserWarning,
-            stacklevel=3,
-        )
+    wants = f"{cpus:g} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
+    warnings.warn(
+        f"No machine of this cluster has room for an actor with {wants} now, and a CPU is needed for "
+        "reading and writing beside it: the job will wait until there are more.",
+        UserWarning,
+        stacklevel=3,
+    )

@@ -1,19 +1,16 @@
-"""Ray for `run`: how many actors a cluster has room for, and what each of them gets."""
+"""Ray for `run`: how many actors there are, and what each of them gets."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from embedbridge.bulk.engines.ray_actors import RETRIES, RayActors, Worker
+from embedbridge.bulk.engines.ray_room import machines, room
 from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.windows import Windows, in_flight
 from embedbridge.contract.model import LocalEmbeddingModel
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 WINDOW, GPU_WINDOW = 256, 2048
 """Contents that an actor with a local model has at once: some seconds of work, or less."""
@@ -51,13 +48,11 @@ class RayEngine:
         if is_ours:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent unasked
             ray.init()
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = machines(ray)
         processors = [found["CPU"] for found in nodes if found.get("CPU")] or [1]
         is_local = isinstance(stage.embedder.model, LocalEmbeddingModel)
         cpus = self.cpus or (max(1, min(min(processors) // 2, MOST_CPUS)) if is_local else 1)
-        room = len(processors)
-        if is_local:
-            room = int(sum(_room(found, cpus, self.gpus) for found in nodes))
+        most = room(nodes, cpus=cpus, gpus=self.gpus) if is_local else len(processors)
         actor = ray.remote(Worker).options(
             num_cpus=cpus,  # Ray sets the threads of a process from these
             num_gpus=self.gpus,
@@ -68,7 +63,7 @@ class RayEngine:
         root = os.path.abspath(stage.columns.image_root or "")  # noqa: PTH100  # follows no links
         columns = replace(stage.columns, image_root=root)
         travels = EmbedStage(stage.embedder, columns, role=stage.role, task=stage.task)
-        actors = [actor.remote(travels) for _ in range(self.actors or max(1, room))]
+        actors = [actor.remote(travels) for _ in range(self.actors or max(1, most))]
         size = in_flight(stage.embedder, columns.modality, stage.role)
         if is_local:
             size = GPU_WINDOW if self.gpus else WINDOW
@@ -79,9 +74,3 @@ class RayEngine:
             Windows(size, len(actors), ahead=2 * size * len(actors)),
             is_ours=is_ours,
         )
-
-
-def _room(resources: Mapping[str, float], cpus: float, gpus: float) -> int:
-    """How many actors a machine has room for."""
-    by_cpu = resources.get("CPU", 0) // cpus
-    return int(min(by_cpu, resources.get("GPU", 0) // gpus) if gpus else by_cpu)
