@@ -7,6 +7,7 @@ import hashlib
 import io
 import pickle
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from pydantic import PrivateAttr
 from embedbridge.contract import ConfigurationError, Image, InvalidOptionError
 from embedbridge.core import Embedder, MemoryCache
 from embedbridge.core.adapting import AsyncBridgedModel, BridgedModel
-from embedbridge.testing import FakeModel, tiny_png
+from embedbridge.testing import FakeModel, RemoteFakeModel, tiny_png
 from llama_index.embeddings.embedbridge import (
     EmbedBridgeEmbedding,
     from_llama_index,
@@ -293,6 +294,65 @@ def test_ours_gives_its_own_embedder_with_its_fields() -> None:
     assert from_llama_index(limited).model is embedder.model
     with pytest.raises(InvalidOptionError, match="belongs to the model, which exists already"):
         from_llama_index(limited, dimensions=4)
+
+
+class Prefixed(EmbedBridgeEmbedding):
+    """A subclass of ours with code of its own, which its async methods know nothing of."""
+
+    def get_text_embedding_batch(
+        self, texts: Iterable[str], show_progress: bool = False, **kwargs: Any
+    ) -> list[list[float]]:
+        return super().get_text_embedding_batch([f"x: {text}" for text in texts])
+
+    def get_image_embedding_batch(
+        self, img_file_paths: Iterable[Any], show_progress: bool = False
+    ) -> list[list[float]]:
+        return super().get_image_embedding_batch(list(img_file_paths)[::-1])[::-1]
+
+
+class AsyncQueries(EmbedBridgeEmbedding):
+    """The same with async code only: it is what an async model is asked with."""
+
+    async def aget_query_embedding(self, query: str) -> list[float]:
+        return await super().aget_query_embedding(f"x: {query}")
+
+
+class WithAName(EmbedBridgeEmbedding):
+    """A subclass that does not touch how things are embedded."""
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "WithAName"
+
+
+@pytest.mark.parametrize("model", [FakeModel, RemoteFakeModel], ids=["local", "remote"])
+async def test_code_around_an_embedder_is_called(model: Any) -> None:
+    """A subclass of ours is asked where it overrides a method, and only there."""
+    held = Embedder(model("small"))
+    embedder = from_llama_index(Prefixed(embedder=held))
+    expected = held.embed_documents([f"x: {text}" for text in TEXTS])
+    image = Image.from_bytes(tiny_png())
+
+    assert np.array_equal(embedder.embed_documents(TEXTS), expected)
+    assert np.array_equal(await embedder.aembed_documents(TEXTS), expected)
+    assert np.array_equal(embedder.embed_queries(["a"]), held.embed_queries(["a"]))
+    assert np.array_equal(embedder.embed_images([image]), held.embed_images([image]))
+    assert np.array_equal(
+        from_llama_index(AsyncQueries(embedder=held)).embed_query("a"), held.embed_query("x: a")
+    )
+    assert from_llama_index(WithAName(embedder=held)) is held
+
+
+def test_a_sync_hook_of_a_subclass_wins_over_an_inherited_async_one() -> None:
+    """The parent's async code is native, and knows nothing of what the subclass adds."""
+
+    class Extends(CountingNatively):
+        def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+            return super()._get_text_embeddings([f"x: {text}" for text in texts])
+
+    vectors = from_llama_index(Extends()).embed_documents(TEXTS)
+
+    assert np.array_equal(vectors, documents([f"x: {text}" for text in TEXTS]))
 
 
 @pytest.mark.parametrize("value", [None, "fake:small", Embedder(FakeModel("small")), MockEmbedding])

@@ -17,9 +17,23 @@ from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding, resolve_emb
 
 
 class OursForLangChain(DeterministicFakeEmbedding):
-    """Like our LangChain adapter, it shows its embedder."""
+    """Like our LangChain adapter, it hands its embedder to the bridge."""
 
     embedder: Any
+
+    def __embedbridge__(self) -> Embedder:
+        held: Embedder = self.embedder
+        return held
+
+
+class Prefixed(DeterministicFakeEmbedding):
+    """A user's class around an embedder of ours."""
+
+    embedder: Any
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        rows: list[list[float]] = self.embedder.embed_documents([f"x: {t}" for t in texts]).tolist()
+        return rows
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +67,15 @@ def test_an_embedder_is_shared() -> None:
     theirs = OursForLangChain(size=3, embedder=embedder)
 
     assert resolve_embed_model(theirs).embedder is embedder  # type: ignore[attr-defined]
+
+
+def test_code_around_an_embedder_is_called() -> None:
+    """An attribute named `embedder` is a user's own affair."""
+    embedder = Embedder(FakeModel("small"))
+    resolved = resolve_embed_model(Prefixed(size=3, embedder=embedder))
+
+    expected = embedder.embed_documents(["x: a"]).tolist()
+    assert resolved.get_text_embedding_batch(["a"]) == expected
 
 
 @pytest.mark.parametrize("given", [MockEmbedding(3), EmbedBridgeEmbedding("fake:small")])

@@ -111,10 +111,12 @@ ADAPTING = [
     "bridged_model",
     "files_mark",
     "from_documents_and_queries",
+    "is_outdated",
     "is_truly_async",
     "refuse_single",
     "run_sync",
     "translate",
+    "unwrapped",
     "warn_of_cache_left_behind",
 ]
 TOOLING = [

@@ -177,6 +177,10 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
             arguments[name] = getattr(self, name)
         return arguments
 
+    def __embedbridge__(self) -> Embedder:
+        # What the bridge of core asks an adapter of ours for.
+        return self._embedder
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         # An embedder is thread-safe and never changes: weights, clients and keys are shared.
         return self.model_copy()

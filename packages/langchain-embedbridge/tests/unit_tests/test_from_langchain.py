@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from embedbridge.contract import ConfigurationError, InvalidInputError
 from embedbridge.core import Embedder, MemoryCache
 from embedbridge.core.adapting import AsyncBridgedModel, BridgedModel
-from embedbridge.testing import FakeModel
+from embedbridge.testing import FakeModel, RemoteFakeModel
 from langchain_embedbridge import EmbedBridgeEmbeddings, from_langchain
 
 TEXTS = [f"text {number}" for number in range(20)]
@@ -100,6 +101,40 @@ def test_ours_gives_its_own_embedder() -> None:
     embedder = Embedder(FakeModel("small"))
 
     assert from_langchain(EmbedBridgeEmbeddings(embedder=embedder)) is embedder
+
+
+class Prefixed(EmbedBridgeEmbeddings):
+    """A subclass of ours with code of its own, which its async methods know nothing of."""
+
+    def embed_documents(self, texts: Iterable[str]) -> list[list[float]]:
+        return super().embed_documents([f"x: {text}" for text in texts])
+
+
+class Keeps(Embeddings):
+    """A user's class around an embedder of ours."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        rows: list[list[float]] = self.embedder.embed_documents([f"x: {t}" for t in texts]).tolist()
+        return rows
+
+    def embed_query(self, text: str) -> list[float]:
+        return [float(number) for number in self.embedder.embed_query(text)]
+
+
+@pytest.mark.parametrize("make", [lambda held: Prefixed(embedder=held), Keeps])
+@pytest.mark.parametrize("model", [FakeModel, RemoteFakeModel], ids=["local", "remote"])
+async def test_code_around_an_embedder_is_called(make: Any, model: Any) -> None:
+    """It is not skipped because there is one of ours within."""
+    held = Embedder(model("small"))
+    embedder = from_langchain(make(held))
+    expected = held.embed_documents([f"x: {text}" for text in TEXTS])
+
+    assert np.array_equal(embedder.embed_documents(TEXTS), expected)
+    assert np.array_equal(await embedder.aembed_documents(TEXTS), expected)
+    assert np.array_equal(embedder.embed_query("a"), held.embed_query("a"))
 
 
 @pytest.mark.parametrize("value", [None, "fake:small", Embedder(FakeModel("small")), Counting])

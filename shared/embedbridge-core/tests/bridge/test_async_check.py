@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embedbridge.core.bridge import is_truly_async
+from embedbridge.core.bridge import is_outdated, is_truly_async
 
 
 async def ask(texts: list[str]) -> list[str]:
@@ -114,3 +114,58 @@ def test_native(name: str) -> None:
 def test_not_native(name: str) -> None:
     """What blocks, or is a thread in disguise, or cannot be read, is not."""
     assert not is_truly_async(Methods, name)
+
+
+class Twins:
+    client: Any = None
+
+    def embed(self, texts: list[str]) -> Any:
+        return compute(texts)
+
+    async def aembed(self, texts: list[str]) -> Any:
+        return await self.client.embed(texts)
+
+    def _get(self, texts: list[str]) -> Any:
+        return compute(texts)
+
+    async def _aget(self, texts: list[str]) -> Any:
+        return await self.aembed(texts)
+
+
+class OverridesSync(Twins):
+    def embed(self, texts: list[str]) -> Any:
+        return compute([*texts, "more"])
+
+
+class OverridesBoth(OverridesSync):
+    def embed(self, texts: list[str]) -> Any:
+        return compute(texts)
+
+    async def aembed(self, texts: list[str]) -> Any:
+        return await ask(texts)
+
+
+class OverridesPrivate(Twins):
+    def _get(self, texts: list[str]) -> Any:
+        return compute([*texts, "more"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "outdated", "native"),
+    [
+        (Twins, "aembed", False, True),
+        (Twins, "_aget", False, True),
+        (OverridesSync, "aembed", True, False),
+        (OverridesSync, "_aget", False, False),  # it calls the one that is outdated
+        (OverridesBoth, "aembed", False, True),
+        (OverridesPrivate, "_aget", True, False),
+        (OverridesPrivate, "aembed", False, True),
+        (Methods, "waits", False, True),
+    ],
+)
+def test_an_async_method_that_a_subclass_left_behind_is_not_used(
+    kind: type, name: str, outdated: bool, native: bool
+) -> None:
+    """The sync method is newer: it does something that the async one, however native, does not."""
+    assert is_outdated(kind, name) is outdated
+    assert is_truly_async(kind, name) is native

@@ -244,15 +244,85 @@ def test_options() -> None:
         from_object(Embeds(), fingerprnt="a")  # type: ignore[call-arg]  # found by mypy too
 
 
-def test_one_of_ours_is_not_wrapped_twice() -> None:
-    """An object that shows an embedder gives that one."""
-    held = Embeds()
-    embedder = from_object(held)
-    held_again = Embeds()
-    held_again.embedder = embedder  # type: ignore[attr-defined]  # as our LangChain adapter has
+class Ours(Embeds):
+    """An adapter of ours, as the one for LangChain is."""
 
-    assert from_object(held_again) is embedder
-    assert from_object(held_again, batch_size=1).settings.batch_size == 1
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self.embedder = embedder
+
+    def __embedbridge__(self) -> Embedder:
+        return self.embedder
+
+
+class OursWithAPrefix(Ours):
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        rows: list[list[float]] = self.embedder.embed_documents([f"x: {t}" for t in texts]).tolist()
+        return rows
+
+
+class OursWithAsyncCode(Ours):
+    async def aembed_query(self, text: str) -> list[float]:
+        return [1.0] * 6
+
+
+class OursAndMore(Ours):
+    """A subclass that does not touch how things are embedded."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__(embedder)
+        self.name = "mine"
+
+    def search(self, text: str) -> list[float]:
+        return self.embed_query(text)
+
+
+class KeepsOne(Embeds):
+    """A user's own class, which happens to keep an embedder under that name."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self.embedder = embedder
+
+
+@pytest.mark.parametrize("kind", [Ours, OursAndMore])
+def test_one_of_ours_is_not_wrapped_twice(kind: type[Ours]) -> None:
+    """An adapter of ours gives its own embedder."""
+    embedder = from_object(Embeds())
+    adapter = kind(embedder)
+
+    assert from_object(adapter) is embedder
+    assert from_object(adapter, batch_size=1).settings.batch_size == 1
+
+
+@pytest.mark.parametrize("kind", [OursWithAPrefix, OursWithAsyncCode, KeepsOne])
+def test_code_around_an_embedder_is_called(kind: type[Any]) -> None:
+    """Who overrides a method, or only keeps an embedder, is asked, and the embedder is not."""
+    adapter = kind(from_object(Embeds()))
+    expected = adapter.embed_documents(TEXTS)
+
+    assert from_object(adapter) is not adapter.embedder
+    assert np.array_equal(from_object(adapter).embed_documents(TEXTS), np.float32(expected))
+
+
+def test_a_method_that_is_replaced_on_the_object_is_called() -> None:
+    """The same for one object only, as tests and notebooks do it."""
+    adapter = Ours(from_object(Embeds()))
+    adapter.embed_query = lambda text: [2.0] * 6  # type: ignore[method-assign]
+
+    assert from_object(adapter).embed_query("a").tolist() == [2.0] * 6
+
+
+def test_a_sync_method_of_a_subclass_wins_over_an_inherited_async_one() -> None:
+    """The async method is native, and knows nothing of what the subclass adds."""
+
+    class Prefixed(EmbedsNatively):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            return super().embed_documents([f"x: {text}" for text in texts])
+
+    vectors = from_object(Prefixed()).embed_documents(TEXTS)
+
+    assert np.array_equal(vectors, documents([f"x: {text}" for text in TEXTS]))
 
 
 # What it is.

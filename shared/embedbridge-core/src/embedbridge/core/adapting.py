@@ -17,7 +17,9 @@ from embedbridge.core.bridge import (
     bridge,
     bridged_model,
     from_documents_and_queries,
+    is_outdated,
     is_truly_async,
+    unwrapped,
 )
 from embedbridge.core.cache.base import warn_of_cache_left_behind
 from embedbridge.core.images.framework_images import ImageLike, as_image, as_images, translate
@@ -38,9 +40,11 @@ __all__ = [
     "bridged_model",
     "files_mark",
     "from_documents_and_queries",
+    "is_outdated",
     "is_truly_async",
     "refuse_single",
     "run_sync",
     "translate",
+    "unwrapped",
     "warn_of_cache_left_behind",
 ]

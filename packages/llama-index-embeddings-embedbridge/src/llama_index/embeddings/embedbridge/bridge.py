@@ -19,9 +19,10 @@ from embedbridge.core.adapting import (
     Method,
     bridge,
     bridged_model,
+    is_outdated,
     is_truly_async,
+    unwrapped,
 )
-from llama_index.embeddings.embedbridge.methods import EngineMethods
 
 Rows = Sequence[Sequence[float]]
 
@@ -49,8 +50,9 @@ def from_llama_index(embedding: BaseEmbedding, **options: Unpack[BridgeArguments
         ConfigurationError: It is no embedding model of LlamaIndex.
         InvalidOptionError: There is no option of that name.
     """
-    if isinstance(embedding, EngineMethods):
-        return load_embedder(embedding._engine(), **options)  # noqa: SLF001  # fields applied
+    ours = unwrapped(embedding)
+    if ours is not None:
+        return load_embedder(ours, **options)
     if not isinstance(embedding, BaseEmbedding):
         raise ConfigurationError(
             f"{short_repr(embedding)} is no embedding model of LlamaIndex.",
@@ -70,7 +72,7 @@ def _describe(wrapped: BaseEmbedding) -> ForeignEmbedder:
         queries=_queries(wrapped),
         images=images,
         max_items=1
-        if texts.is_truly_async and not _has_batches(wrapped, "text")
+        if texts.is_truly_async and not _has_batches(wrapped)
         else wrapped.embed_batch_size,
         remake=_remake,
     )
@@ -85,7 +87,7 @@ def _texts(wrapped: BaseEmbedding) -> Method:
     return Method(
         sync=wrapped.get_text_embedding_batch,
         asynchronous=wrapped.aget_text_embedding_batch,
-        is_truly_async=_is_truly_async(wrapped, "text"),
+        is_truly_async=_is_truly_async(wrapped, "text_embedding_batch", "text_embeddings"),
     )
 
 
@@ -99,7 +101,7 @@ def _queries(wrapped: BaseEmbedding) -> Method:
     return Method(
         sync=queries,
         asynchronous=aqueries,
-        is_truly_async=is_truly_async(type(wrapped), "_aget_query_embedding"),
+        is_truly_async=_is_truly_async(wrapped, "query_embedding", "query_embedding"),
     )
 
 
@@ -107,21 +109,21 @@ def _images(wrapped: MultiModalEmbedding) -> Method:
     return Method(
         sync=wrapped.get_image_embedding_batch,
         asynchronous=wrapped.aget_image_embedding_batch,
-        is_truly_async=_is_truly_async(wrapped, "image"),
+        is_truly_async=_is_truly_async(wrapped, "image_embedding_batch", "image_embeddings"),
     )
 
 
-def _is_truly_async(wrapped: BaseEmbedding, what: str) -> bool:
-    """Whether inputs are embedded by native async code, and not in worse portions for it."""
+def _is_truly_async(wrapped: BaseEmbedding, public: str, private: str) -> bool:
+    """Whether inputs are embedded by native async code that lacks nothing of the sync code.
+
+    LlamaIndex's `_aget_text_embeddings` does: it gathers one call per input. Where a class has only
+    a sync method for a whole batch, that is better.
+    """
     kind = type(wrapped)
-    if not is_truly_async(kind, f"_aget_{what}_embeddings"):
-        return False
-    # Inherited, it gathers one call per input: a sync method for a whole batch is better then.
-    return _has_batches(wrapped, what, "_aget") or not _has_batches(wrapped, what, "_get")
+    return not is_outdated(kind, f"aget_{public}") and is_truly_async(kind, f"_aget_{private}")
 
 
-def _has_batches(wrapped: BaseEmbedding, what: str, which: str = "_aget") -> bool:
-    """Whether the class has a method of its own for several inputs."""
-    name = f"{which}_{what}_embeddings"
-    base = MultiModalEmbedding if what == "image" else BaseEmbedding
-    return getattr(type(wrapped), name) is not getattr(base, name)
+def _has_batches(wrapped: BaseEmbedding) -> bool:
+    """Whether the class has an async method of its own for several texts."""
+    own = type(wrapped)._aget_text_embeddings  # noqa: SLF001  # LlamaIndex's hook
+    return own is not BaseEmbedding._aget_text_embeddings  # noqa: SLF001

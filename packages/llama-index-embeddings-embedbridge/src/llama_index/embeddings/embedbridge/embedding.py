@@ -109,6 +109,10 @@ class EmbedBridgeEmbedding(EngineMethods):
             derived = self._derived = (wish, engine)
         return derived[1]
 
+    def __embedbridge__(self) -> Embedder:
+        # What the bridge of core asks an adapter of ours for.
+        return self._engine()
+
     def _changes(self, batch_size: int | None) -> dict[str, Any]:
         changes: dict[str, Any] = {}
         if batch_size is not None:

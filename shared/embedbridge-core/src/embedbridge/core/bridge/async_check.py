@@ -3,7 +3,8 @@
 Frameworks give every class async methods. Many of them run the sync method in a thread, and some
 simply call it and block the event loop. Whether a class overrides the method tells neither: the
 code does. It must await something, that must be more than a thread, and the methods of its own
-class that it calls must do so too. When in doubt, the answer is no: the sync method, called in a
+class that it calls must do so too. A subclass may override the sync method only, and then the async
+one lacks what it adds. When in doubt, the answer is no: the sync method, called in a
 thread, is always right.
 """
 
@@ -28,9 +29,29 @@ def is_truly_async(kind: type, name: str) -> bool:
     return _is_truly_async(kind, name, frozenset())
 
 
+def is_outdated(kind: type, name: str) -> bool:
+    """Whether a subclass overrides the sync twin only: the async method does not do what that does.
+
+    Args:
+        kind: The class.
+        name: The async method's name, an `a` in front of its twin's: `aembed_query`, `_aget_rows`.
+    """
+    private = "_" if name.startswith("_") else ""
+    if not name.startswith(f"{private}a"):
+        return False
+    twin = private + name.removeprefix(f"{private}a")
+    return _generation(kind, twin) < _generation(kind, name)
+
+
+def _generation(kind: type, name: str) -> int:
+    """Where in a class's lineage an attribute is defined: 0 is the class itself."""
+    lineage = kind.__mro__
+    return next((n for n, base in enumerate(lineage) if name in vars(base)), len(lineage))
+
+
 def _is_truly_async(kind: type, name: str, callers: frozenset[str]) -> bool:
     code = _code_of(kind, name)
-    if code is None:
+    if code is None or is_outdated(kind, name):
         return False
     awaits, threads, called = 0, 0, set[str]()
     for part in _with_nested(code):

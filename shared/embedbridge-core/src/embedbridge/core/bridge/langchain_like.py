@@ -8,6 +8,7 @@ from embedbridge.core.bridge.async_check import is_truly_async
 from embedbridge.core.bridge.bridge import bridge, bridged_model
 from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
 from embedbridge.core.bridge.model import AsyncBridgedModel, BridgeArguments, BridgedModel
+from embedbridge.core.bridge.own_adapters import unwrapped
 from embedbridge.core.embedder import Embedder
 from embedbridge.core.load import load_embedder
 
@@ -29,14 +30,14 @@ class EmbedsDocumentsAndQueries(Protocol):
 def from_documents_and_queries(
     embeddings: EmbedsDocumentsAndQueries, **options: Unpack[BridgeArguments]
 ) -> Embedder:
-    """An embedder over such an object; `embedder` of one that holds an embedder of ours already.
+    """An embedder over such an object; that of an adapter of ours, see `unwrapped`.
 
     Args:
         embeddings: The object.
         options: As `bridge` takes them.
     """
-    embedder = getattr(embeddings, "embedder", None)
-    if isinstance(embedder, Embedder):
+    embedder = unwrapped(embeddings)
+    if embedder is not None:
         return load_embedder(embedder, **options)
     return bridge(describe(embeddings), **options)
 
