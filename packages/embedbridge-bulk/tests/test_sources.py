@@ -90,6 +90,100 @@ def test_patterns_and_lists(job: Any, out: Any, tmp_path: Any) -> None:
     assert out().column("id").to_pylist() == [3, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("sources", "arguments"),
+    [
+        (["in/a.parquet", "in/a.parquet"], {}),
+        (["in/a.parquet", "in"], {}),
+        (["in/*.parquet", "./in/a.parquet"], {}),
+        (["in/a.parquet", "~/in/a.parquet"], {}),
+        (["in/a.parquet", "link/a.parquet"], {}),
+        (["in/a.parquet", "file://HERE/in/a.parquet"], {}),
+        (["in/a.parquet", "HERE/in/a.parquet"], {"filesystem": fs.LocalFileSystem()}),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else "",
+)
+def test_a_file_that_is_named_twice_is_read_once(
+    job: Any,
+    out: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sources: Any,
+    arguments: Any,
+) -> None:
+    """However it is named: relative or not, in the home folder, by a link or by a URI."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Path("in").mkdir()
+    Path("link").symlink_to("in")
+    write(TABLE, Path("in/a.parquet"))
+    job([source.replace("HERE", str(tmp_path)) for source in sources], **arguments)
+
+    assert out().num_rows == len(TEXTS)
+
+
+def test_each_name_is_found_as_if_it_were_the_only_one(
+    job: Any, out: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second may be in the home folder, too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    Path("home").mkdir()
+    for number, place in enumerate(("a.parquet", "home/b.parquet")):
+        write(pa.table({"id": [number], "text": ["x"]}), tmp_path / place)
+    job(["a.parquet", "~/b.parquet"])
+
+    assert out().column("id").to_pylist() == [0, 1]
+
+
+def test_names_on_two_file_systems_are_refused(job: Any, files: Any, tmp_path: Path) -> None:
+    """The second was looked for where the first is."""
+    write(TABLE, tmp_path / "a.parquet")
+    before = files()
+    with pytest.raises(SourceError, match=r"mock:///b\.csv. is on another file system than"):
+        job([tmp_path / "a.parquet", "mock:///b.csv"])
+
+    assert files() == before
+
+
+@pytest.mark.parametrize("kind", ["relative", "data set", "filesystem", "subtree"])
+def test_a_target_around_its_source_is_refused_however_that_is_named(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Any, kind: Any
+) -> None:
+    """A relative path is no path in a bucket."""
+    monkeypatch.chdir(tmp_path)
+    for place in ("in/a.parquet", "other/b.parquet"):
+        Path(place).parent.mkdir()
+        write(TABLE, Path(place))
+    before = files()
+    names, system = {
+        "relative": (["other/b.parquet", "in/a.parquet"], None),
+        "data set": (ds.dataset("in"), None),
+        "filesystem": ("in/a.parquet", fs.LocalFileSystem()),
+        "subtree": ("a.parquet", fs.SubTreeFileSystem("in", fs.LocalFileSystem())),
+    }[kind]
+    with pytest.raises(TargetError, match="is in the target"):
+        run(names, "in", model=Embedder(model), text="text", filesystem=system)
+
+    assert files() == before
+
+
+def test_a_path_of_another_file_system_is_none_of_this_machine(tmp_path: Path, model: Any) -> None:
+    """In a memory of fsspec, `/vectors/in/a.jsonl` is no file in the folder `/vectors` of this disk."""
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    with memory.open(f"{tmp_path}/out/a.jsonl", "wb") as file:
+        file.write(as_json(TABLE))
+    report = run(
+        f"{tmp_path}/out/a.jsonl",
+        tmp_path / "out",
+        model=Embedder(model),
+        text="text",
+        filesystem=memory,
+    )
+
+    assert report.rows == len(TEXTS)
+
+
 @pytest.mark.parametrize("kind", ["pyarrow", "uri", "subtree"])
 def test_filesystems(job: Any, out: Any, tmp_path: Any, kind: Any) -> None:
     """Of pyarrow, and by URI."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
+
+from pyarrow import fs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +23,7 @@ class Source(Protocol):
 
     @property
     def paths(self) -> Sequence[str]:
-        """The files of this machine that it reads."""
+        """The files of this machine that it reads, absolute; none of a bucket's, see `local_paths`."""
 
     @property
     def damaged(self) -> list[SourceError]:
@@ -31,3 +34,21 @@ class Source(Protocol):
 
     def count(self) -> int | None:
         """How many rows there are, if that costs next to nothing."""
+
+
+def is_local(system: fs.FileSystem) -> bool:
+    """Whether a file system is the one of this machine."""
+    return isinstance(system, fs.LocalFileSystem)
+
+
+def local_paths(system: fs.FileSystem, paths: Iterable[str]) -> list[str]:
+    """The `paths` of a source: where they lie on this machine; none if they are elsewhere.
+
+    Args:
+        system: Where they are.
+        paths: As that file system knows them.
+    """
+    if isinstance(system, fs.SubTreeFileSystem):
+        inner = (os.path.join(system.base_path, path) for path in paths)  # noqa: PTH118
+        return local_paths(system.base_fs, inner)
+    return [os.path.abspath(path) for path in paths] if is_local(system) else []  # noqa: PTH100

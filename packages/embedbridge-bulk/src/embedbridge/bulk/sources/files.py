@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from embedbridge.bulk.errors import SourceError, cannot_read
+from embedbridge.bulk.sources.base import local_paths
 from embedbridge.bulk.sources.fitting import fitted
 from embedbridge.bulk.sources.text_files import csv_batches, csv_schema, json_batches, json_schema
 
@@ -83,7 +84,7 @@ class FileSource:
         filesystem: FileSystem,
         columns: Columns,
     ) -> None:
-        self.paths = list(files)
+        self.paths = local_paths(filesystem, files)
         self._files = files
         self._filesystem = filesystem
         self._of_folders: set[str] = set()
@@ -93,7 +94,7 @@ class FileSource:
     def tables(self) -> Iterator[pa.Table]:
         """The rows, some at a time; what cannot be read is in `damaged` afterwards."""
         self.damaged.clear()
-        for path in self.paths:
+        for path in self._files:
             try:
                 for batch in self._batches(path):
                     table = self._with_folders(path, pa.Table.from_batches([batch]))
@@ -105,10 +106,10 @@ class FileSource:
 
     def count(self) -> int | None:
         """How many rows there are, where the files say so."""
-        if any(format_of(path) != "parquet" for path in self.paths):
+        if any(format_of(path) != "parquet" for path in self._files):
             return None
         rows = 0
-        for path in self.paths:
+        for path in self._files:
             with suppress(OSError, pa.ArrowException), self._open_parquet(path) as file:
                 rows += file.metadata.num_rows
         return rows
@@ -120,7 +121,7 @@ class FileSource:
         """
         fields: dict[str, pa.Field] = {}
         first: SourceError | None = None
-        for path in self.paths:
+        for path in self._files:
             try:
                 schema = self._schema_of(path)
             except (OSError, pa.ArrowException) as failure:

@@ -44,13 +44,14 @@ class LanceSource(TableSource):
 
     def __init__(self, place: str, columns: Columns) -> None:
         lance = import_extra("lance", "lance")
-        self._place = place if "://" in place else os.path.abspath(expanded(place))  # noqa: PTH100
+        is_here = "://" not in place
+        self._place = os.path.abspath(expanded(place)) if is_here else place  # noqa: PTH100
         try:
             dataset = lance.dataset(self._place)
         except REFUSALS as failure:
             raise cannot_read(place, failure) from failure
         super().__init__(dataset, columns)
-        self.paths = [self._place]
+        self.paths = [self._place] if is_here else []
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, some at a time; what cannot be read is in `damaged` afterwards."""

@@ -9,6 +9,7 @@ import pyarrow.dataset as ds
 
 from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.errors import SourceError, cannot_read
+from embedbridge.bulk.sources.base import local_paths
 
 
 class TableSource:
@@ -22,7 +23,8 @@ class TableSource:
     def __init__(self, rows: pa.Table | ds.Dataset, columns: Columns) -> None:
         self._rows = rows
         self.damaged: list[SourceError] = []
-        self.paths = list(getattr(rows, "files", ()))
+        is_of_files = isinstance(rows, ds.FileSystemDataset)
+        self.paths = local_paths(rows.filesystem, rows.files) if is_of_files else []
         self.schema = pa.schema([rows.schema.field(name) for name in columns.read(rows.schema)])
 
     def tables(self) -> Iterator[pa.Table]:

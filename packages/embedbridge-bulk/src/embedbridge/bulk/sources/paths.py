@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from embedbridge.bulk.errors import SourceError, cannot_read
+from embedbridge.bulk.sources.base import is_local
 from embedbridge.bulk.sources.files import ENDINGS, FORMATS, NOT_READ, format_of, is_listed
 from embedbridge.contract.errors import InvalidOptionError, short_path
 from embedbridge.contract.paths import expanded
@@ -33,13 +34,19 @@ def find_files(names: Sequence[str], filesystem: Any) -> tuple[fs.FileSystem, Fi
         filesystem: Of pyarrow or fsspec, where they are; this machine's if left out.
 
     Raises:
-        SourceError: One of them stands for nothing.
+        SourceError: One of them stands for nothing, or is on another file system than the first.
     """
+    given = None if filesystem is None else _as_filesystem(filesystem)
     files: Files = {}
-    system = None if filesystem is None else _as_filesystem(filesystem)
+    system: fs.FileSystem | None = None
     for name in names:
         try:
-            where, path = _located(name, system)
+            where, path = _located(name, given)
+            if system is not None and not system.equals(where):
+                raise SourceError(
+                    f"{short_path(name)} is on another file system than {short_path(names[0])}.",
+                    hint="A job reads from one: name the others in a job of their own, with a target of its own.",
+                )
             found = _files_at(where, path)
         except (OSError, pa.ArrowException) as failure:
             raise cannot_read(name, failure) from failure
@@ -52,7 +59,7 @@ def find_files(names: Sequence[str], filesystem: Any) -> tuple[fs.FileSystem, Fi
         files |= found
     if system is None:
         raise SourceError("The list of sources is empty.", hint="Name a file.")
-    return system, files
+    return system, _each_once(files) if is_local(system) else files
 
 
 def _as_filesystem(given: Any) -> fs.FileSystem:
@@ -63,14 +70,24 @@ def _as_filesystem(given: Any) -> fs.FileSystem:
             f"filesystem= is no {type(given).__name__}.",
             hint='One of pyarrow.fs, or fsspec.filesystem("…"). A URI such as s3://… needs none.',
         )
+    protocol = getattr(given, "protocol", ())
+    if "file" in ((protocol,) if isinstance(protocol, str) else protocol):
+        return fs.LocalFileSystem()  # fsspec's name for it; pyarrow itself does the same
     return fs.PyFileSystem(fs.FSSpecHandler(given))
 
 
-def _located(name: str, system: fs.FileSystem | None) -> tuple[fs.FileSystem, str]:
-    if system is not None:
-        return system, name.partition("://")[2] or name
-    if not SCHEME.match(name):
+def _located(name: str, given: fs.FileSystem | None) -> tuple[fs.FileSystem, str]:
+    """Where a name is, and its path there.
+
+    Args:
+        name: As a user writes it.
+        given: The file system that the user named, for all names; not the one that another name had.
+    """
+    is_uri = SCHEME.match(name) is not None
+    if not is_uri and (given is None or is_local(given)):
         return fs.LocalFileSystem(), os.path.abspath(expanded(name))  # noqa: PTH100
+    if given is not None:
+        return given, name.partition("://")[2] or name
     try:
         found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(name)
     except pa.ArrowInvalid as failure:
@@ -84,7 +101,7 @@ def _located(name: str, system: fs.FileSystem | None) -> tuple[fs.FileSystem, st
 
 def would_read(name: str, file: str) -> bool:
     """Whether a path, folder or pattern of this machine stands for a file, were it there."""
-    if SCHEME.match(name):
+    if SCHEME.match(name) and not name.lower().startswith("file:"):
         return False
     _, path = _located(name, None)
     if not os.path.isdir(path):  # noqa: PTH112
@@ -111,7 +128,7 @@ def _files_at(system: fs.FileSystem, path: str) -> Files:
     found = {name: _folder_values(name, base) for name in names if _is_meant(name, base, pattern)}
     if pattern is None:
         _warn_of_others(path, names)
-    return _each_once(found) if isinstance(system, fs.LocalFileSystem) else found
+    return found
 
 
 def _warn_of_others(folder: str, names: Sequence[str]) -> None:
@@ -128,9 +145,11 @@ def _warn_of_others(folder: str, names: Sequence[str]) -> None:
 
 
 def _each_once(files: Files) -> Files:
-    """Without the files that a link leads to a second time, as one to a folder above does."""
-    first = {os.path.realpath(path): path for path in reversed(files)}
-    return {path: files[path] for path in sorted(first.values())}
+    """Without the files that a name or a link leads to a second time, as one to a folder above does."""
+    first: dict[str, str] = {}
+    for path in files:
+        first.setdefault(os.path.realpath(path), path)
+    return {path: files[path] for path in first.values()}
 
 
 def _is_meant(path: str, base: str, pattern: str | None) -> bool:
