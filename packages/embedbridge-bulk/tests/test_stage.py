@@ -5,15 +5,17 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from pydantic import SecretStr
 
-from embedbridge.bulk import Columns, EmbedStage
-from embedbridge.bulk import stage as stage_module
+from embedbridge.bulk import Columns, EmbedStage, shared_embedders
+from embedbridge.bulk.budget import FileRateLimiter
 from embedbridge.contract import InvalidOptionError
-from embedbridge.core import Embedder, load_embedder
+from embedbridge.core import Embedder, MemoryCache, load_embedder
 from embedbridge.testing import FakeModel
 
 TABLE = pa.table({"id": [1, 2, 3, 4], "text": ["a", None, " ", "a"], "more": [1.0, 2.0, 3.0, 4.0]})
@@ -109,7 +111,7 @@ def test_stages_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> N
     """No lock is held while an embedder is made: a fork meanwhile would leave it held in the child."""
     begun, go = threading.Event(), threading.Event()
 
-    def slow(model: str) -> Embedder:
+    def slow(model: Any) -> Embedder:
         if not begun.is_set():
             begun.set()
             go.wait()
@@ -118,14 +120,77 @@ def test_stages_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> N
     def make() -> Embedder:
         return EmbedStage("fake:text", Columns(text="text")).embedder
 
-    monkeypatch.setattr(stage_module, "load_embedder", slow)
-    monkeypatch.setattr(stage_module, "_embedders", {})  # another test may have had this model
+    monkeypatch.setattr(shared_embedders, "load_embedder", slow)
+    monkeypatch.setattr(shared_embedders, "_embedders", {})  # another test may have had this model
     with ThreadPoolExecutor(1) as threads:
         other = threads.submit(make)
         begun.wait()
         first = make()
         go.set()
         assert other.result() is first
+
+
+def keyed(key: Any, **options: Any) -> Embedder:
+    """The embedder of a stage with this key."""
+    columns = Columns(text="text")
+    return EmbedStage("openai:text-embedding-3-small", columns, api_key=key, **options).embedder
+
+
+KEYS = ["sk-" + f"{number}123456789abcdef" * 3 for number in range(2)]
+
+
+@pytest.mark.parametrize("kind", [SecretStr, str, lambda key: lambda: key])
+def test_two_accounts_are_two_embedders(kind: Any) -> None:
+    """However their keys are given: the jobs of one would be billed to the other."""
+    first, second = (keyed(kind(key)) for key in KEYS)
+
+    assert first is not second
+
+
+@pytest.mark.parametrize("kind", [SecretStr, str])
+def test_one_account_is_one_embedder_and_no_table_holds_its_key(kind: Any) -> None:
+    """The table of embedders has digests."""
+    assert keyed(kind(KEYS[0])) is keyed(kind(KEYS[0]))
+    assert not any(key in str(shared_embedders._embedders.keys()) for key in KEYS)
+
+
+def test_the_environment_and_the_current_folder_are_part_of_a_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key may be in one, and a model in the other: `local:./model`."""
+    made = []
+    for number, key in enumerate(KEYS):
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        made.append(keyed(None))
+        (tmp_path / str(number)).mkdir()
+        monkeypatch.chdir(tmp_path / str(number))
+        made.append(keyed(None))
+
+    assert len({id(embedder) for embedder in made}) == len(made)
+
+
+def test_a_limiter_that_travels_is_shared_with_its_stage(tmp_path: Path) -> None:
+    """Each task of a worker unpickles one: it would load the model again, for good."""
+    limiters = [FileRateLimiter(tmp_path / "a", requests_per_minute=limit) for limit in (9, 9, 8)]
+    one, same, other = (
+        EmbedStage("fake:small", Columns(text="text"), limiter=limiter).embedder
+        for limiter in limiters
+    )
+
+    assert one is same is not other
+
+
+def test_an_option_that_is_no_plain_value_is_not_shared() -> None:
+    """Two caches may look alike, and hold other vectors."""
+
+    class Cache(MemoryCache):
+        def __repr__(self) -> str:
+            return "a cache"
+
+    one, other = (EmbedStage("fake:small", Columns(text="text"), cache=Cache()) for _ in range(2))
+
+    assert one.embedder is not other.embedder
+    assert one.embedder is one.embedder
 
 
 def test_a_table_without_the_column_is_refused(stage: Any) -> None:

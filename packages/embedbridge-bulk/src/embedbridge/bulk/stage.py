@@ -1,7 +1,7 @@
 """Embed stage: an Arrow table in, the same table with vectors out. It travels to workers by pickle.
 
-A stage holds a configuration, no model and no secret: each process loads the model when it embeds
-its first row, and all stages of a process that have one configuration share one embedder.
+Each process loads the model when it embeds its first row, and stages with one configuration share it
+(`shared_embedders`). What travels is the configuration, without model and secrets.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from embedbridge.bulk.contents import Contents
 from embedbridge.bulk.errors import error_text
 from embedbridge.bulk.output import Embedded, attach, output_schema, spread
 from embedbridge.bulk.provenance import Provenance
+from embedbridge.bulk.shared_embedders import shared_embedder
 from embedbridge.contract.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -49,9 +50,6 @@ POLICIES = (
     "max_image_pixels",
     "min_image_side",
 )
-
-_embedders: dict[str, Embedder] = {}
-"""Of this process, by configuration."""
 
 
 class EmbedStage:
@@ -99,7 +97,7 @@ class EmbedStage:
         """The embedder of this process, made when it is first asked for."""
         if self._embedder is None:
             assert self._model is not None  # noqa: S101  # one of both is there
-            self._embedder = _shared(self._model, self._options)
+            self._embedder = shared_embedder(self._model, self._options)
         return self._embedder
 
     @property
@@ -226,15 +224,6 @@ def stop_if_unusable(result: EmbeddingResult) -> None:
     others = [error for error in result.errors.values() if not isinstance(error, InvalidInputError)]
     if len(others) >= FEW and not result.ok.any():
         raise others[0]
-
-
-def _shared(model: str | Mapping[str, Any], options: dict[str, Any]) -> Embedder:
-    key = repr((model, sorted(options.items())))
-    if key not in _embedders:
-        # Without a lock, which a forked child might find held: two threads may each make one, which
-        # loads nothing yet, and the first is kept.
-        _embedders.setdefault(key, load_embedder(model, **options))
-    return _embedders[key]
 
 
 def _of_all(result: EmbeddingResult, rows: NDArray[np.intp], total: int) -> Embedded:
