@@ -150,6 +150,47 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
     cache.close()
 
 
+@pytest.mark.parametrize("widths", [(768, 96), (96, 768)])
+@pytest.mark.parametrize("count", [40, 6000])
+def test_a_cache_of_several_models_is_full_by_bytes(
+    tmp_path: Path, widths: tuple[int, int], count: int
+) -> None:
+    """All models share a file: neither a wide nor a narrow vector decides for the others."""
+    first, second = (
+        {key(n): np.ones(w, np.float32) for n in places}
+        for w, places in zip(widths, (range(count), range(count, 2 * count)), strict=True)
+    )
+    size = sum(4 * width * count for width in widths)
+    roomy = DiskCache(tmp_path / "roomy.sqlite", max_bytes=int(size * 1.1))
+    tight = DiskCache(tmp_path / "tight.sqlite", max_bytes=size // 2)
+    for cache in (roomy, tight):
+        cache.put_many(first)
+        cache.put_many(second)
+        assert len(cache.get_many([*second])) >= count * min(1, widths[0] / widths[1] + 0.35)
+
+    assert roomy.info().vectors == 2 * count
+    kept = tight.get_many([*first, *second])
+    assert size // 4 < sum(row.nbytes for row in kept.values()) <= size // 2 * 1.15
+    for cache in (roomy, tight):
+        cache.close()
+
+
+def test_what_was_just_written_stays(tmp_path: Path) -> None:
+    """Uses are counted in hours: of vectors of one hour, the newest are not the first to go."""
+    cache = DiskCache(tmp_path / "v.sqlite", max_bytes=WIDTH * 4 * 100)
+    for start in range(0, 1000, 10):
+        cache.put_many(some(range(start, start + 10)))
+        assert_holds(cache, range(start, start + 10))
+    cache.close()
+
+
+def test_nothing_to_write_writes_nothing(cache: DiskCache) -> None:
+    """An empty mapping is as good as any other."""
+    cache.put_many({})
+
+    assert cache.info().vectors == 0
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
 def test_flipped_bytes_never_give_a_wrong_vector(cache: DiskCache, share: float) -> None:
     """500 random flips, in four parts of the file: a hit is right, anything else is a miss."""

@@ -291,3 +291,41 @@ async def test_jobs_that_share_a_request_share_what_it_cut(kind: type[CountsByIt
 
     assert all(result.truncated.tolist() == [True] for result in results)
     assert isinstance(refused, InputTooLongError)
+
+
+class CutsHere(FakeModel):
+    """Computes in this process, and reads the beginning of a text that is too long."""
+
+    def __init__(self) -> None:
+        super().__init__("small")
+        self.batches: list[list[str]] = []
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        self.batches.append(batch.texts)
+        truncated = ["long" in text for text in batch.texts]
+        return replace(super().embed_batch(batch), truncated=truncated)
+
+
+class CutsThere(CutsInSilence):
+    """The same behind a wire."""
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        answer = await super().embed_batch(batch)
+        return replace(answer, truncated=["long" in text for text in batch.texts])
+
+
+@pytest.mark.parametrize("kind", [CutsHere, CutsThere])
+@pytest.mark.parametrize("place", range(3))
+def test_the_input_that_was_cut_is_named(kind: Any, place: int) -> None:
+    """Its position, not its row in a batch that is sorted by length; no request follows."""
+    texts = ["a", "bb", "ccc"]
+    texts[place] = texts[place] + " a long text"
+    model = kind()
+    with pytest.raises(InputTooLongError) as caught:
+        Embedder(model, settings=Settings(on_too_long="error")).embed_documents(texts)
+
+    assert caught.value.index == place
+    partial = caught.value.partial
+    assert partial is not None
+    assert partial.ok.tolist() == [number != place for number in range(3)]
+    assert len(model.batches) == 1

@@ -27,6 +27,7 @@ worker processes. None of them ever holds a key, a header or a whole input.
 """
 
 import time
+from collections.abc import Iterator
 from typing import Any, Self, TypedDict, Unpack
 
 MAX_SHOWN = 80
@@ -262,3 +263,12 @@ class ImageNotFoundError(InvalidImageError, FileNotFoundError):
 
 class SpaceMismatchError(EmbedBridgeError, ValueError):
     """Vectors of two spaces may not be compared or stored together."""
+
+
+def exception_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, then what led to it, as a traceback prints them; each once."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -16,6 +16,7 @@ from embedbridge.contract.errors import (
     ConfigurationError,
     MissingDependencyError,
     UnknownModelError,
+    exception_chain,
     short_repr,
 )
 
@@ -105,12 +106,7 @@ def network_problem() -> str | None:
 
 def classes_of(error: BaseException) -> set[str]:
     """The names of an exception's class and of those below it, where the cause often is."""
-    names: set[str] = set()
-    below: BaseException | None = error
-    while below is not None:
-        names.add(type(below).__name__)
-        below = below.__cause__ or below.__context__
-    return names
+    return {type(below).__name__ for below in exception_chain(error)}
 
 
 def refusal(

@@ -14,6 +14,7 @@ from embedbridge.contract.errors import (
     InvalidResponseError,
     ProviderUnavailableError,
     RequestTimeoutError,
+    exception_chain,
 )
 from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.contract.remote.status import MAX_MESSAGE
@@ -70,8 +71,5 @@ def redirect_error(status: int, location: str) -> EmbedBridgeError:
 
 def _reason(error: BaseException) -> str:
     """What lies at the bottom: a library on top says no more than "Connection error."."""
-    deepest, seen = error, {id(error)}
-    while (below := deepest.__cause__ or deepest.__context__) and id(below) not in seen:
-        deepest = below
-        seen.add(id(below))
+    *_, deepest = exception_chain(error)
     return str(deepest) or type(deepest).__name__

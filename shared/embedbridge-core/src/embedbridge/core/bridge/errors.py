@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from embedbridge.contract.errors import (
@@ -18,6 +18,7 @@ from embedbridge.contract.errors import (
     ProviderUnavailableError,
     QuotaExhaustedError,
     RequestTimeoutError,
+    exception_chain,
 )
 from embedbridge.contract.remote.redaction import hide
 from embedbridge.contract.remote.status import MAX_MESSAGE, status_error
@@ -41,7 +42,9 @@ def translated(error: Exception, wrapped: object) -> EmbedBridgeError:
     if isinstance(error, EmbedBridgeError):
         return error  # a model of ours beneath it
     secrets = secrets_of(wrapped)
-    is_safe = all(hide(said, secrets) == said for said in _said_in(error))
+    # What a traceback would print of it.
+    texts = (f"{one!s} {one!r}" for one in exception_chain(error))
+    is_safe = all(hide(said, secrets) == said for said in texts)
     ours = _translated(_beneath_retries(error), wrapped, secrets)
     ours.hint = "The cause is attached (`__cause__`)." if is_safe else None
     ours.__cause__ = error if is_safe else None
@@ -71,15 +74,6 @@ def _translated(error: Exception, wrapped: object, secrets: set[str]) -> EmbedBr
 def _as_sentence(said: str) -> str:
     """A message with an end, so that the next sentence can follow."""
     return said if said.endswith((".", "!", "?", "…")) else f"{said}."
-
-
-def _said_in(error: BaseException | None) -> Iterator[str]:
-    """What a traceback would print of an exception and of all that led to it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield f"{error!s} {error!r}"
-        error = error.__cause__ or error.__context__
 
 
 def _beneath_retries(error: Exception) -> Exception:

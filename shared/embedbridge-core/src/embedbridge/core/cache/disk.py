@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, short_repr
+from embedbridge.core.cache.eviction import evict
 from embedbridge.core.cache.rows import Row, is_sound, pack, row_ids, unpack
 from embedbridge.core.cache.sqlite import SqliteFile, bytes_used, transaction
 
@@ -30,8 +31,6 @@ KEYS_PER_QUERY = 1000
 HOUR = 3600
 """How exactly the last use of a vector is known; a finer clock would turn each read into a write."""
 DEFAULT_MAX_BYTES = 4 * 2**30
-EVICTED_SHARE = 0.1
-"""How much is freed at once when the file is full."""
 CHECKED_SHARE = 0.01
 """How much may be written before the size is looked at again."""
 
@@ -123,7 +122,7 @@ class DiskCache:
         self.path = _expanded(path).absolute()
         self.max_bytes = int(max_bytes)
         self._file = SqliteFile(self.path)
-        self._unchecked_bytes = max_bytes  # so that the first write looks at the size
+        self._unchecked_bytes = self.max_bytes  # so that the first write looks at the size
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
         """The vectors that are known among these keys; damaged ones are not."""
@@ -137,7 +136,7 @@ class DiskCache:
         def write(connection: sqlite3.Connection) -> None:
             with transaction(connection):
                 connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
-            self._evict(connection, rows)
+            self._look_at_size(connection, rows)
 
         self._file.tolerate("written", write, None)
 
@@ -166,25 +165,13 @@ class DiskCache:
     def __reduce__(self) -> tuple[object, ...]:
         return (_restore, (str(self.path), self.max_bytes))
 
-    def _evict(self, connection: sqlite3.Connection, written: Sequence[Row]) -> None:
-        """Drop the least recently used vectors when the limit is passed; looks only now and then.
-
-        The content is what counts: pages of a B-tree with random keys are about two thirds full,
-        so that the file is up to half as large again.
-        """
-        row_bytes = sum(len(row) for _, _, row in written) / max(len(written), 1)
-        self._unchecked_bytes += int(row_bytes * len(written))
+    def _look_at_size(self, connection: sqlite3.Connection, written: Sequence[Row]) -> None:
+        """Make room if the file is full; looks only now and then."""
+        self._unchecked_bytes += sum(len(row) for _, _, row in written)
         if self._unchecked_bytes < self.max_bytes * CHECKED_SHARE:
             return
         self._unchecked_bytes = 0
-        (count,) = connection.execute("SELECT COUNT(*) FROM vectors").fetchone()
-        most = int(self.max_bytes / row_bytes)
-        if count <= most:
-            return
-        drop = count - int(most * (1 - EVICTED_SHARE))
-        oldest = "SELECT id FROM vectors ORDER BY used, id LIMIT ?"
-        with transaction(connection):
-            connection.execute(f"DELETE FROM vectors WHERE id IN ({oldest})", (drop,))  # noqa: S608
+        evict(connection, self.max_bytes, {row_id for row_id, _, _ in written})
 
 
 def _restore(path: str, max_bytes: int) -> DiskCache:

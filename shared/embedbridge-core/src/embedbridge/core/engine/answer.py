@@ -27,8 +27,15 @@ if TYPE_CHECKING:
     from embedbridge.core.engine.planned import Planned
 
 
-class OnBatchError(Exception):
-    """Carries what `on_batch` raised, as its cause: it is no failure of the model."""
+class EndedError(Exception):
+    """Carries what ends the job: no failure of the model, and its inputs are known.
+
+    What `on_batch` raised, or the error of an input that was answered and may not be taken.
+    """
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class Answered(NamedTuple):
@@ -116,8 +123,8 @@ def accept(job: Job, planned: Planned, answered: Answered, *, seconds: float) ->
             job.spec.on_batch(
                 job.first_positions(planned.places), result.vectors, job.truncated[planned.places]
             )
-        except Exception as failure:
-            raise OnBatchError from failure
+        except Exception as failure:  # noqa: BLE001  # the driver raises it
+            raise EndedError(failure) from None
     usage = result.usage or Usage(tokens=planned.tokens, estimated=job.tokens.estimated)
     if not usage.images and (images := sum(map(_images_in, planned.loaded or ()))):
         usage = replace(usage, images=images)  # most servers report only tokens
@@ -126,7 +133,15 @@ def accept(job: Job, planned: Planned, answered: Answered, *, seconds: float) ->
     if job.spec.settings.on_too_long == "error":  # longer than it was counted
         for place, is_cut in zip(planned.places.tolist(), result.truncated, strict=False):
             if is_cut:
-                job.fail([place], InputTooLongError("The model read only a part.", hint=SPLIT))
+                _refuse(job, place)
+
+
+def _refuse(job: Job, place: int) -> None:
+    """A text has its vector, and is an error all the same."""
+    try:
+        job.fail([place], InputTooLongError("The model read only a part.", hint=SPLIT))
+    except InputTooLongError as error:
+        raise EndedError(error) from None
 
 
 def _images_in(content: Loaded) -> int:

@@ -16,7 +16,7 @@ from embedbridge.contract.errors import (
     short_repr,
 )
 from embedbridge.contract.model import LocalEmbeddingModel
-from embedbridge.core.engine.answer import Answered, OnBatchError
+from embedbridge.core.engine.answer import Answered, EndedError
 from embedbridge.core.engine.bisection import FEW, Bisection
 from embedbridge.core.engine.fit import shorten_refused
 from embedbridge.core.engine.job_events import announce_batch
@@ -43,10 +43,10 @@ def handle_failure(
 
     Raises:
         EmbedBridgeError: The job stops at this error, unless errors are collected.
-        Exception: What `on_batch` raised.
+        Exception: What ended the job, such as what `on_batch` raised.
     """
-    if isinstance(failure, OnBatchError):
-        raise failure.__cause__ or failure
+    if isinstance(failure, EndedError):
+        raise failure.reason
     error = translated(failure, job.spec)
     if planned.search is not None:
         planned.search.refusals += 1

@@ -63,8 +63,11 @@ def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]
         assign_cache_keys(job)
         read_cache(job)
         return job, plan_job(job)
-    except Exception as failure:  # noqa: BLE001  # the model's own prompts and tokenizer
-        raise translated(failure, spec) from failure.__cause__ or failure
+    except Exception as failure:  # the model's own prompts and tokenizer fail in any way
+        error = translated(failure, spec)
+        if error is failure:
+            raise
+        raise error from failure
 
 
 def embed_locally(

@@ -16,7 +16,7 @@ from embedbridge.contract.model import EmbeddingModel
 from embedbridge.contract.vectors import zero_rows
 from embedbridge.core.engine.answer import (
     Answered,
-    OnBatchError,
+    EndedError,
     accept,
     finalize,
     to_keep,
@@ -217,4 +217,4 @@ def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     first = failures.exceptions[0]
     if isinstance(first, BaseExceptionGroup):
         return _first_of(first)
-    return first.__cause__ or first if isinstance(first, OnBatchError) else first
+    return first.reason if isinstance(first, EndedError) else first
