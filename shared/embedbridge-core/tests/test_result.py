@@ -30,6 +30,16 @@ def test_an_incomplete_result_raises_its_first_error() -> None:
     assert copy.partial.ok.tolist() == [True, False, True, False]
 
 
+def test_errors_of_a_later_window_are_counted_in_the_stream() -> None:
+    """The first one and those that are listed alike."""
+    embedder = fake_embedder(errors="collect", on_empty="skip", window=3)
+    _, later = embedder.embed_windows(["a", "b", "c", "d", "", " "])
+    with pytest.raises(InvalidInputError, match="Input 4") as caught:
+        later.complete()
+
+    assert caught.value.__notes__ == ["Further inputs with errors: 5."]
+
+
 def test_it_is_said_once() -> None:
     """Asking twice does not lengthen the message."""
     result = fake_embedder(errors="collect").embed([""] * 20, role="document")

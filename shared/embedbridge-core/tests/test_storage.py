@@ -230,6 +230,21 @@ def test_a_text_file_gives_the_same_numbers(tmp_path: Path, vector: Any) -> None
     assert load_embedding(path) == [float(number) for number in vector]
 
 
+@pytest.mark.parametrize(
+    "vector",
+    [RESULT.vectors, [[1.0], [2.0]], [[1.0], [2.0, 3.0]], 1.0, [], None, ["a"], [float("nan")]],
+    ids=repr,
+)
+def test_what_is_no_vector_leaves_the_file_alone(tmp_path: Path, vector: Any) -> None:
+    """Nothing is written that could not be read again."""
+    path = str(tmp_path / "vector.txt")
+    save_embedding([1.0, 2.0], path)
+    with pytest.raises(InvalidInputError, match="one vector"):
+        save_embedding(vector, path)
+
+    assert load_embedding(path) == [1.0, 2.0]
+
+
 def test_llama_index_reads_ours_and_we_read_its(tmp_path: Path) -> None:
     """The format is LlamaIndex's own, both ways."""
     theirs = pytest.importorskip("llama_index.core.embeddings.utils")

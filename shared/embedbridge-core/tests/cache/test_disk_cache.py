@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from embedbridge.contract import ConfigurationError, InvalidOptionError
 from embedbridge.core import DiskCache, Embedder
+from embedbridge.core.cache import sqlite
 from embedbridge.testing import RecordingModel
 
 WIDTH = 64
@@ -423,6 +424,30 @@ def test_a_forked_child_has_a_connection_of_its_own(cache: DiskCache) -> None:
     assert os.waitstatus_to_exitcode(status) == 0
     cache.put_many(some(range(10, 15)))
     assert_holds(cache, range(15))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_never_closes_the_connection_of_its_parent(cache: DiskCache) -> None:
+    """Not when it closes the cache, nor when the cache is gone: the parent's locks would go too."""
+    cache.put_many(some(range(3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork with threads
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            connection = cache._file._connection
+            assert connection is not None
+            cache.close()
+            assert connection in sqlite._inherited
+            assert connection.execute("SELECT COUNT(*) FROM vectors").fetchone() == (3,)
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert_holds(cache, range(3))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

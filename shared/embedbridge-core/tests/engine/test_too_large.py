@@ -293,6 +293,19 @@ async def test_jobs_that_share_a_request_share_what_it_cut(kind: type[CountsByIt
     assert isinstance(refused, InputTooLongError)
 
 
+@pytest.mark.parametrize("text", ["a", FITS_BARELY, TOO_LONG, FAR_TOO_LONG], ids=len)
+def test_an_explanation_says_what_only_the_server_knows(text: str) -> None:
+    """It is the string of the first request, which a refusal may shorten."""
+    model = CountsByItself()
+    explained = Embedder(model).explain(text, "document")
+    result = Embedder(model).embed([text], role="document")
+
+    assert [explained.sent] == model.batches[0]
+    assert explained.may_be_refused == (text in (FITS_BARELY, TOO_LONG))
+    assert explained.truncated == (text == FAR_TOO_LONG)
+    assert result.truncated[0] <= (explained.truncated or explained.may_be_refused)
+
+
 class CutsHere(FakeModel):
     """Computes in this process, and reads the beginning of a text that is too long."""
 

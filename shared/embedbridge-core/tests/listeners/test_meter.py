@@ -1,10 +1,23 @@
 """The meter adds up what its embedders did."""
 
+import contextlib
+import io
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from embedbridge.contract import RateLimitedError
-from embedbridge.core import Embedder, MemoryCache, UsageMeter
-from embedbridge.testing import FakeModel, FlakyModel
+import PIL.Image
+import pytest
+
+from embedbridge.contract import (
+    Batch,
+    BatchResult,
+    EmbedBridgeError,
+    Image,
+    InvalidInputError,
+    RateLimitedError,
+)
+from embedbridge.core import Embedder, MemoryCache, Settings, UsageMeter
+from embedbridge.testing import FakeModel, FlakyModel, RemoteFakeModel, tiny_png
 
 
 def test_totals_are_the_sum_of_the_jobs() -> None:
@@ -31,6 +44,36 @@ def test_retries_are_counted() -> None:
     Embedder(FlakyModel("small", failures=failures), listeners=[meter]).embed_query("a")
 
     assert (meter.totals.requests, meter.totals.retries) == (3, 2)
+
+
+def test_a_picture_that_the_cache_knows_from_another_file_counts() -> None:
+    """It is found only when it is decoded, after the job has begun."""
+    meter = UsageMeter()
+    embedder = Embedder(FakeModel("small"), listeners=[meter], cache=MemoryCache())
+    png = tiny_png(1, 2, 3)
+    bitmap = io.BytesIO()
+    PIL.Image.open(io.BytesIO(png)).save(bitmap, "BMP")
+    embedder.embed_images([Image.from_bytes(png)])
+    result = embedder.embed([Image.from_bytes(bitmap.getvalue())], role="document")
+
+    assert result.cached == meter.totals.cached == 1
+
+
+@pytest.mark.parametrize("errors", ["raise", "collect"])
+def test_inputs_that_were_never_sent_were_not_retried(errors: Any) -> None:
+    """A search that ends because all are refused leaves pieces that no request was made for."""
+
+    class Refuses(RemoteFakeModel):
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            raise InvalidInputError("It is malformed.")
+
+    meter = UsageMeter()
+    embedder = Embedder(Refuses("small"), settings=Settings(errors=errors), listeners=[meter])
+    with contextlib.suppress(EmbedBridgeError):
+        embedder.embed_documents(f"text {number}" for number in range(100))
+
+    assert meter.totals.requests > 0
+    assert meter.totals.retries == 0
 
 
 def test_threads_lose_no_count() -> None:

@@ -36,7 +36,7 @@ class JobStarted(Event):
     unique: int
     """What is left after removing duplicates."""
     cached: int
-    """How many of those the cache answered."""
+    """How many of those the cache answered so far; a picture in another file is found later."""
     batches: int
     """Calls to the model that are planned."""
 
@@ -71,6 +71,8 @@ class JobFinished(Event):
     """What all its batches cost."""
     requests: int
     """Calls made to the model, retries included."""
+    cached: int = field(default=0)
+    """How many different inputs the cache answered."""
     failed: int = field(default=0)
     """Inputs that have an error instead of a vector."""
     error: str | None = None

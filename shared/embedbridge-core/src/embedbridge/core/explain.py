@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.core.engine.coerce import coerce
-from embedbridge.core.engine.fit import cut, find_too_long
+from embedbridge.core.engine.fit import fit
+from embedbridge.core.engine.job import Job
 from embedbridge.core.engine.render import render
-from embedbridge.core.engine.tokens import TokenCounts
 
 if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Role, Task
@@ -39,6 +41,8 @@ class Explanation:
     """What the endpoint taught us: the most per request, by "items", "tokens" or a modality."""
     truncated: bool
     """Whether the text is too long, so that its end is ignored."""
+    may_be_refused: bool = False
+    """Whether only the server knows if the text is too long: it is cut if that refuses it."""
 
 
 def explain(spec: JobSpec, text: object) -> Explanation:
@@ -46,29 +50,36 @@ def explain(spec: JobSpec, text: object) -> Explanation:
 
     Raises:
         InvalidInputError: It cannot be embedded at all.
+        InvalidOptionError: The prompt fills all that the model reads.
     """
     empty: Literal["embed", "error"] = "embed" if spec.settings.on_empty == "embed" else "error"
     coerced = coerce([text], spec.card, empty)
     if coerced.errors:
         raise coerced.errors[0]
     prompt = spec.model.prompt(spec.role, spec.task)
-    (sent,) = render(coerced.contents, prompt)
+    rendered = render(coerced.contents, prompt)
+    settings = spec.settings.model_copy(update={"on_too_long": "truncate"})
+    job = Job(
+        spec=replace(spec, settings=settings),
+        coerced=coerced,
+        prompt=prompt,
+        unique=rendered,
+        inverse=None,
+    )
+    tokens = int(job.tokens.of(np.array([0]))[0])  # before it is cut
+    fit(job)
+    (sent,) = job.unique
     if not isinstance(sent, str):
         raise InvalidInputError("Only a text can be explained.", index=0)
-    counts = TokenCounts(spec.model, [sent], role=spec.role, prompt=prompt)
-    tokens = counts.count_one(sent)
-    limits = spec.card.limits
-    too_long = find_too_long(counts, limits)
-    if too_long and not spec.card.truncates:
-        sent = cut(sent, limits, counts.count_one)
     return Explanation(
         sent=sent,
         prompt=prompt,
         role=spec.role,
         task=spec.task,
         tokens=tokens,
-        estimated=counts.estimated,
-        max_tokens=limits.max_tokens_per_input,
+        estimated=job.tokens.estimated,
+        max_tokens=spec.card.limits.max_tokens_per_input,
         learned_limits=spec.endpoint.size_limits.learned,
-        truncated=bool(too_long),
+        truncated=bool(job.truncated[0]),
+        may_be_refused=bool(job.suspects),
     )

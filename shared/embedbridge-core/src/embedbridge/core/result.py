@@ -96,11 +96,11 @@ class EmbeddingResult:
         if not self.errors and not self.skipped:
             return self
         errors = {**dict(self.errors), **{row: _skipped(self.start + row) for row in self.skipped}}
-        positions = sorted(errors)
-        first = errors[positions[0]]
+        rows = sorted(errors)
+        first = errors[rows[0]]
         if first.partial is None:
             first.partial = self
-            if further := positions[1:]:
+            if further := [self.start + row for row in rows[1:]]:
                 first.add_note(f"Further inputs with errors: {_listed(further)}.")
         raise first
 

@@ -33,9 +33,10 @@ class Settings(BaseModel):
     """Requests in flight at once, for remote models; fewer while the endpoint refuses some of them.
     Embedders with one endpoint share it: all together have no more than the highest of theirs."""
     requests_per_minute: int | None = Field(default=None, gt=0)
-    """Requests per minute to the model's endpoint, over all embedders of the process."""
+    """Requests per minute to the model's endpoint, over all embedders of the process with the same
+    two limits; others have a budget of their own. One `limiter` for all of them is one budget."""
     tokens_per_minute: int | None = Field(default=None, gt=0)
-    """Tokens per minute to the model's endpoint, over all embedders of the process."""
+    """The same in tokens."""
     max_attempts: int = Field(default=3, gt=0)
     """Requests per batch at most, retries included, for remote models. A request that is one of
     too many at once is not counted while others are answered, unless this is 1."""

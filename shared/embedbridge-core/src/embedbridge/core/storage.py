@@ -149,9 +149,22 @@ def load_vectors(
 
 
 def save_embedding(embedding: Sequence[float] | Vectors, file_path: str) -> None:
-    """Write one vector as LlamaIndex's text file: numbers with commas between them."""
-    numbers = np.asarray(embedding).tolist()
-    _write_whole(expanded(file_path), ",".join(map(str, numbers)).encode())
+    """Write one vector as LlamaIndex's text file: numbers with commas between them.
+
+    Raises:
+        InvalidInputError: It is not one vector of finite numbers; an older file stays.
+    """
+    try:
+        numbers = np.asarray(embedding, dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers).all():
+        raise InvalidInputError(
+            "This is not one vector of finite numbers.",
+            hint="Pass embedder.embed_query(…), or one row of embed_documents(…).",
+        )
+    text = ",".join(map(str, np.asarray(embedding).tolist()))
+    _write_whole(expanded(file_path), text.encode())
 
 
 def load_embedding(file_path: str) -> list[float]:

@@ -37,6 +37,10 @@ STALLED_SECONDS = 1.0
 POLL_SECONDS = 0.02
 """How long SQLite itself waits for a lock, and a random pause at most before it is asked again."""
 
+_inherited: list[sqlite3.Connection] = []
+"""Connections that came through a fork. To close one would drop the parent's locks, and so would the
+garbage collector: they are kept as long as the process lives, and never touched again."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, used INTEGER NOT NULL, row BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS by_use ON vectors (used);
@@ -74,7 +78,6 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._process = os.getpid()
         self._opened: tuple[int, int] | None = None
-        self._inherited: list[sqlite3.Connection] = []
         self._warned = False
 
     @contextmanager
@@ -82,11 +85,7 @@ class SqliteFile:
         """The connection of this process, for one thread at a time."""
         with self._lock:
             if self._process != os.getpid():
-                # Closing a connection that came through a fork would drop the parent's locks, and
-                # so would the garbage collector: it is kept, and never touched again.
-                if self._connection is not None:
-                    self._inherited.append(self._connection)
-                self._connection, self._process = None, os.getpid()
+                self.close()
             if self._connection is not None and _identity(self.path) != self._opened:
                 self.close()
             if self._connection is None:
@@ -153,9 +152,12 @@ class SqliteFile:
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         with self._lock:
-            if self._connection is not None and self._process == os.getpid():
-                self._connection.close()
-            self._connection = None
+            if self._connection is not None:
+                if self._process == os.getpid():
+                    self._connection.close()
+                else:
+                    _inherited.append(self._connection)
+            self._connection, self._process = None, os.getpid()
 
     def __del__(self) -> None:
         # Python 3.13 warns of connections that are not closed. At the end of the process, or after

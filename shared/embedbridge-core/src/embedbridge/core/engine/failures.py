@@ -125,7 +125,7 @@ def fail_unsent(job: Job, planned: Planned) -> bool:
     """Fail a piece of a search that is over, instead of sending it; whether it was one."""
     if planned.search is None or planned.search.verdict is None:
         return False
-    _fail_all(job, [planned], planned.search.verdict)
+    _fail_all(job, [(planned, 0)], planned.search.verdict)
     return True
 
 
@@ -142,11 +142,11 @@ def fail_waiting(job: Job, *, at_end: bool = False) -> None:
     if not job.waiting:
         return
     waiting, job.waiting = job.waiting, []
-    refused: dict[Bisection, list[Planned]] = {}
+    refused: dict[Bisection, list[tuple[Planned, int]]] = {}
     for planned, error in waiting:
         search = planned.search
         if search is not None and search.verdict is not None:
-            refused.setdefault(search, []).append(planned)
+            refused.setdefault(search, []).append((planned, error.attempts or 1))
         elif search is None or search.decided or at_end:
             _fail_batch(job, planned, error, 0.0)
         else:
@@ -154,16 +154,17 @@ def fail_waiting(job: Job, *, at_end: bool = False) -> None:
     for search, pieces in refused.items():
         assert search.verdict is not None  # noqa: S101  # see above
         if isinstance(search.verdict, InvalidInputError | ConfigurationError):
-            listed = _listed(job, [place for piece in pieces for place in piece.places.tolist()])
+            listed = _listed(job, [place for piece, _ in pieces for place in piece.places.tolist()])
             remedy = search.verdict.hint or ""
             search.verdict.hint = f"Inputs {listed} were sent alone. {remedy}".rstrip()
         _fail_all(job, pieces, search.verdict)
 
 
-def _fail_all(job: Job, pieces: list[Planned], verdict: EmbedBridgeError) -> None:
-    for planned in pieces:
-        announce_batch(job, planned, attempts=verdict.attempts or 1, error=verdict)
-    places = [place for planned in pieces for place in planned.places.tolist()]
+def _fail_all(job: Job, pieces: list[tuple[Planned, int]], verdict: EmbedBridgeError) -> None:
+    """Fail pieces of a search, each with the requests that were made for it."""
+    for planned, attempts in pieces:
+        announce_batch(job, planned, attempts=attempts, error=verdict)
+    places = [place for planned, _ in pieces for place in planned.places.tolist()]
     job.fail(places, verdict, names_input=False)
 
 

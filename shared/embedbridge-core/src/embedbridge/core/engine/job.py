@@ -61,6 +61,8 @@ class Job:
     """Batches that failed before any other was answered: an outage, or an input of theirs."""
     failed: dict[int, EmbedBridgeError] = field(default_factory=dict)
     """By place, the error of a content that could not be embedded."""
+    firsts: NDArray[np.intp] | None = None
+    """By place, the first of its contents; `None` before it is asked for."""
     repeats: NDArray[np.intp] | None = None
     """By place, how many of the caller's inputs are this content; `None` if no content occurs twice."""
     tokens: TokenCounts = field(init=False)
@@ -111,7 +113,9 @@ class Job:
         """For each of some contents the first position at which it stands."""
         contents = places
         if self.inverse is not None:
-            contents = np.unique(self.inverse, return_index=True)[1][places]
+            if self.firsts is None:  # once: it sorts the whole job
+                self.firsts = np.unique(self.inverse, return_index=True)[1]
+            contents = self.firsts[places]
         positions = self.coerced.positions
         return contents if positions is None else np.asarray(positions, dtype=np.intp)[contents]
 

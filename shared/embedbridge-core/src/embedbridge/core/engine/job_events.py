@@ -65,6 +65,7 @@ def announce_end(job: Job, error: BaseException | None) -> None:
             seconds=time.monotonic() - job.started,
             usage=job.usage,
             requests=job.requests,
+            cached=job.cached,
             failed=job.occurrences(list(job.failed)) + len(job.coerced.errors),
             error=type(error).__name__ if error else None,
         )

@@ -64,9 +64,7 @@ class UsageMeter:
 
 def _add(totals: Totals, event: Event) -> Totals:
     if isinstance(event, JobStarted):
-        return replace(
-            totals, inputs=totals.inputs + event.inputs, cached=totals.cached + event.cached
-        )
+        return replace(totals, inputs=totals.inputs + event.inputs)
     if isinstance(event, BatchFinished):
         return replace(
             totals,
@@ -77,6 +75,7 @@ def _add(totals: Totals, event: Event) -> Totals:
         return replace(
             totals,
             jobs=totals.jobs + 1,
+            cached=totals.cached + event.cached,
             failed=totals.failed + event.failed,
             requests=totals.requests + event.requests,
             seconds=totals.seconds + event.seconds,

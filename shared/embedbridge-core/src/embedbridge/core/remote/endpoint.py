@@ -48,7 +48,11 @@ class Endpoint:
     def limiter(
         self, requests_per_minute: int | None, tokens_per_minute: int | None
     ) -> RateLimiter | None:
-        """The one limiter with these settings; `None` if they limit nothing."""
+        """The one limiter with these settings; `None` if they limit nothing.
+
+        Other settings have books of their own: with one queue for all, whoever may send little would
+        hold up those who may send much.
+        """
         if requests_per_minute is None and tokens_per_minute is None:
             return None
         rates = requests_per_minute, tokens_per_minute
