@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import Result
 
+from embedbridge.bulk.budget import FileRateLimiter
 from embedbridge.testing import tiny_png
 
 Run = Callable[..., Result]
@@ -119,6 +121,43 @@ def test_a_budget_is_a_file(run: Run, posts: Path, tmp_path: Path) -> None:
 
     assert result.exit_code == 0, result.output
     assert requests > 0
+
+
+@pytest.mark.parametrize("place", ["argument", "option", "environment"])
+def test_a_budget_has_the_limits_of_the_settings(
+    run: Run, posts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Wherever they are set: a limiter of its own, without them, would let all requests out."""
+    limiters: list[object] = []
+
+    class Watched(FileRateLimiter):
+        def __init__(self, *arguments: Any, **limits: Any) -> None:
+            super().__init__(*arguments, **limits)
+            limiters.append(self.limits)
+
+    monkeypatch.setattr("embedbridge.bulk.budget.FileRateLimiter", Watched)
+    words = ["run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body"]
+    words += ["--budget", tmp_path / "account.sqlite"]
+    if place == "argument":
+        words += ["--requests-per-minute", "60"]
+    elif place == "option":
+        words += ["--option", "requests_per_minute=60"]
+    else:
+        monkeypatch.setenv("EMBEDBRIDGE_REQUESTS_PER_MINUTE", "60")
+    result = run(*words)
+
+    assert result.exit_code == 0, result.output
+    assert limiters == [{"requests_per_minute": 60, "tokens_per_minute": None}]
+
+
+def test_a_budget_without_a_limit_is_wrong_usage(run: Run, posts: Path, tmp_path: Path) -> None:
+    """There is nothing to share."""
+    job = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+    result = run(*job, "--budget", tmp_path / "account.sqlite")
+
+    assert result.exit_code == 2
+    assert "--requests-per-minute or --tokens-per-minute" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_errors_are_told(run: Run, posts: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from datetime import timedelta
 from enum import StrEnum
@@ -26,9 +26,12 @@ from embedbridge.contract.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from embedbridge.bulk import Estimate, Report
+    from embedbridge.bulk.budget import FileRateLimiter
 
 WITHOUT_OPTION = {"task", "part_bytes"}
 """Arguments of a job that have no option of their own here."""
+LIMITS = ("requests_per_minute", "tokens_per_minute")
+"""Settings that a budget shares."""
 COUNTS = {
     "embedded": "embedded",
     "repeated": "repeated in the source",
@@ -106,7 +109,8 @@ def run(
     budget: Annotated[
         Path | None,
         typer.Option(
-            help="A file: all processes of this machine that name it share these two limits."
+            help="A file: all processes of this machine that name it share these two limits, one of "
+            "which must be set."
         ),
     ] = None,
     option: OptionList = None,
@@ -124,6 +128,12 @@ def run(
             f"`embedbridge run` takes embedbridge-bulk; {error.name} is missing.",
             hint='pip install "embedbridge[bulk]"',
         ) from error
+    options = {
+        **_limits(requests_per_minute, tokens_per_minute),
+        **_options_of_the_model(option, run_job),
+    }
+    if budget is not None:
+        options["limiter"] = _shared_limiter(budget, options)
     arguments: dict[str, Any] = {
         "model": model,
         "text": text_column,
@@ -134,8 +144,7 @@ def run(
         "limit": limit,
         "replace": replace,
         "price": price,
-        **_limits(budget, requests_per_minute, tokens_per_minute),
-        **_options_of_the_model(option, run_job),
+        **options,
     }
     sources = source[0] if len(source) == 1 else source
     with warnings.catch_warnings():
@@ -175,15 +184,33 @@ def _options_of_the_model(
     return options
 
 
-def _limits(budget: Path | None, requests: int | None, tokens: int | None) -> dict[str, Any]:
-    """Settings of this process, or a limiter that it shares with others."""
-    given = {"requests_per_minute": requests, "tokens_per_minute": tokens}
-    limits = {name: number for name, number in given.items() if number is not None}
-    if budget is None:
-        return limits
-    from embedbridge.bulk.budget import FileRateLimiter
+def _limits(requests: int | None, tokens: int | None) -> dict[str, int]:
+    """The limits that have an option of their own, and were given."""
+    given = dict(zip(LIMITS, (requests, tokens), strict=True))
+    return {name: number for name, number in given.items() if number is not None}
 
-    return {"limiter": FileRateLimiter(budget, **limits)}
+
+def _shared_limiter(budget: Path, options: Mapping[str, Any]) -> FileRateLimiter:
+    """The limiter of a budget file. It takes the place of the limits in the settings: it has theirs.
+
+    Args:
+        budget: The file.
+        options: Of the model and the engine; what they leave out may be in the environment.
+
+    Raises:
+        BadParameter: No limit is set, and requests would go out at any pace.
+        InvalidOptionError: A limit is no number above 0.
+    """
+    from embedbridge.bulk.budget import FileRateLimiter
+    from embedbridge.core.tooling import parse_settings
+
+    settings = parse_settings({name: options[name] for name in LIMITS if name in options})
+    requests, tokens = (getattr(settings, name) for name in LIMITS)
+    if requests is None and tokens is None:
+        raise typer.BadParameter(
+            "--budget shares a limit, and none is set: add --requests-per-minute or --tokens-per-minute"
+        )
+    return FileRateLimiter(budget, requests_per_minute=requests, tokens_per_minute=tokens)
 
 
 def _reported(report: Report, target: Path) -> Iterator[str]:
