@@ -345,3 +345,14 @@ def test_the_first_bad_row_ends_the_job(job: Any, rows: Any, model: Any, out: An
     assert "errors='column'" in str(caught.value)
     assert len(model.seen) == len(set(model.seen))
     assert out().num_rows == 300
+
+
+@pytest.mark.parametrize("size", [0, -1, "abc", 1.5, None, True])
+def test_a_size_that_is_none_is_refused_before_anything_is_done(
+    job: Any, files: Any, rows: Any, size: Any
+) -> None:
+    """In a sentence, and not by a comparison deep inside."""
+    with pytest.raises(InvalidOptionError, match="is no number of bytes above 0"):
+        job(rows(3), part_bytes=size)
+
+    assert not files()

@@ -230,3 +230,17 @@ def test_what_the_job_takes_is_no_option_of_the_model(
     assert result.exit_code == 2, result.output
     assert option.partition("=")[0] in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_the_size_of_a_part_is_an_option(
+    run: Run, posts: Path, tmp_path: Path, dry: list[str]
+) -> None:
+    """Of the job and of its dry run; what is no size is an error in a sentence."""
+    job = ["run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body", *dry]
+    small, none = (run(*job, "--option", f"part_bytes={size}") for size in (1, "abc"))
+
+    assert small.exit_code == 0, small.output
+    assert none.exit_code == 1
+    assert "part_bytes='abc' is no number of bytes above 0" in none.stderr
+    assert len(list((tmp_path / "out").glob("*"))) == (0 if dry else 5)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
-from embedbridge.bulk.reading import Chunk, Sizes, partitioned
+from embedbridge.bulk.reading import PART_BYTES, Chunk, partitioned
 from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.windows import items_per_request
 from embedbridge.contract.errors import InvalidInputError
@@ -73,11 +73,12 @@ def estimate(
     replace: bool = False,
     price: float | None = None,
     filesystem: Any = None,
+    part_bytes: int = PART_BYTES,
     **options: Any,
 ) -> Estimate:
     """What `run` with these arguments would come to; the source is read, nothing is paid.
 
-    It takes no `engine`, `errors`, `progress` and `part_bytes`: they change no figure of it.
+    It takes no `engine`, `errors` and `progress`: they change no figure of it.
 
     Raises:
         InvalidOptionError: The source has not these columns, or the target has more rows than `limit`.
@@ -96,6 +97,7 @@ def estimate(
         limit=limit,
         replace=replace,
         filesystem=filesystem,
+        part_bytes=part_bytes,
         options=options,
     )
     stage = opened.stage
@@ -104,8 +106,7 @@ def estimate(
     known = len(seen)
     rows = contents = kept = 0
     samples: list[Input] = []
-    sizes = Sizes.of(stage.embedder.dimensions)
-    for chunk in partitioned(opened.source.tables(), stage.columns, sizes, {}, limit):
+    for chunk in partitioned(opened.source.tables(), stage.columns, opened.sizes, {}, limit):
         if not isinstance(chunk, Chunk):
             continue
         rows += chunk.table.num_rows

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.output import refuse_unstorable
+from embedbridge.bulk.reading import PART_BYTES, Sizes
 from embedbridge.bulk.sources.images import PATH
 from embedbridge.bulk.sources.open import folder_of, image_folder, open_source
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.targets.open import find_target, refuse_within
-from embedbridge.contract.errors import InvalidOptionError, short_path
+from embedbridge.contract.errors import InvalidOptionError, short_path, short_repr
 
 if TYPE_CHECKING:
     from embedbridge.bulk.sources.base import Source
@@ -29,6 +30,8 @@ class Opened:
     source: Source
     stage: EmbedStage
     target: Target
+    sizes: Sizes
+    """Of chunks and parts."""
 
 
 def open_job(
@@ -42,19 +45,21 @@ def open_job(
     limit: int | None,
     replace: bool,
     filesystem: Any,
+    part_bytes: int,
     options: Mapping[str, Any],
 ) -> Opened:
     """Open what `run` takes; the arguments are its own.
 
     Raises:
-        InvalidOptionError: The source has not these columns, the target cannot hold them, or the
-            limit leaves no row.
+        InvalidOptionError: The source has not these columns, the target cannot hold them, the limit
+            leaves no row, or `part_bytes` is no size.
         UnsupportedModalityError: The model embeds nothing of their kind.
         SourceError: The source cannot be read.
         TargetError: The target is within the source, or is not on this machine.
         MissingDependencyError: Source or target are of Lance, which is not installed.
     """
     _refuse_nothing(limit)
+    _refuse_no_size(part_bytes)
     opened = open_source(source, columns, filesystem)
     if filesystem is None:
         refuse_within(source, target)
@@ -62,7 +67,7 @@ def open_job(
     stage.check(opened.schema)
     found = find_target(target, opened.paths, stage.provenance, replace=replace)
     refuse_unstorable(opened.schema, columns, found)
-    return Opened(opened, stage, found)
+    return Opened(opened, stage, found, Sizes.of(stage.embedder.dimensions, part_bytes))
 
 
 def columns_for(
@@ -108,3 +113,16 @@ def _refuse_nothing(limit: int | None) -> None:
     """
     if limit is not None and limit < 1:
         raise InvalidOptionError(f"limit={limit} leaves no row.", hint="Give 1 or more, or None.")
+
+
+def _refuse_no_size(part_bytes: object) -> None:
+    """Raise if no part could have that size.
+
+    Raises:
+        InvalidOptionError: It is no whole number above 0.
+    """
+    if not isinstance(part_bytes, int) or isinstance(part_bytes, bool) or part_bytes < 1:
+        raise InvalidOptionError(
+            f"part_bytes={short_repr(part_bytes)} is no number of bytes above 0.",
+            hint=f"Leave it out, which is {PART_BYTES}.",
+        )

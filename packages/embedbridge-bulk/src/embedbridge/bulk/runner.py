@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from embedbridge.bulk.engines.base import as_engine
 from embedbridge.bulk.job import Errors, Job
 from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
-from embedbridge.bulk.reading import PART_BYTES, Sizes
+from embedbridge.bulk.reading import PART_BYTES
 from embedbridge.bulk.report import Report
 from embedbridge.contract.errors import InvalidOptionError
 
@@ -101,6 +101,7 @@ def run(
         limit=limit,
         replace=replace,
         filesystem=filesystem,
+        part_bytes=part_bytes,
         options=options,
     )
     opened.target.open()
@@ -112,7 +113,7 @@ def run(
             opened.stage,
             engine=workers,
             errors=errors,
-            sizes=Sizes.of(opened.stage.embedder.dimensions, part_bytes),
+            sizes=opened.sizes,
             limit=limit,
             progress=progress or (lambda _: None),
         )
