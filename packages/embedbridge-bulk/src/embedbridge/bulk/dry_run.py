@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedbridge.bulk.columns import Columns
-    from embedbridge.bulk.journal import Recorded
     from embedbridge.bulk.stage import EmbedStage
     from embedbridge.bulk.targets.base import Target
-    from embedbridge.bulk.targets.parts import StoredVectors
     from embedbridge.contract import Input
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import Embedder
@@ -101,8 +99,12 @@ def estimate(
         options=options,
     )
     stage = opened.stage
-    seen = _known(stage, opened.target)
-    refuse_limit(opened.target, limit)
+    opened.target.open(only_reads=True)
+    try:
+        refuse_limit(opened.target, limit)
+        seen = _known(stage, opened.target)
+    finally:
+        opened.target.close()
     known = len(seen)
     rows = contents = kept = 0
     samples: list[Input] = []
@@ -133,25 +135,10 @@ def estimate(
 
 def _known(stage: EmbedStage, target: Target) -> Seen:
     """The contents that have a vector, in the target or in the journal of a job that was killed."""
-    if not target.is_unfinished:
-        target.read()
-        return _seen(stage, target.vectors())
-    target.open()
-    try:
-        return _seen(stage, target.vectors(), target.journal.digests())
-    finally:
-        target.close()
-
-
-def _seen(
-    stage: EmbedStage,
-    stored: StoredVectors,
-    journalled: Iterable[Recorded] = (),
-) -> Seen:
     seen = Seen()
-    for found in stored.digests():
+    for found in target.vectors().digests():
         seen.claim(found.digests[stage.takes(found.truncated)])
-    for digests, truncated, zeros in journalled:
+    for digests, truncated, zeros in target.journal.digests():
         seen.claim(digests[stage.takes(truncated, zeros)])
     return seen
 

@@ -48,10 +48,12 @@ class Journal:
     Args:
         path: The file; made with the first record.
         made: How its vectors are made; a file that says something else is begun anew.
+        only_reads: Whether the file stays as it is, with what is torn at its end.
     """
 
-    def __init__(self, path: Path, made: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, made: Mapping[str, str], *, only_reads: bool = False) -> None:
         self.path = path
+        self._only_reads = only_reads
         self._made = dict(made)
         self._lock = threading.RLock()
         self._file: io.FileIO | None = None
@@ -134,7 +136,7 @@ class Journal:
     def _open(self) -> None:
         """Take up what an earlier run left, up to its last whole record."""
         try:
-            self._file = io.FileIO(self.path, "r+")
+            self._file = io.FileIO(self.path, "r" if self._only_reads else "r+")
         except FileNotFoundError:
             return
         except OSError as failure:
@@ -152,7 +154,8 @@ class Journal:
             if not good.all():
                 break
         self._count = sound
-        self._file.truncate(self._end)
+        if not self._only_reads:
+            self._file.truncate(self._end)
 
     def _begin(self, dimensions: int) -> None:
         header = json.dumps({"made": self._made, "dimensions": dimensions}).encode()
@@ -180,6 +183,11 @@ class Journal:
         self._file.seek(at)
         while data:
             data = data[self._file.write(data) :]
+
+
+def has_records(path: Path) -> bool:
+    """Whether the file of a journal, of whatever kind, holds something that is paid for."""
+    return path.stat().st_size > HEADER_BYTES
 
 
 def _record(dimensions: int) -> np.dtype[Any]:

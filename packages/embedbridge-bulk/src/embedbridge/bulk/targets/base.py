@@ -4,7 +4,7 @@
     TARGET.errors/…             with errors="file": the rows that a part left out
     TARGET.journal/             while a job is unfinished:
         lock                    one job at a time
-        vectors-DIGEST          what is paid for, see `journal`
+        vectors-DIGEST          what is paid for, of one way to embed: see `journal`
         staged/                 parts that wait for the end of the job
 
 A part's name is a digest of its rows, of their columns and of how they are embedded: a part that
@@ -12,6 +12,9 @@ has its name is right, and is not made again. 1. A batch goes to the journal as 
 answered. 2. A part is written beside the target, synced, and gets its name. 3. When all are there,
 they replace the older ones; then the journal is deleted. A kill between any two of these leaves
 what the next run goes on from.
+
+Jobs that embed in another way have a journal of their own. It stays while somebody may go on with
+that job: until one of another way has filled or replaced the target.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from embedbridge.bulk.errors import cannot_write
-from embedbridge.bulk.journal import Journal
+from embedbridge.bulk.journal import Journal, has_records
 from embedbridge.bulk.lock import FileLock
 from embedbridge.contract.errors import SpaceMismatchError, short_path
 
@@ -57,11 +60,17 @@ class Target(ABC):
         self._replace = replace
         self._work = self._beside("journal")
         self._staged = self._work / "staged"
+        self._lock: FileLock | None = None
 
     @property
     @abstractmethod
     def rows(self) -> int:
         """How many rows are in it, as soon as it is read."""
+
+    @property
+    @abstractmethod
+    def is_of_this_kind(self) -> bool:
+        """Whether a finished job of this kind had filled it when it was read."""
 
     @abstractmethod
     def try_columns(self, schema: pa.Schema) -> None:
@@ -106,29 +115,30 @@ class Target(ABC):
     def _discard(self) -> None:
         """Take back what `_prepare` made of the target itself."""
 
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether a job that was killed left its journal."""
-        return self._work.exists()
-
-    def open(self) -> None:
+    def open(self, *, only_reads: bool = False) -> None:
         """Take the lock, read the target, which no other job changes from now on, and prepare it.
+
+        Args:
+            only_reads: Whether no file changes, as for a dry run.
 
         Raises:
             TargetError: It cannot be written, or holds something else; or another job writes to it.
             SpaceMismatchError: It holds vectors of another space.
         """
+        self._only_reads = only_reads
         with ExitStack() as undo:
             try:
-                self._lock = FileLock(self._work / "lock", self.folder)
-                undo.callback(self._lock.release)
-                digest = hashlib.sha256(json.dumps(self._made.described()).encode()).hexdigest()
-                journal = self._work / f"vectors-{digest[:16]}"
-                self.journal = Journal(journal, self._made.described())
+                lock = self._work / "lock"
+                if not only_reads or lock.exists():
+                    self._lock = FileLock(lock, self.folder)
+                    undo.callback(self._lock.release)
+                made = self._made.described()
+                self.journal = Journal(self._journal, made, only_reads=only_reads)
                 undo.callback(self.close)
                 self.read()
-                self._staged.mkdir(exist_ok=True)
-                self._prepare()
+                if not only_reads:
+                    self._staged.mkdir(exist_ok=True)
+                    self._prepare()
             except OSError as failure:
                 raise cannot_write(self.folder, failure) from failure
             undo.pop_all()
@@ -149,24 +159,48 @@ class Target(ABC):
 
     def close(self) -> None:
         """Let go of the journal and the lock; if nothing is paid for and made, leave nothing."""
-        if not self._lock.is_held:
-            return  # it is finished
         self.journal.close()
-        if not len(self.journal) and not (self._staged.exists() and any(self._staged.iterdir())):
+        if self._lock is None or not self._lock.is_held:
+            return  # it is finished
+        if not self._only_reads and not self._is_of_use:
             with suppress(OSError):
                 self._discard()
                 self._remove_work()
         self._lock.release()
 
+    @property
+    def _is_of_use(self) -> bool:
+        """Whether a job could go on from what lies beside the target, be it one of another kind."""
+        is_paid = any(map(has_records, self._journals()))
+        return is_paid or (self._staged.exists() and any(self._staged.iterdir()))
+
+    @property
+    def _journal(self) -> Path:
+        """The file of this job's journal."""
+        digest = hashlib.sha256(json.dumps(self._made.described()).encode()).hexdigest()
+        return self._work / f"vectors-{digest[:16]}"
+
+    def _journals(self) -> list[Path]:
+        """Journals of all kinds."""
+        return [*self._work.glob("vectors-*")]
+
     def _remove_work(self) -> None:
-        """Delete what only an unfinished job needs, the lock last."""
-        for path in self._work.iterdir():
+        """Delete what only an unfinished job needs.
+
+        If the target was of this job's kind before, a journal of another kind is of a job that was
+        to replace it: that may go on. What a staged part holds is in a journal, or in the target:
+        it goes, and before the journals do; the lock goes last.
+        """
+        assert self._lock is not None  # noqa: S101  # it is open
+        others = self._journals() if self.is_of_this_kind else []
+        kept = [path for path in others if path != self._journal and has_records(path)]
+        for path in sorted(self._work.iterdir(), key=Path.is_file):
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path != self._lock.path:
+            elif path not in (*kept, self._lock.path):
                 path.unlink()
         self._lock.remove()
-        with suppress(OSError):  # another job has begun
+        with suppress(OSError):  # another job has begun, or a journal is kept
             self._work.rmdir()
 
     def _beside(self, what: str) -> Path:

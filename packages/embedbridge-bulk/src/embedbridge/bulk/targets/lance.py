@@ -74,6 +74,12 @@ class LanceTarget(Target):
         """How many rows are in it, as soon as it is read."""
         return 0 if self._dataset is None else int(self._dataset.count_rows())
 
+    @property
+    def is_of_this_kind(self) -> bool:
+        """Whether a finished job of this kind had filled it when it was read."""
+        found = self._dataset
+        return found is not None and self._is_alike(facts_of(found.schema.metadata))
+
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a dataset knows the types of these columns.
 
@@ -105,7 +111,7 @@ class LanceTarget(Target):
 
     def vectors(self) -> LanceVectors:
         """Vectors of this job's kind; those that wait are in the journal, or of the dataset."""
-        dataset = self._dataset if self._is_of_this_kind else None
+        dataset = self._dataset if self.is_of_this_kind else None
         return LanceVectors(dataset, self.folder, replace=self._replace)
 
     def new_part(self, schema: pa.Schema) -> LancePartWriter:
@@ -120,13 +126,8 @@ class LanceTarget(Target):
             self._publish(names)
 
     @property
-    def _is_of_this_kind(self) -> bool:
-        found = self._dataset
-        return found is not None and self._is_alike(facts_of(found.schema.metadata))
-
-    @property
     def _is_open_to_parts(self) -> bool:
-        return self._is_of_this_kind and takes_new_files(self._dataset)
+        return self.is_of_this_kind and takes_new_files(self._dataset)
 
     def _usable(self) -> dict[str, LancePart]:
         parts = {part.name: part for part in self._committed}

@@ -45,6 +45,12 @@ class ParquetTarget(Target):
         """How many rows are in it, as soon as it is read."""
         return sum(part.rows for part in self._older)
 
+    @property
+    def is_of_this_kind(self) -> bool:
+        """Whether a finished job of this kind had filled it when it was read."""
+        is_filled = bool(self._older) and not self._first.exists()
+        return is_filled and all(self._is_alike(part.facts) for part in self._older)
+
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a file knows the types of these columns.
 
