@@ -115,6 +115,22 @@ def test_damaged_lines_cost_their_file(
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_names_of_columns_that_are_no_utf8_cost_their_file(
+    job: Any, folder: Any, out: Any, ending: Any, number: Any
+) -> None:
+    """The first file says which columns there are: where it cannot, the second does."""
+    place = folder(ending)
+    path = place / f"{number}{ending}"
+    path.write_bytes(path.read_bytes().replace(b"text", "téxt".encode("latin-1")))
+    with pytest.raises(SourceError, match=rf"{number}\{ending}.*cannot be read"):
+        job(place)
+
+    ids = list(map(int, out().column("id").to_pylist()))
+    assert ids == [n for n in range(300) if n // 100 != number]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_file_without_rows_is_no_fault(
     job: Any, folder: Any, rows: Any, out: Any, ending: Any, number: Any

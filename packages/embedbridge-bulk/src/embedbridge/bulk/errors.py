@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import EmbedBridgeError, short_path
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MAX_SHOWN = 200
 """Characters of another library's message that ours shows."""
@@ -55,7 +51,7 @@ def cannot_write(path: object, failure: OSError) -> TargetError:
     return error
 
 
-def cannot_read(path: object, failure: OSError | pa.ArrowException) -> SourceError:
+def cannot_read(path: object, failure: Exception) -> SourceError:
     """The error for a source that is missing, damaged, or of another format."""
     number = getattr(failure, "errno", None)
     text = os.strerror(number) if number else str(failure)

@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import pyarrow as pa
 from pyarrow import fs
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from embedbridge.bulk.errors import SourceError
+
+UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What pyarrow raises for a file that is missing, damaged or of another format; the last of these for
+names of columns that are no UTF-8."""
 
 
 class Source(Protocol):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from embedbridge.bulk.errors import SourceError, cannot_read
-from embedbridge.bulk.sources.base import local_paths
+from embedbridge.bulk.sources.base import UNREADABLE, local_paths
 from embedbridge.bulk.sources.fitting import fitted
 from embedbridge.bulk.sources.text_files import csv_batches, csv_schema, json_batches, json_schema
 
@@ -101,7 +101,7 @@ class FileSource:
                     yield fitted(path, table, self.schema)
             except SourceError as error:
                 self.damaged.append(error)
-            except (OSError, pa.ArrowException, UnicodeDecodeError) as failure:
+            except UNREADABLE as failure:
                 self.damaged.append(cannot_read(path, failure))
 
     def count(self) -> int | None:
@@ -110,7 +110,7 @@ class FileSource:
             return None
         rows = 0
         for path in self._files:
-            with suppress(OSError, pa.ArrowException), self._open_parquet(path) as file:
+            with suppress(*UNREADABLE), self._open_parquet(path) as file:
                 rows += file.metadata.num_rows
         return rows
 
@@ -124,7 +124,7 @@ class FileSource:
         for path in self._files:
             try:
                 schema = self._schema_of(path)
-            except (OSError, pa.ArrowException) as failure:
+            except UNREADABLE as failure:
                 first = first or cannot_read(path, failure)
                 continue
             if not fields:

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 
 from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.errors import SourceError, cannot_read
-from embedbridge.bulk.sources.base import local_paths
+from embedbridge.bulk.sources.base import UNREADABLE, local_paths
 
 
 class TableSource:
@@ -36,7 +36,7 @@ class TableSource:
         try:
             for batch in self._rows.to_batches(columns=self.schema.names):
                 yield pa.Table.from_batches([batch])
-        except (OSError, pa.ArrowException) as failure:
+        except UNREADABLE as failure:
             self.damaged.append(cannot_read("The data set", failure))
 
     def count(self) -> int | None:

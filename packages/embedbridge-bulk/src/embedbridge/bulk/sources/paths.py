@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from embedbridge.bulk.errors import SourceError, cannot_read
-from embedbridge.bulk.sources.base import is_local
+from embedbridge.bulk.sources.base import UNREADABLE, is_local
 from embedbridge.bulk.sources.files import ENDINGS, FORMATS, NOT_READ, format_of, is_listed
 from embedbridge.contract.errors import InvalidOptionError, short_path
 from embedbridge.contract.paths import expanded
@@ -48,7 +48,7 @@ def find_files(names: Sequence[str], filesystem: Any) -> tuple[fs.FileSystem, Fi
                     hint="A job reads from one: name the others in a job of their own, with a target of its own.",
                 )
             found = _files_at(where, path)
-        except (OSError, pa.ArrowException) as failure:
+        except UNREADABLE as failure:
             raise cannot_read(name, failure) from failure
         if not found:
             raise SourceError(
