@@ -328,8 +328,12 @@ class WithAName(EmbedBridgeEmbedding):
 @pytest.mark.parametrize("model", [FakeModel, RemoteFakeModel], ids=["local", "remote"])
 async def test_code_around_an_embedder_is_called(model: Any) -> None:
     """A subclass of ours is asked where it overrides a method, and only there."""
+    # pydantic's plugin for mypy gives subclasses a constructor of the fields alone.
+    prefixed: Any = Prefixed
+    async_queries: Any = AsyncQueries
+    with_a_name: Any = WithAName
     held = Embedder(model("small"))
-    embedder = from_llama_index(Prefixed(embedder=held))
+    embedder = from_llama_index(prefixed(embedder=held))
     expected = held.embed_documents([f"x: {text}" for text in TEXTS])
     image = Image.from_bytes(tiny_png())
 
@@ -338,9 +342,9 @@ async def test_code_around_an_embedder_is_called(model: Any) -> None:
     assert np.array_equal(embedder.embed_queries(["a"]), held.embed_queries(["a"]))
     assert np.array_equal(embedder.embed_images([image]), held.embed_images([image]))
     assert np.array_equal(
-        from_llama_index(AsyncQueries(embedder=held)).embed_query("a"), held.embed_query("x: a")
+        from_llama_index(async_queries(embedder=held)).embed_query("a"), held.embed_query("x: a")
     )
-    assert from_llama_index(WithAName(embedder=held)) is held
+    assert from_llama_index(with_a_name(embedder=held)) is held
 
 
 def test_a_sync_hook_of_a_subclass_wins_over_an_inherited_async_one() -> None:

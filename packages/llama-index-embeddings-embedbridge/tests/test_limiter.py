@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
 from llama_index.core.storage.kvstore import SimpleKVStore
 
-from embedbridge.contract import ProviderUnavailableError
+from embedbridge.contract import InvalidOptionError, ProviderUnavailableError
 from embedbridge.testing import FakeModel, FlakyModel, RecordingModel, RemoteFakeModel
-from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
+from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding, RateLimiterBridge
 
 
 class Recorder:
@@ -46,6 +48,50 @@ class AsyncOnly:
 
     async def async_acquire(self, num_tokens: int = 0) -> None:
         self.charged.append(num_tokens)
+
+
+class AsyncAcquire:
+    """A limiter whose `acquire` is a coroutine function, as aiolimiter's is."""
+
+    def __init__(self) -> None:
+        self.charged: list[int] = []
+
+    async def acquire(self, num_tokens: int = 0) -> None:
+        await asyncio.sleep(0)
+        self.charged.append(num_tokens)
+
+
+class SyncAsyncAcquire:
+    """A limiter whose `async_acquire` is none, and blocks."""
+
+    def __init__(self) -> None:
+        self.charged: list[int] = []
+        self.threads: set[str] = set()
+
+    def async_acquire(self, num_tokens: int = 0) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.charged.append(num_tokens)
+
+
+class Waits:
+    """Called like a method, and awaited."""
+
+    def __init__(self) -> None:
+        self.charged: list[int] = []
+
+    async def __call__(self, num_tokens: int = 0) -> None:
+        self.charged.append(num_tokens)
+
+
+class WithAnObject:
+    """A limiter whose method is an object."""
+
+    def __init__(self) -> None:
+        self.acquire = Waits()
+
+    @property
+    def charged(self) -> list[int]:
+        return self.acquire.charged
 
 
 @pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel], ids=["local", "remote"])
@@ -93,7 +139,9 @@ def test_retries_are_charged() -> None:
 
 
 @pytest.mark.parametrize("kind", [RecordingModel, RemoteFakeModel], ids=["local", "remote"])
-@pytest.mark.parametrize("way", [WithoutTokens, AsyncOnly])
+@pytest.mark.parametrize(
+    "way", [WithoutTokens, AsyncOnly, AsyncAcquire, SyncAsyncAcquire, WithAnObject]
+)
 async def test_limiters_of_other_shapes(kind: Any, way: Any) -> None:
     """Without `num_tokens`, or with one half only, a limiter works for every model and caller."""
     limiter = way()
@@ -103,6 +151,19 @@ async def test_limiters_of_other_shapes(kind: Any, way: Any) -> None:
 
     asked = limiter.requests if way is WithoutTokens else len(limiter.charged)
     assert asked == 2
+    assert "embedbridge-loop" not in getattr(limiter, "threads", ())
+
+
+@pytest.mark.parametrize("given", [object(), 500, "10/minute", Recorder, {"acquire": 1}])
+def test_what_is_no_limiter(given: Any) -> None:
+    """It is refused where it is written, at a later assignment too, and not in the first job."""
+    with pytest.raises(InvalidOptionError, match=r"no rate limiter.*acquire\(\) or async_acquire"):
+        RateLimiterBridge(given)
+    with pytest.raises(ValueError, match="no rate limiter"):
+        EmbedBridgeEmbedding("fake:small", rate_limiter=given)
+    embedding = EmbedBridgeEmbedding("fake:small", rate_limiter=Recorder())
+    with pytest.raises(ValueError, match="no rate limiter"):
+        embedding.rate_limiter = given
 
 
 def test_a_request_larger_than_the_bucket_goes_out() -> None:

@@ -86,12 +86,19 @@ def test_the_form() -> None:
     }
 
 
+class Unlimited:
+    """A limiter that belongs to this process."""
+
+    def acquire(self) -> None:
+        """Admits everything."""
+
+
 def test_what_belongs_to_this_process_stays_here() -> None:
     """Cache, limiter and callbacks are not written down: they may hold connections and keys."""
     embedding = EmbedBridgeEmbedding(
         "fake:small",
         embeddings_cache=SimpleKVStore(),
-        rate_limiter=object(),
+        rate_limiter=Unlimited(),
         callback_manager=CallbackManager([]),
     )
     with pytest.warns(RuntimeWarning, match="SimpleKVStore"):
@@ -105,7 +112,7 @@ def test_what_belongs_to_this_process_stays_here() -> None:
 def test_a_copy_shares_model_cache_and_limiter() -> None:
     """Copying in the same process loads no model again and counts on the same budget."""
     embedding = EmbedBridgeEmbedding(
-        "fake:small", embeddings_cache=SimpleKVStore(), rate_limiter=object()
+        "fake:small", embeddings_cache=SimpleKVStore(), rate_limiter=Unlimited()
     )
     twin = copy.deepcopy(embedding)
     twin.embed_batch_size = 3

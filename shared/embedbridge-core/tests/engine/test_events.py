@@ -18,13 +18,14 @@ from embedbridge.contract import (
     Event,
     Image,
     InvalidInputError,
+    InvalidOptionError,
     JobFinished,
     JobStarted,
     RateLimitedError,
     RequestTooLargeError,
     hookimpl,
 )
-from embedbridge.core import Embedder, MemoryCache, TqdmProgress
+from embedbridge.core import Embedder, MemoryCache, TqdmProgress, load_embedder
 from embedbridge.testing import FakeModel, FlakyModel, RemoteFakeModel, tiny_png
 
 TEXTS = [f"secret text {number}" for number in range(10)]
@@ -182,6 +183,50 @@ def test_one_listener_may_be_given_twice(listener: Listener) -> None:
     Embedder(FakeModel("small"), listeners=[listener, listener]).embed_query("a")
 
     assert len(listener.events) == 6
+
+
+class Unmarked:
+    def embedbridge_event(self, event: Event) -> None:
+        raise AssertionError
+
+
+class Misspelt:
+    @hookimpl
+    def embedbridge_events(self, event: Event) -> None:
+        raise AssertionError
+
+
+class AnotherArgument:
+    @hookimpl
+    def embedbridge_event(self, happened: Event) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("listener", "said"),
+    [
+        pytest.param(print, "builtin_function_or_method is no listener.*hookimpl", id="function"),
+        pytest.param(Unmarked(), "Unmarked is no listener.*@hookimpl", id="unmarked"),
+        pytest.param(Misspelt(), "Misspelt is no listener", id="misspelt"),
+        pytest.param(
+            AnotherArgument(), "(?s)AnotherArgument is no listener.*happened", id="argument"
+        ),
+        pytest.param(Listener, "The class Listener is no listener", id="class"),
+        pytest.param(None, "NoneType is no listener", id="nothing"),
+    ],
+)
+def test_a_listener_that_would_never_hear_anything_is_refused(listener: object, said: str) -> None:
+    """At once, and not by silence: `load_embedder` and `using` say what to pass."""
+    with pytest.raises(InvalidOptionError, match=said):
+        load_embedder("fake:small", listeners=[listener])
+    with pytest.raises(InvalidOptionError, match=said):
+        load_embedder("fake:small").using(listeners=[Listener(), listener])
+
+
+def test_listeners_are_a_list(listener: Listener) -> None:
+    """One alone is refused with our own error."""
+    with pytest.raises(InvalidOptionError, match=r"a list, not Listener.*listeners=\[listener\]"):
+        load_embedder("fake:small", listeners=listener)  # type: ignore[arg-type]
 
 
 def test_no_event_comes_after_the_end() -> None:

@@ -14,7 +14,7 @@ from embedbridge.contract import (
     ProviderUnavailableError,
     RateLimitedError,
 )
-from embedbridge.core import Embedder, RateLimiter, Settings, Ticket
+from embedbridge.core import Embedder, RateLimiter, Settings, Ticket, load_embedder
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.slots import Slots
 from embedbridge.testing import FlakyModel, RemoteFakeModel
@@ -65,6 +65,36 @@ def test_a_limit_that_admits_nothing_is_refused(limits: Any) -> None:
     """It would let one request out each minute, as if it were the whole budget."""
     with pytest.raises(InvalidOptionError, match="admits no request"):
         RateLimiter(**limits)
+
+
+class SyncOnly:
+    def acquire(self, tokens: int) -> Ticket:
+        return Ticket()
+
+
+class AsyncTwice:
+    async def acquire(self, tokens: int) -> Ticket:
+        return Ticket()
+
+    async def acquire_async(self, tokens: int) -> Ticket:
+        return Ticket()
+
+
+@pytest.mark.parametrize(
+    ("limiter", "said"),
+    [
+        pytest.param(500, "int is no limiter.*requests_per_minute", id="number"),
+        pytest.param(SyncOnly(), "SyncOnly is no limiter.*acquire_async", id="half"),
+        pytest.param(RateLimiter, "The class RateLimiter is no limiter", id="class"),
+        pytest.param(AsyncTwice(), "acquire of AsyncTwice is async", id="async"),
+    ],
+)
+def test_what_is_no_limiter_is_refused(limiter: Any, said: str) -> None:
+    """Where it is written, and not as a failure of the model in the first job."""
+    with pytest.raises(InvalidOptionError, match=said):
+        load_embedder("fake:small", limiter=limiter)
+    with pytest.raises(InvalidOptionError, match=said):
+        load_embedder("fake:small").using(limiter=limiter)
 
 
 def test_a_request_over_the_whole_budget_goes_out_alone() -> None:

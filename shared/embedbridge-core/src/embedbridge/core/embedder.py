@@ -11,16 +11,16 @@ from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.core import engine, remote
 from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind
-from embedbridge.core.embedding_methods import EmbeddingMethods, Progress
+from embedbridge.core.embedding_methods import EmbeddingMethods
 from embedbridge.core.engine import identity, pipeline
 from embedbridge.core.engine.job_spec import JobSpec, Pinned
 from embedbridge.core.engine.local_driver import in_thread
 from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.listeners.announce import Announcer
-from embedbridge.core.listeners.progress import TqdmProgress
+from embedbridge.core.listeners.progress import with_bar
 from embedbridge.core.remote.endpoint import endpoint_of
-from embedbridge.core.remote.limit import portable_limiter
+from embedbridge.core.remote.limit import as_limiter, portable_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
 from embedbridge.core.settings import SettingArguments, Settings, parse_settings
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.inputs import Input, Text
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core.cache.base import VectorCache
+    from embedbridge.core.listeners.progress import Progress
     from embedbridge.core.remote.limit import Limiter
 
 
@@ -55,6 +56,9 @@ class Embedder(EmbeddingMethods):
         cache: Where vectors are kept: `True` for the user's own file, a path, or a cache object.
         limiter: How fast requests may go out.
         listeners: Who hears the events, see `embedbridge.contract.hooks`.
+
+    Raises:
+        InvalidOptionError: What was passed is no cache, no limiter, or no listener.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class Embedder(EmbeddingMethods):
         self.model = model
         self.settings = settings or parse_settings()
         self.cache = as_cache(cache)
-        self.limiter = limiter
+        self.limiter = as_limiter(limiter)
         self._announcer = Announcer(listeners)
         self._identity: tuple[str, str] | None = None
         self._pinned = Pinned()
@@ -276,7 +280,7 @@ class Embedder(EmbeddingMethods):
             model=self.model,
             card=self.card,
             settings=self.settings,
-            announcer=_with_bar(self._announcer, progress) if progress else self._announcer,
+            announcer=with_bar(self._announcer, progress) if progress else self._announcer,
             role=role,
             task=task,
             fingerprint=fingerprint,
@@ -292,9 +296,3 @@ class Embedder(EmbeddingMethods):
 
 def _restore(model: EmbeddingModel, settings: dict[str, Any], parts: dict[str, Any]) -> Embedder:
     return Embedder(model, settings=Settings(**settings), **parts)
-
-
-def _with_bar(announcer: Announcer, progress: Progress) -> Announcer:
-    """The listeners of an embedder, and a progress bar for one job."""
-    bar = TqdmProgress(progress) if isinstance(progress, str) else TqdmProgress()
-    return Announcer([*announcer.listeners, bar])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 from embedbridge.core.streaming import (
     awindows_of,
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from embedbridge.contract.image import Image
     from embedbridge.contract.inputs import Input, Text
     from embedbridge.contract.vocabulary import Role, Task
+    from embedbridge.core.listeners.progress import Progress
     from embedbridge.core.result import EmbeddingResult, OnBatch
     from embedbridge.core.settings import Settings
-
-Progress: TypeAlias = bool | str | None
-"""Show a progress bar; a `str` is its description, `None` leaves it to the settings."""
 
 
 class EmbeddingMethods(ABC):

@@ -11,6 +11,7 @@ from llama_index.core.bridge.pydantic import (
     PrivateAttr,
     SerializationInfo,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
 )
 
@@ -69,6 +70,13 @@ class EmbedBridgeEmbedding(EngineMethods):
     _embedder: Embedder = PrivateAttr()
     _warned_of_cache: bool = PrivateAttr(default=False)
     _derived: tuple[tuple[object, ...], Embedder] | None = PrivateAttr(default=None)
+
+    @field_validator("rate_limiter")
+    @classmethod
+    def _is_a_limiter(cls, rate_limiter: Any) -> Any:
+        if rate_limiter is not None:
+            RateLimiterBridge(rate_limiter)
+        return rate_limiter
 
     def __init__(
         self,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 from typing import Any
 
+from embedbridge.contract import InvalidOptionError
+from embedbridge.contract.errors import short_repr
 from embedbridge.core import Ticket
 from embedbridge.core.adapting import run_sync
 
@@ -17,25 +20,39 @@ class RateLimiterBridge:
     how many tokens. The engine asks after the cache and the removal of duplicates.
 
     Args:
-        rate_limiter: A `BaseRateLimiter`, or any object with `acquire()` or `async_acquire()`,
-            with or without `num_tokens`. Remote models await it on the engine's background loop.
+        rate_limiter: A `BaseRateLimiter`, or any object with `acquire()` or `async_acquire()`, with
+            or without `num_tokens`. Either may be a coroutine function, and is awaited on the
+            engine's background loop.
+
+    Raises:
+        InvalidOptionError: It has neither method.
     """
 
     def __init__(self, rate_limiter: Any) -> None:
+        named = (getattr(rate_limiter, name, None) for name in ("acquire", "async_acquire"))
+        halves = [half for half in named if callable(half)]
+        if not halves or isinstance(rate_limiter, type):
+            raise InvalidOptionError(
+                f"{short_repr(rate_limiter)} is no rate limiter.",
+                hint="Pass a BaseRateLimiter, or an object with acquire() or async_acquire().",
+            )
         self._limiter = rate_limiter
+        # By what they are, not by their names: many libraries call a coroutine function `acquire`.
+        self._async = next(filter(_is_async, halves), None)
+        self._sync = next(itertools.filterfalse(_is_async, halves), None)
 
     def acquire(self, tokens: int) -> Ticket:
         """Wait until one request of so many tokens may go out."""
-        if not hasattr(self._limiter, "acquire"):
+        if self._sync is None:
             return run_sync(self.acquire_async(tokens))
-        self._limiter.acquire(**self._charge(self._limiter.acquire, tokens))
+        self._sync(**self._charge(self._sync, tokens))
         return Ticket()  # a LlamaIndex limiter takes no tokens back
 
     async def acquire_async(self, tokens: int) -> Ticket:
         """The same for an event loop, which is not blocked."""
-        if not hasattr(self._limiter, "async_acquire"):
+        if self._async is None:
             return await asyncio.to_thread(self.acquire, tokens)
-        await self._limiter.async_acquire(**self._charge(self._limiter.async_acquire, tokens))
+        await self._async(**self._charge(self._async, tokens))
         return Ticket()
 
     def _charge(self, acquire: Any, tokens: int) -> dict[str, int]:
@@ -46,8 +63,16 @@ class RateLimiterBridge:
         return {"num_tokens": tokens if most is None else min(tokens, int(most))}
 
 
+def _is_async(acquire: Any) -> bool:
+    # The method may also be an object that is called like one.
+    return any(map(inspect.iscoroutinefunction, (acquire, type(acquire).__call__)))
+
+
 def _takes_tokens(acquire: Any) -> bool:
-    parameters = inspect.signature(acquire).parameters.values()
+    try:
+        parameters = inspect.signature(acquire).parameters.values()
+    except ValueError:  # of a function in C, which tells nothing
+        return False
     return any(
         parameter.name == "num_tokens" or parameter.kind is parameter.VAR_KEYWORD
         for parameter in parameters

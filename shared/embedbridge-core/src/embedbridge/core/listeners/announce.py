@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from embedbridge.contract import hooks
+from embedbridge.contract.errors import InvalidOptionError
 
 if TYPE_CHECKING:
     from embedbridge.contract.events import Event
@@ -17,9 +19,18 @@ logger = logging.getLogger(__name__)
 
 
 class Announcer:
-    """Hands events to listeners: any object with `@hookimpl def embedbridge_event(self, event)`."""
+    """Hands events to listeners: any object with `@hookimpl def embedbridge_event(self, event)`.
+
+    Raises:
+        InvalidOptionError: One of them has no such method, and would never hear anything.
+    """
 
     def __init__(self, listeners: Iterable[object] = ()) -> None:
+        if not isinstance(listeners, Iterable):
+            raise InvalidOptionError(
+                f"listeners is a list, not {type(listeners).__name__}.",
+                hint="Write listeners=[listener].",
+            )
         self.listeners = tuple(listeners)
         # A plugin manager for each listener: pluggy stops at the first hook that fails.
         self._hooks = [_hook(listener) for listener in self.listeners]
@@ -36,9 +47,21 @@ class Announcer:
                 logger.exception("A listener failed on %s.", type(event).__name__)
 
 
+HINT = "Pass an object with a method `@hookimpl def embedbridge_event(self, event)`; hookimpl is in embedbridge.contract."
+
+
 def _hook(listener: object) -> pluggy.HookCaller:
     manager = pluggy.PluginManager(hooks.ENTRY_POINT_GROUP)
     manager.add_hookspecs(hooks)
-    manager.register(listener)
     caller: pluggy.HookCaller = manager.hook.embedbridge_event
+    if inspect.isclass(listener):
+        raise InvalidOptionError(
+            f"The class {listener.__name__} is no listener.", hint=f"Pass {listener.__name__}(…)."
+        )
+    try:
+        manager.register(listener)
+    except pluggy.PluginValidationError as error:  # its arguments are not those of the hook
+        raise InvalidOptionError(f"{type(listener).__name__} is no listener: {error}.") from error
+    if not caller.get_hookimpls():
+        raise InvalidOptionError(f"{type(listener).__name__} is no listener.", hint=HINT)
     return caller

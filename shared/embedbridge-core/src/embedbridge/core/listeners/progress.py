@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from embedbridge.contract.errors import MissingDependencyError
 from embedbridge.contract.events import BatchFinished, Event, JobFinished, JobStarted
 from embedbridge.contract.hooks import hookimpl
+from embedbridge.core.listeners.announce import Announcer
+
+Progress: TypeAlias = bool | str | None
+"""Show a progress bar; a `str` is its description, `None` leaves it to the settings."""
 
 
 class TqdmProgress:
@@ -43,3 +47,9 @@ class TqdmProgress:
             if event.error is None and bar.total is not None:
                 bar.update(bar.total - bar.n)  # what the cache answered, and what is zero
             bar.close()
+
+
+def with_bar(announcer: Announcer, progress: Progress) -> Announcer:
+    """The listeners of an embedder, and a bar for one job; a `str` is its description."""
+    bar = TqdmProgress(progress) if isinstance(progress, str) else TqdmProgress()
+    return Announcer([*announcer.listeners, bar])

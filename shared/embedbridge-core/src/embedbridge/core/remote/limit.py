@@ -6,8 +6,11 @@ in a file or on a server, and be asked by several machines.
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
+
+from embedbridge.contract.errors import InvalidOptionError
 
 
 class Ticket:
@@ -67,6 +70,33 @@ class Portable(Protocol):
 
 UNLIMITED = Ticket()
 """The ticket of a request that nothing limits."""
+
+
+def as_limiter(value: object) -> Limiter | None:
+    """The limiter that a user passed, looked at before the first job asks it.
+
+    Raises:
+        InvalidOptionError: It lacks one of the two methods, or cannot be called from sync code.
+    """
+    if value is None:
+        return None
+    methods = [getattr(value, name, None) for name in ("acquire", "acquire_async")]
+    if isinstance(value, type) or not all(map(callable, methods)):
+        raise InvalidOptionError(
+            f"{_described(value)} is no limiter.",
+            hint="Pass a RateLimiter(…), or an object with acquire(tokens) and acquire_async(tokens); "
+            "for numbers there are requests_per_minute and tokens_per_minute.",
+        )
+    if inspect.iscoroutinefunction(methods[0]):
+        raise InvalidOptionError(
+            f"acquire of {_described(value)} is async: sync code would not wait for it.",
+            hint="Name it acquire_async, and give acquire code that waits.",
+        )
+    return cast("Limiter", value)
+
+
+def _described(value: object) -> str:
+    return f"The class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 async def acquire(limiter: Limiter | None, tokens: int) -> Ticket:
