@@ -98,6 +98,18 @@ def test_a_dry_run_of_a_replacement(run: Run, posts: Path, tmp_path: Path) -> No
     assert "5 rows: 3 to embed, 1 repeated, 0 there" in counted.stdout
 
 
+def test_a_dry_run_does_with_bad_rows_what_the_job_does(
+    run: Run, posts: Path, tmp_path: Path
+) -> None:
+    """Those that have their error in a column are not embedded again."""
+    pq.write_table(pa.table({"post": [1, 2], "body": ["a", " "]}), posts / "0.parquet")
+    job = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+    run(*job, "--errors", "column")
+    result = run(*job, "--errors", "column", "--dry-run")
+
+    assert "4 rows: 0 to embed, 0 repeated, 2 there" in result.stdout
+
+
 def test_a_dry_run_refuses_what_the_job_would(run: Run, posts: Path, tmp_path: Path) -> None:
     """A limit that would remove rows of the target."""
     job = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")

@@ -97,10 +97,12 @@ def test_tasks_of_a_process_share_one_model(df: Any) -> None:
     stage = EmbedStage("fake:small", Columns(text="text"))
 
     def look(batches: Any, names: Any) -> Any:
-        from embedbridge.bulk import stage as module
+        from embedbridge.bulk import shared_embedders
 
         rows = sum(batch.num_rows for batch in door.embed_partition(stage, names, batches))
-        found = [key for key in module._embedders if "fake" in key]
+        found = [
+            each for each in shared_embedders._embedders.values() if each.model.provider == "fake"
+        ]
         yield pa.RecordBatch.from_pydict(
             {"process": [os.getpid()], "models": [len(found)], "rows": [rows]}
         )

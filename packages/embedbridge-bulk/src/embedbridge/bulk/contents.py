@@ -72,6 +72,15 @@ class Contents:
         pairs = zip(texts, images, strict=True)
         return [Mixed(*(part for part in pair if part is not None)) for pair in pairs]
 
+    def is_blank(self) -> NDArray[np.bool_]:
+        """Which of the rows that are present hold white space, or an empty text, and no image."""
+        rows = np.flatnonzero(self.present)
+        if self._text is None:
+            return np.zeros(len(rows), np.bool_)
+        texts = _texts(self._text.take(pa.array(rows)))
+        blank = np.fromiter((not text or text.isspace() for text in texts), np.bool_, len(rows))
+        return blank if self._image is None else blank & ~_has_value(self._image)[rows]
+
     def _image_values(self, rows: NDArray[np.intp]) -> Iterator[object]:
         """Bytes, a `Path` or a URL per row; `None` for a null."""
         assert self._image is not None  # noqa: S101  # only asked for where there is one

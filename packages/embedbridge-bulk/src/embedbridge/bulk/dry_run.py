@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedbridge.bulk.kept_parts import KeptPart, pieces_to_make
 from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
-from embedbridge.bulk.reading import PART_BYTES, Chunk, partitioned
+from embedbridge.bulk.reading import PART_BYTES, Part
 from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.windows import items_per_request
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.model import LocalEmbeddingModel
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from embedbridge.bulk.columns import Columns
+    from embedbridge.bulk.job import Errors
+    from embedbridge.bulk.reading import Chunk
     from embedbridge.bulk.stage import EmbedStage
     from embedbridge.bulk.targets.base import Target
     from embedbridge.contract import Input
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 SAMPLES_OF_A_CHUNK = 64
 MOST_SAMPLES = 1024
+REFUSED_OR_SKIPPED = ("error", "skip")
+"""With these settings for empty texts, none reaches the model."""
 TIMED = 64
 """Samples that a local model embeds, which costs nothing but the time."""
 
@@ -40,9 +43,9 @@ class Estimate:
     rows: int
     """Rows of the source."""
     contents: int
-    """Contents that would be embedded."""
+    """Contents that would be embedded; some may turn out to have an error."""
     repeated: int
-    """Rows with the content of another row."""
+    """Rows with the content of another row, which is embedded."""
     kept: int
     """Rows whose vector is there."""
     tokens: int | None
@@ -67,6 +70,7 @@ def estimate(
     keep: Sequence[str] | None = None,
     role: Role = "document",
     task: Task | None = None,
+    errors: Errors = "fail",
     limit: int | None = None,
     replace: bool = False,
     price: float | None = None,
@@ -76,7 +80,8 @@ def estimate(
 ) -> Estimate:
     """What `run` with these arguments would come to; the source is read, nothing is paid.
 
-    It takes no `engine`, `errors` and `progress`: they change no figure of it.
+    It takes no `engine` and `progress`: they change no figure of it. With other `errors` or `part_bytes`
+    than those of the run, it tries errors again that the run leaves.
 
     Raises:
         InvalidOptionError: The source has not these columns, or the target has more rows than `limit`.
@@ -96,41 +101,72 @@ def estimate(
         replace=replace,
         filesystem=filesystem,
         part_bytes=part_bytes,
+        errors=errors,
         options=options,
     )
     stage = opened.stage
     opened.target.open(only_reads=True)
     try:
         refuse_limit(opened.target, limit)
-        seen = _known(stage, opened.target)
+        count = _Count(stage, _known(stage, opened.target))
+        stored = opened.target.parts()
     finally:
         opened.target.close()
-    known = len(seen)
-    rows = contents = kept = 0
-    samples: list[Input] = []
-    for chunk in partitioned(opened.source.tables(), stage.columns, opened.sizes, {}, limit):
-        if not isinstance(chunk, Chunk):
-            continue
-        rows += chunk.table.num_rows
-        contents += len(chunk.digests)
-        numbers, new = seen.claim(chunk.digests)
-        kept += int((numbers < known).sum())
-        if len(samples) < MOST_SAMPLES:
-            samples += _samples(chunk, new)
+    tables = opened.source.tables()
+    for piece in pieces_to_make(
+        tables, stage, opened.sizes, errors=errors, limit=limit, stored=stored
+    ):
+        count.add(piece)
     if opened.source.damaged:
         raise opened.source.damaged[0]
-    fresh = len(seen) - known
-    tokens = _tokens(stage, samples, fresh)
+    tokens = _tokens(stage, count.samples, count.contents)
     return Estimate(
-        rows=rows,
-        contents=fresh,
-        repeated=contents - kept - fresh,
-        kept=kept,
+        rows=count.rows,
+        contents=count.contents,
+        repeated=count.with_vector - count.kept - count.contents,
+        kept=count.kept,
         tokens=tokens,
-        requests=_requests(stage, fresh, tokens),
+        requests=_requests(stage, count.contents, tokens),
         cost=None if price is None or tokens is None else tokens * price / 1_000_000,
-        seconds=_seconds(stage, samples, fresh),
+        seconds=_seconds(stage, count.samples, count.contents),
     )
+
+
+class _Count:
+    """The rows of a source, by what would become of them.
+
+    Args:
+        stage: How they are embedded.
+        seen: The contents that have a vector.
+    """
+
+    def __init__(self, stage: EmbedStage, seen: Seen) -> None:
+        self.rows = self.with_vector = self.kept = self.contents = 0
+        self.samples: list[Input] = []
+        """Some of the contents."""
+        self._seen, self._known = seen, len(seen)
+        self._refuses_blank = stage.embedder.settings.on_empty in REFUSED_OR_SKIPPED
+
+    def add(self, piece: Chunk | Part | KeptPart) -> None:
+        """Count the rows of a chunk, or of a part that is kept."""
+        if isinstance(piece, Part):
+            return  # its chunks were there before it
+        if isinstance(piece, KeptPart):
+            self.rows += piece.rows
+            self.with_vector += piece.with_vector
+            self.kept += piece.with_vector
+            return
+        numbers, new = self._seen.claim(piece.digests)
+        has_vector = numbers < self._known
+        embedded = has_vector | ~piece.contents.is_blank() if self._refuses_blank else None
+        self.rows += piece.table.num_rows
+        self.kept += int(has_vector.sum())
+        self.with_vector += len(numbers) if embedded is None else int(embedded.sum())
+        rows = np.flatnonzero(piece.present)[new if embedded is None else new & embedded]
+        self.contents += len(rows)
+        if len(self.samples) < MOST_SAMPLES:
+            step = max(1, len(rows) // SAMPLES_OF_A_CHUNK)  # from all over the chunk
+            self.samples += piece.contents.inputs(rows[::step])
 
 
 def _known(stage: EmbedStage, target: Target) -> Seen:
@@ -141,12 +177,6 @@ def _known(stage: EmbedStage, target: Target) -> Seen:
     for digests, truncated, zeros in target.journal.digests():
         seen.claim(digests[stage.takes(truncated, zeros)])
     return seen
-
-
-def _samples(chunk: Chunk, new: NDArray[np.bool_]) -> list[Input]:
-    """Some of the new contents of a chunk, from all over it."""
-    rows = np.flatnonzero(chunk.present)[new]
-    return chunk.contents.inputs(rows[:: max(1, len(rows) // SAMPLES_OF_A_CHUNK)])
 
 
 def _tokens(stage: EmbedStage, samples: list[Input], contents: int) -> int | None:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from embedbridge.bulk.embedding import Claimed, Embedding, Settled
 from embedbridge.bulk.errors import RowError
 from embedbridge.bulk.json_values import json_values
+from embedbridge.bulk.kept_parts import KeptPart, pieces_to_make
 from embedbridge.bulk.output import attach, output_schema
 from embedbridge.bulk.overlap import prefetched
-from embedbridge.bulk.reading import Chunk, Part, Sizes, partitioned
+from embedbridge.bulk.reading import Chunk, Part, Sizes
 from embedbridge.bulk.report import Report
 from embedbridge.bulk.targets.parts import EMPTY, FAILED, MAY_PASS
 from embedbridge.bulk.targets.writing import TargetWriter
@@ -68,7 +69,7 @@ class Job:
         self._errors: Errors = errors
         self._sizes, self._limit = sizes, limit
         self._progress = progress
-        self._usable = {part.name: part for part in target.parts()}
+        self._stored = target.parts()
         self._embedding: Embedding | None = None
         total = source.count()
         self.report = Report(total=total if limit is None or total is None else min(total, limit))
@@ -83,13 +84,17 @@ class Job:
             EmbedBridgeError: The model cannot be used.
         """
         began = time.monotonic()
-        tables = self._source.tables()
-        stage = self._stage
-        head = {**stage.provenance.described(), **stage.policies, "errors": self._errors}
-        pieces = partitioned(tables, self._stage.columns, self._sizes, head, self._limit)
+        pieces = pieces_to_make(
+            self._source.tables(),
+            self._stage,
+            self._sizes,
+            errors=self._errors,
+            limit=self._limit,
+            stored=self._stored,
+        )
         names: set[str] = set()
         with prefetched(pieces, CHUNKS_AHEAD) as ahead:
-            self._make(self._missing(ahead, names))
+            self._make(self._to_make(ahead, names))
         self.report.seconds = time.monotonic() - began
         if self._source.damaged:  # what its rows were is not known: nothing leaves the target
             self._target.show(names)
@@ -97,30 +102,22 @@ class Job:
         self._target.finish(names)
         return self.report
 
-    def _missing(self, pieces: Iterable[Chunk | Part], names: set[str]) -> Iterator[Chunk | Part]:
-        """What is not there. Where a part may be, its chunks wait until its name tells."""
-        numbers = {part.number for part in self._usable.values()}
-        waiting: deque[Chunk] = deque()
+    def _to_make(
+        self, pieces: Iterable[Chunk | Part | KeptPart], names: set[str]
+    ) -> Iterator[Chunk | Part]:
+        """What is not there; of the parts that are, the counts."""
         for piece in pieces:
             if isinstance(piece, Chunk):
-                if piece.part in numbers:
-                    waiting.append(piece)
-                else:
-                    yield piece
-                continue
-            names.add(piece.name)
-            stored = self._usable.get(piece.name)
-            if stored is None or not stored.is_final:
-                while waiting:
-                    yield waiting.popleft()
                 yield piece
                 continue
-            waiting.clear()
-            failed, empty = stored.count(FAILED), stored.count(EMPTY)
+            names.add(piece.name)
+            if isinstance(piece, Part):
+                yield piece
+                continue
             self.report.rows += piece.rows
-            self.report.failed += failed
-            self.report.empty += empty
-            self.report.kept += piece.rows - failed - empty
+            self.report.failed += piece.failed
+            self.report.empty += piece.empty
+            self.report.kept += piece.with_vector
             self.report.parts_kept += 1
             self._progress(self.report)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from embedbridge.bulk.columns import Columns
+from embedbridge.bulk.job import Errors
 from embedbridge.bulk.output import refuse_unstorable
 from embedbridge.bulk.reading import PART_BYTES, Sizes
 from embedbridge.bulk.sources.images import PATH
@@ -46,18 +47,20 @@ def open_job(
     replace: bool,
     filesystem: Any,
     part_bytes: int,
+    errors: Errors,
     options: Mapping[str, Any],
 ) -> Opened:
     """Open what `run` takes; the arguments are its own.
 
     Raises:
         InvalidOptionError: The source has not these columns, the target cannot hold them, the limit
-            leaves no row, or `part_bytes` is no size.
+            leaves no row, or `part_bytes` or `errors` cannot be.
         UnsupportedModalityError: The model embeds nothing of their kind.
         SourceError: The source cannot be read.
         TargetError: The target is within the source, or is not on this machine.
         MissingDependencyError: Source or target are of Lance, which is not installed.
     """
+    _refuse_unknown(errors)
     _refuse_nothing(limit)
     _refuse_no_size(part_bytes)
     opened = open_source(source, columns, filesystem)
@@ -102,6 +105,18 @@ def refuse_limit(target: Target, limit: int | None) -> None:
         raise InvalidOptionError(
             f"{short_path(target.folder)} holds {target.rows} rows, and limit={limit} would remove some.",
             hint="Name another target, or leave out the limit.",
+        )
+
+
+def _refuse_unknown(errors: str) -> None:
+    """Raise if no bad row could do that.
+
+    Raises:
+        InvalidOptionError: `errors` is none of its words.
+    """
+    if errors not in get_args(Errors):
+        raise InvalidOptionError(
+            f"Unknown errors={errors!r}.", hint=f"One of: {', '.join(get_args(Errors))}."
         )
 
 

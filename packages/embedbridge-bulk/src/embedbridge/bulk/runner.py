@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from embedbridge.bulk.engines.base import as_engine
 from embedbridge.bulk.job import Errors, Job
 from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
 from embedbridge.bulk.reading import PART_BYTES
 from embedbridge.bulk.report import Report
-from embedbridge.contract.errors import InvalidOptionError
 
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
@@ -86,10 +85,6 @@ def run(
         RowError: A row cannot be embedded, and `errors` is "fail".
         EmbedBridgeError: The model cannot be used.
     """
-    if errors not in get_args(Errors):
-        raise InvalidOptionError(
-            f"Unknown errors={errors!r}.", hint=f"One of: {', '.join(get_args(Errors))}."
-        )
     workers = as_engine(engine)
     opened = open_job(
         source,
@@ -102,6 +97,7 @@ def run(
         replace=replace,
         filesystem=filesystem,
         part_bytes=part_bytes,
+        errors=errors,
         options=options,
     )
     opened.target.open()

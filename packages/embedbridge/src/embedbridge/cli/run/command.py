@@ -141,6 +141,7 @@ def run(
         "id": id_column,
         "keep": keep or None,
         "role": role.value,
+        "errors": errors.value,
         "limit": limit,
         "replace": replace,
         "price": price,
@@ -159,7 +160,6 @@ def run(
                 sources,
                 target,
                 engine=engine.value,
-                errors=errors.value,
                 progress=bar,
                 **arguments,
             )

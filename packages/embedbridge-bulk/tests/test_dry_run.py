@@ -1,0 +1,123 @@
+"""The dry run: what it counts is what the run then reports, whatever was there before."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedbridge.bulk import Columns, RowError, estimate, run
+from embedbridge.contract import InvalidOptionError, ProviderUnavailableError
+from embedbridge.core import Embedder, Settings
+from embedbridge.testing import FakeModel, RemoteFakeModel, tiny_png
+
+SMALL = 1 << 10
+"""Bytes of a part: a few rows."""
+TEXTS = ["a", "b", "c d", "e", "", " ", "\t\n", None]
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> dict[str, Any]:
+    """A source and the settings of a run; few of either, so that runs have much in common."""
+    texts = draw(st.lists(st.sampled_from(TEXTS), max_size=60))
+    return {
+        "source": pa.table({"text": pa.array(texts, pa.string())}),
+        "errors": draw(st.sampled_from(["column", "file", "fail"])),
+        "on_empty": draw(st.sampled_from(["error", "skip", "embed", "zero"])),
+        "on_too_long": draw(st.sampled_from(["truncate", "error"])),
+        "part_bytes": draw(st.sampled_from([SMALL, 4 * SMALL])),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:on_empty=.zero")
+@settings(max_examples=40, deadline=None)
+@given(st.lists(jobs(), min_size=1, max_size=3))
+def test_the_counts_are_those_of_the_run(history: Any) -> None:
+    """Of a first run, of one after others with other rows and settings, and of the same once more."""
+    with tempfile.TemporaryDirectory() as place:
+        for job in [*history, history[-1]]:
+            arguments = {name: value for name, value in job.items() if name != "source"}
+            arguments |= {"model": Embedder(FakeModel("small")), "text": "text"}
+            found = estimate(job["source"], Path(place) / "out", **arguments)
+            try:
+                done = run(job["source"], Path(place) / "out", **arguments)
+            except RowError:
+                continue  # what it paid for is in the journal, and counts in the next round
+
+            assert (found.rows, found.contents, found.repeated, found.kept) == (
+                done.rows, done.embedded, done.repeated, done.kept,
+            )  # fmt: skip
+        if history[-1]["errors"] != "fail":
+            assert found.contents == found.requests == done.requests == 0
+
+
+@pytest.mark.parametrize("errors", ["column", "file"])
+@pytest.mark.parametrize("on_empty", ["error", "skip"])
+def test_rows_that_are_known_to_have_no_vector_are_not_to_embed(
+    tmp_path: Path, errors: Any, on_empty: Any
+) -> None:
+    """The run leaves them as they are."""
+    table = pa.table({"text": ["a", " "]})
+    options: dict[str, Any] = {
+        "model": "fake:small",
+        "text": "text",
+        "errors": errors,
+        "on_empty": on_empty,
+    }
+    run(table, tmp_path / "out", **options)
+    found = estimate(table, tmp_path / "out", **options)
+
+    assert (found.rows, found.contents, found.kept) == (2, 0, 1)
+
+
+def test_an_error_that_stays_is_not_to_embed(tmp_path: Path) -> None:
+    """Only the model knows of it: it counts the first time, and again where its part is made anew."""
+    (tmp_path / "a.png").write_bytes(b"no image")
+    (tmp_path / "b.png").write_bytes(tiny_png(1))
+    options: dict[str, Any] = {
+        "model": "fake:small",
+        "columns": Columns(image="image", image_root=str(tmp_path)),
+        "errors": "column",
+    }
+    table, more = (
+        pa.table({"image": names}) for names in (["a.png", "b.png"], ["a.png", "b.png", None])
+    )
+    first = estimate(table, tmp_path / "out", **options)
+    report = run(table, tmp_path / "out", **options)
+    again, changed = (estimate(each, tmp_path / "out", **options) for each in (table, more))
+
+    assert (first.contents, report.embedded, report.failed) == (2, 1, 1)
+    assert (again.contents, changed.contents) == (0, 1)
+
+
+class Overloaded(RemoteFakeModel):
+    """Refuses one text."""
+
+    async def embed_batch(self, batch: Any) -> Any:
+        if "bad" in batch.inputs:
+            raise ProviderUnavailableError("Overloaded.")
+        return await super().embed_batch(batch)
+
+
+def test_an_error_that_may_pass_is_to_embed(tmp_path: Path) -> None:
+    """The run tries it again."""
+    table = pa.table({"text": [*"abcdefgh", "bad"]})
+    embedder = Embedder(Overloaded("small"), settings=Settings(max_attempts=1, batch_size=1))
+    options: dict[str, Any] = {"model": embedder, "text": "text", "errors": "column"}
+    report = run(table, tmp_path / "out", **options)
+    found = estimate(table, tmp_path / "out", **options)
+
+    assert report.failed == 1
+    assert (found.contents, found.kept) == (1, 8)
+
+
+@pytest.mark.parametrize("wrong", [{"errors": "ignore"}, {"part_bytes": 0}])
+def test_what_the_run_refuses_the_dry_run_refuses(tmp_path: Path, wrong: Any) -> None:
+    """Before the source is read."""
+    with pytest.raises(InvalidOptionError):
+        estimate(
+            pa.table({"text": ["a"]}), tmp_path / "out", model="fake:small", text="text", **wrong
+        )
