@@ -33,7 +33,7 @@ def jobs(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @pytest.mark.filterwarnings("ignore:on_empty=.zero")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(jobs(), min_size=1, max_size=3))
 def test_the_counts_are_those_of_the_run(history: Any) -> None:
     """Of a first run, of one after others with other rows and settings, and of the same once more."""
