@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from embedbridge.bulk.plain import plain_column
+from embedbridge.bulk import plain
+from embedbridge.bulk.plain import plain_column, wide_type
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Mixed
 
@@ -90,7 +91,7 @@ class Contents:
             bytes_ = values.field("bytes").to_pylist() if "bytes" in names else [None] * len(rows)
             paths = values.field("path").to_pylist() if "path" in names else [None] * len(rows)
             yield from (b or self._path(p) for b, p in zip(bytes_, paths, strict=True))
-        elif self._columns.image_url is not None or pa.types.is_binary(values.type):
+        elif self._columns.image_url is not None or _is_binary(values.type):
             yield from values.to_pylist()
         else:
             yield from map(self._path, values.to_pylist())
@@ -117,10 +118,19 @@ class Contents:
 def _values(table: pa.Table, name: str) -> pa.Array:
     """A column as one array of a plain type: no dictionary, no view, no large offsets but needed."""
     column = plain_column(table.column(name))
-    kind = {pa.null(): pa.string(), pa.large_binary(): pa.binary()}.get(column.type, column.type)
+    if column.nbytes > plain.MOST_BYTES:
+        kind = wide_type(column.type)
+    else:
+        kind = {pa.null(): pa.string(), pa.large_binary(): pa.binary()}.get(
+            column.type, column.type
+        )
     column = column.cast(kind)
     array = column.combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _has_value(values: pa.Array) -> NDArray[np.bool_]:

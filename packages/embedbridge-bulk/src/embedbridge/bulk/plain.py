@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.types as t
 
 VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+WIDE = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
+MOST_BYTES = (1 << 31) - 1
+"""As far as the offsets of a `string` or `binary` array reach."""
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
@@ -42,23 +45,48 @@ def mapped_type(kind: pa.DataType, of_leaf: Callable[[pa.DataType], pa.DataType]
 
 
 def plain_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The same values, plain.
+    """The same values, plain; in more chunks where one would hold too many bytes.
 
     Raises:
         ArrowException: Arrow cannot decode them.
     """
-    kind = column.type
-    wanted = plain_type(kind)
-    if wanted == kind:
+    wanted = plain_type(column.type)
+    if wanted == column.type:
         return column
-    # Arrow casts no nested values out of these two.
-    if t.is_dictionary(kind):
-        decoded = [chunk.dictionary_decode() for chunk in column.chunks]
-        return plain_column(pa.chunked_array(decoded, kind.value_type))
-    if t.is_run_end_encoded(kind):
-        decoded = [pc.run_end_decode(chunk) for chunk in column.chunks]
-        return plain_column(pa.chunked_array(decoded, kind.value_type))
-    return column.cast(wanted)
+    pieces = [piece for chunk in column.chunks for piece in _plain_pieces(chunk, wanted)]
+    return pa.chunked_array(pieces, wanted)
+
+
+def wide_type(kind: pa.DataType) -> pa.DataType:
+    """The type of the same values with offsets of 64 bits, which reach any number of bytes."""
+    return mapped_type(kind, lambda leaf: WIDE.get(leaf, leaf))
+
+
+def _plain_pieces(chunk: pa.Array, wanted: pa.DataType) -> list[pa.Array]:
+    decoded = _decoded(chunk)
+    # Arrow's cast of more than 2 GiB of views to narrow offsets wraps around, silently.
+    wide = decoded.cast(wide_type(wanted))
+    if wide.nbytes <= MOST_BYTES:
+        return [decoded.cast(wanted)]
+    return [piece.cast(wanted) for piece in _narrow_pieces(wide)]
+
+
+def _narrow_pieces(wide: pa.Array) -> list[pa.Array]:
+    if wide.nbytes <= MOST_BYTES or len(wide) <= 1:
+        return [wide]
+    half = len(wide) // 2
+    return [*_narrow_pieces(wide[:half]), *_narrow_pieces(wide[half:])]
+
+
+def _decoded(chunk: pa.Array) -> pa.Array:
+    """Out of these two, Arrow casts no nested values."""
+    if t.is_dictionary(chunk.type):
+        values = plain_column(pa.chunked_array([chunk.dictionary])).combine_chunks()
+        wide = values.cast(wide_type(values.type))
+        return pa.DictionaryArray.from_arrays(chunk.indices, wide).dictionary_decode()
+    if t.is_run_end_encoded(chunk.type):
+        return _decoded(pc.run_end_decode(chunk))
+    return chunk
 
 
 def plain_table(table: pa.Table) -> pa.Table:

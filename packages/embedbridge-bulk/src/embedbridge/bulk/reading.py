@@ -140,7 +140,7 @@ def _rebatched(tables: Iterable[pa.Table], sizes: Sizes) -> Iterator[pa.Table]:
     waiting: list[pa.Table] = []
     count = size = 0
     for table in map(plain_table, tables):
-        for piece in _light(table, most):
+        for piece in light_pieces(table, most):
             left = piece
             while left.num_rows:
                 taken = left.slice(0, rows - count)
@@ -154,7 +154,7 @@ def _rebatched(tables: Iterable[pa.Table], sizes: Sizes) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _light(table: pa.Table, most: int) -> Iterator[pa.Table]:
+def light_pieces(table: pa.Table, most: int) -> Iterator[pa.Table]:
     """Pieces of a table, each of no more than about a chunk's bytes."""
     pieces = max(1, -(-table.nbytes // most))
     step = max(1, -(-table.num_rows // pieces))

@@ -15,7 +15,9 @@ from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.contents import Contents
 from embedbridge.bulk.errors import error_text
 from embedbridge.bulk.output import Embedded, attach, output_schema, spread
+from embedbridge.bulk.plain import plain_table
 from embedbridge.bulk.provenance import Provenance
+from embedbridge.bulk.reading import light_pieces
 from embedbridge.bulk.shared_embedders import shared_embedder
 from embedbridge.contract.errors import (
     AuthenticationError,
@@ -40,6 +42,8 @@ FEW = 8
 """Rows: if fewer fail together, it may be for what they are."""
 ROWS_AT_ONCE = 16384
 """Rows of a table whose vectors are one array."""
+BYTES_AT_ONCE = 1 << 28
+"""Of these rows, about: images take many times as much where they are decoded."""
 
 POLICIES = (
     "on_empty",
@@ -164,8 +168,9 @@ class EmbedStage:
             table = pa.Table.from_batches([table])
         self.check(table.schema)
         pieces = [
-            self._embed(table.slice(start, ROWS_AT_ONCE))
+            self._embed(piece)
             for start in range(0, table.num_rows, ROWS_AT_ONCE)
+            for piece in light_pieces(plain_table(table.slice(start, ROWS_AT_ONCE)), BYTES_AT_ONCE)
         ]
         return pa.concat_tables(pieces) if pieces else self._schema(table.schema).empty_table()
 
