@@ -68,6 +68,17 @@ def test_where_a_setting_comes_from(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert setting(given, "batch_size") == (4, "option")
 
 
+def test_a_setting_by_its_other_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`max_retries` is `max_attempts` less one, in the environment and as an option."""
+    monkeypatch.setenv("EMBEDBRIDGE_MAX_RETRIES", "4")
+    result = run("doctor", "--json")
+
+    assert result.exit_code == 0
+    assert setting(result, "max_attempts") == (5, "environment")
+    given = run("doctor", "--option", "max_retries=1", "--json")
+    assert setting(given, "max_attempts") == (2, "option")
+
+
 def test_a_setting_that_cannot_be(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is a problem that names it and its variable; the others are still shown."""
     monkeypatch.setenv("EMBEDBRIDGE_BATCH_SIZE", "many")

@@ -126,6 +126,7 @@ TOOLING = [
     "Endpoint",
     "OBJECTS",
     "Rate",
+    "SETTING_NAMES",
     "SlidingWindow",
     "default_path",
     "detect",

@@ -52,9 +52,49 @@ def test_an_embedder_keeps_what_was_in_force_when_it_was_made(
     assert Embedder(FakeModel("small")).settings.batch_size == 4
 
 
+@pytest.mark.parametrize("name", ["EMBEDBRIDGE_MAX_RETRIES", "embedbridge_max_retries"])
+def test_a_synonym_has_a_variable_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`max_retries` counts from it, and gives way to an argument of either name."""
+    monkeypatch.setenv(name, "7")
+
+    assert Settings().max_attempts == load_embedder("fake:small").settings.max_attempts == 8
+    assert load_embedder("fake:small", max_retries=0).settings.max_attempts == 1
+    assert load_embedder("fake:small", max_attempts=2).settings.max_attempts == 2
+    monkeypatch.setenv(name, "many")
+    assert load_embedder("fake:small", max_retries=1).settings.max_attempts == 2
+
+
+def test_a_synonym_contradicts_its_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two variables that agree are fine; of two that do not, none is preferred in silence."""
+    monkeypatch.setenv("EMBEDBRIDGE_MAX_RETRIES", "4")
+    monkeypatch.setenv("EMBEDBRIDGE_MAX_ATTEMPTS", "5")
+    assert load_embedder("fake:small").settings.max_attempts == 5
+    monkeypatch.setenv("EMBEDBRIDGE_MAX_ATTEMPTS", "9")
+    with pytest.raises(InvalidOptionError, match="contradict") as raised:
+        load_embedder("fake:small")
+
+    assert raised.value.hint == (
+        "They come from environment variables: set only one of "
+        "EMBEDBRIDGE_MAX_ATTEMPTS and EMBEDBRIDGE_MAX_RETRIES."
+    )
+
+
+def test_a_value_that_cannot_be_has_a_remedy() -> None:
+    """A setting is the engine's: no README of a provider says anything about it."""
+    with pytest.raises(InvalidOptionError, match="greater than 0") as raised:
+        load_embedder("fake:small", batch_size=0)
+
+    assert raised.value.hint == "Leave it out for the default, None."
+    with pytest.raises(InvalidOptionError, match="default, False"):
+        load_embedder("fake:small", allow_urls=3)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("MAX_RETRIES", "many"),
+        ("MAX_RETRIES", "-1"),
+        ("MAX_RETRIES", "1.5"),
         ("BATCH_SIZE", "many"),
         ("BATCH_SIZE", "true"),
         ("BATCH_SIZE", "null"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
@@ -81,7 +81,12 @@ OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
 
 def parse_options(
-    kind: type[OptionsT], values: Mapping[str, Any], *, owner: str, also: Iterable[str] = ()
+    kind: type[OptionsT],
+    values: Mapping[str, Any],
+    *,
+    owner: str,
+    also: Iterable[str] = (),
+    hint: Callable[[str], str] | None = None,
 ) -> OptionsT:
     """Validate options, with errors that name the nearest one and never show a value.
 
@@ -90,9 +95,11 @@ def parse_options(
         values: What the user wrote.
         owner: Who takes the options, for the message.
         also: Further names that the user could have meant.
+        hint: Makes the remedy for a wrong value from the option's name.
 
     Raises:
-        InvalidOptionError: An option is unknown or has a value that cannot be.
+        InvalidOptionError: An option is unknown or has a value that cannot be; or what a validator
+            of all options raised itself.
     """
     known = {*kind.model_fields, *also}
     for name in values:
@@ -101,12 +108,16 @@ def parse_options(
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"]) or "options"
+        raised = first.get("ctx", {}).get("error")
     # Outside the handler: pydantic's own error would show the value, which may be a secret.
+    if not first["loc"] and isinstance(raised, InvalidOptionError):
+        raise raised
     problem = first["msg"].removeprefix("Value error, ")
     raise InvalidOptionError(
-        f"Option {name!r} of {owner}: {problem}.", hint="See the provider's README."
+        f"Option {name!r} of {owner}: {problem}.",
+        hint=hint(name) if hint else "See the provider's README.",
     )
 
 

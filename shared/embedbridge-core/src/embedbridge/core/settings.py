@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,7 +24,8 @@ OnEmpty: TypeAlias = Literal["error", "embed", "skip", "zero"]
 class Settings(BaseModel):
     """Settings of an `Embedder`. None of them changes a vector.
 
-    Each can be set by an environment variable: `EMBEDBRIDGE_BATCH_SIZE=8`.
+    Each can be set by an environment variable: `EMBEDBRIDGE_BATCH_SIZE=8`; `max_attempts` also by
+    `EMBEDBRIDGE_MAX_RETRIES`, one less.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,12 +74,18 @@ class Settings(BaseModel):
     def _with_environment(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        found = {name: _parsed(os.environ[variable]) for variable, name in _variables()}
-        return {**found, **values}
+        found = {
+            name: _parsed(os.environ[variable])
+            for variable, name in _variables()
+            if FIELDS.get(name, name) not in values
+        }
+        return {**_without_synonyms(found), **values}
 
 
-SETTING_NAMES = frozenset({*Settings.model_fields, "max_retries"})
-"""What users may write: the fields, and `max_retries` for one less than `max_attempts`."""
+FIELDS = MappingProxyType({"max_retries": "max_attempts"})
+"""Synonyms, and the fields that they stand for: `max_retries` is one less than `max_attempts`."""
+SETTING_NAMES = frozenset({*Settings.model_fields, *FIELDS})
+"""What users may write: the fields and their synonyms."""
 
 
 class SettingArguments(TypedDict, total=False):
@@ -111,27 +120,40 @@ def parse_settings(*layers: Mapping[str, Any]) -> Settings:
     for layer in layers:
         values.update(_without_synonyms(layer))
     try:
-        return parse_options(Settings, values, owner="embedbridge", also=SETTING_NAMES)
+        return parse_options(
+            Settings, values, owner="embedbridge", also=SETTING_NAMES, hint=_default_of
+        )
     except InvalidOptionError as error:
-        error.hint = _variable_to_blame(error, values) or error.hint
+        error.hint = _variables_to_blame(error, values) or error.hint
         raise
 
 
-def _variable_to_blame(error: InvalidOptionError, values: Mapping[str, Any]) -> str | None:
+def _default_of(name: str) -> str:
+    """The remedy for a value that the user wrote."""
+    field = Settings.model_fields.get(name.partition(".")[0])
+    return "" if field is None else f"Leave it out for the default, {field.default!r}."
+
+
+def _variables_to_blame(error: InvalidOptionError, values: Mapping[str, Any]) -> str | None:
     """The remedy for a value that the user did not write, but found in the environment."""
-    for variable, name in _variables():
-        if name not in values and (f"'{name}'" in error.message or f"'{name}." in error.message):
-            return f"It comes from the environment variable {variable}."
-    return None
+    found = [
+        variable
+        for variable, name in _variables()
+        if FIELDS.get(name, name) not in values
+        and re.search(rf"'{name}['.]|\b{name}=", error.message)
+    ]
+    if len(found) < 2:
+        return f"It comes from the environment variable {found[0]}." if found else None
+    return f"They come from environment variables: set only one of {' and '.join(found)}."
 
 
 def _variables() -> list[tuple[str, str]]:
     """The environment variables that are settings, in any case, and the settings' names."""
-    named = [(variable, variable.upper()) for variable in os.environ]
+    named = [(variable, variable.upper()) for variable in sorted(os.environ)]
     return [
         (variable, name[len(PREFIX) :].lower())
         for variable, name in named
-        if name.startswith(PREFIX) and name[len(PREFIX) :].lower() in Settings.model_fields
+        if name.startswith(PREFIX) and name[len(PREFIX) :].lower() in SETTING_NAMES
     ]
 
 
@@ -150,12 +172,17 @@ def _without_synonyms(values: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(values)
     if "max_retries" not in values:
         return values
-    retries = values.pop("max_retries")
+    retries = _number(values.pop("max_retries"))
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         raise InvalidOptionError("Option 'max_retries': a whole number of at least 0 is expected.")
-    if values.get("max_attempts", retries + 1) != retries + 1:
+    if _number(values.get("max_attempts", retries + 1)) != retries + 1:
         raise InvalidOptionError(
             f"max_retries={retries} and max_attempts={values['max_attempts']} contradict each other.",
             hint="max_attempts counts the first request too: set one of them only.",
         )
     return {**values, "max_attempts": retries + 1}
+
+
+def _number(value: object) -> object:
+    """A number that is written out, as in the environment; anything else as it is."""
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value

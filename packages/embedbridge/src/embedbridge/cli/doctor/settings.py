@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from embedbridge.contract.errors import ConfigurationError
@@ -18,12 +19,16 @@ OTHER_VARIABLES = (
 """Those of ours that are no field of `Settings`."""
 
 
+SYNONYMS = MappingProxyType({"max_attempts": ("max_retries",)})
+"""Further names of settings, in options and in the environment."""
+
+
 def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     """Each setting with its value and where it comes from, and what is wrong with them."""
     from embedbridge.core import Settings
-    from embedbridge.core.tooling import parse_settings
+    from embedbridge.core.tooling import SETTING_NAMES, parse_settings
 
-    given = {name: value for name, value in options.items() if name in Settings.model_fields}
+    given = {name: value for name, value in options.items() if name in SETTING_NAMES}
     set_ = {name.upper() for name in os.environ}  # in any case
     problems = []
     try:
@@ -33,8 +38,12 @@ def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
         effective = None
     listed = []
     for name, field in Settings.model_fields.items():
-        variable = f"{PREFIX}{name.upper()}"
-        source = "option" if name in given else "environment" if variable in set_ else "default"
+        names = (name, *SYNONYMS.get(name, ()))
+        variables = [f"{PREFIX}{one.upper()}" for one in names]
+        variable = next(filter(set_.__contains__, variables), variables[0])
+        source = "environment" if variable in set_ else "default"
+        if not given.keys().isdisjoint(names):
+            source = "option"
         value = field.default if source == "default" else getattr(effective, name, "?")
         listed.append({"name": name, "value": value, "source": source, "variable": variable})
     return listed, problems
@@ -42,9 +51,9 @@ def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
 
 def misspelt_variables() -> list[str]:
     """Variables that begin like ours and are none: a setting that does nothing."""
-    from embedbridge.core import Settings
+    from embedbridge.core.tooling import SETTING_NAMES
 
-    known = {*OTHER_VARIABLES, *(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
+    known = {*OTHER_VARIABLES, *(f"{PREFIX}{name.upper()}" for name in SETTING_NAMES)}
     problems = []
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
