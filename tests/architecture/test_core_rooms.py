@@ -11,7 +11,7 @@ FLOORS = (
     ("bridge", "storage"),
     ("load",),
     ("embedder",),
-    ("embedding_methods", "explain"),
+    ("changes", "embedding_methods", "explain"),
     ("streaming", "engine"),
     ("discovery", "remote", "result"),
     ("cache", "listeners", "settings"),

@@ -14,7 +14,9 @@ def test_names() -> None:
     """The public names; a change here is a change for users."""
     assert sorted(package.__all__) == [
         "EmbedBridgeEmbedding",
+        "ImageLike",
         "KVStoreCache",
+        "MixedLike",
         "RateLimiterBridge",
         "from_llama_index",
         "image_nodes",

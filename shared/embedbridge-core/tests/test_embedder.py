@@ -1,6 +1,7 @@
 """What users hold: every method and its async twin, streams, explanations, and itself."""
 
 import asyncio
+import copy
 import inspect
 import json
 import pickle
@@ -476,6 +477,52 @@ def test_an_embedder_travels_by_its_configuration(model: Any) -> None:
     assert answer.stdout.decode().strip() == expected
 
 
+class Loud(Embedder):
+    """A user's subclass, whose constructor takes other arguments."""
+
+    def __init__(self, name: str, prefix: str) -> None:
+        super().__init__(FakeModel(name))
+        self.prefix = prefix
+
+    def embed(self, inputs: Any, **how: Any) -> EmbeddingResult:
+        return super().embed([f"{self.prefix}{text}" for text in inputs], **how)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        pytest.param(lambda one: one.using(batch_size=1), id="using"),
+        pytest.param(lambda one: load_embedder(one, batch_size=1), id="load_embedder"),
+        pytest.param(lambda one: pickle.loads(pickle.dumps(one)), id="pickle"),
+        pytest.param(copy.copy, id="copy"),
+    ],
+)
+def test_a_subclass_stays_one(copied: Callable[[Loud], Loud]) -> None:
+    """With what it keeps: its methods would else be skipped without a word."""
+    first = Loud("small", prefix="x: ")
+    second = copied(first)
+
+    assert (type(second), second.prefix) == (Loud, "x: ")
+    assert np.array_equal(second.embed_documents(["a"]), EXPECTED.embed_documents(["x: a"]))
+    assert second.fingerprint == first.fingerprint
+
+
+async def test_every_method_takes_a_task() -> None:
+    """It reaches the model, from the short methods too."""
+    model = RecordingModel("small")
+    embedder, image = Embedder(model), Image.from_bytes(tiny_png())
+    embedder.embed_documents(["a"], task="clustering")
+    embedder.embed_queries(["a"], task="clustering")
+    embedder.embed_query("a", task="clustering")
+    embedder.embed_images([image], task="clustering")
+    await embedder.aembed_documents(["a"], task="clustering")
+    await embedder.aembed_queries(["a"], task="clustering")
+    await embedder.aembed_query("a", task="clustering")
+    await embedder.aembed_images([image], task="clustering")
+
+    assert [batch.task for batch in model.batches] == ["clustering"] * 8
+
+
 @pytest.mark.parametrize("way", ["pickle", "from_config", "load_embedder"])
 @pytest.mark.parametrize("given", ["path", "relative path", "DiskCache", "True"])
 def test_a_cache_in_a_file_travels(
@@ -534,8 +581,8 @@ def test_a_limiter_whose_books_are_elsewhere_travels(tmp_path: Path) -> None:
 
     assert len(books.read_text().splitlines()) == 2
     with pytest.warns(RuntimeWarning, match=r"RateLimiter\) stays in this process"):
-        copy = pickle.loads(pickle.dumps(first.using(limiter=RateLimiter())))
-    assert copy.limiter is None
+        twin = pickle.loads(pickle.dumps(first.using(limiter=RateLimiter())))
+    assert twin.limiter is None
 
 
 def test_a_cache_beside_a_configuration_wins(tmp_path: Path) -> None:

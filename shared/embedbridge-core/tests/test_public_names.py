@@ -14,6 +14,7 @@ from embedbridge.contract import local, remote
 from embedbridge.core import adapting, tooling
 
 CONTRACT = [
+    "Announced",
     "AuthenticationError",
     "Batch",
     "BatchFinished",
@@ -71,6 +72,7 @@ CONTRACT = [
 ]
 CORE = [
     "CacheInfo",
+    "Changes",
     "DiskCache",
     "Embedder",
     "EmbeddingResult",
@@ -78,7 +80,9 @@ CORE = [
     "Limiter",
     "MemoryCache",
     "OnBatch",
+    "OnEmpty",
     "OpenTelemetryListener",
+    "Progress",
     "ProviderInfo",
     "RateLimiter",
     "Registry",
@@ -275,6 +279,8 @@ WORDS = {
     "Input",
     "Modality",
     "OnBatch",
+    "OnEmpty",
+    "Progress",
     "Role",
     "Task",
     "Vectors",

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.events import JobStarted as JobStarted
     from embedbridge.contract.hooks import CONTRACT_VERSION as CONTRACT_VERSION
     from embedbridge.contract.hooks import ENTRY_POINT_GROUP as ENTRY_POINT_GROUP
+    from embedbridge.contract.hooks import Announced as Announced
     from embedbridge.contract.hooks import ProviderSpec as ProviderSpec
     from embedbridge.contract.hooks import hookimpl as hookimpl
     from embedbridge.contract.image import Image as Image
@@ -92,7 +93,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "UnsupportedModalityError",
         ],
         "events": ["BatchFinished", "Event", "JobFinished", "JobStarted"],
-        "hooks": ["CONTRACT_VERSION", "ENTRY_POINT_GROUP", "ProviderSpec", "hookimpl"],
+        "hooks": ["Announced", "CONTRACT_VERSION", "ENTRY_POINT_GROUP", "ProviderSpec", "hookimpl"],
         "image": ["Image"],
         "inputs": ["Input", "Mixed", "Text"],
         "loaded": ["LoadedImage", "LoadedMixed"],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from embedbridge.core.cache.base import VectorCache as VectorCache
     from embedbridge.core.cache.disk import CacheInfo as CacheInfo
     from embedbridge.core.cache.disk import DiskCache as DiskCache
+    from embedbridge.core.changes import Changes as Changes
     from embedbridge.core.discovery.registry import ProviderInfo as ProviderInfo
     from embedbridge.core.discovery.registry import Registry as Registry
     from embedbridge.core.discovery.registry import list_providers as list_providers
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from embedbridge.core.explain import Explanation as Explanation
     from embedbridge.core.listeners.meter import Totals as Totals
     from embedbridge.core.listeners.meter import UsageMeter as UsageMeter
+    from embedbridge.core.listeners.progress import Progress as Progress
     from embedbridge.core.listeners.progress import TqdmProgress as TqdmProgress
     from embedbridge.core.listeners.telemetry import OpenTelemetryListener as OpenTelemetryListener
     from embedbridge.core.load import load_embedder as load_embedder
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from embedbridge.core.remote.rate_limiter import RateLimiter as RateLimiter
     from embedbridge.core.result import EmbeddingResult as EmbeddingResult
     from embedbridge.core.result import OnBatch as OnBatch
+    from embedbridge.core.settings import OnEmpty as OnEmpty
     from embedbridge.core.settings import Settings as Settings
     from embedbridge.core.storage import StoredVectors as StoredVectors
     from embedbridge.core.storage import load_embedding as load_embedding
@@ -39,16 +42,17 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "cache.base": ["MemoryCache", "VectorCache"],
         "cache.disk": ["CacheInfo", "DiskCache"],
+        "changes": ["Changes"],
         "embedder": ["Embedder"],
         "explain": ["Explanation"],
         "remote.limit": ["Limiter", "Ticket"],
         "remote.rate_limiter": ["RateLimiter"],
         "load": ["load_embedder"],
         "listeners.meter": ["Totals", "UsageMeter"],
-        "listeners.progress": ["TqdmProgress"],
+        "listeners.progress": ["Progress", "TqdmProgress"],
         "discovery.registry": ["ProviderInfo", "Registry", "list_providers"],
         "result": ["EmbeddingResult", "OnBatch"],
-        "settings": ["Settings"],
+        "settings": ["OnEmpty", "Settings"],
         "storage": [
             "StoredVectors",
             "load_embedding",

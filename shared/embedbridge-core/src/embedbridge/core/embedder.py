@@ -22,23 +22,16 @@ from embedbridge.core.listeners.progress import with_bar
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import as_limiter, portable_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
-from embedbridge.core.settings import SettingArguments, Settings, parse_settings
+from embedbridge.core.settings import Settings, parse_settings
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import ModelCard
     from embedbridge.contract.inputs import Input, Text
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core.cache.base import VectorCache
+    from embedbridge.core.changes import Changes
     from embedbridge.core.listeners.progress import Progress
     from embedbridge.core.remote.limit import Limiter
-
-
-class Changes(SettingArguments, total=False):
-    """What `Embedder.using` changes: settings, and what an embedder works with."""
-
-    cache: VectorCache | str | PathLike[str] | bool | None
-    limiter: Limiter | None
-    listeners: Iterable[object]
 
 
 class Embedder(EmbeddingMethods):
@@ -188,7 +181,7 @@ class Embedder(EmbeddingMethods):
 
     # Itself.
 
-    def using(self, **changes: Unpack[Changes]) -> Embedder:
+    def using(self, **changes: Unpack[Changes]) -> Self:
         """The same model with other settings (`max_retries` too), `cache`, `limiter`, `listeners`.
 
         Example:
@@ -200,11 +193,12 @@ class Embedder(EmbeddingMethods):
         settings = self.settings
         if changes:
             settings = parse_settings(self.settings.model_dump(exclude_unset=True), changes)
-        twin = Embedder(
-            self.model, settings=settings, cache=cache, limiter=limiter, listeners=listeners
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(vars(self))  # what a subclass added; its constructor may differ
+        Embedder.__init__(
+            twin, self.model, settings=settings, cache=cache, limiter=limiter, listeners=listeners
         )
-        twin._identity = self._identity
-        twin._pinned = self._pinned
+        vars(twin).update(_identity=self._identity, _pinned=self._pinned)
         return twin
 
     def to_config(self) -> dict[str, Any]:
@@ -245,9 +239,11 @@ class Embedder(EmbeddingMethods):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By configuration, with a cache in a file and a limiter that travels. Listeners stay here.
-        settings = self.settings.model_dump(exclude_unset=True)
         parts = {"cache": self._portable_cache(), "limiter": portable_limiter(self.limiter)}
-        return (_restore, (self.model, settings, parts))
+        settings = self.settings.model_dump(exclude_unset=True)
+        ours = vars(Embedder(self.model, settings=self.settings))
+        added = {name: value for name, value in vars(self).items() if name not in ours}
+        return (_restore, (type(self), self.model, settings, parts), added or None)
 
     def __repr__(self) -> str:
         return f"Embedder({self.model.provider}:{self.model.name})"
@@ -263,10 +259,7 @@ class Embedder(EmbeddingMethods):
         if self._identity is None:
             with self._lock:
                 if self._identity is None:
-                    self._identity = (
-                        identity.fingerprint(self.model),
-                        identity.space(self.model),
-                    )
+                    self._identity = identity.fingerprint(self.model), identity.space(self.model)
         return self._identity
 
     def _spec(
@@ -294,5 +287,7 @@ class Embedder(EmbeddingMethods):
         )
 
 
-def _restore(model: EmbeddingModel, settings: dict[str, Any], parts: dict[str, Any]) -> Embedder:
-    return Embedder(model, settings=Settings(**settings), **parts)
+def _restore(kind: type[Embedder], model: Any, settings: Any, parts: Any) -> Embedder:
+    made = kind.__new__(kind)
+    Embedder.__init__(made, model, settings=Settings(**settings), **parts)
+    return made

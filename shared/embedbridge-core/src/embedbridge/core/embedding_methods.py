@@ -77,56 +77,90 @@ class EmbeddingMethods(ABC):
         await self.aclose()
 
     def embed_documents(
-        self, texts: Iterable[str | Text], *, show_progress: Progress = None
+        self,
+        texts: Iterable[str | Text],
+        *,
+        task: Task | None = None,
+        show_progress: Progress = None,
     ) -> Vectors:
-        """Vectors of texts that are searched in: float32, shape (n, dimensions)."""
-        return self.embed(texts, role="document", show_progress=show_progress).vectors
+        """Vectors of texts that are searched in: float32, shape (n, dimensions).
+
+        With `errors="collect"` or `on_empty="skip"`, rows of inputs that have an error or are
+        skipped are NaN; the errors are in what `embed` returns.
+        """
+        return self.embed(texts, role="document", task=task, show_progress=show_progress).vectors
 
     async def aembed_documents(
-        self, texts: Iterable[str | Text], *, show_progress: Progress = None
+        self,
+        texts: Iterable[str | Text],
+        *,
+        task: Task | None = None,
+        show_progress: Progress = None,
     ) -> Vectors:
         """The async twin of `embed_documents`."""
-        return (await self.aembed(texts, role="document", show_progress=show_progress)).vectors
+        return (
+            await self.aembed(texts, role="document", task=task, show_progress=show_progress)
+        ).vectors
 
-    def embed_query(self, text: str | Text) -> NDArray[np.float32]:
-        """Vector of a text that is searched for: float32, shape (dimensions,)."""
-        return self.embed([text], role="query")[0]
+    def embed_query(self, text: str | Text, *, task: Task | None = None) -> NDArray[np.float32]:
+        """Vector of a text that is searched for: float32, shape (dimensions,).
 
-    async def aembed_query(self, text: str | Text) -> NDArray[np.float32]:
+        Raises:
+            InvalidInputError: It cannot be embedded, whatever `errors` says.
+        """
+        return self.embed([text], role="query", task=task)[0]
+
+    async def aembed_query(
+        self, text: str | Text, *, task: Task | None = None
+    ) -> NDArray[np.float32]:
         """The async twin of `embed_query`."""
-        return (await self.aembed([text], role="query"))[0]
+        return (await self.aembed([text], role="query", task=task))[0]
 
     def embed_queries(
-        self, texts: Iterable[str | Text], *, show_progress: Progress = None
+        self,
+        texts: Iterable[str | Text],
+        *,
+        task: Task | None = None,
+        show_progress: Progress = None,
     ) -> Vectors:
-        """Vectors of many queries: float32, shape (n, dimensions)."""
-        return self.embed(texts, role="query", show_progress=show_progress).vectors
+        """Vectors of many queries: float32, shape (n, dimensions); NaN as in `embed_documents`."""
+        return self.embed(texts, role="query", task=task, show_progress=show_progress).vectors
 
     async def aembed_queries(
-        self, texts: Iterable[str | Text], *, show_progress: Progress = None
+        self,
+        texts: Iterable[str | Text],
+        *,
+        task: Task | None = None,
+        show_progress: Progress = None,
     ) -> Vectors:
         """The async twin of `embed_queries`."""
-        return (await self.aembed(texts, role="query", show_progress=show_progress)).vectors
+        return (
+            await self.aembed(texts, role="query", task=task, show_progress=show_progress)
+        ).vectors
 
     def embed_images(
         self,
         images: Iterable[Image],
         *,
         role: Role = "document",
+        task: Task | None = None,
         show_progress: Progress = None,
     ) -> Vectors:
-        """Vectors of images: float32, shape (n, dimensions)."""
-        return self.embed(images, role=role, show_progress=show_progress).vectors
+        """Vectors of images: float32, shape (n, dimensions); NaN as in `embed_documents`."""
+        return self.embed(images, role=role, task=task, show_progress=show_progress).vectors
 
     async def aembed_images(
         self,
         images: Iterable[Image],
         *,
         role: Role = "document",
+        task: Task | None = None,
         show_progress: Progress = None,
     ) -> Vectors:
         """The async twin of `embed_images`."""
-        return (await self.aembed(images, role=role, show_progress=show_progress)).vectors
+        return (
+            await self.aembed(images, role=role, task=task, show_progress=show_progress)
+        ).vectors
 
     def embed_windows(
         self,

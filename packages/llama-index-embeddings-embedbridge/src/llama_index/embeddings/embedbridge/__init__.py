@@ -5,6 +5,7 @@ from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding, resolve_emb
 
 from llama_index.embeddings.embedbridge.bridge import from_llama_index
 from llama_index.embeddings.embedbridge.embedding import EmbedBridgeEmbedding
+from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike
 from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
 from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
 from llama_index.embeddings.embedbridge.nodes import image_nodes
@@ -12,7 +13,9 @@ from llama_index.embeddings.embedbridge.resolve import resolve_embed_model
 
 __all__ = [
     "EmbedBridgeEmbedding",
+    "ImageLike",
     "KVStoreCache",
+    "MixedLike",
     "RateLimiterBridge",
     "from_llama_index",
     "image_nodes",

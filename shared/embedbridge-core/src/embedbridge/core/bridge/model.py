@@ -25,7 +25,7 @@ from embedbridge.core.bridge.errors import translated
 from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
 from embedbridge.core.bridge.introspect import digest_of, model_name, public_config, secrets_of
 from embedbridge.core.bridge.object_locks import lock_of
-from embedbridge.core.embedder import Changes
+from embedbridge.core.changes import Changes
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif")
 """Files that are handed over as they are; others become PNG. Pillow opens them all."""
