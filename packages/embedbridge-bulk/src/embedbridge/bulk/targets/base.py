@@ -6,6 +6,7 @@
         lock                    one job at a time
         vectors-DIGEST          what is paid for, of one way to embed: see `journal`
         staged/                 parts that wait for the end of the job
+        left_out/               what these left out; empty, if a part left out rows before
 
 A part's name is a digest of its rows, of their columns and of how they are embedded: a part that
 has its name is right, and is not made again. 1. A batch goes to the journal as soon as it is
@@ -24,7 +25,7 @@ import json
 import shutil
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
     from embedbridge.bulk.provenance import Provenance
     from embedbridge.bulk.targets.parts import PartWriter, StoredPart, StoredVectors
+
+ERRORS = ".jsonl"
 
 
 class Target(ABC):
@@ -60,6 +63,7 @@ class Target(ABC):
         self._replace = replace
         self._work = self._beside("journal")
         self._staged = self._work / "staged"
+        self._left_out = self._work / "left_out"
         self._lock: FileLock | None = None
 
     @property
@@ -143,12 +147,30 @@ class Target(ABC):
                 raise cannot_write(self.folder, failure) from failure
             undo.pop_all()
 
+    def leave_out(self, name: str, lines: Sequence[str]) -> None:
+        """Keep the rows that a part leaves out, until the part is in the target.
+
+        To be called before the part is whole: one that is there says that these are kept.
+
+        Args:
+            name: Of the part.
+            lines: A JSON object for each.
+        """
+        path = self._left_out / f"{name}{ERRORS}"
+        if lines or (self.errors / path.name).exists():
+            self._left_out.mkdir(exist_ok=True)
+            path.write_text("".join(lines), encoding="utf-8")
+        else:
+            path.unlink(missing_ok=True)
+
     def finish(self, names: Collection[str]) -> None:
         """Leave the parts of these names and nothing else. To be called when all are there."""
         try:
+            # What parts leave out comes before them, and what they hold again goes after them.
+            self._show_left_out(names)
             self._publish(names)
-            for path in self.errors.glob("part-*.jsonl"):
-                if path.stem not in names:
+            for path in self.errors.glob(f"part-*{ERRORS}"):
+                if path.stem not in names or (self._left_out / path.name).exists():
                     path.unlink()
             if self.errors.exists() and not any(self.errors.iterdir()):
                 self.errors.rmdir()
@@ -171,8 +193,8 @@ class Target(ABC):
     @property
     def _is_of_use(self) -> bool:
         """Whether a job could go on from what lies beside the target, be it one of another kind."""
-        is_paid = any(map(has_records, self._journals()))
-        return is_paid or (self._staged.exists() and any(self._staged.iterdir()))
+        made = any(any(folder.glob("*")) for folder in (self._staged, self._left_out))
+        return made or any(map(has_records, self._journals()))
 
     @property
     def _journal(self) -> Path:
@@ -183,6 +205,13 @@ class Target(ABC):
     def _journals(self) -> list[Path]:
         """Journals of all kinds."""
         return [*self._work.glob("vectors-*")]
+
+    def _show_left_out(self, names: Collection[str]) -> None:
+        """Bring the rows that these parts left out to where users look for them."""
+        for path in self._left_out.glob(f"*{ERRORS}"):
+            if path.stem in names and path.stat().st_size:
+                self.errors.mkdir(exist_ok=True)
+                path.replace(self.errors / path.name)
 
     def _remove_work(self) -> None:
         """Delete what only an unfinished job needs.

@@ -2,6 +2,7 @@
 
     TARGET/data/part-00000-DIGEST-XXXXXXXX.lance    the file of a part, with a name of its own
     TARGET/_versions, …                             what Lance keeps
+    TARGET/_without_rows/                           parts whose rows were all left out
     TARGET.journal/staged/                          parts that wait: their files, and what a commit needs
     TARGET.journal/part.tmp/                        a part that is being written
 
@@ -28,16 +29,17 @@ from embedbridge.bulk.sources.lance import REFUSALS
 from embedbridge.bulk.targets.base import Target
 from embedbridge.bulk.targets.lance_dataset import open_dataset, takes_new_files
 from embedbridge.bulk.targets.lance_parts import (
+    WITHOUT_ROWS,
     LancePart,
     LanceVectors,
     committed_parts,
+    parts_without_rows,
     staged_part,
     staged_parts,
 )
 from embedbridge.bulk.targets.lance_writer import (
     LancePartWriter,
-    with_fixed_width,
-    write_fragment,
+    write_part,
 )
 from embedbridge.bulk.targets.parts import EMPTY, FAILED, MAY_PASS
 from embedbridge.contract.errors import short_path
@@ -67,7 +69,6 @@ class LanceTarget(Target):
         self._temporary = self._work / "part.tmp"
         self._dataset: Any = None
         self._committed: list[LancePart] = []
-        self._schema: pa.Schema | None = None
 
     @property
     def rows(self) -> int:
@@ -104,6 +105,8 @@ class LanceTarget(Target):
         if self._is_open_to_parts:
             parts = committed_parts(self._dataset, self.folder, replace=self._replace)
             self._committed = [part for part in parts if self._is_alike(part.facts)]
+        without = parts_without_rows(self.folder)
+        self._committed += [part for part in without if self._is_alike(part.facts)]
 
     def parts(self) -> list[StoredPart]:
         """Parts of this job's kind, also those that wait for the end; each name once."""
@@ -116,13 +119,12 @@ class LanceTarget(Target):
 
     def new_part(self, schema: pa.Schema) -> LancePartWriter:
         """Begin a part, with tables of this schema."""
-        known = self._lance_schema.from_pyarrow(with_fixed_width(schema))
-        self._schema = known.to_pyarrow()  # as the dataset will say it
         return LancePartWriter(self._temporary, self._staged)
 
     def show(self, names: Collection[str]) -> None:
         """Let a dataset that was empty hold these parts; the source is not whole, so the job is not done."""
         if self._dataset is None:
+            self._show_left_out(names)
             self._publish(names)
 
     @property
@@ -142,8 +144,28 @@ class LanceTarget(Target):
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _publish(self, names: Collection[str]) -> None:
-        parts = self._of_one_width([part for name, part in self._usable().items() if name in names])
-        schema = self._agreed([part.schema for part in parts])
+        named = [part for name, part in self._usable().items() if name in names]
+        parts = self._of_one_width([part for part in named if part.rows])
+        without = [part for part in named if not part.rows]
+        self._commit_changes(parts, _without_counts((parts or without)[0].schema))
+        self._place_without_rows(without)
+
+    def _place_without_rows(self, parts: Sequence[LancePart]) -> None:
+        """Have these parts, whose rows were all left out, and no other such parts in the folder of the dataset."""
+        folder = self.folder / WITHOUT_ROWS
+        for part in parts:
+            if part.is_staged:
+                folder.mkdir(exist_ok=True)
+                part.file.replace(folder / part.file.name)
+        kept = {part.file.name for part in parts}
+        for path in folder.glob("*.lance"):
+            if path.name not in kept:
+                path.unlink()
+        if folder.exists() and not any(folder.iterdir()):
+            folder.rmdir()
+
+    def _commit_changes(self, parts: Sequence[LancePart], schema: pa.Schema) -> None:
+        """Make a version of these parts, in their order, if the newest one is not of them."""
         added = [part for part in parts if part.is_staged]
         kept = {part.fragment.id for part in parts if not part.is_staged}
         before = [] if self._dataset is None else self._dataset.get_fragments()
@@ -187,15 +209,14 @@ class LanceTarget(Target):
         reader = import_extra("lance.file", "lance").LanceFileReader(str(part.file))
         schema = part.schema.set(part.schema.get_field_index(VECTOR), kind)
         rows = reader.read_all().to_table()
-        record = write_fragment([rows], schema, part.name, self._temporary, self._staged)
+        record = write_part([rows], schema, part.name, self._temporary, self._staged)
         written = staged_part(record, self.folder)
         assert written is not None  # noqa: S101  # just written
         return written
 
-    def _agreed(self, schemas: Sequence[pa.Schema]) -> pa.Schema:
-        """The schema of the dataset: without the counts of a part."""
-        found = next(iter(schemas), self._schema)
-        assert found is not None  # noqa: S101  # there is a part, or one without rows was begun
-        counts = {f"{PREFIX}{name}".encode() for name in (MAY_PASS, FAILED, EMPTY)}
-        facts = {key: value for key, value in found.metadata.items() if key not in counts}
-        return found.with_metadata(facts)
+
+def _without_counts(schema: pa.Schema) -> pa.Schema:
+    """The schema of the dataset: that of a part, without its counts."""
+    counts = {f"{PREFIX}{name}".encode() for name in (MAY_PASS, FAILED, EMPTY)}
+    facts = {key: value for key, value in schema.metadata.items() if key not in counts}
+    return schema.with_metadata(facts)

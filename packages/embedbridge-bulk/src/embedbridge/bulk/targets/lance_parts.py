@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,17 +28,19 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"(part-\d{5,}-[0-9a-f]{32})-[0-9a-f]{8}\.lance")
 VECTOR, ERROR, TRUNCATED, DIGEST = OUTPUT
+WITHOUT_ROWS = "_without_rows"
+"""The folder of parts whose rows were all left out, in that of the dataset: Lance has no such fragments."""
 
 
 @dataclass(frozen=True, slots=True)
 class LancePart(StoredPart):
-    """A part that is there: a fragment of the dataset, or one that waits."""
+    """A part that is there: a fragment of the dataset, one that waits, or a part without rows."""
 
     file: Path
     schema: pa.Schema
     """Of the file; its metadata are the facts."""
     fragment: Any
-    """What a commit needs of it."""
+    """What a commit needs of it; `None` if it has no rows."""
     is_staged: bool
 
 
@@ -67,6 +70,19 @@ def committed_parts(dataset: Any, folder: Path, *, replace: bool) -> Iterator[La
             yield part
 
 
+def parts_without_rows(folder: Path) -> Iterator[LancePart]:
+    """The parts of a dataset whose rows were all left out.
+
+    Args:
+        folder: Where the dataset is.
+    """
+    for path in sorted((folder / WITHOUT_ROWS).glob("*.lance")):
+        named = NAME.fullmatch(path.name)
+        if named is not None:
+            with suppress(*REFUSALS):  # it is made again
+                yield _described(named[1], path, None)
+
+
 def staged_parts(staged: Path, folder: Path) -> Iterator[LancePart]:
     """The parts that wait for the end of their job.
 
@@ -86,9 +102,11 @@ def staged_part(record: Path, folder: Path) -> LancePart | None:
     if said["lance"] != import_extra("lance", "lance").__version__:
         return None  # its file may be of another format than the next ones
     metadata = import_extra("lance.fragment", "lance").FragmentMetadata
-    fragment = metadata.from_json(json.dumps(said["fragment"]))
+    has_rows = said["fragment"] is not None
+    fragment = metadata.from_json(json.dumps(said["fragment"])) if has_rows else None
     waiting = record.with_suffix(".lance")
-    file = waiting if waiting.exists() else folder / "data" / waiting.name
+    taken_in = folder / ("data" if has_rows else WITHOUT_ROWS) / waiting.name
+    file = waiting if waiting.exists() else taken_in
     try:
         return _described(said["part"], file, fragment, is_staged=True)
     except REFUSALS:

@@ -39,6 +39,7 @@ class LancePartWriter:
 
     def __init__(self, temporary: Path, staged: Path) -> None:
         self._temporary, self._staged = temporary, staged
+        self._schema: pa.Schema | None = None
         self._tables: list[pa.Table] = []
         self._counts: Counter[str] = Counter()
 
@@ -50,17 +51,17 @@ class LancePartWriter:
             counts: What is added to the counts of the part.
         """
         self._counts.update(counts)
+        self._schema = table.schema  # of the last one: the width may be known by then
         if table.num_rows:
             self._tables.append(table)
 
     def close(self, name: str) -> None:
-        """Write the part. One without rows has no fragment."""
-        if not self._tables:
-            return
+        """Write the part."""
+        assert self._schema is not None  # noqa: S101  # a part has a table, which may be without rows
         counts = {f"{PREFIX}{count}": str(number) for count, number in self._counts.items()}
-        known = with_fixed_width(self._tables[-1].schema)
+        known = with_fixed_width(self._schema)
         schema = known.with_metadata({**known.metadata, **counts})
-        write_fragment(self._tables, schema, name, self._temporary, self._staged)
+        write_part(self._tables, schema, name, self._temporary, self._staged)
         self._tables.clear()
 
     def abort(self) -> None:
@@ -78,36 +79,54 @@ def with_fixed_width(schema: pa.Schema) -> pa.Schema:
     return schema.set(at, pa.field(VECTOR, pa.list_(pa.float32(), int(width))))
 
 
-def write_fragment(
+def write_part(
     tables: list[pa.Table], schema: pa.Schema, name: str, temporary: Path, staged: Path
 ) -> Path:
     """Write rows as a part that waits; returns what speaks of it.
 
-    Its file has a name that no version of the dataset has.
+    Its file has a name that no version of the dataset has. Without rows, it has no fragment.
     """
-    lance = import_extra("lance", "lance")
+    version = import_extra("lance", "lance").__version__
     shutil.rmtree(temporary, ignore_errors=True)
-    rows = pa.RecordBatchReader.from_batches(schema, _batches(tables, schema))
-    (fragment,) = import_extra("lance.fragment", "lance").write_fragments(
-        rows, str(temporary), schema=schema, mode="create", max_rows_per_file=ONE_FILE
-    )
-    described = fragment.to_json()
-    (file,) = described["files"]
-    written = temporary / "data" / file["path"]
+    temporary.mkdir()
+    fragment = _write_fragment(tables, schema, temporary) if tables else None
+    if fragment is None:
+        written = _write_schema(schema, temporary)
+    else:
+        written = temporary / "data" / fragment["files"][0]["path"]
     with written.open("rb+") as opened:
         os.fsync(opened.fileno())
-    file["path"] = f"{name}-{secrets.token_hex(4)}.lance"
-    place: Path = staged / file["path"]
+    place = staged / f"{name}-{secrets.token_hex(4)}.lance"
+    if fragment is not None:
+        fragment["files"][0]["path"] = place.name
     for older in sorted(staged.glob(f"{name}-*")):
         older.unlink()  # of this name, what speaks of it first
     written.replace(place)
-    record = {"part": name, "lance": lance.__version__, "fragment": described}
+    record = {"part": name, "lance": version, "fragment": fragment}
     # The file before what speaks of it, which is whole or not there.
     unnamed = temporary / "part.json"
     unnamed.write_text(json.dumps(record), encoding="utf-8")
     unnamed.replace(place.with_suffix(".json"))
     shutil.rmtree(temporary)
     return place.with_suffix(".json")
+
+
+def _write_fragment(tables: list[pa.Table], schema: pa.Schema, folder: Path) -> dict[str, Any]:
+    """Write rows as a fragment of one file, in `folder/data`; what a commit needs of it."""
+    rows = pa.RecordBatchReader.from_batches(schema, _batches(tables, schema))
+    (fragment,) = import_extra("lance.fragment", "lance").write_fragments(
+        rows, str(folder), schema=schema, mode="create", max_rows_per_file=ONE_FILE
+    )
+    described: dict[str, Any] = fragment.to_json()
+    return described
+
+
+def _write_schema(schema: pa.Schema, folder: Path) -> Path:
+    """Write a file without rows; its path."""
+    path = folder / "part.lance"
+    with import_extra("lance.file", "lance").LanceFileWriter(str(path), schema) as writer:
+        writer.write_batch(schema.empty_table())
+    return path
 
 
 def _batches(tables: list[pa.Table], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -10,7 +10,7 @@ and older ones are deleted.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,19 +72,36 @@ class ParquetTarget(Target):
 
     def parts(self) -> list[StoredPart]:
         """Parts of this job's kind, also those that wait for the end; each name once."""
-        return [*self._usable()]
+        return [*{part.name: part for part in self._found()}.values()]
 
     def vectors(self) -> ParquetVectors:
-        """Vectors of this job's kind."""
-        return ParquetVectors(self._usable())
+        """Vectors of this job's kind, but for those of files that this job replaces.
+
+        There a part is made again under its name, and rows that it left out before move all
+        others: a place would be that of another row. Its vectors are in the journal, or in an
+        older part.
+        """
+        fixed = [part for part in self._found() if part.is_final or not self._is_in_place(part)]
+        return ParquetVectors(fixed)
 
     def new_part(self, schema: pa.Schema) -> ParquetPartWriter:
         """Begin a part, with tables of this schema."""
         return ParquetPartWriter(self._temporary, schema, self._place)
 
-    def _usable(self) -> list[ParquetPart]:
+    def leave_out(self, name: str, lines: Sequence[str]) -> None:
+        """Keep the rows that a part leaves out: beside the target, if the part goes into it at once."""
+        super().leave_out(name, lines)
+        if self._first.exists():
+            self._show_left_out({name})
+
+    def _found(self) -> list[ParquetPart]:
+        """Parts of this job's kind; those that wait come last."""
         parts = (*self._older, *parts_in(self._staged, replace=True))
-        return list({part.name: part for part in parts if self._is_alike(part.facts)}.values())
+        return [part for part in parts if self._is_alike(part.facts)]
+
+    def _is_in_place(self, part: ParquetPart) -> bool:
+        """Whether a part is where another one of its name would go."""
+        return part.path == self._place(part.name)
 
     def _prepare(self) -> None:
         if not self._older:

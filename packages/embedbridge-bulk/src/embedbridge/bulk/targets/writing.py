@@ -96,11 +96,8 @@ class TargetWriter:
     def _finish(self, name: str) -> None:
         assert self._part is not None  # noqa: S101  # a part has a row group
         with self._told():
-            if self._left_out:
-                # Before the part: one that is there is whole, and so is what it left out.
-                self._target.errors.mkdir(exist_ok=True)
-                errors = self._target.errors / f"{name}.jsonl"
-                errors.write_text("".join(self._left_out), encoding="utf-8")
+            if self._leaves_out_errors:
+                self._target.leave_out(name, self._left_out)
             self._part.close(name)
         self._part, self._left_out = None, []
         self.written += 1

@@ -1,0 +1,257 @@
+"""Histories of jobs: errors that pass, jobs that end early, sources that grow; each row has the vector of its own text."""
+
+import json
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from embedbridge.bulk import Report, run
+from embedbridge.bulk.targets.lance import LanceTarget
+from embedbridge.bulk.targets.parquet import ParquetTarget
+from embedbridge.contract import BatchResult, ProviderUnavailableError
+from embedbridge.contract.batch import Batch
+from embedbridge.contract.errors import QuotaExhaustedError
+from embedbridge.core import Embedder, Settings
+from embedbridge.testing import FakeModel, RemoteFakeModel
+
+LETTERS = "abcdefghijklmno"
+FORMATS = ["out", "out.lance"]
+PART_BYTES = 256
+"""Parts of three or four rows."""
+VECTORS = dict(zip(LETTERS, Embedder(FakeModel("small")).embed_documents([*LETTERS]), strict=True))
+
+
+class Service(RemoteFakeModel):
+    """Fails for some texts; its credit may end. It remembers what it answered."""
+
+    def __init__(self) -> None:
+        super().__init__("small")
+        self.failing: frozenset[str] = frozenset()
+        self.credit: int | None = None
+        self.answered: list[str] = []
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        (text,) = map(str, batch.inputs)
+        if text in self.failing:
+            raise ProviderUnavailableError("Overloaded.")
+        if self.credit is not None and len(self.answered) >= self.credit:
+            raise QuotaExhaustedError("No credit.")
+        self.answered.append(text)
+        return await super().embed_batch(batch)
+
+
+class History:
+    """Jobs into one target."""
+
+    def __init__(self, target: Path, errors: Any) -> None:
+        self.target, self.errors = target, errors
+        self.service = Service()
+        self.known: set[str] = set()
+        """What is in the target, or paid for since it was finished."""
+
+    def run(self, texts: str, *, failing: str = "", credit: int | None = None) -> Report | None:
+        """One job; `None` if it ended without credit. What it leaves is as it should be."""
+        service = self.service
+        service.answered, service.failing, service.credit = [], frozenset(failing), credit
+        one_each = Settings(batch_size=1, window=1, max_attempts=1, max_concurrency=1)
+        source = pa.table({"n": range(len(texts)), "text": pa.array([*texts], pa.string())})
+        report = None
+        with suppress(*() if credit is None else (QuotaExhaustedError,)):
+            report = run(
+                source,
+                self.target,
+                model=Embedder(service, settings=one_each),
+                text="text",
+                errors=self.errors,
+                part_bytes=PART_BYTES,
+            )
+        assert not self.known & set(service.answered), "paid twice"
+        assert len(service.answered) == len(set(service.answered))
+        self.known |= set(service.answered)
+        for row in self.rows():  # also of a job that has not ended
+            assert row["vector"] in (None, VECTORS[row["text"]].tolist()), row
+        if report is not None:
+            self._check(texts, failing)
+            self.known &= set(texts)
+        return report
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, in the order of the source."""
+        if self.target.suffix != ".lance":
+            files = sorted(self.target.glob("*.parquet"))
+            return [row for file in files for row in pq.read_table(file).to_pylist()]
+        if not any(self.target.glob("_versions/*.manifest")):
+            return []
+        table = pytest.importorskip("lance").dataset(str(self.target)).to_table()
+        rows: list[dict[str, Any]] = table.sort_by("n").to_pylist()
+        return rows
+
+    def left_out(self) -> list[dict[str, Any]]:
+        """The rows in the files of errors."""
+        folder = self.target.with_name(f"{self.target.name}.errors")
+        files = sorted(folder.glob("*")) if folder.exists() else []
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+    def _check(self, texts: str, failing: str) -> None:
+        """A finished job: each row has its vector or its error, at one place."""
+        bad = [text in failing and text not in self.known for text in texts]
+        rows, left_out = self.rows(), self.left_out()
+        if self.errors == "file":
+            assert [row["n"] for row in left_out] == [n for n, one in enumerate(bad) if one]
+            assert [row["n"] for row in rows] == [n for n, one in enumerate(bad) if not one]
+        else:
+            assert [row["n"] for row in rows] == [*range(len(texts))]
+            assert [row["embedding_error"] is not None for row in rows] == bad
+        together = sorted([*rows, *left_out], key=lambda row: int(row["n"]))
+        assert "".join(row["text"] for row in together) == texts
+        assert not self.target.with_name(f"{self.target.name}.journal").exists()
+
+
+@pytest.fixture(params=FORMATS)
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if request.param.endswith(".lance"):
+        pytest.importorskip("lance", reason="Lance is not installed")
+    return tmp_path / str(request.param)
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["older", "first"])
+def test_a_row_that_comes_back_gives_no_other_row_its_vector(target: Path, first: bool) -> None:
+    """A part that was whole is made again, and its rows move: a later row had the vector of the one before."""
+    history = History(target, "file")
+    if not first:
+        history.run("eabc", failing="e")
+    history.run("eabcdfghijka", failing="e", credit=5)
+    history.run("eabcdfghijka")
+
+    assert [row["text"] for row in history.rows()] == [*"eabcdfghijka"]
+
+
+@pytest.mark.parametrize("credit", [None, 1], ids=["finished", "ended"])
+def test_a_row_that_comes_back_leaves_the_file_of_errors(target: Path, credit: int | None) -> None:
+    """Until then it is in the file, also while its part waits for the end of the job; the folder goes with the last row."""
+    history = History(target, "file")
+    history.run("eabcdfgh", failing="ed")
+    ended = history.run("eabcdfghijkl", failing="d", credit=4)
+    waiting = [row["text"] for row in history.left_out()]
+    history.run("eabcdfghijkl", credit=credit)
+    history.run("eabcdfghijkl")
+
+    assert ended is None
+    assert waiting == ["e", "d"]
+    assert not target.with_name(f"{target.name}.errors").exists()
+
+
+def test_a_part_whose_rows_are_all_left_out_is_there(target: Path) -> None:
+    """It is not made again: neither by the same model, nor after Lance has cleaned up; it goes with its rows."""
+    source = pa.table({"n": range(3), "text": [" "] * 3})
+
+    def start(rows: int) -> Report:
+        embedder = Embedder(FakeModel("small"))
+        part = source.slice(0, rows)
+        return run(part, target, model=embedder, text="text", errors="file")
+
+    reports = [start(3), start(3)]
+    if target.suffix == ".lance":
+        clean_up(target)
+    reports += [start(3), start(2), start(2)]
+    files = [path.name for path in target.rglob("part-*")]
+
+    assert [report.parts_written for report in reports] == [1, 0, 0, 1, 0]
+    assert [report.failed for report in reports] == [3, 3, 3, 2, 2]
+    assert len(files) == 1
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_part_without_rows_is_whole_after_it_waited(target: Path, rows: int) -> None:
+    """The job ended when the part was there, and before the target had it."""
+    source = pa.table({"n": range(rows), "text": pa.array([" "] * rows, pa.string())})
+    kind = LanceTarget if target.suffix == ".lance" else ParquetTarget
+
+    def start() -> Report:
+        embedder = Embedder(FakeModel("small"))
+        return run(source, target, model=embedder, text="text", errors="file")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "finish", Mock(side_effect=EOFError))
+        with pytest.raises(EOFError):
+            start()
+    reports = [start(), start()]
+
+    assert [report.parts_written for report in reports] == [0, 0]
+    assert [report.failed for report in reports] == [rows, rows]
+    assert History(target, "file").rows() == []
+
+
+def clean_up(target: Path) -> None:
+    """Have Lance delete what it does not know."""
+    dataset = pytest.importorskip("lance").dataset(str(target))
+    dataset.cleanup_old_versions(older_than=timedelta(0), delete_unverified=True)
+
+
+FEW = LETTERS[:6]
+"""Letters that repeat."""
+appended = st.tuples(st.just("append"), st.text(LETTERS[:10], min_size=4, max_size=9))
+edits = st.one_of(
+    appended,
+    appended,
+    st.tuples(st.just("append"), st.just("")),
+    st.tuples(st.just("begin"), st.text(LETTERS, max_size=4)),
+    st.tuples(st.just("cut"), st.integers(1, 4)),
+)
+steps = st.lists(
+    st.tuples(edits, st.sampled_from([True, True, False]), st.none() | st.integers(1, 5)),
+    min_size=2,
+    max_size=6,
+)
+
+
+def edited(source: str, how: str, what: Any) -> str:
+    if how == "append":
+        return f"{source}{what}"
+    return source[: -int(what)] if how == "cut" else f"{what}{source}"
+
+
+@pytest.mark.heavy  # some hundred jobs
+@pytest.mark.parametrize("errors", ["file", "column"])
+@pytest.mark.parametrize("form", FORMATS)
+@given(
+    source=st.permutations(FEW).map("".join),
+    failing=st.text(FEW, min_size=1, max_size=2),
+    history=steps,
+)
+@example(
+    source="abcdef",
+    failing="a",
+    history=[(("append", "aaaa"), True, None), (("append", "aghb"), True, 1)],
+)
+@settings(max_examples=25)
+def test_any_history_gives_each_row_its_own_vector(
+    tmp_path_factory: pytest.TempPathFactory,
+    form: str,
+    errors: str,
+    source: str,
+    failing: str,
+    history: Any,
+) -> None:
+    """Whatever failed, passed or ended before: at the end all rows are there, and none was paid twice."""
+    if form.endswith(".lance"):
+        pytest.importorskip("lance", reason="Lance is not installed")
+    jobs = History(tmp_path_factory.mktemp("history") / form, errors)
+    for (how, what), fails, credit in history:
+        source = edited(source, how, what)
+        jobs.run(source, failing=failing if fails else "", credit=credit)
+    jobs.run(source)
+
+    assert [row["text"] for row in jobs.rows()] == [*source]
+    assert not jobs.left_out()
+    again = jobs.run(source)
+    assert again is not None
+    assert (again.embedded, again.parts_written) == (0, 0)
