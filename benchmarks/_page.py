@@ -22,6 +22,9 @@ ORDER = (
     "adapter_overhead",
     "streaming_memory",
     "bulk",
+    "bulk_local",
+    "bulk_engines",
+    "bulk_ray",
     "import_cost",
 )
 """Of the sections; one that is not named here comes last."""
