@@ -32,6 +32,8 @@ settings.register_profile(
     "embedbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("embedbridge")
+# For the faster half: a quarter of the examples.
+settings.register_profile("fast", settings.get_profile("embedbridge"), max_examples=25)
 
 
 ROOT = Path(__file__).parent
@@ -53,11 +55,19 @@ HEAVY = (
     "packages/embedbridge-static/",
     "tests/test_a_hang_ends.py",
     "packages/embedbridge-bulk/tests/test_kill.py",
+    "packages/embedbridge-bedrock/tests/test_credentials.py",  # AWS's own classes, made anew for each test
+    "shared/embedbridge-testing/tests/mutants/",  # a contract suite for each of them
     "shared/embedbridge-testing/tests/test_contract_guard.py",  # pytest in a process for each test
     "shared/embedbridge-testing/tests/test_tiny_clip.py",
 )
 """Beginnings of paths where real models are loaded, pages are run, or each row of a matrix goes over
 HTTP; slowest first."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The faster half tries fewer examples of each property."""
+    if _is_fast(config):
+        settings.load_profile("fast")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

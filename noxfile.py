@@ -97,7 +97,8 @@ def tests(session: nox.Session) -> None:
 def fast(session: nox.Session) -> None:
     """Run the faster half of the tests: no real model, page of the guide, or fault matrix.
 
-    Nor what starts many processes; and of each provider's contract suites only the first.
+    Nor what starts many processes; of each provider's contract suites only the first, and of each
+    property fewer examples.
     """
     install_here(session, "-r", "requirements-dev.txt")
     session.run("pytest", *PARALLEL, "-m", "not heavy", *session.posargs, env=OFFLINE)
