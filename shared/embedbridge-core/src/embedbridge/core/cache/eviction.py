@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EVICTED_SHARE = 0.1
 """How much is freed at once when the file is full."""
 ID_BITS = 63
-PLACES, ROWS_AT_PLACE = 16, 256
+PLACES, ROWS_AT_PLACE = 32, 256
 """Of a sample, about. Row ids are digests: a part of all ids has the same part of the rows of any width."""
 
 

@@ -45,8 +45,13 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, used INTEGER NOT NULL, row BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS by_use ON vectors (used);
 """
+COLUMNS = "id,used,row"
 # Rows in the order of arrival with an index of digests were tried, and read faster; but with the end
 # of a file cut off, index and table said different things, and the same vectors were missing each time.
+
+
+class NotACacheError(sqlite3.OperationalError):
+    """The database is of another format, or somebody else's: nothing in it is changed."""
 
 
 class SqliteFile:
@@ -207,6 +212,8 @@ def is_busy(error: Exception) -> bool:
 def _remedy(error: Exception) -> str:
     if is_busy(error):
         return "Another process holds it: it is tried again each minute."
+    if isinstance(error, NotACacheError):
+        return "It stays as it is: name another file."
     if isinstance(error, sqlite3.OperationalError | OSError):
         return "Set EMBEDBRIDGE_CACHE_DIR, or cache=PATH, to a folder that can be written."
     return "It is no cache, or damaged as a whole: delete it, or name another file."
@@ -239,24 +246,41 @@ def _connect(path: Path) -> sqlite3.Connection:
         path, timeout=POLL_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
+        is_new = _is_new(connection)  # before anything is changed: it may be somebody else's
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{MEMORY_KIB}")  # negative: not in pages
-        _make_tables(connection)
+        if is_new:
+            _make_tables(connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
+def _is_new(connection: sqlite3.Connection) -> bool:
+    """Whether the database has nothing in it; else it is a cache.
+
+    Raises:
+        NotACacheError: It is of another format, or something else.
+    """
+    # One statement, so that another process cannot make the tables in between.
+    version, tables, columns = connection.execute(
+        "SELECT user_version, (SELECT COUNT(*) FROM sqlite_master), "
+        "(SELECT GROUP_CONCAT(name) FROM pragma_table_info('vectors')) FROM pragma_user_version"
+    ).fetchone()
+    if version == 0 and tables == 0:
+        return True
+    if version == 0 or (version == SCHEMA_VERSION and columns != COLUMNS):
+        raise NotACacheError("it is the database of something else")
+    if version != SCHEMA_VERSION:
+        raise NotACacheError(f"cache format {version} is not known here")
+    return False
+
+
 def _make_tables(connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == SCHEMA_VERSION:
-        return
-    if version != 0:
-        raise sqlite3.OperationalError(f"cache format {version} is not known here")
     with transaction(connection):
         for statement in filter(str.strip, SCHEMA.split(";")):
             connection.execute(statement)
