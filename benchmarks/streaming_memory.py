@@ -62,7 +62,7 @@ def to_numpy_file(embedder: Embedder, count: int, path: Path) -> None:
     from embedbridge.cli.embed.entry import Entry
     from embedbridge.cli.embed.formats import writer_to
 
-    entry = Entry("")  # a NumPy file keeps none of it
+    entry = Entry("", 0)  # a NumPy file keeps none of it
     with writer_to(path, embedder) as writer:
         for vector in embedder.embed_iter(make_texts(count)):
             writer.write(entry, vector, None)

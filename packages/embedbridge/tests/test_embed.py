@@ -185,11 +185,14 @@ def test_empty_arguments_can_be_skipped(run: Run, tmp_path: Path, ending: str) -
 
     assert result.stderr.splitlines()[0] == "Skipped 2 empty texts: 0, 2"
     if ending == "stdout":
-        assert [line["text"] for line in parse(result.stdout)] == ["a", "b"]
+        lines = parse(result.stdout)
+        assert [(line["index"], line["text"]) for line in lines] == [(1, "a"), (3, "b")]
     elif ending == "npy":
         assert np.load(path).tolist() == vectors_of("a", "b")
     else:
-        assert load_vectors(path).vectors.tolist() == vectors_of("a", "b")
+        stored = load_vectors(path)
+        assert stored.vectors.tolist() == vectors_of("a", "b")
+        assert stored.ids == ["1", "3"]
 
 
 def test_lines_of_json_have_their_errors_in_a_column(run: Run) -> None:
@@ -300,6 +303,57 @@ def test_what_was_paid_for_is_kept(run: Run, tmp_path: Path) -> None:
     assert np.load(tmp_path / "vectors.npy.partial").tolist() == vectors_of("a", "b")
     assert f"Kept what was embedded of the first 2 inputs in {path}.partial" in result.stderr
     assert path.read_bytes() == b"yesterday's"
+
+
+def test_a_second_run_keeps_what_the_first_has_kept(run: Run, tmp_path: Path) -> None:
+    """Whether it fails at once, later, or not at all: another run's vectors are not its own."""
+    path, kept = tmp_path / "vectors.npy", tmp_path / "vectors.npy.partial"
+    kept.write_bytes(b"paid for")
+
+    assert run("embed", "", *MODEL, "-o", path).exit_code == 1
+    assert list(tmp_path.iterdir()) == [kept]
+    for number in (2, 3):
+        further = tmp_path / f"vectors.npy.{number}.partial"
+        result = run(
+            "embed", "-f", "-", *MODEL, "-o", path, "--option", "window=2", input=b"a\nb\n\xff\n"
+        )
+        assert f"inputs in {further}" in result.stderr
+        assert np.load(further).tolist() == vectors_of("a", "b")
+    assert run("embed", "a", *MODEL, "-o", path).exit_code == 0
+    assert np.load(path).tolist() == vectors_of("a")
+    assert kept.read_bytes() == b"paid for"
+
+
+@pytest.mark.parametrize("ending", ["stdout", "jsonl", "npy", "safetensors"])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_job_without_any_vector_fails(
+    run: Run, tmp_path: Path, ending: str, precision: str
+) -> None:
+    """Also under errors=collect: an older output stays, and nothing else is left behind."""
+    if (ending, precision) == ("npy", "int8"):
+        pytest.skip("refused: it has no place for an error")
+    path = tmp_path / f"vectors.{ending}"
+    output = [] if ending == "stdout" else ["--output", path]
+    if output:
+        path.write_bytes(b"yesterday's")
+    options = ("--option", "errors=collect", "--precision", precision)
+    result = run("embed", "", " ", *MODEL, *options, *output)
+
+    assert result.exit_code == 1
+    assert "No text of 2 could be embedded. The first error: Input 0: The text is" in result.stderr
+    if output:
+        assert path.read_bytes() == b"yesterday's"
+        assert list(tmp_path.iterdir()) == [path]
+    else:
+        assert [line["vector"] for line in parse(result.stdout)] == [None, None]
+
+
+def test_a_job_without_any_input_is_no_failure(run: Run, tmp_path: Path) -> None:
+    """An empty file of a pipeline's is embedded to an empty file."""
+    path = tmp_path / "vectors.npy"
+    result = run("embed", "-f", "-", *MODEL, "-o", path, "--option", "errors=collect", input=b"\n")
+
+    assert (result.exit_code, np.load(path).shape[0]) == (0, 0)
 
 
 def test_a_job_that_fails_at_once_leaves_nothing(run: Run, tmp_path: Path) -> None:

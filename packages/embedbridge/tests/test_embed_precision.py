@@ -135,7 +135,7 @@ def test_where_everything_has_an_error_every_line_says_which(run: Run, precision
     result = run("embed", "", " ", *MODEL, *options)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
 
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 1, result.output
     assert [line["vector"] for line in lines] == [None, None]
     assert all("empty" in line["error"] for line in lines)
 

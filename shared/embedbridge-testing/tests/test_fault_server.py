@@ -486,3 +486,14 @@ def test_a_reply_of_any_kind(server: FaultServer, status: int, said: object, sen
     assert answer.headers["Retry-After"] == "7"
     assert answer.headers["Content-Type"] is None
     assert server.requests[0].status == status
+
+
+def test_a_server_that_cannot_listen_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no port is free, the start fails; it waited without end."""
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise OSError("no port is free")
+
+    monkeypatch.setattr(asyncio, "start_server", refuse)
+    with pytest.raises(OSError, match="no port is free"), FaultServer():
+        pass

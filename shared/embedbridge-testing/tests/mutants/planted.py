@@ -375,6 +375,13 @@ class IgnoresTheAddress(AcmeModel):
         return ("api.acme.example", super().endpoint[1])  # type: ignore[index]  # a tuple
 
 
+class RaisesBeforeItSends(AcmeModel):
+    """No request reaches the server."""
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        raise RuntimeError("out of order")
+
+
 class ReadsInt8AsBytes(AcmeModel):
     """Base64 of signed bytes, read as unsigned ones."""
 
@@ -399,5 +406,6 @@ IN_MIND = {
     "headers shown in errors": ShowsHeaders,
     "two servers, one endpoint": IgnoresTheAddress,
     "int8 read as unsigned": ReadsInt8AsBytes,
+    "raises before it sends": RaisesBeforeItSends,
 }
 EVERY = {**REPORTED, **NOT_IN_MIND, **IN_MIND}

@@ -99,6 +99,10 @@ CAUGHT_BY = {
         "test_every_value_of_an_option_works",
         "output_dtype='binary': Vectors of 1024 dimensions were expected, 128 came back",
     ),
+    "raises before it sends": (
+        "test_a_cancelled_job_hangs_up",
+        "No request was sent, so that none could be cancelled",
+    ),
     "int8 read as unsigned": ("test_vectors_of_every_option_arrive", "output_dtype='int8'"),
     "a value that never works": ("test_every_value_of_an_option_works", "encoding='list'"),
     "one space for all types": (

@@ -106,13 +106,21 @@ class HttpServer:
         self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, name="embedbridge-http", daemon=True)
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._failed: BaseException | None = None
         self.port = 0
         """Where it listens, once started."""
 
     def start(self) -> None:
-        """Listen; returns when connections are accepted."""
+        """Listen; returns when connections are accepted.
+
+        Raises:
+            OSError: There is no free port, or no further file may be opened.
+        """
         self._thread.start()
         self._started.wait()
+        if self._failed is not None:
+            self._thread.join()
+            raise self._failed
 
     def stop(self) -> None:
         """Stop, and end the handlers that still wait for something."""
@@ -120,7 +128,13 @@ class HttpServer:
         self._thread.join()
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            if self._started.is_set():
+                raise
+            self._failed = error  # for the thread that waits for the start
+            self._started.set()
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

@@ -14,7 +14,7 @@ from embedbridge.cli.embed.images import ImageFiles
 from embedbridge.cli.embed.progress import StreamProgress
 from embedbridge.cli.embed.quantized import Precision
 from embedbridge.cli.embed.stream import embed_stream
-from embedbridge.cli.embed.texts import STDIN, Lines, text_entry
+from embedbridge.cli.embed.texts import STDIN, Lines, text_entries
 from embedbridge.cli.options import (
     OptionList,
     Progress,
@@ -23,6 +23,7 @@ from embedbridge.cli.options import (
     parse_options,
     shows_progress,
 )
+from embedbridge.contract.errors import EmbedBridgeError
 
 if TYPE_CHECKING:
     from embedbridge.cli.embed.stream import Totals
@@ -76,6 +77,9 @@ def embed(
     Empty lines of a file are skipped, and a note on stderr names them. With
     --option on_empty=embed they are embedded too, so that each line has its row.
     Files of a folder that are no images are skipped, too, and named.
+
+    The exit code is 1 if the job was given up, or if no input could be embedded, also with
+    --option errors=collect; then an older output stays as it was.
     """
     if [bool(texts), file is not None, images is not None].count(True) != 1:
         raise typer.BadParameter("give either texts, --file or --images")
@@ -93,7 +97,7 @@ def embed(
         source = Lines(file, keep_empty=_keeps_empty(options))
     elif images:
         source = ImageFiles(images)
-    entries = source or map(text_entry, texts or [])
+    entries = source or text_entries(texts or [])
     total = source.count() if source and shown else len(texts or [])
     from embedbridge.core import load_embedder
 
@@ -103,6 +107,7 @@ def embed(
         writer_to(output, embedder, precision) as writer,
     ):
         totals = embed_stream(embedder, entries, role.value, writer)
+        _expect_a_vector(totals, noun)
     what = "other file" if images else "empty line" if file else "empty text"
     skipped = source.skipped if source else totals.skipped
     for note in notes(totals, skipped, what, output, noun=noun, precision=precision):
@@ -115,6 +120,18 @@ def _keeps_empty(options: Mapping[str, Any]) -> bool:
 
     given = {name: value for name, value in options.items() if name == "on_empty"}
     return parse_settings(given).on_empty in ("embed", "zero")
+
+
+def _expect_a_vector(totals: Totals, noun: str) -> None:
+    """Fail a job of which nothing came, so that its output replaces no good one.
+
+    Raises:
+        EmbedBridgeError: Every input has an error.
+    """
+    if totals.failed and totals.failed == totals.inputs - len(totals.skipped):
+        raise EmbedBridgeError(
+            f"No {noun} of {totals.failed} could be embedded. The first error: {totals.first_error}"
+        ) from totals.first_error
 
 
 def notes(

@@ -14,6 +14,8 @@ class Entry:
     """One text or image to embed."""
 
     content: str | Image
+    position: int
+    """Its place among the inputs, from 0, those that are skipped later counted."""
     facts: dict[str, str | int] = field(default_factory=dict)
     """What a line of JSON says about it: `{"line": 7, "text": "…"}`, `{"image": "cat.png"}`."""
     id: str | None = None

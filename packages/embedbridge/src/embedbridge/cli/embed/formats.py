@@ -1,7 +1,7 @@
 """Output formats of `embedbridge embed`: JSON lines, a NumPy file, or safetensors.
 
 A file gets its name when it is complete. After an error or Ctrl-C, what was embedded so far stays in
-`NAME.partial`: it was paid for.
+`NAME.partial`, or in `NAME.2.partial` where another run has left one: both were paid for.
 """
 
 from __future__ import annotations
@@ -50,14 +50,15 @@ class JsonLines:
     def __init__(self, file: IO[bytes], embedder: Embedder) -> None:
         self._file = file
         self._collects = embedder.settings.errors == "collect"
-        self.rows = 0
+        self.rows = self.vectors = 0
 
     def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
         """Write one line."""
+        self.rows += 1
+        self.vectors += error is None
         if error is not None and not self._collects:
-            self.rows += 1
             return
-        line: dict[str, Any] = {"index": self.rows, **entry.facts}
+        line: dict[str, Any] = {"index": entry.position, **entry.facts}
         line["vector"] = vector.tolist() if error is None else None
         if self._collects:
             line["error"] = None if error is None else str(error)
@@ -65,7 +66,6 @@ class JsonLines:
         # carry only escaped: whoever reads the line has the name that opens the file.
         text = json.dumps(line, ensure_ascii=False)
         self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
-        self.rows += 1
 
     def close(self) -> None:
         """Write out what is still in the buffer."""
@@ -93,15 +93,16 @@ class NumpyFile:
         self._width = width_of(embedder.dimensions or 0, precision)
         self._dtype = dtype_of(precision)
         self.holds_missing = precision is Precision.float32
-        self.rows = 0
+        self.rows = self.vectors = 0
 
-    def write(self, _: Entry, vector: NDArray[Any], __: EmbedBridgeError | None) -> None:
+    def write(self, _: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
         """Append one row; a row of NaN stands for an error."""
         if not self.rows:  # only the first vector tells the width for certain
             self._width = len(vector)
             self._write_header()
         self._file.write(vector.astype(self._dtype, copy=False).tobytes())
         self.rows += 1
+        self.vectors += error is None
 
     def close(self) -> None:
         """Write the number of rows into the header, and close the file."""
@@ -136,10 +137,15 @@ class SafetensorsFile:
         self._ids: list[str] = []
         self.rows = 0
 
+    @property
+    def vectors(self) -> int:
+        """How many inputs have a vector."""
+        return len(self._vectors)
+
     def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
         """Keep one vector; one that is missing is left out, and its id with it."""
         if error is None:
-            self._ids.append(str(self.rows) if entry.id is None else entry.id)
+            self._ids.append(str(entry.position) if entry.id is None else entry.id)
             self._vectors.append(vector)
         self.rows += 1
 
@@ -185,6 +191,9 @@ def writer_to(
 ) -> Iterator[Writer]:
     """A writer to a file, or to stdout as JSON lines.
 
+    No other file is lost: an older output stays until the new one is complete, and what another run
+    has kept or is writing stays in any case.
+
     Raises:
         InvalidOptionError: The file has no place for what this precision cannot hold.
         InvalidInputError: There are too few vectors for this precision.
@@ -203,8 +212,7 @@ def writer_to(
             raise
         writer.close()
         return
-    partial = output.with_name(f"{output.name}.partial")
-    partial.touch()
+    partial = _new_partial(output)
     writer = _quantizing(FILES[output.suffix](partial, embedder, precision), precision)
     try:
         yield writer
@@ -226,12 +234,25 @@ def _quantizing(writer: FormatWriter, precision: Precision) -> Writer:
     return Bits(writer) if precision is Precision.ubinary else Bytes(writer)
 
 
+def _new_partial(output: Path) -> Path:
+    """An empty file beside the output, of a name that no other run has."""
+    number, partial = 1, output.with_name(f"{output.name}.partial")
+    while True:
+        try:
+            partial.touch(exist_ok=False)
+        except FileExistsError:
+            number += 1
+            partial = output.with_name(f"{output.name}.{number}.partial")
+        else:
+            return partial
+
+
 def _keep(writer: Writer, partial: Path) -> None:
-    """Close the file of a job that failed, and keep it if there is something in it."""
-    kept = writer.rows
+    """Close the file of a job that failed, and keep it if there is a vector in it."""
+    kept, rows = writer.vectors, writer.rows
     with suppress(EmbedBridgeError):  # the job's own error is on its way
         writer.close()
         if kept:
-            typer.echo(f"Kept what was embedded of the first {kept} inputs in {partial}", err=True)
+            typer.echo(f"Kept what was embedded of the first {rows} inputs in {partial}", err=True)
             return
     partial.unlink()

@@ -38,10 +38,11 @@ class ImageFiles:
                 self.skipped.append(self._name(path))
 
     def __iter__(self) -> Iterator[Entry]:
-        for path in self._wanted:
+        for position, path in enumerate(self._wanted):
             name = self._name(path)
             image = Image.from_path(path)
-            yield Entry(image, facts={"image": name}, id=name, source=f"file {name}")
+            facts: dict[str, str | int] = {"image": name}
+            yield Entry(image, position, facts, id=name, source=f"file {name}")
 
     def count(self) -> int:
         """How many images there are."""

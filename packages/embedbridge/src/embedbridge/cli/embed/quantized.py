@@ -60,8 +60,13 @@ class Bits:
 
     @property
     def rows(self) -> int:
-        """How many vectors it has taken."""
+        """How many inputs it has taken."""
         return self._writer.rows
+
+    @property
+    def vectors(self) -> int:
+        """How many of them have a vector."""
+        return self._writer.vectors
 
     @property
     def holds_missing(self) -> bool:
@@ -94,8 +99,13 @@ class Bytes:
 
     @property
     def rows(self) -> int:
-        """How many vectors it has taken."""
+        """How many inputs it has taken."""
         return len(self._taken)
+
+    @property
+    def vectors(self) -> int:
+        """How many of them have a vector."""
+        return sum(error is None for _, error in self._taken)
 
     @property
     def holds_missing(self) -> bool:

@@ -35,6 +35,8 @@ class Totals:
     """How many of them are longer than the model reads."""
     failed: int = 0
     """How many have an error instead of a vector."""
+    first_error: EmbedBridgeError | None = None
+    """That of the first of them."""
     skipped: list[int] = field(default_factory=list)
     """Positions of empty texts that were left out."""
     dimensions: int = 0
@@ -68,6 +70,7 @@ def embed_stream(
             answered.clear()
             for error in result.errors.values():
                 _name_source(error, unwritten, result.start)
+                totals.first_error = totals.first_error or error
             skipped = set(result.skipped)
             for row, vector in enumerate(result.vectors):
                 entry = unwritten.popleft()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -16,9 +17,10 @@ from embedbridge.contract.errors import InvalidInputError
 STDIN = Path("-")
 
 
-def text_entry(text: str) -> Entry:
-    """A text from the command line."""
-    return Entry(text, facts={"text": text})
+def text_entries(texts: Iterable[str]) -> Iterator[Entry]:
+    """The texts of the command line."""
+    for position, text in enumerate(texts):
+        yield Entry(text, position, facts={"text": text})
 
 
 class Lines:
@@ -37,13 +39,14 @@ class Lines:
         """Numbers of the lines that were left out so far."""
 
     def __iter__(self) -> Iterator[Entry]:
+        positions = count()
         with self._open() as lines:
             for number, raw in enumerate(lines, start=1):
                 source = f"line {number} of {self._name}"
                 text = _decode(raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw, source)
                 if self._is_wanted(text):
                     facts: dict[str, str | int] = {"line": number, "text": text}
-                    yield Entry(text, facts=facts, id=str(number), source=source)
+                    yield Entry(text, next(positions), facts, id=str(number), source=source)
                 else:
                     self.skipped.append(number)
 

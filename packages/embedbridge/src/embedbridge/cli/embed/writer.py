@@ -17,7 +17,11 @@ class Writer(Protocol):
 
     @property
     def rows(self) -> int:
-        """How many it has taken."""
+        """How many inputs it has taken."""
+
+    @property
+    def vectors(self) -> int:
+        """For how many of them it has a vector, and no error."""
 
     @property
     def holds_missing(self) -> bool:

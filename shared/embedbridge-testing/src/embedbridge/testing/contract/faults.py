@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -195,15 +196,24 @@ class FaultChecks(ServedChecks):
         If this fails, `asyncio.CancelledError` is swallowed, or the work runs in a thread.
         """
 
-        async def give_up(server: FaultServer, remote: Embedder) -> None:
+        async def give_up(server: FaultServer, remote: Embedder) -> str | None:
+            """Cancel a job that waits for the server; why there was none to cancel."""
             job = asyncio.create_task(remote.aembed_documents(SOME))
-            await asyncio.to_thread(server.wait_for, 1)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.patience):
+                    while not (server.requests or job.done()):  # noqa: ASYNC110  # in a thread
+                        await asyncio.sleep(0.01)
             job.cancel()
-            await asyncio.gather(job, return_exceptions=True)
+            await asyncio.wait({job}, timeout=self.patience)
+            if server.requests:
+                return None
+            error = None if job.cancelled() or not job.done() else job.exception()
+            return f"{type(error).__name__}: {error}" if error else "nothing happened"
 
         with self.served(embedder) as (server, remote):
             server.always(faults.silent())
-            asyncio.run(give_up(server, remote))
+            said = asyncio.run(give_up(server, remote))
+            assert said is None, f"No request was sent, so that none could be cancelled: {said}"
 
             self.expect_idle(server, "After cancelling, the request goes on")
 
