@@ -192,6 +192,30 @@ def test_a_source_that_works(server: FaultServer, machine: Machine, ask: Load, s
     assert all("/eu-central-1/bedrock/aws4_request" in r.request.headers["authorization"] for r in server.requests)  # fmt: skip
 
 
+@pytest.mark.parametrize("source", EVERY)
+def test_a_limiter_changes_nothing(
+    server: FaultServer, machine: Machine, ask: Load, source: str
+) -> None:
+    """A job that opens the client before its turn comes is signed like any other, and so is the next."""
+    EVERY[source](machine)
+    embedder = ask(requests_per_minute=60_000)
+    embedder.embed_documents(TEXTS[:2])
+    embedder.close()
+    embedder.embed_query("after closing")
+
+    assert set(signers(server)) <= {key_id(1), key_id(2)}
+    assert len(server.requests) == 3
+    assert machine.aws.given == 2 * (source in REFRESHED)
+
+
+@pytest.mark.asyncio
+async def test_no_client_is_opened_without_credentials(server: FaultServer, ask: Load) -> None:
+    """`aopen` says what is missing; a client that signs nothing is never made."""
+    model = ask().model
+    with pytest.raises(AuthenticationError, match="No credentials for AWS"):
+        await model.aopen()
+
+
 @pytest.mark.parametrize("source", REFRESHED)
 def test_credentials_that_expire_in_the_middle_of_a_job(
     server: FaultServer, machine: Machine, ask: Load, source: str

@@ -392,7 +392,21 @@ class ReadsInt8AsBytes(AcmeModel):
         return BatchResult(vectors=matrix(rows, "u1"), usage=usage_at(answer, "tokens"))
 
 
+class FindsItsKeyLate(AcmeModel):
+    """The key is looked for with the first batch, and a limiter opens the client before that."""
+
+    looked = False
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        self.looked = True
+        return await super().embed_batch(batch)
+
+    def _own_credential(self, secrets: Secrets) -> Credential | None:
+        return super()._own_credential(secrets) if self.looked else None
+
+
 IN_MIND = {
+    "key found late": FindsItsKeyLate,
     "too long, in the vendor's words": DoesNotKnowTooLong,
     "the position in a field unread": DoesNotReadThePosition,
     "card max_tokens_per_input 16384 for 8192": CardOfTooLongTexts,

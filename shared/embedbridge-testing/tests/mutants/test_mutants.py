@@ -91,6 +91,10 @@ CAUGHT_BY = {
     ),
     "key in the address": ("test_the_key_travels_in_a_header_only", "in the address"),
     "key fetched once": ("test_a_key_that_is_fetched_is_fetched_each_time", "may expire"),
+    "key found late": (
+        "test_a_limiter_changes_no_request",
+        "POST /v2/embed with no key",
+    ),
     "int8 claims unit length": (
         "test_the_card_is_right_with_every_option",
         "say `normalized=False` on the card of this option",

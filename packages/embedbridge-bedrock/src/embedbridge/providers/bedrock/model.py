@@ -199,8 +199,14 @@ class BedrockModel(HttpModel):
         return None if self._key is None else super()._own_credential(secrets)
 
     def _open(self) -> HttpHandle:
-        handle, access = super()._open(), self._access
-        if access is not None and access.credentials is not None:
+        access = self._access
+        if access is None:  # a handle without credentials would send requests that no one signs
+            raise ConfigurationError(
+                "The credentials of AWS are not known yet.",
+                hint="The embedder was closed while a request began: make the request again.",
+            )
+        handle = super()._open()
+        if access.credentials is not None:
             signer = Signer(access, lambda: self._find(handle.secrets), handle.secrets)
             handle.sign, handle.renew = signer.sign, signer.renew
             handle.is_renewable = _is_expired
@@ -208,11 +214,11 @@ class BedrockModel(HttpModel):
             _check_tls(self.address)
         return handle
 
-    async def embed_batch(self, batch: Batch) -> BatchResult:
-        """Embed one batch; credentials are found before the first, off the event loop."""
+    async def _client(self) -> HttpHandle:
+        """The client; credentials are found before it is opened, off the event loop."""
         if self._access is None:
             await asyncio.to_thread(self._find_once, self._searches)
-        return await super().embed_batch(batch)
+        return await super()._client()
 
     def _find_once(self, searches: int) -> None:
         """Requests that begin together wait for one search (single-flight), and share its failure."""

@@ -178,7 +178,7 @@ class HttpModel(RemoteModel[HttpHandle]):
         """Ask the server once. One that cannot be reached now is asked again before the next job."""
         # The first request says what is wrong, better than we could here.
         with contextlib.suppress(Unanswered):
-            await self._ask_once(await self._slot.get())
+            await self._ask_once(await self._client())
 
     async def _ask_once(self, client: HttpHandle) -> None:
         async with client.discovering:

@@ -156,7 +156,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
             EmbedBridgeError: The request failed, or the answer is not what was asked for. It is
                 chained to nothing, because a library's errors hold the request and its key.
         """
-        client = await self._slot.get()
+        client = await self._client()
         try:
             async with asyncio.timeout(self.options.timeout):
                 return await self._send(client, batch)
@@ -179,7 +179,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
 
     async def aopen(self) -> None:
         """Import the vendor's library and make the client, if that is not done yet."""
-        await self._slot.get()
+        await self._client()
 
     async def aclose(self) -> None:
         """Close the connections; the next request opens new ones, with the environment of then."""
@@ -187,6 +187,13 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         await self._slot.close()
 
     # For providers.
+
+    async def _client(self) -> ClientT:
+        """The client, opened if need be; everything that sends asks here.
+
+        Override it where `_open` needs what must be waited for, such as credentials.
+        """
+        return await self._slot.get()
 
     def _own_credential(self, secrets: Secrets) -> Credential | None:
         """The key; `None` where a header of the user's stands for it, or none is needed."""

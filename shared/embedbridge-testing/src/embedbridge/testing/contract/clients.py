@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections import Counter
 from itertools import count
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import pytest
@@ -13,12 +15,14 @@ from embedbridge.contract import EmbedBridgeError, RequestTimeoutError
 from embedbridge.contract.remote import RemoteOptions
 from embedbridge.core import Embedder
 from embedbridge.testing import faults
+from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.contract.applies import Need, asked_where
 from embedbridge.testing.contract.comparing import twin
 from embedbridge.testing.contract.material import TEXTS
 from embedbridge.testing.contract.served import AT_A_SERVER, ServedChecks, some, wire_of
 from embedbridge.testing.faults.exchange import Exchange, Fault
 from embedbridge.testing.leaks import leaks
+from embedbridge.testing.wires.format import WireFormat
 
 CANARY = "canary-of-the-contract-suite-4f7d02"
 ENDLESS = 200
@@ -28,6 +32,15 @@ USUAL_OPTIONS = Need(
     "embedder",
     lambda embedder: isinstance(embedder.model.options, RemoteOptions),
 )
+
+
+class _Sent(NamedTuple):
+    """What two requests have in common where they ask for the same, whenever and wherever."""
+
+    line: str
+    body: bytes
+    headers: str
+    has_key: bool
 
 
 class ClientChecks(ServedChecks):
@@ -123,6 +136,32 @@ class ClientChecks(ServedChecks):
 
             assert len(set(keys)) == len(keys), "A key that is fetched is kept, and may expire"
 
+    @asked_where(AT_A_SERVER)
+    def test_a_limiter_changes_no_request(self, embedder: Embedder) -> None:
+        """A job with a rate limiter sends what a job without one sends, the credential included.
+
+        Before it waits for its turn, the engine calls `aopen`, and only then `embed_batch`.
+
+        If this fails, `aopen` opens a client that lacks what is found in `embed_batch`: override
+        `_client`, which both of them ask.
+        """
+        wire = wire_of(type(self))
+        with (
+            self.served(embedder) as (server, remote),
+            self.served(embedder, requests_per_minute=60_000) as (other, limited),
+        ):
+            remote.embed_documents(some(remote))
+            limited.embed_documents(some(limited))
+            plain, paced = (
+                Counter(_as_sent(each.request, wire) for each in at.requests)
+                for at in (server, other)
+            )
+
+            assert paced == plain, (
+                f"With a limiter other requests are sent: {_told(paced - plain)}; without one: "
+                f"{_told(plain - paced)}"
+            )
+
     @asked_where(AT_A_SERVER, USUAL_OPTIONS)
     def test_each_account_is_an_endpoint(self, embedder: Embedder) -> None:
         """Two keys share neither limits nor requests in flight, and make the same vectors.
@@ -205,6 +244,24 @@ class ClientChecks(ServedChecks):
 
 async def _repeats_the_header(exchange: Exchange) -> None:
     await exchange.refuse(400, f"Wrong header: {exchange.request.headers.get('x-contract-suite')}")
+
+
+def _as_sent(request: HttpRequest, wire: WireFormat) -> _Sent:
+    return _Sent(
+        f"{request.method} {request.target}",
+        request.body,
+        ", ".join(sorted(request.headers)),
+        wire.credential(request) != "",
+    )
+
+
+def _told(sent: Counter[_Sent]) -> str:
+    """Without what is in the bodies, and without any key."""
+    told = [
+        f"{each.line} with {'a' if each.has_key else 'no'} key and the headers {each.headers}"
+        for each in sent.elements()
+    ]
+    return "; ".join(told) or "none"
 
 
 def _says_who(header: str) -> bool:
