@@ -1,5 +1,7 @@
 """One job at a time per target: whatever another one does between two steps of ours."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,3 +81,19 @@ def test_a_source_that_a_link_leads_to_is_in_the_target(
     (tmp_path / "link").symlink_to("out", target_is_directory=True)
     with pytest.raises(TargetError, match="is in the source"):
         job(tmp_path / "link", keep=["id"])
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EIO])
+def test_a_file_system_without_locks_is_no_other_job(
+    job: Job, rows: Rows, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The error says what the system said: to wait would not help."""
+
+    def refuse(file: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lock, "_lock", refuse)
+    with pytest.raises(TargetError, match=f"cannot be written: {os.strerror(number)}") as caught:
+        job(rows(10))
+
+    assert ("locks no files" in str(caught.value)) == (number != errno.EIO)

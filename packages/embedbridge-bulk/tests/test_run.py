@@ -1,5 +1,6 @@
 """From a source to a target: every row once, in order, paid once."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedbridge.bulk import Columns, RowError, TargetError, run
-from embedbridge.contract import InvalidOptionError, SpaceMismatchError
+from embedbridge.contract import BatchResult, InvalidOptionError, ModelCard, SpaceMismatchError
+from embedbridge.contract.batch import Batch
 from embedbridge.core import Embedder, MemoryCache, Settings
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel
 
@@ -83,6 +85,29 @@ def test_a_finished_job_changes_no_file(
     assert len(model.seen) == paid
     assert (report.kept, report.parts_written) == (400, 0)
     assert all(name.startswith(f"{target.name}/") for name in before)
+
+
+class OfUnknownWidth(RemoteFakeModel):
+    """Its width is 8, which only an answer tells."""
+
+    @property
+    def card(self) -> ModelCard:
+        return dataclasses.replace(super().card, dimensions=None)
+
+    def make_up(self, batch: Batch) -> BatchResult:
+        return FakeModel("small").make_up(batch)
+
+
+def test_a_width_that_an_answer_told_changes_no_file(job: Any, rows: Any, files: Any) -> None:
+    """The same embedder knows it at the second run, another one does not: the parts are the same."""
+    embedder = Embedder(OfUnknownWidth("small"))
+    job(rows(60), model=embedder)
+    before = files()
+    reports = [job(rows(60), model=embedder), job(rows(60), model=Embedder(OfUnknownWidth()))]
+
+    assert embedder.dimensions == 8
+    assert files() == before
+    assert [report.parts_written for report in reports] == [0, 0]
 
 
 def test_content_is_kept_wherever_it_stands(

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 CHUNKS_AT_ONCE = 2
 """While one waits for its last answers, the next is prepared; more where they hold little that is new."""
-MOST_BYTES = 1 << 27
-"""Of the rows of these chunks."""
+CLAIMED_BYTES = 1 << 27
+"""The rows of claimed chunks hold at most about so much: no further one is claimed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +86,7 @@ class Embedding:
         if len(claimed) <= CHUNKS_AT_ONCE:
             return False
         behind = claimed[-1].end - claimed[0].end
-        return behind >= self.paid.ahead or sum(one.chunk.bytes for one in claimed) >= MOST_BYTES
+        return behind >= self.paid.ahead or sum(one.chunk.bytes for one in claimed) >= CLAIMED_BYTES
 
     def finish(self, claimed: Claimed) -> Settled:
         """What became of a chunk's rows.

@@ -9,11 +9,14 @@ from embedbridge.contract.errors import EmbedBridgeError, short_path
 
 MAX_SHOWN = 200
 """Characters of another library's message that ours shows."""
+NO_LOCKS = "Its file system locks no files: name a target on another one."
 REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space and run it again.",
     errno.EDQUOT: "The quota of the disk is used up: free some space and run it again.",
     errno.EROFS: "The file system is read-only: name another target.",
     errno.EACCES: "You may not write there: name another target, or change its permissions.",
+    errno.ENOLCK: NO_LOCKS,
+    errno.ENOTSUP: NO_LOCKS,
     errno.EPERM: "You may not write there: name another target, or change its permissions.",
 }
 

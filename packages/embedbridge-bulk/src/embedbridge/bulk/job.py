@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from embedbridge.bulk.embedding import Claimed, Embedding, Settled
@@ -18,7 +19,7 @@ from embedbridge.bulk.errors import RowError
 from embedbridge.bulk.json_values import json_values
 from embedbridge.bulk.kept_parts import KeptPart, pieces_to_make
 from embedbridge.bulk.output import attach, output_schema
-from embedbridge.bulk.overlap import prefetched
+from embedbridge.bulk.prefetch import prefetched
 from embedbridge.bulk.reading import Chunk, Part, Sizes
 from embedbridge.bulk.report import Report
 from embedbridge.bulk.targets.parts import EMPTY, FAILED, MAY_PASS
@@ -125,7 +126,7 @@ class Job:
         """Write parts, with the next chunks already under way."""
         waiting: deque[Claimed | Part] = deque()
         writer = TargetWriter(self._target, leaves_out_errors=self._errors == "file")
-        try:
+        with _closed(writer.close), _closed(self._close):
             for piece in pieces:
                 waiting.append(piece if isinstance(piece, Part) else self._embedder().start(piece))
                 del piece  # a chunk is let go of as soon as it is settled
@@ -135,10 +136,11 @@ class Job:
                 self._settle(waiting.popleft(), writer)
             writer.flush()
             self.report.parts_written = writer.written
-        finally:
-            if self._embedding is not None:
-                self._embedding.close()
-            writer.close()
+
+    def _close(self) -> None:
+        """Begin nothing more."""
+        if self._embedding is not None:
+            self._embedding.close()
 
     def _is_ready(self, waiting: Sequence[Claimed | Part]) -> bool:
         """Whether what waits longest is finished now: enough is under way behind it."""
@@ -206,3 +208,15 @@ class Job:
             hint="errors='column' keeps such errors in a column, errors='file' in a file. "
             "What is paid for is kept in the journal.",
         )
+
+
+@contextmanager
+def _closed(close: Callable[[], None]) -> Iterator[None]:
+    """Close something at the end; if the job has an error, that of closing does not hide it."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            close()
+        raise
+    close()

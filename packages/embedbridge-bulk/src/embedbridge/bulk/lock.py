@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
 from embedbridge.bulk.errors import TargetError
 from embedbridge.contract.errors import short_path
+
+HELD = (BlockingIOError, FileNotFoundError) + (
+    (PermissionError,) if sys.platform == "win32" else ()
+)
+"""What says that another job holds a lock, or has just deleted it."""
 
 
 class FileLock:
@@ -21,17 +26,21 @@ class FileLock:
 
     Raises:
         TargetError: Another job holds it.
+        OSError: The file system has no locks, or the like.
     """
 
     def __init__(self, path: Path, target: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
-        if not self._take():
-            self._file.close()
-            raise TargetError(
-                f"Another job writes to {short_path(target)}.", hint="Wait until it is done."
-            )
+        with ExitStack() as undo:
+            self._file = undo.enter_context(path.open("ab"))
+            try:
+                self._take()
+            except HELD as failure:
+                raise TargetError(
+                    f"Another job writes to {short_path(target)}.", hint="Wait until it is done."
+                ) from failure
+            undo.pop_all()
 
     @property
     def is_held(self) -> bool:
@@ -53,13 +62,11 @@ class FileLock:
             self.path.unlink()
             self._file.close()
 
-    def _take(self) -> bool:
-        try:
-            _lock(self._file)
-            # The last job may have deleted it after it was opened here: a third one would make it anew.
-            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
-        except OSError:
-            return False
+    def _take(self) -> None:
+        _lock(self._file)
+        # The last job may have deleted it after it was opened here: a third one would make it anew.
+        if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
+            raise BlockingIOError
 
 
 def _lock(file: IO[bytes]) -> None:

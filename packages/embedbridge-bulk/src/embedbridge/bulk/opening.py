@@ -70,7 +70,15 @@ def open_job(
     stage.check(opened.schema)
     found = find_target(target, opened.paths, stage.provenance, replace=replace)
     refuse_unstorable(opened.schema, columns, found)
-    return Opened(opened, stage, found, Sizes.of(stage.embedder.dimensions, part_bytes))
+    return Opened(opened, stage, found, Sizes.of(_declared_width(stage.embedder), part_bytes))
+
+
+def _declared_width(embedder: Embedder) -> int | None:
+    """The dimensions that options or card say, the same before and after the first answer.
+
+    Parts of other sizes would have other names: all would be written again.
+    """
+    return embedder.model.options.dimensions or embedder.card.dimensions
 
 
 def columns_for(

@@ -1,4 +1,4 @@
-"""Batching across chunks: new contents are collected into windows, embedded, and journalled at once."""
+"""Payments: each new content is embedded once, in windows across chunks, and journalled as soon as it is answered."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 Keep: TypeAlias = Callable[["Numbers", "Vectors", "NDArray[np.bool_]"], None]
 """Keeps the vectors of contents, and which of them were truncated."""
 
-
-MOST_BYTES = 1 << 25
-"""Of the chunks whose contents wait for a window to be full."""
+COLLECTED_BYTES = 1 << 25
+"""The chunks whose contents wait for a full window hold at most so much: the window begins as it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +74,7 @@ class Payments:
         self._taken = self._sent = self._settled = 0
         self._lock = threading.Lock()
         self.requests = 0
-        """Requests that were answered."""
+        """Calls made to the model, retries included, of the windows that are done."""
         self.usage = Usage()
         """What they cost."""
         self.failed: dict[int, tuple[str, bool]] = {}
@@ -97,7 +96,7 @@ class Payments:
             self._taken += len(rows)
         while self._taken - self._sent >= self._windows.size:
             self._begin(self._windows.size)
-        if sum(contents.chunk.bytes for contents in self._collected) >= MOST_BYTES:
+        if sum(contents.chunk.bytes for contents in self._collected) >= COLLECTED_BYTES:
             self._begin(self._taken - self._sent)
         return self._taken
 

@@ -184,8 +184,8 @@ class Target(ABC):
         self.journal.close()
         if self._lock is None or not self._lock.is_held:
             return  # it is finished
-        if not self._only_reads and not self._is_of_use:
-            with suppress(OSError):
+        with suppress(OSError):  # it hides no error of the job
+            if not self._only_reads and not self._is_of_use:
                 self._discard()
                 self._remove_work()
         self._lock.release()

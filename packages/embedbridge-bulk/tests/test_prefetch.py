@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from embedbridge.bulk import Columns
-from embedbridge.bulk.overlap import prefetched
+from embedbridge.bulk.prefetch import prefetched
 from embedbridge.bulk.reading import FIRST_ROWS, Chunk, Sizes, partitioned
 
 
