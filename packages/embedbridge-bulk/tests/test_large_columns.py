@@ -54,6 +54,9 @@ def test_plain_values_come_in_chunks_that_can_hold_them(
     assert column.to_pylist() == [*values.to_pylist(), *values.slice(3, 5).to_pylist()]
     assert column.num_chunks > 4
     assert max(chunk.nbytes for chunk in column.chunks) <= LITTLE
+    texts = [chunk.field(0) if nested else chunk for chunk in column.chunks]
+    # Offsets of a slice would be as high as in the whole, which narrow ones do not reach.
+    assert {int(np.frombuffer(each.buffers()[1], np.int32)[each.offset]) for each in texts} == {0}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -116,15 +116,12 @@ class Contents:
 
 
 def _values(table: pa.Table, name: str) -> pa.Array:
-    """A column as one array of a plain type: no dictionary, no view, no large offsets but needed."""
+    """A column as one array of a plain type: no dictionary and no view."""
     column = plain_column(table.column(name))
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
     if column.nbytes > plain.MOST_BYTES:
-        kind = wide_type(column.type)
-    else:
-        kind = {pa.null(): pa.string(), pa.large_binary(): pa.binary()}.get(
-            column.type, column.type
-        )
-    column = column.cast(kind)
+        column = column.cast(wide_type(column.type))
     array = column.combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 

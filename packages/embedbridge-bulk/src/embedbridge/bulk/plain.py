@@ -68,7 +68,8 @@ def _plain_pieces(chunk: pa.Array, wanted: pa.DataType) -> list[pa.Array]:
     wide = decoded.cast(wide_type(wanted))
     if wide.nbytes <= MOST_BYTES:
         return [decoded.cast(wanted)]
-    return [piece.cast(wanted) for piece in _narrow_pieces(wide)]
+    # A copy of each piece has offsets of its own: those of a slice stay as high as they were.
+    return [pa.concat_arrays([piece]).cast(wanted) for piece in _narrow_pieces(wide)]
 
 
 def _narrow_pieces(wide: pa.Array) -> list[pa.Array]:
