@@ -8,7 +8,7 @@ import pytest
 
 CLI = "embedbridge.cli"
 ENTRANCE = {"__init__", "__main__", "app"}
-SHARED = {"files", "options", "tables"}
+SHARED = {"options", "tables"}
 
 
 @pytest.fixture

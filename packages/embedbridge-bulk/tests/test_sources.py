@@ -283,6 +283,20 @@ def test_a_folder_of_images_may_be_in_the_home_folder(
     assert out().column("path").to_pylist() == ["a.png"]
 
 
+def test_files_of_a_folder_that_are_no_images_are_said(job: Any, out: Any, tmp_path: Path) -> None:
+    """They may be of a kind that is not known; a folder of images alone is silent."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a").write_bytes(PNGS[0])
+    job(photos, text=None, id=None)
+    for name in ("b.raw", "c.mov"):
+        (photos / name).write_bytes(b"no image")
+    with pytest.warns(UserWarning, match=r"2 files in .*photos. are no images, .*b\.raw. for exam"):
+        job(photos, text=None, id=None, keep=[])
+
+    assert out().column("path").to_pylist() == ["a"]
+
+
 def test_a_text_and_an_image_are_one_input(job: Any, out: Any) -> None:
     """Either may be missing."""
     source = pa.table(

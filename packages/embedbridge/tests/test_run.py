@@ -1,5 +1,6 @@
 """`embedbridge run`: files of rows to a folder of Parquet files with vectors."""
 
+import json
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -64,12 +65,55 @@ def test_a_folder_of_images_needs_no_column(run: Run, tmp_path: Path) -> None:
     for name in ("b.png", "a.png", "more/c.png"):
         (tmp_path / "photos" / name).write_bytes(tiny_png(len(name) + ord(name[0])))
     (tmp_path / "photos" / "notes.txt").write_text("no image")
+    (tmp_path / "photos" / "node_modules").mkdir()
+    (tmp_path / "photos" / "node_modules" / "logo.png").write_bytes(tiny_png(9))
     result = run("run", tmp_path / "photos", tmp_path / "out", "-m", "fake:small")
     table = ds.dataset(tmp_path / "out").to_table()
 
     assert result.exit_code == 0, result.output
     assert table.column("path").to_pylist() == ["a.png", "b.png", "more/c.png"]
     assert table.column("vector").null_count == 0
+    assert "1 files in" in result.stderr
+    assert "notes.txt" in result.stderr
+
+
+def test_a_folder_of_images_is_the_same_to_both_commands(run: Run, tmp_path: Path) -> None:
+    """What `embed --images` embeds, `run` does: by content or by name, and nothing of others' folders."""
+    photos = tmp_path / "photos"
+    for place in (
+        "a.png",
+        "no ending",
+        "b.heif",
+        "c.jxl",
+        "notes.txt",
+        "node_modules/d.png",
+        ".e.png",
+    ):
+        (photos / place).parent.mkdir(parents=True, exist_ok=True)
+        (photos / place).write_bytes(b"a text" if place == "notes.txt" else tiny_png(len(place)))
+    (photos / "env").mkdir()
+    (photos / "env" / "pyvenv.cfg").write_text("home = /usr/bin")
+    (photos / "env" / "f.png").write_bytes(tiny_png(1))
+    embedded = run("embed", "--images", photos, "-m", "fake:small")
+    result = run("run", photos, tmp_path / "out", "-m", "fake:small")
+    names = [json.loads(line)["image"] for line in embedded.stdout.splitlines()]
+
+    assert result.exit_code == 0, result.output
+    assert names == ["a.png", "b.heif", "c.jxl", "no ending"]
+    assert ds.dataset(tmp_path / "out").to_table().column("path").to_pylist() == names
+
+
+@pytest.mark.parametrize("option", ["--id-column", "--keep"])
+def test_a_folder_of_images_has_no_other_column(run: Run, tmp_path: Path, option: str) -> None:
+    """One that is asked for is refused: it was left out without a word."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(tiny_png(1))
+    job = ("run", tmp_path / "photos", tmp_path / "out", "-m", "fake:small", option)
+    refused, path = run(*job, "sku"), run(*job, "path")
+
+    assert refused.exit_code == 1
+    assert "no column 'sku'. It has: path" in refused.stderr
+    assert path.exit_code == 0, path.output
 
 
 def test_a_dry_run_pays_and_writes_nothing(run: Run, posts: Path, tmp_path: Path) -> None:

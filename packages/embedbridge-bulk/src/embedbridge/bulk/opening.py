@@ -89,11 +89,11 @@ def columns_for(
     id: str | None,  # noqa: A002
     keep: Sequence[str] | None,
 ) -> Columns:
-    """The columns that were named; a folder of images needs none."""
+    """The columns that were named; a folder of images needs none, and has one, its path."""
     folder = folder_of(source)
     root = None if folder is None else str(folder)
     if text is None and image is None:
-        found = Columns(id=PATH, image=PATH, image_root=root)
+        found = Columns(id=id or PATH, image=PATH, image_root=root, keep=keep)
         if image_folder(source, found) is not None:
             return found
     return Columns(id=id, text=text, image=image, image_root=root, keep=keep)

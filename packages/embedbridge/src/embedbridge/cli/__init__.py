@@ -3,7 +3,7 @@
 app.py                                    the commands, error handling, exit codes
 embed/ run/ demo/ doctor/ export/ new/    the larger commands
 cache.py check.py providers.py            the smaller ones
-options.py tables.py files.py             what several of them share
+options.py tables.py                      what several of them share
 """
 
 from embedbridge.cli.app import main

@@ -1,11 +1,33 @@
-"""Path expansion: `~` and `~user` in paths as users write them."""
+"""Path expansion and directory walk: `~` in paths as users write them, and the files below a folder."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
     """A path with `~` and `~user` replaced; a user who is not known stays, where pathlib fails."""
     return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def files_below(folder: Path, endings: Collection[str] | None = None) -> list[Path]:
+    """The files in a folder and the folders in it, in order; none of hidden folders or environments.
+
+    Args:
+        folder: Where to look.
+        endings: Such as `{".md"}`, in lower case; `None` for all files.
+    """
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _is_foreign(Path(root, name)))
+        paths = (Path(root, name) for name in sorted(files) if not name.startswith("."))
+        found += (path for path in paths if endings is None or path.suffix.lower() in endings)
+    return found
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Whether a folder holds what its owner did not write."""
+    hidden = folder.name.startswith(".") or folder.name == "node_modules"
+    return hidden or (folder / "pyvenv.cfg").exists()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embedbridge.core.discovery.resolve import BUNDLED as BUNDLED
     from embedbridge.core.discovery.resolve import resolve as resolve
     from embedbridge.core.engine.plan import items_per_answer as items_per_answer
-    from embedbridge.core.images.formats.detect import detect as detect
+    from embedbridge.core.images.image_files import is_image_file as is_image_file
     from embedbridge.core.remote.endpoint import Endpoint as Endpoint
     from embedbridge.core.remote.endpoint import forget_endpoints as forget_endpoints
     from embedbridge.core.remote.limit import portable_limiter as portable_limiter
@@ -34,7 +34,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "discovery.own_providers": ["DISTRIBUTIONS", "OBJECTS"],
         "discovery.resolve": ["BUNDLED", "resolve"],
         "engine.plan": ["items_per_answer"],
-        "images.formats.detect": ["detect"],
+        "images.image_files": ["is_image_file"],
         "remote.endpoint": ["Endpoint", "forget_endpoints"],
         "remote.limit": ["portable_limiter"],
         "remote.loop": ["run_sync"],

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import mimetypes
-import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from embedbridge.bulk.errors import SourceError
+from embedbridge.contract.errors import short_path
+from embedbridge.contract.paths import files_below
+from embedbridge.core.tooling import is_image_file
 
 PATH = "path"
 """The column; relative to the folder."""
-ENDINGS = (".avif", ".heic", ".webp")
-"""Of images that an older table of media types does not know."""
 ROWS_AT_ONCE = 1024
 
 
@@ -24,8 +24,12 @@ class ImageFolder:
     def __init__(self, folder: Path) -> None:
         self.schema = pa.schema([(PATH, pa.string())])
         self.damaged: list[SourceError] = []
-        self._names = list(image_paths(folder))
-        self.paths = [str(folder.absolute() / name) for name in self._names]
+        files = files_below(folder.absolute())
+        images = [path for path in files if is_image_file(path)]
+        self._names = [path.relative_to(folder.absolute()).as_posix() for path in images]
+        self.paths = [str(path) for path in images]
+        if len(images) < len(files):
+            _warn_of_others(folder, files, images)
 
     def tables(self) -> Iterator[pa.Table]:
         """The paths, some at a time."""
@@ -37,15 +41,13 @@ class ImageFolder:
         return len(self._names)
 
 
-def image_paths(folder: Path) -> Iterator[str]:
-    """The images in a folder by name, none of hidden folders."""
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and _is_image(name):
-                yield Path(root, name).relative_to(folder).as_posix()
-
-
-def _is_image(name: str) -> bool:
-    kind = mimetypes.guess_type(name)[0] or ""
-    return kind.startswith("image/") or name.lower().endswith(ENDINGS)
+def _warn_of_others(folder: Path, files: list[Path], images: list[Path]) -> None:
+    """What is left out is said: it may be an image of a kind that is not known."""
+    known = set(images)
+    first = next(path for path in files if path not in known)
+    warnings.warn(
+        f"{len(files) - len(images)} files in {short_path(folder)} are no images, "
+        f"{short_path(first)} for example: they are left out.",
+        UserWarning,
+        stacklevel=6,
+    )

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from embedbridge.bulk.errors import SourceError
-from embedbridge.bulk.sources.files import FORMATS, FileSource
-from embedbridge.bulk.sources.images import PATH, ImageFolder, image_paths
+from embedbridge.bulk.sources.files import FileSource, is_listed
+from embedbridge.bulk.sources.images import PATH, ImageFolder
 from embedbridge.bulk.sources.lance import LanceSource, is_lance
 from embedbridge.bulk.sources.memory import TableSource
 from embedbridge.bulk.sources.paths import find_files
-from embedbridge.contract.paths import expanded
+from embedbridge.contract.paths import expanded, files_below
+from embedbridge.core.tooling import is_image_file
 
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
@@ -73,10 +74,10 @@ def image_folder(source: object, columns: Columns) -> Path | None:
     folder = folder_of(source)
     if folder is None or columns.image != PATH or columns.text is not None:
         return None
-    if next(image_paths(folder), None) is None:
+    files = files_below(folder)
+    if any(is_listed(path.name) for path in files):
         return None
-    names = (name for _, folders, files in os.walk(folder) for name in (*folders, *files))
-    return None if any(name.endswith(tuple(FORMATS)) for name in names) else folder
+    return folder if any(map(is_image_file, files)) else None
 
 
 def folder_of(source: object) -> Path | None:

@@ -11,8 +11,8 @@ from embedbridge.cli.demo.frameworks import require_frameworks
 from embedbridge.cli.demo.passages import TEXT_FILES, included_texts, read_passages
 from embedbridge.cli.demo.pictures import demo_images, tiny_model
 from embedbridge.cli.demo.texts import ANSWERS, demo_texts
-from embedbridge.cli.files import find_files
 from embedbridge.contract.errors import ConfigurationError, short_path
+from embedbridge.contract.paths import files_below
 
 if TYPE_CHECKING:
     from embedbridge.cli.demo.passages import Passage
@@ -90,7 +90,7 @@ def passages_of(folder: Path | None, ask: str | None) -> list[Passage]:
         # Not of the folders below: hundreds of files would take minutes.
         here = [] if ask is None else read_passages(Path(), sorted(Path().glob("*.md")))
         return included_texts() + here
-    passages = read_passages(folder, find_files(folder, TEXT_FILES))
+    passages = read_passages(folder, files_below(folder, TEXT_FILES))
     if not passages:
         raise ConfigurationError(
             f"No {', '.join(sorted(TEXT_FILES))} file with a text in {short_path(folder.resolve())}.",
