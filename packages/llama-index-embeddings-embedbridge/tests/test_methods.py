@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +124,10 @@ def test_own_aggregation(embedding: EmbedBridgeEmbedding) -> None:
 
 
 async def test_aggregating_nothing(embedding: EmbedBridgeEmbedding) -> None:
-    """No queries have no mean; the error is the one LlamaIndex's users know."""
-    with pytest.raises(ValueError, match="No embeddings to aggregate"):
+    """No queries have no mean; the error is ours, and in the words that LlamaIndex's users know."""
+    with pytest.raises(InvalidInputError, match="No embeddings to aggregate"):
         embedding.get_agg_embedding_from_queries([])
-    with pytest.raises(ValueError, match="No embeddings to aggregate"):
+    with pytest.raises(InvalidInputError, match="No embeddings to aggregate"):
         await embedding.aget_agg_embedding_from_queries([])
 
 
@@ -259,6 +261,22 @@ async def test_a_generator(
     assert embedding.get_text_embedding_batch(text for text in texts) == expected
     assert await embedding.aget_text_embedding_batch(text for text in texts) == expected
     assert embedding.get_text_embedding_batch(iter(texts), show_progress=True) == expected
+
+
+async def test_a_generator_never_blocks_the_event_loop(embedding: EmbedBridgeEmbedding) -> None:
+    """It may read files: the async methods advance it in a thread."""
+    seen: list[int] = []
+
+    def texts() -> Iterator[str]:
+        for text in ("a", "b"):
+            seen.append(threading.get_ident())
+            yield text
+
+    await embedding.aget_text_embedding_batch(texts())
+    await embedding.aget_agg_embedding_from_queries(texts())
+
+    assert len(seen) == 4
+    assert threading.get_ident() not in seen
 
 
 def test_our_own_inputs(embedding: EmbedBridgeEmbedding, engine: Embedder) -> None:

@@ -12,7 +12,13 @@ from llama_index.core.indices import MultiModalVectorStoreIndex
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import BaseNode, ImageDocument, ImageNode, NodeWithScore, TextNode
 
-from embedbridge.contract import Batch, BatchResult, LocalEmbeddingModel, ModelCard
+from embedbridge.contract import (
+    Batch,
+    BatchResult,
+    InvalidInputError,
+    LocalEmbeddingModel,
+    ModelCard,
+)
 from embedbridge.testing import tiny_png
 from embedbridge.testing.audit import audited
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding, image_nodes
@@ -161,3 +167,12 @@ def test_image_nodes_open_nothing(tmp_path: Path) -> None:
     assert book == []
     assert node.image_path == str(tmp_path / "missing.png")
     assert node.metadata == {"file_path": node.image_path, "file_name": "missing.png"}
+
+
+@pytest.mark.parametrize("value", [None, 7, b"b.png", "", " "])
+def test_what_is_no_path_has_a_place(value: Any) -> None:
+    """As for every list of inputs: the error is ours and names the position."""
+    with pytest.raises(InvalidInputError, match=r"Input 1: .*no path of an image file") as raised:
+        image_nodes(["a.png", value])
+
+    assert raised.value.index == 1

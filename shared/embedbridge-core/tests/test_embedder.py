@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from io import StringIO
 from itertools import count
 from pathlib import Path
@@ -206,6 +207,53 @@ async def test_an_async_stream_is_taken_only_as_fast_as_it_is_read(
         if number == 30:
             break
     await vectors.aclose()  # type: ignore[attr-defined]  # an async generator
+
+
+SAID: ContextVar[str] = ContextVar("SAID", default="nothing")
+
+
+async def gathered(stream: Any) -> list[Any]:
+    return [one async for one in stream]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(lambda embedder, texts: embedder.aembed_documents(texts), id="documents"),
+        pytest.param(lambda embedder, texts: embedder.aembed(texts, role="query"), id="embed"),
+        pytest.param(lambda embedder, texts: gathered(embedder.aembed_iter(texts)), id="iter"),
+        pytest.param(
+            lambda embedder, texts: gathered(embedder.aembed_windows(texts)), id="windows"
+        ),
+    ],
+)
+async def test_a_generator_never_blocks_the_event_loop(
+    embedder: Embedder, read: Callable[[Embedder, Any], Any]
+) -> None:
+    """It may read files: every async method advances it in a thread, with the context variables."""
+    seen: list[tuple[bool, str]] = []
+
+    def texts() -> Iterator[str]:
+        for text in TEXTS:
+            seen.append((threading.get_ident() == loops, SAID.get()))
+            yield text
+
+    loops = threading.get_ident()
+    SAID.set("something")
+    await read(embedder.using(window=7), texts())
+
+    assert seen == [(False, "something")] * len(TEXTS)
+
+
+async def test_an_error_of_a_generator_is_its_own() -> None:
+    """What it raises in the thread reaches the caller."""
+
+    def texts() -> Iterator[str]:
+        yield "a"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await gathered(EXPECTED.aembed_iter(texts()))
 
 
 class RefusingModel(FakeModel):

@@ -52,7 +52,8 @@ class BatchFinished(Event):
     seconds: float
     """Wall time, waiting for limits and retries included."""
     attempts: int
-    """Requests made for it; 0 if another job's request answered it."""
+    """Requests made for it; 0 if there was none: another job's request answered it, the cache knew
+    the pixels of its images, or its images cannot be read."""
     dimensions: int | None
     """Width of the vectors, if it is known."""
     usage: Usage

@@ -8,7 +8,11 @@ from pathlib import Path
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """A path with `~` and `~user` replaced; a user who is not known stays, where pathlib fails."""
+    """A path with `~` and `~user` replaced; a user who is not known stays, where pathlib fails.
+
+    Nothing is there then, and whoever opens it says so. The cache, which makes its own folders,
+    refuses such a path instead.
+    """
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 

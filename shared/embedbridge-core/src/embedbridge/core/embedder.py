@@ -119,7 +119,7 @@ class Embedder(EmbeddingMethods):
         show_progress: Progress = None,
         on_batch: OnBatch | None = None,
     ) -> EmbeddingResult:
-        """The async twin of `embed`; never blocks the event loop."""
+        """The async twin of `embed`; never blocks the event loop: a generator is read in a thread."""
         if self.model.needs_discovery:
             await in_thread(engine.discover, self.model)
         spec = await in_thread(self._spec, role, task, show_progress, on_batch)

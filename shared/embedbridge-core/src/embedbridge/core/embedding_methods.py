@@ -198,7 +198,11 @@ class EmbeddingMethods(ABC):
         task: Task | None = None,
         on_batch: OnBatch | None = None,
     ) -> AsyncIterator[EmbeddingResult]:
-        """The async twin of `embed_windows`; also takes an async stream."""
+        """The async twin of `embed_windows`; also takes an async stream.
+
+        Any other stream is read in threads, one after the other: of an object that belongs to the
+        thread that made it, such as a cursor of sqlite3, pass a list.
+        """
         start = 0
         async for window in awindows_of(inputs, self.settings.window):
             with shifted_positions(start):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
 from embedbridge.contract.inputs import refuse_single
+from embedbridge.core.engine.local_driver import in_thread
 
 if TYPE_CHECKING:
     from embedbridge.contract.inputs import Input
@@ -34,10 +35,19 @@ def windows_of(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
 async def awindows_of(
     inputs: Iterable[Input] | AsyncIterable[Input], size: int
 ) -> AsyncIterator[list[Input]]:
-    """The same for an async stream as well."""
-    if not isinstance(inputs, AsyncIterable):
+    """The same for an async stream as well; what is not in memory yet is read in a thread.
+
+    An iterable may read files or a database, and would block the event loop. Each window is read
+    with the caller's context variables; never by two threads at once.
+    """
+    if isinstance(inputs, list | tuple):
         for window in windows_of(inputs, size):
             yield window
+        return
+    if not isinstance(inputs, AsyncIterable):
+        windows = windows_of(inputs, size)
+        while read := await in_thread(next, windows, None):
+            yield read
         return
     window = []
     async for value in inputs:

@@ -10,7 +10,7 @@ from llama_index.core.base.embeddings.base import Embedding, dispatcher, mean_ag
 from llama_index.core.embeddings import MultiModalEmbedding
 from llama_index.core.schema import BaseNode, MetadataMode
 
-from embedbridge.contract import Input, Role
+from embedbridge.contract import Input, InvalidInputError, Role
 from embedbridge.core import Embedder
 from embedbridge.core.adapting import refuse_single
 from llama_index.embeddings.embedbridge.events import announced
@@ -48,7 +48,11 @@ class EngineMethods(MultiModalEmbedding):
     def get_agg_embedding_from_queries(
         self, queries: Iterable[str], agg_fn: Callable[..., Embedding] | None = None
     ) -> Embedding:
-        """One vector for several queries, which are embedded together; their mean by default."""
+        """One vector for several queries, which are embedded together; their mean by default.
+
+        Raises:
+            InvalidInputError: A query cannot be embedded; or there is none, and so no mean.
+        """
         return (agg_fn or _mean)(self._run(_listed(queries), "query"))
 
     @dispatcher.span
@@ -56,7 +60,7 @@ class EngineMethods(MultiModalEmbedding):
         self, queries: Iterable[str], agg_fn: Callable[..., Embedding] | None = None
     ) -> Embedding:
         """The async twin of `get_agg_embedding_from_queries`."""
-        return (agg_fn or _mean)(await self._arun(_listed(queries), "query"))
+        return (agg_fn or _mean)(await self._arun(await _alisted(queries), "query"))
 
     # Texts.
 
@@ -89,7 +93,7 @@ class EngineMethods(MultiModalEmbedding):
     ) -> list[Embedding]:
         """The async twin of `get_text_embedding_batch`."""
         bar = TEXTS if show_progress else None
-        return await self._arun(_listed(texts), "document", bar)
+        return await self._arun(await _alisted(texts), "document", bar)
 
     # Images.
 
@@ -284,8 +288,17 @@ def _listed(texts: Iterable[str]) -> list[Any]:
     return list(texts)
 
 
+async def _alisted(texts: Iterable[str]) -> list[Any]:
+    """The same; what is no list yet is read in a thread, as the engine reads it."""
+    return (
+        _listed(texts)
+        if isinstance(texts, list | tuple)
+        else await asyncio.to_thread(_listed, texts)
+    )
+
+
 def _mean(vectors: list[Embedding]) -> Embedding:
     """LlamaIndex's mean; that of nothing was NaN before its 0.14.13, and is an error here."""
     if not vectors:
-        raise ValueError("No embeddings to aggregate")
+        raise InvalidInputError("No embeddings to aggregate.", hint="Pass at least one query.")
     return mean_agg(vectors)

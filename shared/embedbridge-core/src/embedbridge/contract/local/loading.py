@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from embedbridge.contract.errors import (
@@ -18,6 +17,7 @@ from embedbridge.contract.errors import (
 from embedbridge.contract.local.hub import classes_of, not_found, refusal
 from embedbridge.contract.local.memory import is_out_of_memory, memory_error
 from embedbridge.contract.local.saved_files import MODEL2VEC, static_refusal
+from embedbridge.contract.paths import expanded
 
 MOST_OF_A_REASON = 200
 """Characters of another library's message that ours repeats."""
@@ -79,7 +79,7 @@ def _translated(error: Exception, what: Loading) -> EmbedBridgeError:
         return refused
     if f"`{MODEL2VEC}`" in str(error):  # transformers names the architecture that it does not know
         return static_refusal(short_repr(what.address))
-    is_folder = Path(what.address).expanduser().is_dir()
+    is_folder = expanded(what.address).is_dir()
     if is_folder and (isinstance(error, OSError) or "Unrecognized model" in str(error)):
         return UnknownModelError(
             f"The folder {short_repr(what.address)} holds no model that can be loaded: "

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from embedbridge.contract.errors import ConfigurationError, short_path, short_repr
+from embedbridge.contract.paths import expanded
 
 VARIABLE = "EMBEDBRIDGE_PROVIDERS_FILE"
 """Environment variable: the path of the file; unset means `FILE_NAME` in the configuration folder."""
@@ -76,10 +77,7 @@ class ProvidersFile:
 def own_providers_file() -> ProvidersFile:
     """The file that the environment names, else the one in the user's configuration folder."""
     if chosen := os.environ.get(VARIABLE):
-        try:
-            return ProvidersFile(Path(chosen).expanduser())
-        except RuntimeError:  # "~somebody" who does not exist: the path itself cannot be read
-            return ProvidersFile(Path(chosen))
+        return ProvidersFile(expanded(chosen))
     try:
         path = _configuration_folder() / "embedbridge" / FILE_NAME
         return ProvidersFile(path if path.is_file() else None)

@@ -60,7 +60,7 @@ class OpenTelemetryListener:
                     "embedbridge.batches": event.batches,
                 },
             )
-        elif isinstance(event, BatchFinished) and event.attempts:  # 0: another job's request
+        elif isinstance(event, BatchFinished) and event.attempts:  # 0: no request
             self._record_request(event)
         elif isinstance(event, JobFinished):
             span = self._jobs.pop(event.job)
