@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from embedbridge.cli.check import require_suite
+from embedbridge.cli.check import refuse_engine_options, require_suite
+from embedbridge.cli.options import neutral_settings
 from embedbridge.contract import MissingDependencyError
+from embedbridge.core import Settings, load_embedder
 
 Run = Callable[..., Result]
 Announce = Callable[[str, str], None]
@@ -81,6 +83,34 @@ def test_a_faulty_model_fails(announce: Announce, tmp_path: Path) -> None:
     assert "Rule: A row of a batch is the vector of the input at the same place." in said
     assert "What now: If this fails, look at where answers are paired with inputs" in said
     assert "Traceback" not in answer.stdout + answer.stderr
+
+
+def test_settings_of_the_environment_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model is examined, and not how this user runs the engine."""
+    for name, value in {"ERRORS": "collect", "ON_EMPTY": "skip", "BATCH_SIZE": "1"}.items():
+        monkeypatch.setenv(f"EMBEDBRIDGE_{name}", value)
+    answer = check("fake:small")
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("option", ["cache=true", "errors=collect", "max_retries=0"])
+def test_options_of_the_engine_are_refused(run: Run, option: str) -> None:
+    """From a cache every answer is right, and the suite's texts would stay in it."""
+    result = run("check", "fake:small", "--option", option)
+
+    assert result.exit_code == 2
+    assert f"--option {option.partition('=')[0]}" in result.stderr
+
+
+def test_limits_per_minute_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They belong to the user's account with the vendor, by variable or by option."""
+    monkeypatch.setenv("EMBEDBRIDGE_REQUESTS_PER_MINUTE", "7")
+    monkeypatch.setenv("EMBEDBRIDGE_MAX_ATTEMPTS", "9")
+    with load_embedder("fake:small", **neutral_settings()) as embedder:
+        assert embedder.settings.requests_per_minute == 7
+        assert embedder.settings.max_attempts == Settings.model_fields["max_attempts"].default
+    refuse_engine_options(["requests_per_minute", "tokens_per_minute", "seed"])
 
 
 def test_a_remote_model_is_asked_about_first(run: Run) -> None:

@@ -1,5 +1,6 @@
 """`embedbridge demo` shows one model giving the same answers in both frameworks."""
 
+import importlib.metadata
 import platform
 import re
 import sys
@@ -13,6 +14,7 @@ from typer.testing import Result
 pytest.importorskip("langchain_embedbridge", reason="the demo takes both adapters")
 pytest.importorskip("llama_index.embeddings.embedbridge", reason="the demo takes both adapters")
 
+from embedbridge.cli.demo.facts import versions
 from embedbridge.cli.demo.passages import included_texts
 from embedbridge.cli.demo.texts import ANSWERS
 
@@ -186,3 +188,70 @@ def test_an_empty_question_is_an_error(run: Run, folder: Path) -> None:
 
     assert result.exit_code == 1
     assert "The text is empty" in result.stderr
+
+
+# The picture.
+
+
+@pytest.mark.parametrize("output", ["map", "map.txt", "missing/map.png"])
+def test_a_picture_that_cannot_be_written_shows_first(
+    run: Run, folder: Path, tmp_path: Path, output: str
+) -> None:
+    """Wrong usage, said before a model is loaded: this one is not installed."""
+    result = run("demo", folder, *ASK, "--model", "nobody:small", "-o", tmp_path / output)
+
+    assert result.exit_code == 2
+    assert "--output" in result.stderr
+
+
+def test_a_named_picture_is_replaced_and_may_be_another_format(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    """Whoever names a file means it."""
+    path = tmp_path / "map.JPG"
+    path.write_bytes(b"mine")
+    assert run("demo", folder, *ASK, *MODEL, "-o", path).exit_code == 0
+
+    with PIL.Image.open(path) as picture:
+        assert picture.format == "JPEG"
+
+
+def test_without_a_name_only_a_map_of_ours_is_replaced(run: Run, folder: Path) -> None:
+    """A map.png of the user's own stays, and the demo's own ones do not pile up."""
+    for _ in range(2):
+        assert run("demo", folder, *ASK, *MODEL).exit_code == 0
+        assert [path.name for path in Path().iterdir()] == ["map.png"]
+    Path("map.png").write_bytes(b"mine")
+    for _ in range(2):
+        result = run("demo", folder, *ASK, *MODEL)
+        assert "Map: map-2.png" in result.stdout
+        assert sorted(path.name for path in Path().iterdir()) == ["map-2.png", "map.png"]
+    assert Path("map.png").read_bytes() == b"mine"
+
+
+def test_settings_of_the_environment_change_nothing(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo compares two frameworks, not the user's settings."""
+    monkeypatch.setenv("EMBEDBRIDGE_ERRORS", "collect")
+    result = run("demo", folder, *MODEL, "--ask", "")
+
+    assert result.exit_code == 1
+    assert "The text is empty" in result.stderr
+
+
+def test_versions_of_packages_under_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """onnxruntime-gpu has the module onnxruntime; what has no metadata is left out."""
+    known = {"onnxruntime-gpu": "1.20.0", "numpy": "2.1.0"}
+
+    def version(name: str) -> str:
+        if name not in known:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known[name]
+
+    brings = {"onnxruntime": ["onnxruntime-gpu"]}
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: brings)
+
+    assert versions("onnx")[1:] == ["numpy 2.1.0", "onnxruntime-gpu 1.20.0"]
+    assert versions("huggingface")[1:] == ["numpy 2.1.0"]

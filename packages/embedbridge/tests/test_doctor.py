@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from embedbridge.cli.doctor.trial import TEXT
 from embedbridge.core import Settings, load_embedder
 from embedbridge.testing import FaultServer, faults
 
@@ -163,6 +164,16 @@ def test_a_cache_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "vectors.sqlite" in facts_of(result)["problems"][0]
+
+
+def test_a_model_is_tried_and_not_its_cache(run: Run, tmp_path: Path) -> None:
+    """With `cache=true`, a model that no longer works would be answered for by the cache."""
+    path = tmp_path / "own.sqlite"
+    for _ in range(2):
+        result = run("doctor", "fake:small", "--option", f"cache={path}")
+        assert result.exit_code == 0, result.output
+    with load_embedder("fake:small", cache=path) as embedder:
+        assert embedder.embed([TEXT], role="query").cached == 0
 
 
 def test_a_model_that_works(run: Run) -> None:

@@ -1,5 +1,6 @@
 """`embedbridge export` writes what the provider `onnx` reads, and only if it is the same model."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -8,9 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import Result
 
+from embedbridge.cli.export.command import LEAST
+from embedbridge.cli.export.proof import compare
+from embedbridge.contract import EmbedBridgeError
 from embedbridge.core import load_embedder
 
 Run = Callable[..., Result]
@@ -102,13 +107,38 @@ def test_an_export_has_no_search_for_nan(run: Run, tiny_bert: Path, tmp_path: Pa
     assert nodes.count("MatMul") == 8  # three before, two of texts' own values, three behind
 
 
+def test_the_proof_knows_vectors_of_zeros_and_not_numbers() -> None:
+    """Two of zeros are the same; a NaN is never a proof, nor is infinity."""
+    rows = np.array([[0, 0], [3, 4]], np.float32)
+    assert compare([rows], [rows], "") == (1.0, 1.0)
+    for wrong in (np.nan, np.inf):
+        spoilt = [np.array([[wrong, 0]], np.float32)]
+        with np.errstate(invalid="ignore"), contextlib.suppress(EmbedBridgeError):
+            assert not compare(spoilt, spoilt, "")[1] >= LEAST
+
+
 @pytest.mark.slow
-def test_an_export_that_differs_is_not_kept(
+def test_settings_of_the_environment_change_no_proof(
     run: Run, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Below the least cosine, nothing is left but the error."""
-    monkeypatch.setattr("embedbridge.cli.export.command.LEAST", 1.1)
-    result = run("export", f"huggingface:{tiny_bert}", tmp_path / "out" / "exported")
+    """The texts of the proof are long, and not the user's: on_too_long=error is not about them."""
+    monkeypatch.setenv("EMBEDBRIDGE_ON_TOO_LONG", "error")
+    monkeypatch.setenv("EMBEDBRIDGE_MAX_IMAGE_PIXELS", "10")
+    result = run("export", f"huggingface:{tiny_bert}", tmp_path / "exported")
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("least", [0.5, float("nan")])
+def test_an_export_that_differs_is_not_kept(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: float
+) -> None:
+    """Below the least cosine, or without one, nothing is left but the error."""
+    pytest.importorskip("onnxscript")
+    build = "embedbridge.cli.export.sentence_model.build"
+    monkeypatch.setattr(build, lambda _, folder, __: (folder.mkdir(), (1.0, least))[1])
+    result = run("export", "huggingface:some-model", tmp_path / "out" / "exported")
 
     assert result.exit_code == 1
     assert "other vectors" in result.stderr

@@ -12,10 +12,14 @@ import tomllib
 import venv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from typer.testing import Result
+
+from embedbridge.cli.new.names import RESERVED
+from embedbridge.cli.new.scaffold import write_package
 
 Run = Callable[..., Result]
 KINDS = ["local", "http", "multimodal"]
@@ -212,6 +216,7 @@ def test_the_licence_is_the_authors_choice(
         ("openai", "reserved"),
         ("default", "reserved"),
         ("langchain", "reserved"),
+        ("bulk", "reserved"),
         ("class", "word of Python's own"),
         ("match", "word of Python's own"),
         ("Acme", "for example 'acme'"),
@@ -230,6 +235,45 @@ def test_names_that_cannot_be(run: Run, tmp_path: Path, name: str, says: str) ->
 
     assert result.exit_code == 2
     assert says in " ".join(result.stderr.replace("│", " ").split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_distribution_of_ours_is_reserved() -> None:
+    """A package of that name would take the place of ours."""
+    root = Path(__file__).parents[3]
+    folders = [path.parent.name for path in root.glob("*/*/pyproject.toml")]
+    ours = {
+        name.removeprefix("embedbridge-") for name in folders if name.startswith("embedbridge-")
+    }
+
+    assert {"bulk", "core", "openai", "testing"} <= ours
+    assert ours <= RESERVED
+
+
+def test_what_was_written_is_told(tmp_path: Path) -> None:
+    """Each path is that of a file, and each file is told."""
+    folder = tmp_path / "above" / "embedbridge-my-acme"
+    told = write_package(folder, name="my-acme", kind="http", author="Ada", licence="MIT")
+
+    assert told == sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_package_is_written_whole_or_not_at_all(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a disk that is full in the middle, the same command can simply be given again."""
+    write, count = Path.write_text, iter(range(100))
+
+    def fails_later(path: Path, *arguments: Any, **options: Any) -> int:
+        if next(count) == 3:
+            raise OSError("No space left on device")
+        return write(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "write_text", fails_later)
+    result = run("new", "acme", "--out", tmp_path)
+
+    assert result.exit_code == 1
+    assert "No space left on device" in result.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedbridge.cli.options import AsJson, OptionList, parse_options
+from embedbridge.cli.options import PACE, AsJson, OptionList, neutral_settings, parse_options
 from embedbridge.cli.tables import COLOURS, Column, new_table
 from embedbridge.contract.errors import MissingDependencyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from embedbridge.cli.tables import Table
     from embedbridge.core import Embedder
@@ -36,14 +36,18 @@ def check(
 
     What its card does not claim is not asked. Exits with code 1 if a check fails. A remote model
     is sent some hundreds of small requests.
+
+    The engine has its own defaults here, whatever the environment says, and no cache: only the
+    model is examined. Limits per minute hold.
     """
     examine = require_suite()
     options = parse_options(option)
+    refuse_engine_options(options)
     from embedbridge.contract import LocalEmbeddingModel
     from embedbridge.core import load_embedder
 
     def load() -> Embedder:
-        return load_embedder(model, **options)
+        return load_embedder(model, cache=False, **{**neutral_settings(), **options})
 
     with load() as embedder:  # a wrong name or option shows before anything is asked
         local = isinstance(embedder.model, LocalEmbeddingModel)
@@ -61,6 +65,22 @@ def check(
         show(model, outcomes)
     if any(outcome.outcome == "failed" for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def refuse_engine_options(options: Iterable[str]) -> None:
+    """Refuse what would change the engine, and with it what the suite finds.
+
+    Raises:
+        BadParameter: An option is the engine's, and not one of the model or of the pace.
+    """
+    from embedbridge.core import Settings
+
+    engine = {*Settings.model_fields, "max_retries", "cache"} - PACE
+    if refused := [name for name in options if name in engine]:
+        raise typer.BadParameter(
+            f"--option {refused[0]} is the engine's: the suite examines the model, with the engine's "
+            "defaults and without a cache"
+        )
 
 
 def require_suite() -> Callable[..., list[Outcome]]:

@@ -9,8 +9,10 @@ import typer
 
 from embedbridge.cli.demo.frameworks import require_frameworks
 from embedbridge.cli.demo.passages import TEXT_FILES, included_texts, read_passages
+from embedbridge.cli.demo.picture_file import picture_path
 from embedbridge.cli.demo.pictures import demo_images, tiny_model
 from embedbridge.cli.demo.texts import ANSWERS, demo_texts
+from embedbridge.cli.options import neutral_settings
 from embedbridge.contract.errors import ConfigurationError, short_path
 from embedbridge.contract.paths import files_below
 
@@ -49,7 +51,8 @@ def demo(
         typer.Option(
             "--output",
             "-o",
-            help=f"The picture that is drawn; if left out, {MAP}, or {SHEET} with --images.",
+            help=f"The picture that is drawn, as .png, .jpg or .webp; if left out, {MAP}, or "
+            f"{SHEET} with --images, or a further name where that file is not the demo's own.",
             dir_okay=False,
         ),
     ] = None,
@@ -61,21 +64,24 @@ def demo(
     """
     from embedbridge.core import load_embedder
 
+    picture = picture_path(output, SHEET if images else MAP)
+    settings = neutral_settings()
     if images:
         if folder is not None or ask is not None:
             raise typer.BadParameter("--images makes its own pictures and questions")
         require_frameworks()
-        with load_embedder(tiny_model() if model == "default" else model) as embedder:
-            pictures = demo_images(embedder, output or SHEET)
+        name = tiny_model() if model == "default" else model
+        with load_embedder(name, **settings) as embedder:
+            pictures = demo_images(embedder, picture)
         if not pictures.agrees:
             raise typer.Exit(1)
         return
     if folder is not None and ask is None:
         raise typer.BadParameter('say what to search for in the folder: --ask "…"')
-    with load_embedder(model) as embedder:
+    with load_embedder(model, **settings) as embedder:
         require_frameworks()
         questions = list(ANSWERS) if ask is None else [ask]
-        texts = demo_texts(embedder, passages_of(folder, ask), questions, output or MAP)
+        texts = demo_texts(embedder, passages_of(folder, ask), questions, picture)
     if not texts.agrees:
         raise typer.Exit(1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.local import usable_processors
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("embedbridge-core", "llama-index-core", "langchain-core", "numpy")
 """Packages with a part in every demo."""
 ENGINES = {"clip": "torch", "huggingface": "torch", "onnx": "onnxruntime"}
-"""By provider: what computes its vectors."""
+"""By provider: the module that computes its vectors; its package may be called `onnxruntime-gpu`."""
 
 
 def facts_of(embedder: Embedder) -> dict[str, str]:
@@ -30,10 +31,24 @@ def facts_of(embedder: Embedder) -> dict[str, str]:
 
 
 def versions(provider: str) -> list[str]:
-    """Python and the packages that took part, each with its version."""
-    names = (*LIBRARIES, *filter(None, [ENGINES.get(provider)]))
+    """Python and the packages that took part, each with its version, as far as it is known."""
+    names = [*LIBRARIES, *_packages_of(ENGINES.get(provider))]
     found = [f"Python {platform.python_version()}"]
-    return found + [f"{name} {importlib.metadata.version(name)}" for name in names]
+    for name in names:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f"{name} {importlib.metadata.version(name)}")
+    return found
+
+
+def _packages_of(module: str | None) -> list[str]:
+    """The installed packages that bring a module; most are called as it is."""
+    if module is None:
+        return []
+    try:
+        importlib.metadata.version(module)
+    except importlib.metadata.PackageNotFoundError:
+        return sorted(set(importlib.metadata.packages_distributions().get(module, [])))
+    return [module]
 
 
 def memory() -> str:

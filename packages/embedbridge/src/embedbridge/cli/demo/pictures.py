@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from embedbridge.cli.demo.comparison import Comparison
 from embedbridge.cli.demo.contact_sheet import Row, contact_sheet
+from embedbridge.cli.demo.picture_file import save_picture
 from embedbridge.cli.demo.picture_search import Questions, search_langchain, search_llama_index
 from embedbridge.contract.errors import MissingDependencyError
 
@@ -65,7 +66,7 @@ def demo_images(embedder: Embedder, sheet: Path) -> Comparison[PictureSearch]:
         status.update(f"Searching {PICTURES} pictures in LangChain …")
         right = search_langchain(embedder, files, questions, TOP)
     comparison = Comparison(left, right)
-    _draw(comparison, questions, pictures, wanted).save(sheet)
+    save_picture(_draw(comparison, questions, pictures, wanted), sheet)
     _show(embedder, comparison, sheet)
     return comparison
 

@@ -11,6 +11,7 @@ from embedbridge.cli.demo.comparison import Comparison
 from embedbridge.cli.demo.facts import facts_of
 from embedbridge.cli.demo.frameworks import search_langchain, search_llama_index
 from embedbridge.cli.demo.map_drawings import lines_of, picture_of
+from embedbridge.cli.demo.picture_file import save_picture
 from embedbridge.cli.demo.side_by_side import side_by_side
 from embedbridge.cli.demo.text_map import text_map
 
@@ -43,7 +44,7 @@ def demo_texts(
         embedder: The model.
         passages: What is searched.
         questions: What is asked.
-        picture: Where the map is written, as a PNG.
+        picture: Where the map is written; see `picture_path`.
     """
     from rich.console import Console
 
@@ -61,7 +62,7 @@ def demo_texts(
     names = [Path(passage.source).name for passage in passages]
     found = [[hit.passage for hit in hits] for hits in left.hits]
     drawn = text_map(names, left.vectors, questions, asked.astype(float), found)
-    picture_of(drawn, f"{len(passages)} passages and {_counted(questions)}").save(picture)
+    save_picture(picture_of(drawn, f"{len(passages)} passages and {_counted(questions)}"), picture)
     console = Console(highlight=False)
     _show_answers(console, comparison, passages, questions)
     _show_map(console, drawn, picture)

@@ -11,7 +11,7 @@ TEXT = "A cat sleeps on the warm stove."
 
 
 def try_model(model: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Load a model and embed one text with it.
+    """Load a model and embed one text with it, not with what a cache holds.
 
     Args:
         model: `"provider:model"`.
@@ -24,7 +24,10 @@ def try_model(model: str, options: dict[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {"model": model, "works": False}
     begun = perf_counter()
     try:
-        with load_embedder(model, **{**options, "errors": "raise"}) as embedder:
+        with (
+            load_embedder(model, **{**options, "errors": "raise"}) as loaded,
+            loaded.using(cache=False) as embedder,
+        ):
             facts["space"], facts["fingerprint"] = embedder.space, embedder.fingerprint
             facts["seconds_to_load"] = perf_counter() - begun
             begun = perf_counter()

@@ -56,7 +56,7 @@ def export(
         built = Path(where, "model")
         with stage_bar(shown=shows_progress(progress)) as begin, quiet():
             mean, least = kind.build(name, built, begin)
-        if least < LEAST:
+        if not least >= LEAST:  # NaN is not at least anything
             raise EmbedBridgeError(
                 f"The export of {short_repr(name)} makes other vectors than the model itself: least "
                 f"cosine {least:.5f}.",

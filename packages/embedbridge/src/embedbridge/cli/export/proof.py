@@ -50,7 +50,11 @@ def compare(ours: Vectors, theirs: Vectors, instead: str) -> tuple[float, float]
         raise EmbedBridgeError(
             "The export makes vectors of another length than the model.", hint=instead
         )
-    cosines = np.sum(found * expected, axis=1) / (lengths[0] * lengths[1])
+    both = lengths[0] * lengths[1]
+    # Of two vectors of zeros, which have no direction, the one is as good as the other.
+    cosines = np.where(
+        both == 0, 1.0, np.sum(found * expected, axis=1) / np.where(both == 0, 1, both)
+    )
     return float(cosines.mean()), float(cosines.min())
 
 

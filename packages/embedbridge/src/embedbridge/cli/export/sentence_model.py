@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedbridge.cli.export.graph import Graph, refusal, use_plain_attention, write_graph
 from embedbridge.cli.export.proof import TEXTS, compare, example_texts
+from embedbridge.cli.options import neutral_settings
 from embedbridge.contract.errors import ConfigurationError, short_repr
 from embedbridge.contract.local import (
     WEIGHTED_LAYERS,
@@ -55,7 +56,7 @@ def build(name: str, folder: Path, begin: Callable[[str], None]) -> tuple[float,
     begin("Exporting")
     _export(name, model, folder / "onnx/model.onnx", weighs_layers=recipe.weighs_layers)
     begin("Comparing")
-    with load_embedder(f"onnx:{folder}") as embedder:
+    with load_embedder(f"onnx:{folder}", **neutral_settings()) as embedder:
         ours = [
             embedder.embed(texts["query"], role="query", show_progress=False).vectors,
             embedder.embed(texts["document"], role="document", show_progress=False).vectors,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embedbridge.cli.export.graph import Graph, refusal, use_plain_attention, write_graph
 from embedbridge.cli.export.proof import SIZES, TEXTS, compare, example_pictures, example_texts
 from embedbridge.cli.export.siglip_tokenizer import fast_tokenizer
+from embedbridge.cli.options import neutral_settings
 from embedbridge.contract.errors import ConfigurationError, short_repr
 from embedbridge.contract.local import (
     ImageTower,
@@ -48,7 +49,8 @@ def build(name: str, folder: Path, begin: Callable[[str], None]) -> tuple[float,
     begin("Loading")
     texts = [text for some in example_texts().values() for text in some]
     images = [Image.from_pil(picture) for picture in example_pictures()]
-    with load_embedder(f"clip:{name}", device="cpu", precision="fp32") as embedder:
+    settings = neutral_settings()  # the examples are the proof's own, not the user's
+    with load_embedder(f"clip:{name}", device="cpu", precision="fp32", **settings) as embedder:
         theirs = [embedder.embed_documents(texts), embedder.embed_images(images)]
         model: Any = embedder.model
         loaded = model.shared_weights.loaded
@@ -60,7 +62,7 @@ def build(name: str, folder: Path, begin: Callable[[str], None]) -> tuple[float,
         except Exception as error:  # torch's exporter raises what its many parts raise
             raise refusal(error, name, INSTEAD) from error
     begin("Comparing")
-    with load_embedder(f"onnx:{folder}") as embedder:
+    with load_embedder(f"onnx:{folder}", **settings) as embedder:
         ours = [embedder.embed_documents(texts), embedder.embed_images(images)]
     return compare(ours, theirs, INSTEAD)
 

@@ -10,7 +10,7 @@ from embedbridge.core.tooling import BUNDLED, DISTRIBUTIONS, OBJECTS
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 """A part of a distribution's name (PEP 508), of a module's name, and of `provider:model`."""
 MAX_LENGTH = 24
-RESERVED = frozenset({*DISTRIBUTIONS, *OBJECTS, *BUNDLED, "core", "none", "testing"})
+RESERVED = frozenset({*DISTRIBUTIONS, *OBJECTS, *BUNDLED, "bulk", "core", "none", "testing"})
 """Ours, and those of our other distributions."""
 
 

@@ -8,6 +8,7 @@ nothing else. Copier's updates need a template that lies in git with tags of its
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -74,7 +75,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
 
 
 def write_package(folder: Path, *, name: str, kind: str, author: str, licence: str) -> list[Path]:
-    """Write all files of a package.
+    """Write all files of a package; after an error there is no folder.
 
     Args:
         folder: Where; it must not exist.
@@ -93,12 +94,17 @@ def write_package(folder: Path, *, name: str, kind: str, author: str, licence: s
     templates = files("embedbridge.cli.new") / "templates"
     written = dict(_texts(templates / "common")) | dict(_texts(templates / kind))
     written[Path("LICENSE")] = (templates / "licenses" / f"{licence}{SUFFIX}").read_text("utf-8")
-    folder.mkdir(parents=True)
-    for path, text in written.items():
-        target = folder / _placed(path, words["module"])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(Template(text).substitute(words), encoding="utf-8")
-    return sorted(written)
+    placed = {_placed(path, words["module"]): text for path, text in written.items()}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its place, so that it appears there whole or not at all.
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as where:
+        built = Path(where, folder.name)
+        for path, text in placed.items():
+            target = built / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(Template(text).substitute(words), encoding="utf-8")
+        built.rename(folder)
+    return sorted(placed)
 
 
 def words_for(name: str, *, kind: str, author: str, licence: str) -> dict[str, str]:
