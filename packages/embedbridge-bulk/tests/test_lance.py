@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from embedbridge.bulk import SourceError, estimate
@@ -85,3 +86,21 @@ def test_without_the_library_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "lance", None)
     with pytest.raises(MissingDependencyError, match=r"embedbridge-bulk\[lance\]"):
         job(tmp_path / "posts.lance")
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_of_one_dataset_is_that_dataset(
+    job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    """It was looked for as a table of another format."""
+    monkeypatch.setitem(sys.modules, "lance", None)
+    with pytest.raises(MissingDependencyError, match=r"embedbridge-bulk\[lance\]"):
+        job(kind([tmp_path / "posts.lance"]))
+
+
+def test_several_datasets_are_refused(job: Any, rows: Any, tmp_path: Path) -> None:
+    """With what to do; also beside files."""
+    pq.write_table(rows(1), tmp_path / "a.parquet")
+    for names in (["a.lance", "b.lance"], ["a.parquet", "b.lance"]):
+        with pytest.raises(SourceError, match=r"2 names .* Lance datasets are read one at a time"):
+            job([tmp_path / name for name in names])

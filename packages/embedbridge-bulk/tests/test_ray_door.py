@@ -167,6 +167,67 @@ def test_actors_fill_the_cluster(ray: StandIn, engine: RayEngine, count: int, cp
     workers.windows.close()
 
 
+def test_an_actor_may_reserve_no_processor(ray: StandIn) -> None:
+    """0 is not the default: a model on a GPU may need none for itself."""
+    workers = RayEngine(cpus=0, gpus=1).open(EmbedStage("fake:small", Columns(text="text")))
+
+    assert ray.options["num_cpus"] == 0
+    workers.windows.close()
+
+
+NO_ACTORS = [
+    {"actors": 0}, {"actors": -1}, {"actors": 1.5}, {"actors": "2"}, {"actors": True},
+    {"cpus": -1}, {"cpus": float("nan")}, {"cpus": "2"},
+    {"gpus": -0.5}, {"gpus": float("inf")}, {"gpus": None},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", NO_ACTORS, ids=str)
+def test_numbers_that_cannot_be_are_refused(ray_data: StandIn, rows: Any, asked: Any) -> None:
+    """Before Ray is started, and by both doors; 0 actors were taken for the default."""
+    stage = EmbedStage("fake:small", Columns(id="id", text="text"))
+    (name,) = asked
+
+    with pytest.raises(InvalidOptionError, match=f"{name}=.* is no "):
+        RayEngine(**asked)
+    with pytest.raises(InvalidOptionError, match=f"{name}=.* is no "):
+        embed_dataset(DataSet(rows(10)), stage, **asked)
+    with pytest.raises(InvalidOptionError, match="block_rows=0 is no whole number"):
+        embed_dataset(DataSet(rows(10)), stage, block_rows=0)
+    assert not ray_data.log
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_what_cannot_be_opened_leaves_ray_as_it_was(
+    ray: StandIn, monkeypatch: pytest.MonkeyPatch, was_there: bool
+) -> None:
+    """A cluster that was started for it ends; actors of one that was there end."""
+    ray.running = was_there
+    remote = ray.remote
+
+    def breaks(kind: Any) -> Any:
+        found = remote(kind)
+
+        def options(**given: Any) -> Any:
+            start = found.options(**given).remote
+
+            def second_fails(*arguments: Any) -> Any:
+                if ray.actors:
+                    raise ValueError("The cluster does not want it.")
+                return start(*arguments)
+
+            return SimpleNamespace(remote=second_fails)
+
+        return SimpleNamespace(options=options)
+
+    monkeypatch.setattr(ray, "remote", breaks)
+    with pytest.raises(ValueError, match="does not want"):
+        RayEngine(actors=2).open(EmbedStage("fake:small", Columns(text="text")))
+
+    assert ray.running == was_there
+    assert not ray.actors
+
+
 def test_a_model_behind_a_wire_has_an_actor_on_each_machine(ray: StandIn) -> None:
     """What it takes is connections; a window is what one process has in flight."""
     stage = EmbedStage(

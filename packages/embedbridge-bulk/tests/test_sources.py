@@ -280,6 +280,7 @@ def test_a_folder_of_images_may_be_in_the_home_folder(
     report = job("~/photos", text=None, id=None)
 
     assert report.embedded == 1
+    assert job(["~/photos"], text=None, id=None).kept == 1
     assert out().column("path").to_pylist() == ["a.png"]
 
 

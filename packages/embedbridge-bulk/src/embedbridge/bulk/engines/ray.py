@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from embedbridge.bulk.engines.ray_room import machines, room
+from embedbridge.bulk.engines.ray_room import check_count, check_share, machines, room
 from embedbridge.bulk.optional import import_extra
 
 if TYPE_CHECKING:
@@ -59,8 +59,14 @@ def embed_dataset(
             it is asked for: without smaller blocks, one actor would do all the work.
 
     Raises:
+        InvalidOptionError: A number is none that can be.
         MissingDependencyError: Ray is not installed.
     """
+    if actors is not None:
+        check_count("actors", actors)
+    check_count("block_rows", block_rows)
+    check_share("cpus", cpus)
+    check_share("gpus", gpus)
     data, ray = import_extra("ray.data", "ray"), import_extra("ray", "ray")
     found = machines(ray)
     most = room(found, cpus=cpus, gpus=gpus, spare=READING)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from embedbridge.bulk.engines.ray_actors import RETRIES, RayActors, Worker
-from embedbridge.bulk.engines.ray_room import machines, room
+from embedbridge.bulk.engines.ray_room import check_count, check_share, machines, room
 from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.windows import Windows, in_flight
@@ -25,6 +27,9 @@ class RayEngine:
     Ray is connected to as `ray.init()` does it, unless that was done; without a cluster it starts
     one on this machine.
 
+    Raises:
+        InvalidOptionError: A number is none that can be.
+
     Example:
         run("posts", "vectors", model="local:…", text="body", engine=RayEngine(gpus=1))
     """
@@ -37,6 +42,13 @@ class RayEngine:
     gpus: float = 0
     """Of each."""
 
+    def __post_init__(self) -> None:
+        if self.actors is not None:
+            check_count("actors", self.actors)
+        if self.cpus is not None:
+            check_share("cpus", self.cpus)
+        check_share("gpus", self.gpus)
+
     def open(self, stage: EmbedStage) -> RayActors:
         """Start the actors; each loads the model with its first window.
 
@@ -48,10 +60,20 @@ class RayEngine:
         if is_ours:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent unasked
             ray.init()
+        try:
+            return self._start(ray, stage, is_ours=is_ours)
+        except BaseException:
+            if is_ours:
+                ray.shutdown()  # it ends the actors, too
+            raise
+
+    def _start(self, ray: Any, stage: EmbedStage, *, is_ours: bool) -> RayActors:
         nodes = machines(ray)
         processors = [found["CPU"] for found in nodes if found.get("CPU")] or [1]
         is_local = isinstance(stage.embedder.model, LocalEmbeddingModel)
-        cpus = self.cpus or (max(1, min(min(processors) // 2, MOST_CPUS)) if is_local else 1)
+        cpus = self.cpus
+        if cpus is None:
+            cpus = max(1, min(min(processors) // 2, MOST_CPUS)) if is_local else 1
         most = room(nodes, cpus=cpus, gpus=self.gpus) if is_local else len(processors)
         actor = ray.remote(Worker).options(
             num_cpus=cpus,  # Ray sets the threads of a process from these
@@ -63,7 +85,8 @@ class RayEngine:
         root = os.path.abspath(stage.columns.image_root or "")  # noqa: PTH100  # follows no links
         columns = replace(stage.columns, image_root=root)
         travels = EmbedStage(stage.embedder, columns, role=stage.role, task=stage.task)
-        actors = [actor.remote(travels) for _ in range(self.actors or max(1, most))]
+        count = max(1, most) if self.actors is None else self.actors
+        actors = _started(ray, count, lambda: actor.remote(travels))
         size = in_flight(stage.embedder, columns.modality, stage.role)
         if is_local:
             size = GPU_WINDOW if self.gpus else WINDOW
@@ -74,3 +97,15 @@ class RayEngine:
             Windows(size, len(actors), ahead=2 * size * len(actors)),
             is_ours=is_ours,
         )
+
+
+def _started(ray: Any, count: int, start: Callable[[], Any]) -> list[Any]:
+    """So many actors, or none."""
+    actors: list[Any] = []
+    try:
+        actors.extend(start() for _ in range(count))
+    except BaseException:
+        for one in actors:
+            ray.kill(one)
+        raise
+    return actors

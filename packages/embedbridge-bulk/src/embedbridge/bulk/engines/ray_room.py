@@ -1,8 +1,11 @@
-"""Room on a Ray cluster: how many actors its machines can hold."""
+"""Room on a Ray cluster: how many actors its machines can hold, and what can be asked for at all."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from embedbridge.contract.errors import InvalidOptionError, short_repr
 
 
 def machines(ray: Any) -> list[dict[str, float]]:
@@ -32,3 +35,29 @@ def _on_one(machine: dict[str, float], cpus: float, gpus: float) -> int:
     wanted = {"CPU": cpus, "GPU": gpus}
     fit = (machine.get(kind, 0) // each for kind, each in wanted.items() if each)
     return int(min(fit, default=1))
+
+
+def check_count(name: str, count: int) -> None:
+    """Make sure that something can be there so often.
+
+    Raises:
+        InvalidOptionError: It is no whole number above 0.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InvalidOptionError(
+            f"{name}={short_repr(count)} is no whole number above 0.", hint="Or leave it out."
+        )
+
+
+def check_share(name: str, share: float) -> None:
+    """Make sure that an actor can have so many processors; with 0, none is reserved for it.
+
+    Raises:
+        InvalidOptionError: It is no number, or one below 0.
+    """
+    is_number = isinstance(share, int | float) and not isinstance(share, bool)
+    if not is_number or not 0 <= share < math.inf:
+        raise InvalidOptionError(
+            f"{name}={short_repr(share)} is no number of processors.",
+            hint="0 or more; 0.5 is a half.",
+        )

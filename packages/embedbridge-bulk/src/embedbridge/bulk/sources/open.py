@@ -46,21 +46,39 @@ def open_source(source: Any, columns: Columns, filesystem: Any = None) -> Source
         )
     if isinstance(source, pa.RecordBatch) or hasattr(source, "__arrow_c_stream__"):
         return TableSource(pa.table(source), columns)
+    source = only_one(source)
     images = image_folder(source, columns)
     if images is not None:
         return ImageFolder(images)
     if is_lance(source) and filesystem is None:
         return LanceSource(os.fspath(source), columns)
-    system, files = find_files(_names(source), filesystem)
+    names = _names(source)
+    if filesystem is None and any(map(is_lance, names)):
+        raise SourceError(
+            f"{len(names)} names are given, and Lance datasets are read one at a time.",
+            hint="Give each a job and a target of its own.",
+        )
+    system, files = find_files(names, filesystem)
     return FileSource(files, system, columns)
+
+
+def only_one(source: object) -> object:
+    """The path in a list of one; anything else as it is."""
+    if isinstance(source, list | tuple) and len(source) == 1 and _is_path(source[0]):
+        return source[0]
+    return source
+
+
+def _is_path(name: object) -> bool:
+    return isinstance(name, str | os.PathLike)
 
 
 def _names(source: object) -> list[str]:
     """The paths that a source names."""
-    several = [source] if isinstance(source, str | os.PathLike) else source
+    several = [source] if _is_path(source) else source
     if isinstance(several, Iterable) and not isinstance(several, dict | bytes):
         names = list(several)
-        if all(isinstance(name, str | os.PathLike) for name in names):
+        if all(map(_is_path, names)):
             return [os.fspath(name) for name in names]
     raise SourceError(
         f"A source is no {type(source).__name__} of this kind.",
@@ -82,6 +100,7 @@ def image_folder(source: object, columns: Columns) -> Path | None:
 
 def folder_of(source: object) -> Path | None:
     """The folder of this machine that a source is; `None` if it is something else."""
+    source = only_one(source)
     if not isinstance(source, str | os.PathLike):
         return None
     folder = expanded(source)
