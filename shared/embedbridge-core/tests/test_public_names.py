@@ -261,6 +261,7 @@ REMOTE = [
     "url_variable",
     "usage_at",
     "value_at",
+    "whole_number",
     "variable",
     "read_refusal",
 ]

@@ -23,6 +23,8 @@ TEXTS = [f"text {number}" for number in range(12)]
 class ListModel(HttpModel):
     """Its server answers with a bare list, counts tokens in a header, and says how much it takes."""
 
+    told: str
+
     provider: ClassVar[str] = "lists"
     vendor: ClassVar[Vendor] = Vendor(name="Lists", url="http://lists.example", needs_key=False)
     unknown: ClassVar[ModelCard] = ModelCard(name="unknown", limits=Limits(max_items=2))
@@ -36,8 +38,11 @@ class ListModel(HttpModel):
 
     async def ask(self, server: Server) -> Mapping[str, Any]:
         reply = await server.ask("/limits")
+        self.told = reply.message
         if reply.content.get("closed"):
             raise ConfigurationError("This server is closed.")
+        if reason := reply.content.get("reason"):
+            raise ConfigurationError(f"It is closed: {reason}", hint=f"It says {reason}.")
         return reply.content
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
@@ -52,6 +57,7 @@ class Lists:
 
     def __init__(self) -> None:
         self.says: Any = httpx2.Response(200, json={"most": 6})
+        self.header: dict[str, bytes] = {}
         self.asked = 0
         self.sizes: list[int] = []
 
@@ -66,7 +72,7 @@ class Lists:
         texts = json.loads(request.content)["texts"]
         self.sizes.append(len(texts))
         rows = [[float(len(text)), 1.0] for text in texts]
-        return httpx2.Response(200, json=rows, headers={"x-tokens": str(len(texts))})
+        return httpx2.Response(200, json=rows, headers=self.header or {"x-tokens": str(len(texts))})
 
 
 @pytest.fixture
@@ -161,6 +167,37 @@ def test_a_model_that_can_never_be_used_there_says_so(server: Lists, embedder: E
         asyncio.run(embedder.aembed_query("a text"))
 
     assert server.sizes == []
+
+
+CANARY = "canary-lists-0123456789"
+
+
+def test_what_a_server_says_to_a_question_shows_no_key(server: Lists) -> None:
+    """Neither in a reply, nor in an error that a provider makes of it; and it is short."""
+    transport = httpx2.MockTransport(server)
+    model = ListModel(
+        "one", http_client=lambda: httpx2.AsyncClient(transport=transport), api_key=CANARY
+    )
+    with Embedder(model) as embedder:
+        server.says = httpx2.Response(400, json={"message": f"{'x' * 2_500} {CANARY} is wrong"})
+        embedder.embed_query("a text")
+        assert model.told.endswith("[hidden] is wrong")
+    with Embedder(model) as embedder:
+        server.says = httpx2.Response(200, json={"reason": f"{CANARY} {'x' * 5_000}"})
+        with pytest.raises(ConfigurationError, match=r"\[hidden\]") as caught:
+            embedder.embed_query("a text")
+
+    assert CANARY not in repr(vars(caught.value))
+    assert len(caught.value.hint or "") <= 300
+
+
+@pytest.mark.parametrize("tokens", ["9" * 5_000, "9" * 17, "-1", "many", "\u0663", ""])
+def test_a_count_that_cannot_be_is_no_count(server: Lists, embedder: Embedder, tokens: str) -> None:
+    """The tokens are then estimated, and no vector is lost."""
+    server.header = {"x-tokens": tokens.encode()}
+    result = embedder.embed(TEXTS, role="document")
+
+    assert result.usage.estimated
 
 
 def test_a_closed_model_asks_again(server: Lists, embedder: Embedder) -> None:

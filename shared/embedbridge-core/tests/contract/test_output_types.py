@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+import httpx2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from embedbridge.contract import (
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import HttpModel, HttpOptions, OutputType, Vendor
 from embedbridge.contract.remote.output_types import IN_BASE64, RANGES, Kind
+from embedbridge.core import Embedder, Settings
 
 CARD = ModelCard(
     name="m", dimensions=1024, allowed_dimensions=(512, 256), space="v:m", normalized=True
@@ -34,7 +36,10 @@ class Options(HttpOptions):
 
 class QuantisingModel(HttpModel):
     provider: ClassVar[str] = "acme"
-    cards: ClassVar[Sequence[ModelCard]] = (ModelCard(name="m", dimensions=64, normalized=True),)
+    cards: ClassVar[Sequence[ModelCard]] = (
+        ModelCard(name="m", dimensions=64, normalized=True),
+        ModelCard(name="of-two"),
+    )
     vendor: ClassVar[Vendor] = Vendor(name="Acme", url="https://api.acme.example/v1")
     Options: ClassVar[type[ModelOptions]] = Options
 
@@ -101,6 +106,31 @@ def test_floats_are_no_whole_numbers() -> None:
     """Halves where bytes were asked for are another vector."""
     with pytest.raises(InvalidResponseError, match="whole numbers from -128 to 127"):
         OutputType("int8").matrix([[0.5, 1.0]])
+
+
+@pytest.mark.parametrize("missing", [None, [], [1, None]], ids=repr)
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_missing_vector_costs_no_other(kind: Kind, missing: object) -> None:
+    """As with floats: the input without a vector is named, and the others have theirs."""
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"data": [[1, 2], missing]})
+
+    transport = httpx2.MockTransport(answer)
+    model = QuantisingModel(
+        "of-two",
+        output_type=kind,
+        api_key="canary-acme-0123456789",
+        http_client=lambda: httpx2.AsyncClient(transport=transport),
+    )
+    settings = Settings(errors="collect", max_attempts=1)
+    with Embedder(model, settings=settings) as embedder:
+        result = embedder.embed(["one", "two"], role="document")
+
+    assert result.vectors[0].tolist() == [1, 2]
+    assert list(result.errors) == [1]
+    with pytest.raises(InvalidResponseError, match=f"are to be {kind}"):
+        OutputType(kind).matrix([missing, [0.5, 1.0]])
 
 
 @pytest.mark.parametrize("kind", ["float", "base64", *KINDS])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from embedbridge.contract import (
     RequestTooLargeError,
 )
 from embedbridge.contract.remote import Refusals, Secrets, read_refusal, too_many_items
+from embedbridge.contract.remote.refusals import SENTENCES
 
 
 def error(
@@ -266,27 +268,124 @@ def test_no_secret_is_quoted() -> None:
     assert "canary" not in str(found)
 
 
+NAMES = ["error", "message", "detail", "details", "loc", "param", "field", "code", "msg", "errors"]
+NAMES += ["fieldViolations", "retryDelay", "n_ctx", "n_prompt_tokens", "item", "x"]
+DIGITS = st.sampled_from(["7", "9" * 17, "9" * 5_000, "1,000", "²", "٣", "-1", "1e999", ""])
+"""What Python takes for digits or numbers, and what it refuses to make a number of."""
+WORDS = st.sampled_from(
+    [
+        "input[{}]",
+        "requests[{}].content",
+        "body -> {}",
+        "maximum context length is {} tokens",
+        "at most {} texts",
+        "batch size {} > maximum allowed batch size {}",
+        "{}s",
+        "{}",
+    ]
+)
+WORDING = st.builds(lambda words, digits: words.replace("{}", digits), WORDS, DIGITS)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**17, 10**4_000, -1])
+    | st.floats()
+    | st.text(max_size=20)
+    | WORDING,
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(["error", "message", "detail", "loc", "param", "code", "msg", "x"]),
-            inner,
-            max_size=4,
-        )
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
     ),
     max_leaves=12,
 )
+BODIES = st.binary(max_size=60) | JSON.map(lambda body: json.dumps(body).encode()) | JSON
+DATES = st.sampled_from(
+    ["Tue, 14 Nov {} 22:13:25 GMT", "Tue, 14 Nov 2023 {}:13:25 GMT", "Tue, 14 Nov 2023 1:1:1 +{}"]
+)
+WAITS = DIGITS | st.text(max_size=20) | st.builds(lambda d, n: d.replace("{}", n), DATES, DIGITS)
+LOCATIONS = st.text(max_size=20) | st.builds(
+    lambda scheme, rest: f"{scheme}://{rest}",
+    st.sampled_from(["https", "x" * 500]),
+    st.sampled_from(["[::1", "]", "a\uff0fb", "a:9999999", "a" * 5_000, "me:secret@[", "%00"]),
+)
 
 
-@given(st.sampled_from([400, 404, 413, 422, 429, 500, 503]), JSON)
-def test_any_body_gives_a_typed_error(status: int, body: object) -> None:
-    """Whatever a gateway sends: never a traceback, and the message is bounded."""
-    found = error(status, body)
+@given(
+    st.integers(300, 599),
+    BODIES,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "location": LOCATIONS,
+            "retry-after": WAITS,
+            "retry-after-ms": WAITS,
+            "x-code": st.text(max_size=20),
+        },
+    ),
+)
+def test_any_refusal_gives_a_typed_error(
+    status: int, body: object, headers: dict[str, str]
+) -> None:
+    """Whatever a gateway sends: never a traceback; message, hint and numbers are bounded."""
+    own = Refusals(code_header="x-code", position_field="item", exhausted="quota")
+    found = own.error(status, body, headers, Secrets())
 
     assert isinstance(found, EmbedBridgeError)
     assert len(found.message) < 400
+    assert len(found.hint or "") < 200
+    for name in ("index", "most", "size"):
+        number = getattr(found, name, None)
+        assert number is None or 0 <= number < 2**53
+    wait = getattr(found, "retry_after", None)
+    assert wait is None or 0 <= wait < float("inf")
+
+
+@pytest.mark.parametrize("levels", [10, 190, 900])
+@pytest.mark.parametrize("name", ["error", "x"])
+def test_a_body_of_any_depth_is_read(levels: int, name: str) -> None:
+    """Also one that a library has parsed, which may be deeper than our parser goes."""
+    body: object = "too deep"
+    for _ in range(levels):
+        body = {name: body}
+
+    assert type(Refusals().error(400, body, {}, Secrets())) is InvalidInputError
+
+
+@pytest.mark.parametrize("row", SENTENCES, ids=lambda row: str(row[0]))
+def test_no_sentence_is_searched_for_without_bounds(row: tuple[str, object]) -> None:
+    """A few kilobytes of the right words would hold up the event loop for many seconds."""
+    outside_of_classes = re.sub(r"\[[^]]*\]", "", row[0])
+
+    assert not re.search(r"[*+]", outside_of_classes)
+
+
+def test_a_long_message_is_read_at_both_ends() -> None:
+    """It may repeat the input, and give the reason behind it."""
+    found = error(400, {"message": f"Your input {'word ' * 2_000} has too many tokens."})
+
+    assert isinstance(found, InputTooLongError)
+    assert len(read_refusal({"message": "x" * 100_000}).message) < 5_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "no", "param": "canary-0123456789"}},
+        {"errors": [{"field": "body -> canary_0123456789", "message": "no"}]},
+        {"detail": [{"loc": ["body", "canary_0123456789"], "msg": "no"}]},
+        {"error": {"message": "no", "param": "y" * 5_000}},
+    ],
+)
+def test_a_hint_quotes_no_secret_and_is_short(body: object) -> None:
+    """The name of a field is a server's text as well."""
+    secrets = Secrets()
+    secrets.add("canary-0123456789")
+    secrets.add("canary_0123456789")
+    found = Refusals().error(400, body, {}, secrets)
+
+    assert isinstance(found, InvalidOptionError)
+    assert "canary" not in str(found)
+    assert len(found.hint or "") < 150
 
 
 @given(st.binary(max_size=60))

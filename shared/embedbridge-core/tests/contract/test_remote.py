@@ -138,6 +138,9 @@ def test_the_reason_lies_at_the_bottom() -> None:
         ("https://me:secret@other.example/x?token=secret", "go to https://other.example."),
         ("/elsewhere?token=secret", "go to elsewhere."),
         ("", "go to elsewhere."),
+        ("https://[half/of/an/address", "go to elsewhere."),
+        (f"https://{'a' * 5_000}.example/", f"go to https://{'a' * 71}…."),
+        ("https://sk-ant-Ab3dEf6hIj9lMnOp.example/", f"go to https://{HIDDEN}."),
     ],
 )
 def test_a_redirect_names_the_host_alone(location: str, says: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedbridge.contract import InvalidResponseError
-from embedbridge.contract.remote.rows import decode_base64, in_order, matrix
+from embedbridge.contract.remote.rows import decode_base64, in_order, matrix, usage_at
 
 number = st.one_of(
     st.floats(width=32, allow_nan=False), st.integers(-(2**24), 2**24), st.just(1e300)
@@ -144,3 +144,21 @@ def test_a_field_that_no_row_has_is_named(row: dict[str, object], there: str) ->
 def test_a_vector_of_null_is_no_missing_field() -> None:
     """It is refused where vectors are read, by its position."""
     assert in_order([{"index": 0, "embedding": None}], 1) == [None]
+
+
+@pytest.mark.parametrize("others", [[1.0], [1], [None, 2]], ids=repr)
+def test_a_number_of_thousands_of_digits_is_infinite(others: list[float | None]) -> None:
+    """Like every other that is too large: its row is refused by the engine, and those beside it stay."""
+    vectors = matrix([[10**4_000, *others], [1.0] * (1 + len(others))])
+
+    assert np.isinf(vectors[0, 0])
+    assert vectors[1].tolist() == [1.0] * (1 + len(others))
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, 10**4_000, "\u00b2", -1, 0.5, float("inf"), True])
+def test_a_number_that_cannot_be_is_no_place(number: object) -> None:
+    """A typed error, and no crash of Python's own."""
+    with pytest.raises(InvalidResponseError, match="not numbered 0 to 0"):
+        in_order([{"index": number, "embedding": [1.0]}], 1)
+    tokens = usage_at({"tokens": number}, "tokens")
+    assert tokens is None

@@ -32,6 +32,7 @@ from embedbridge.contract.remote import (
     too_many_tokens,
     usage_at,
     value_at,
+    whole_number,
 )
 from embedbridge.providers.cohere._request import contents, input_type
 from embedbridge.providers.cohere.catalog import CARDS, UNKNOWN, UNKNOWN_V3, VENDOR, takes_inputs
@@ -148,10 +149,10 @@ def _check_order(repeated: object, sent: Sequence[str]) -> None:
 def _usage(answer: dict[str, Any], batch: Batch) -> Usage | None:
     billed = "meta.billed_units"
     counts = [usage_at(answer, f"{billed}.{name}") for name in ("input_tokens", "image_tokens")]
-    images = value_at(answer, f"{billed}.images")
+    images = whole_number(value_at(answer, f"{billed}.images"))
     if counts == [None, None] and images is None:
         return None
     return Usage(
         tokens=sum(count.tokens for count in counts if count),
-        images=int(images) if type(images) in (int, float) else len(batch.images),
+        images=len(batch.images) if images is None else images,
     )

@@ -4,6 +4,7 @@
     vendor.py        Vendor: address, environment variables and key, written once
     refusals.py      Refusals: a server's sentences and codes as our errors
     refusal_body.py  message, codes and position in the body of a refusal, in any format
+    numbers.py       whole numbers that a server wrote, if they can be used
     rows.py          the vectors of an answer in order, as one float32 matrix
     output_types.py  OutputType: floats, whole numbers or bits
     model.py         RemoteModel: the base of all models behind HTTP, whatever their client
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.http_client import new_client as new_client
     from embedbridge.contract.remote.http_model import HttpModel as HttpModel
     from embedbridge.contract.remote.model import RemoteModel as RemoteModel
+    from embedbridge.contract.remote.numbers import whole_number as whole_number
     from embedbridge.contract.remote.options import HttpOptions as HttpOptions
     from embedbridge.contract.remote.options import RemoteOptions as RemoteOptions
     from embedbridge.contract.remote.options import Secret as Secret
@@ -86,6 +88,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "http_model": ["HttpModel"],
         "model": ["RemoteModel"],
         "options": ["HttpOptions", "RemoteOptions", "Secret", "Url"],
+        "numbers": ["whole_number"],
         "output_types": ["OutputType"],
         "redaction": ["Secrets"],
         "refusal_body": ["RefusalBody", "read_refusal"],

@@ -92,7 +92,8 @@ class Server:
             said = secrets.hide(read_refusal(answer).message)
             raise Unanswered(status_error(status, said, headers=headers))
         if not 200 <= status < 300:
-            return Reply(status, {}, read_refusal(answer).message)
+            said = read_refusal(answer).message
+            return Reply(status, {}, secrets.hide(said, most=len(said)))
         try:
             return Reply(status, parse_object(answer, list_name="list"))
         except InvalidResponseError:  # a login page, for example

@@ -9,6 +9,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from embedbridge.contract.errors import (
+    MAX_SHOWN,
     ConfigurationError,
     EmbedBridgeError,
     InvalidResponseError,
@@ -17,7 +18,7 @@ from embedbridge.contract.errors import (
     exception_chain,
 )
 from embedbridge.contract.remote.redaction import Secrets
-from embedbridge.contract.remote.status import MAX_MESSAGE
+from embedbridge.contract.remote.status import shortened
 
 CONNECT_SECONDS = 5.0
 """That connecting may take at most."""
@@ -48,23 +49,31 @@ def unreachable(error: Exception, secrets: Secrets, server: str) -> EmbedBridgeE
     reason = secrets.hide(_reason(error))
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return ConfigurationError(
-            f"The certificate of {server} is not trusted: {reason[:MAX_MESSAGE]}",
+            f"The certificate of {server} is not trusted: {shortened(reason)}",
             hint="If a company's proxy signs it, set SSL_CERT_FILE to the company's certificates.",
         )
     return ProviderUnavailableError(
-        f"The connection to {server} failed: {reason[:MAX_MESSAGE]}",
+        f"The connection to {server} failed: {shortened(reason)}",
         hint="Check the network, the proxy and the address.",
     )
 
 
-def redirect_error(status: int, location: str) -> EmbedBridgeError:
-    """For a redirect. Only the host of the target is named: its query may hold anything."""
-    target = urlsplit(location)
-    where = (
-        f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.netloc else "elsewhere"
-    )
+def redirect_error(status: int, location: str, secrets: Secrets | None = None) -> EmbedBridgeError:
+    """For a redirect. Only the host of the target is named: its query may hold anything.
+
+    Args:
+        status: Of the answer.
+        location: Where it points.
+        secrets: Hidden in the host: a server may repeat a key there too.
+    """
+    try:
+        target = urlsplit(location)
+    except ValueError:  # half of an IPv6 address, or characters that no host has
+        target = urlsplit("")
+    host = target.netloc.rpartition("@")[2]
+    where = (secrets or Secrets()).hide(f"{target.scheme}://{host}") if host else "elsewhere"
     return ConfigurationError(
-        f"The server answered {status}: go to {where}.",
+        f"The server answered {status}: go to {shortened(where, MAX_SHOWN)}.",
         hint="Redirects are not followed, for they would take the key along. Correct base_url.",
     )
 

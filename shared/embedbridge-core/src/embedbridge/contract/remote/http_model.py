@@ -6,7 +6,6 @@ Everything else is here or below: HTTP within bounds, keys, redaction, addresses
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import re
 import warnings
@@ -28,6 +27,7 @@ from embedbridge.contract.remote.body import (
 from embedbridge.contract.remote.discovery import Server, Unanswered
 from embedbridge.contract.remote.http_client import HttpHandle, open_http, read_error
 from embedbridge.contract.remote.model import RemoteModel
+from embedbridge.contract.remote.numbers import whole_number
 from embedbridge.contract.remote.options import HttpOptions
 from embedbridge.contract.remote.output_types import OutputType
 from embedbridge.contract.remote.redaction import Secrets
@@ -176,9 +176,14 @@ class HttpModel(RemoteModel[HttpHandle]):
 
     async def discover(self) -> None:
         """Ask the server once. One that cannot be reached now is asked again before the next job."""
-        # The first request says what is wrong, better than we could here.
-        with contextlib.suppress(Unanswered):
-            await self._ask_once(await self._client())
+        client = await self._client()
+        try:
+            await self._ask_once(client)
+        except Unanswered:
+            pass  # the first request says what is wrong, better than we could here
+        except EmbedBridgeError as error:
+            self._advised(error, client.secrets)
+            raise
 
     async def _ask_once(self, client: HttpHandle) -> None:
         async with client.discovering:
@@ -216,9 +221,9 @@ class HttpModel(RemoteModel[HttpHandle]):
         result = await self._parsed(
             client, answer, lambda: self.read(parse_object(answer, list_name=name), batch)
         )
-        tokens = headers.get(self.tokens_header or "", "")
-        if result.usage is None and tokens.isdecimal():
-            return replace(result, usage=Usage(tokens=int(tokens)))
+        tokens = whole_number(headers.get(self.tokens_header or ""))
+        if result.usage is None and tokens is not None:
+            return replace(result, usage=Usage(tokens=tokens))
         return result
 
     async def _answered(

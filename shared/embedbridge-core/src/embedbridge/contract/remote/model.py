@@ -25,6 +25,7 @@ from embedbridge.contract.remote.environment import url_variable, variable
 from embedbridge.contract.remote.failures import network_error
 from embedbridge.contract.remote.options import RemoteOptions
 from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote.status import shortened
 from embedbridge.contract.remote.vendor import Vendor
 
 PARSED_IN_PLACE = 4 << 20
@@ -236,6 +237,7 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         """The error without secrets, and with what to do."""
         error.message = secrets.hide(error.message)
         error.args = (error.message,)
+        error.hint = error.hint and shortened(secrets.hide(error.hint))
         if isinstance(error, AuthenticationError):
             error.hint = error.hint or self.key_hint
         if isinstance(error, UnknownModelError):

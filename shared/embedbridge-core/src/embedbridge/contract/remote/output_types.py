@@ -99,7 +99,7 @@ class OutputType:
         return {} if self.kind == "float" else {"output_type": self.kind}
 
     def matrix(self, rows: list[Any]) -> Vectors:
-        """The vectors of an answer, numbers or base64, one row each.
+        """The vectors of an answer, numbers or base64, one row each; as `matrix` reads them.
 
         Raises:
             InvalidResponseError: One is no vector, they differ in width, or a value is not of this
@@ -108,7 +108,9 @@ class OutputType:
         vectors = matrix(rows, IN_BASE64[self.kind])
         if self.kind in RANGES:
             least, most = RANGES[self.kind]
-            whole = (vectors >= least) & (vectors <= most) & (vectors == np.rint(vectors))
+            # A row that is missing, or holds NaN, is left to the engine: it names the input.
+            there = vectors[np.isfinite(vectors).all(axis=1)]
+            whole = (there >= least) & (there <= most) & (there == np.rint(there))
             if not bool(np.all(whole)):
                 raise InvalidResponseError(
                     f"The vectors are to be {self.kind}, and not all values are whole numbers "

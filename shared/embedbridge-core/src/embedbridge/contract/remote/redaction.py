@@ -39,9 +39,9 @@ class Secrets:
         if len(secret) >= SHORTEST and all(secret != known for known, _ in self._known):
             self._known.append((secret, list(dict.fromkeys(_spellings(secret)))))
 
-    def hide(self, text: str) -> str:
+    def hide(self, text: str, most: int = MAX_QUOTED) -> str:
         """The beginning of the text, without any of them."""
-        return _redacted(text[:MAX_QUOTED], [one for _, found in self._known for one in found])
+        return _redacted(text[:most], [one for _, found in self._known for one in found])
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
+
+from embedbridge.contract.remote.numbers import is_whole, whole_number
 
 MESSAGES = ("message", "error", "detail", "msg", "data", "errors", "title", "description")
 """Where a message may stand, the most telling first; a value may hold another object."""
@@ -17,8 +20,14 @@ WAIT = re.compile(r"(\d{1,6}(?:\.\d+)?)s")
 """A duration in JSON of Protocol Buffers."""
 MAX_DEPTH = 8
 """Of objects and lists within one another that are read."""
+MAX_BEGINNING, MAX_END = 3000, 1000
+"""Characters of a message that are read. It may repeat the whole input, with the reason behind it."""
 MAX_PARTS = 8
 """Entries of a list of errors that are read."""
+SHOWN = reprlib.Repr()
+"""Shows JSON without a sentence, whatever its size and depth."""
+SHOWN.maxlevel = MAX_DEPTH
+SHOWN.maxdict = SHOWN.maxlist = SHOWN.maxlong = SHOWN.maxstring = SHOWN.maxother = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +63,7 @@ def read_refusal(
         try:
             parsed: object = from_json(body)
         except ValueError:
-            return RefusalBody(message=body.decode("utf-8", "replace").strip())
+            return RefusalBody(message=_bounded(body.decode("utf-8", "replace")))
     else:
         parsed = body
     objects = list(_objects(parsed))
@@ -63,7 +72,7 @@ def read_refusal(
         named = _first_number(objects, position_field, least=0)
         index = index if named is None else named
     return RefusalBody(
-        message=_message(parsed).strip(),
+        message=_bounded(_message(parsed)),
         codes=tuple(
             str(value)
             for each in objects
@@ -91,24 +100,34 @@ def _objects(value: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
             yield from _objects(inner, depth + 1)
 
 
-def _message(value: object) -> str:
+def _bounded(message: str) -> str:
+    message = message.strip()
+    if len(message) <= MAX_BEGINNING + MAX_END:
+        return message
+    return f"{message[:MAX_BEGINNING]} … {message[-MAX_END:]}"
+
+
+def _message(value: object, depth: int = 0) -> str:
+    if depth > MAX_DEPTH:
+        return ""
     if isinstance(value, Mapping):
         found = next((value[name] for name in MESSAGES if value.get(name)), None)
-        return _message(found) if found is not None else _sentence(value)
+        return _sentence(value, depth) if found is None else _message(found, depth + 1)
     if isinstance(value, list):
-        return "; ".join(filter(None, map(_message, value[:MAX_PARTS])))
+        parts = (_message(part, depth + 1) for part in value[:MAX_PARTS])
+        return "; ".join(filter(None, parts))
     return "" if value is None else str(value)
 
 
-def _sentence(value: Mapping[str, Any]) -> str:
+def _sentence(value: Mapping[str, Any], depth: int) -> str:
     """The message of an object without a name that is known: its longest sentence, or what it wraps."""
     sentences = [text for text in value.values() if isinstance(text, str) and " " in text.strip()]
     if sentences:
         return max(sentences, key=len)
     wrapped = [inner for inner in value.values() if isinstance(inner, Mapping)]
     if len(wrapped) == 1:  # {"fault": {"code": "item_too_long", "text": "…"}}
-        return _message(wrapped[0])
-    return str(dict(value)) if value else ""
+        return _message(wrapped[0], depth + 1)
+    return SHOWN.repr(dict(value)) if value else ""
 
 
 def _place(objects: list[Mapping[str, Any]]) -> tuple[str | None, int | None]:
@@ -120,11 +139,11 @@ def _place(objects: list[Mapping[str, Any]]) -> tuple[str | None, int | None]:
         named = each.get("param") or each.get("field")
         if isinstance(named, str) and "->" in named:  # Jina: "body -> jina-embeddings-v3 -> task"
             parts = [part.strip() for part in named.split("->")]
-            return _within([int(part) if part.isdigit() else part for part in parts])
+            numbers = [whole_number(part) for part in parts if part.isdigit()]
+            return _within([*parts, *numbers])
         if isinstance(named, str):  # "input[3]", "requests[3].content"
             name, bracket, rest = named.partition("[")
-            digits = rest.partition("]")[0]
-            return name, int(digits) if bracket and digits.isdigit() else None
+            return name, whole_number(rest.partition("]")[0]) if bracket else None
     return None, None
 
 
@@ -132,7 +151,7 @@ def _within(location: list[object]) -> tuple[str | None, int | None]:
     """Field and position in a path of pydantic's, which also names the member of a union."""
     names = [part for part in location if isinstance(part, str) and part != "body"]
     fields = [name for name in names if name.isidentifier()]  # `jina-embeddings-v3` is none
-    numbers = [part for part in location if type(part) is int]
+    numbers = [part for part in location if is_whole(part)]
     return (fields[0] if fields else None), (numbers[0] if numbers else None)
 
 
@@ -144,4 +163,4 @@ def _wait(objects: list[Mapping[str, Any]]) -> float | None:
 
 def _first_number(objects: list[Mapping[str, Any]], *names: str, least: int = 1) -> int | None:
     values = (each.get(name) for name in names for each in objects)
-    return next((value for value in values if type(value) is int and value >= least), None)
+    return next((value for value in values if is_whole(value) and value >= least), None)

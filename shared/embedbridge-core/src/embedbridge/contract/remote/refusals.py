@@ -22,11 +22,13 @@ from embedbridge.contract.errors import (
     RateLimitedError,
     RequestTooLargeError,
     UnknownModelError,
+    short_repr,
 )
 from embedbridge.contract.remote.failures import redirect_error
+from embedbridge.contract.remote.numbers import whole_number
 from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.contract.remote.refusal_body import RefusalBody, read_refusal
-from embedbridge.contract.remote.status import MAX_MESSAGE, retry_after, status_error
+from embedbridge.contract.remote.status import retry_after, shortened, status_error
 
 Make: TypeAlias = Callable[[str], EmbedBridgeError]
 """Makes an error from its message."""
@@ -57,10 +59,13 @@ SENTENCES: Sentences = (
     # should not be larger than 10"; SiliconFlow "input batch size 25 > maximum allowed batch size";
     # Triton "inference request batch-size must be <= 30 for 'NV-Embed-QA_ensemble'"
     (
-        r"(?<!physical )batch.?size.*(?:invalid|larger|greater|exceed|limit|maximum|at most|>|<=)",
+        r"(?<!physical )batch.?size.{0,200}(?:invalid|larger|greater|exceed|limit|maximum|at most|>|<=)",
         too_many_items,
     ),
-    (r"(?:exceed\S*|maximum|max\.?|limit)[^.]{0,40}\bbatch.?size(?! \(tokens)", too_many_items),
+    (
+        r"(?:exceed\S{0,20}|maximum|max\.?|limit)[^.]{0,40}\bbatch.?size(?! \(tokens)",
+        too_many_items,
+    ),
     # Databricks "Input embeddings size is too large, exceeding 150 limit for databricks-gte-large-en"
     (r"embeddings size is too large", too_many_items),
     # OpenAI "Invalid 'input': array too long. Expected an array with maximum length 2048"
@@ -75,17 +80,23 @@ SENTENCES: Sentences = (
     ),
     # OpenAI "Requested 300500 tokens, max 300000 tokens per request"; Voyage "The max allowed tokens
     # per submitted batch is 120000"
-    (r"(?:max\S*|limit|exceed\S*) .*tokens per (?:\w+ )?(?:request|batch)", too_many_tokens),
+    (
+        r"(?:max\S{0,20}|limit|exceed\S{0,20}) .{0,100}tokens per (?:\w{1,20} )?(?:request|batch)",
+        too_many_tokens,
+    ),
     # Cohere "total number of texts must be at most 96"; Google "at most 100 requests can be in one batch"
     (
         rf"(?:number|count|amount) of {NOUNS}\b.{{0,40}}(?:at most|exceed|greater|larger|more than|max|limit)",
         too_many_items,
     ),
     (
-        rf"(?:exceed\S*|max\S*|limit\S*) .{{0,30}}(?:number|count|amount) of {NOUNS}\b",
+        rf"(?:exceed\S{{0,20}}|max\S{{0,20}}|limit\S{{0,20}}) .{{0,30}}(?:number|count|amount) of {NOUNS}\b",
         too_many_items,
     ),
-    (rf"(?:at most|no more than|up to|maximum(?: of)?|max) \d[\d,]* {NOUNS}\b", too_many_items),
+    (
+        rf"(?:at most|no more than|up to|maximum(?: of)?|max) \d[\d,]{{0,20}} {NOUNS}\b",
+        too_many_items,
+    ),
     (
         r"(?:payload|request body|request entity|content length|body size).{0,30}(?:large|exceed|limit)",
         too_many_bytes,
@@ -100,11 +111,11 @@ SENTENCES: Sentences = (
         InputTooLongError,
     ),
     # TEI "`inputs` must have less than 512 tokens. Given: 600"
-    (r"(?:less than|at most) \d+ (?:tokens|characters)", InputTooLongError),
+    (r"(?:less than|at most) \d{1,20} (?:tokens|characters)", InputTooLongError),
     # llama.cpp "input is too large to process. increase the physical batch size"
     (r"too large to process|physical batch size", InputTooLongError),
     (
-        r"(?:too many|maximum|max|exceed\S*|limit\S*|longer than) .{0,60}\b(?:tokens?|characters|chars)\b",
+        r"(?:too many|maximum|max|exceed\S{0,20}|limit\S{0,20}|longer than) .{0,60}\b(?:tokens?|characters|chars)\b",
         InputTooLongError,
     ),
     (
@@ -120,7 +131,8 @@ SENTENCES: Sentences = (
     ),
 )
 """What known servers say of sizes, and of vectors that they cannot send. Sources: their source code
-and public bug reports."""
+and public bug reports. No part of a row is unbounded (`.*`, `\\d+`): a server's text must not hold up the
+event loop."""
 
 POSITION = re.compile(
     r"(?:\b(?:inputs?|texts?|images?|contents?|examples?|instances|requests|documents)"
@@ -195,11 +207,12 @@ class Refusals:
             secrets: Hidden in all that is quoted.
         """
         if 300 <= status < 400:
-            return redirect_error(status, headers.get("location", ""))
+            return redirect_error(status, headers.get("location", ""), secrets)
         said = read_refusal(body, position_field=self.position_field)
         if code := headers.get(self.code_header or "", "").partition(":")[0]:
             said = replace(said, codes=(code, *said.codes))
-        message = secrets.hide(said.message)[:MAX_MESSAGE]
+        said = replace(said, field=said.field and secrets.hide(said.field))  # a hint quotes it
+        message = shortened(secrets.hide(said.message))
         make = self._make(status, said)
         if make is None:
             error = status_error(status, message, headers=headers)
@@ -238,7 +251,7 @@ class Refusals:
             if make := _by_sentence(self.sentences, said.message):
                 return make
             if option := self._blamed_option(said):
-                hint = f"Change or leave out the option {option!r}."
+                hint = f"Change or leave out the option {short_repr(option)}."
                 return partial(InvalidOptionError, hint=hint)
         return _by_sentence(SENTENCES, said.message)
 
@@ -254,7 +267,7 @@ def position(said: RefusalBody) -> int | None:
     if said.index is not None:
         return said.index
     found = POSITION.search(said.message)
-    return int(found[1]) if found else None
+    return whole_number(found[1]) if found else None
 
 
 def _by_sentence(sentences: Sentences, message: str) -> Make | None:
@@ -266,12 +279,12 @@ def _add_sizes(error: EmbedBridgeError, said: RefusalBody) -> None:
     """What the server takes, and what it counted, where it says so."""
     if not isinstance(error, RequestTooLargeError | InputTooLongError):
         return
-    numbers = [_number(text) for text in re.findall(NUMBER, said.message)]
+    numbers = filter(None, map(_number, re.findall(NUMBER, said.message)))
     found = MOST.search(said.message)
     error.most = said.most or (_number(found[1]) if found else None) or None
     if error.most is not None:
         error.size = said.size or max((n for n in numbers if n > error.most), default=None)
 
 
-def _number(text: str) -> int:
-    return int(re.sub(r"\D", "", text))
+def _number(text: str) -> int | None:
+    return whole_number(re.sub(r"\D", "", text))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from embedbridge.contract.batch import Usage, Vectors
 from embedbridge.contract.errors import InvalidResponseError, short_repr
+from embedbridge.contract.remote.numbers import whole_number
 
 try:
     from pybase64 import b64decode
@@ -86,7 +87,7 @@ def in_order(
     in_place = given == list(range(count)) and {int}.issuperset(map(type, given))  # nearly always
     if in_place or all(number is None for number in given):
         return [row.get(key) for row in rows]
-    numbers = list(map(_whole, given))
+    numbers = list(map(whole_number, given))
     if set(numbers) != set(range(count)):
         raise InvalidResponseError(
             f"The vectors are not numbered 0 to {count - 1}, each once: "
@@ -100,19 +101,8 @@ def usage_at(answer: dict[str, Any], *paths: str) -> Usage | None:
     """Tokens that the server counted: the first of these names with a number above 0."""
     for path in paths:
         tokens = value_at(answer, path)
-        if not isinstance(tokens, str) and (whole := _whole(tokens)):
+        if not isinstance(tokens, str) and (whole := whole_number(tokens)):
             return Usage(tokens=whole)
-    return None
-
-
-def _whole(value: object) -> int | None:
-    """A whole number of at least 0, also as text or as `3.0`, as JSON of some languages has it."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value)
-    if isinstance(value, int | float) and 0 <= value < 2**53 and value == int(value):
-        return int(value)
     return None
 
 
@@ -227,7 +217,7 @@ def _from_numbers(numbers: list[Any]) -> NDArray[Any] | None:
     except ValueError:  # lists within the list, of several lengths
         return None
     if values.ndim == 1 and values.dtype == object and _are_numbers_or_null(numbers):
-        values = values.astype(np.float64)
+        values = np.array(list(map(_as_float, numbers)))
     if values.ndim != 1 or values.dtype.kind not in "fiu":
         return None
     return values.astype(np.float32)
@@ -237,3 +227,11 @@ def _are_numbers_or_null(values: list[Any]) -> bool:
     """Whether some are numbers, and the others `null`."""
     kinds = set(map(type, values)) - {type(None)}
     return bool(kinds) and kinds <= {int, float}
+
+
+def _as_float(number: float | None) -> float:
+    """A number of JSON; one of hundreds of digits is infinite, and refused as such."""
+    try:
+        return np.nan if number is None else float(number)
+    except OverflowError:
+        return np.inf

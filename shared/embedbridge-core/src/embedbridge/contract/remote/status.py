@@ -28,6 +28,11 @@ MAX_MESSAGE = 300
 """Characters of a server's message that are shown: it may echo the whole input."""
 
 
+def shortened(text: str, most: int = MAX_MESSAGE) -> str:
+    """The beginning of a server's text, as long as a message shows it."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
     """Seconds that a server asks us to wait, at least 0; `None` if it does not say.
 
@@ -46,7 +51,7 @@ def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> floa
         return seconds
     try:
         moment = parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):  # the last one where Windows has no such year
         return None  # nonsense is no reason to fail: the usual backoff applies
     return max(0.0, moment - (time.time() if now is None else now))
 
@@ -69,7 +74,7 @@ def status_error(
         headers: The answer's headers.
         hint: What to do now.
     """
-    said = message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…"
+    said = shortened(message)
     text = f"The server answered {status}: {said}" if said else f"The server answered {status}."
     if status == 429:
         return RateLimitedError(text, retry_after=retry_after(headers or {}), hint=hint)
