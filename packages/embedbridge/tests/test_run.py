@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -15,6 +15,9 @@ import pytest
 from typer.testing import Result
 
 from embedbridge.bulk.budget import FileRateLimiter
+from embedbridge.bulk.engines.base import NAMES as ENGINES
+from embedbridge.bulk.job import Errors as JobErrors
+from embedbridge.cli.run import command
 from embedbridge.testing import tiny_png
 
 Run = Callable[..., Result]
@@ -274,6 +277,12 @@ def test_the_package_is_named_where_it_lacks(
 
     assert result.exit_code == 1
     assert 'pip install "embedbridge[bulk]"' in result.stderr
+
+
+def test_the_words_are_those_of_the_library() -> None:
+    """The command line has them before it knows whether the library is installed."""
+    assert [word.value for word in command.Engine] == list(ENGINES)
+    assert [word.value for word in command.Errors] == list(get_args(JobErrors))
 
 
 @pytest.mark.parametrize("option", ["errors=collect", "limit=1", "progress=1", "text=body"])

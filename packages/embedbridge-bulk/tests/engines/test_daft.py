@@ -187,3 +187,11 @@ class TestDaftsOwnFunctions:
         assert [vector is None for vector in rows["of_bytes"]] == [False, True, True]
         assert [vector is None for vector in rows["of_image"]] == [False, True, True]
         assert list(rows["of_bytes"][0]) == list(rows["of_image"][0])
+
+    def test_what_daft_prints_has_no_key(self) -> None:
+        """A descriptor stands in plans and in logs."""
+        key = "sk-" + "0123456789abcdef" * 3
+        descriptor = door.provider().get_text_embedder("openai:some", api_key=key)
+
+        assert "openai:some" in repr(descriptor)
+        assert key not in repr(descriptor)

@@ -84,11 +84,14 @@ def estimate(
     than those of the run, it tries errors again that the run leaves.
 
     Raises:
-        InvalidOptionError: The source has not these columns, or the target has more rows than `limit`.
+        InvalidOptionError: The source has not these columns, the target has more rows than `limit`,
+            or an argument has a value that cannot be.
         UnsupportedModalityError: The model embeds nothing of their kind.
         SourceError: The source cannot be read.
         TargetError: The target holds something else, or another job writes to it.
         SpaceMismatchError: The target holds vectors of another space.
+        MissingDependencyError: Source or target are of Lance, which is not installed.
+        EmbedBridgeError: The model cannot be used.
     """
     opened = open_job(
         source,

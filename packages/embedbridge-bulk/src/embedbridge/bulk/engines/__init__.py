@@ -5,6 +5,7 @@ extra of the same name installs it.
 
     ray.py             Ray Data: the stage in a pipeline of yours
     ray_engine.py      Ray for `run`: how many actors, and what each of them gets
+    ray_room.py        how many actors a cluster can hold, for both; which numbers are none
     ray_actors.py      what `run` sends to them, and what comes back
     spark.py           Spark: mapInArrow, persisted
     daft.py            Daft: a batch function on Arrow

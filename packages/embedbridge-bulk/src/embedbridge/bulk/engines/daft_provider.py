@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from daft import DataType
@@ -48,7 +48,7 @@ class ModelDescriptor(TextEmbedderDescriptor, ImageEmbedderDescriptor):  # type:
 
     provider: str
     model: str
-    options: dict[str, Any]
+    options: dict[str, Any] = field(repr=False)  # a key may be among them, and Daft prints plans
 
     def get_provider(self) -> str:
         """The name in Daft."""

@@ -43,14 +43,14 @@ COUNTS = {
 
 
 class Engine(StrEnum):
-    """Where a job computes."""
+    """Where a job computes; the words of the library, which may not be installed."""
 
     local = "local"
     ray = "ray"
 
 
 class Errors(StrEnum):
-    """What a bad row does."""
+    """What a bad row does; as above."""
 
     fail = "fail"
     column = "column"
