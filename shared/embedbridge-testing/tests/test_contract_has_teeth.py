@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretBytes, SecretStr
 
 from embedbridge.contract import (
     Batch,
@@ -259,6 +259,13 @@ class StripsThePrompt(Asks):
         return replace(batch, inputs=inputs)
 
 
+class StripsThePromptOfDocuments(StripsThePrompt):
+    """Only queries have their prompt."""
+
+    def other(self, batch: Batch) -> Batch:
+        return super().other(batch) if batch.role == "document" else batch
+
+
 class ForgetsTheTask(Asks):
     """Has a prompt for clustering on its card, and puts the usual one there itself."""
 
@@ -365,6 +372,19 @@ class TakesOneLess(FakeModel):
     def embed_batch(self, batch: Batch) -> BatchResult:
         if len(batch) >= 32:
             raise RequestTooLargeError("at most 31 inputs", limit="items")
+        return super().embed_batch(batch)
+
+
+class TakesTwenty(FakeModel):
+    """Its card says 32. What the engine learns of it hides that from all later jobs."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        Embedder(self).embed_documents([f"text number {number}" for number in range(40)])
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        if len(batch) > 20:
+            raise RequestTooLargeError("at most 20 inputs", limit="items")
         return super().embed_batch(batch)
 
 
@@ -539,6 +559,19 @@ class ClosesWhenCancelled(RemoteFakeModel):
 class ShowsItsKey(HidesItsKey):
     def __repr__(self) -> str:
         return f"ShowsItsKey({self.key})"
+
+
+class ManyKeysOptions(FakeOptions):
+    keys: Any = Field(default=None, exclude=True, repr=False)
+
+
+class ShowsOneOfItsKeys(FakeModel):
+    """Its keys are in a container; where it shows one, the container says where they are."""
+
+    Options: ClassVar[type[ModelOptions]] = ManyKeysOptions
+
+    def __repr__(self) -> str:
+        return f"ShowsOneOfItsKeys({CANARY})"
 
 
 class PutsItsKeyIntoTheIdentity(HidesItsKey):
@@ -793,6 +826,11 @@ PLANTED = {
     "strips the prompt": Planted(
         text(StripsThePrompt), "test_prompts_reach_the_model", "query_prompt"
     ),
+    "strips the prompt of documents": Planted(
+        text(StripsThePromptOfDocuments),
+        "test_prompts_reach_the_model",
+        "document_prompt does not reach the model",
+    ),
     "ignores the task": Planted(
         text(ForgetsTheTask), "test_tasks_of_the_card_are_taken", "clustering"
     ),
@@ -824,6 +862,9 @@ PLANTED = {
     ),
     "off by one on the batch limit": Planted(
         small(TakesOneLess), "test_a_full_batch_and_one_more", "refused a batch of 32"
+    ),
+    "takes fewer than it says, which is known": Planted(
+        small(TakesTwenty), "test_a_full_batch_and_one_more", "no batch held more than"
     ),
     "loses the end of a full batch": Planted(
         small(LosesTheEnd), "test_a_full_batch_and_one_more", "Input 31"
@@ -872,6 +913,17 @@ PLANTED = {
         small(ClosesWhenCancelled), "test_a_cancelled_waiter_costs_nobody_else", "has been closed"
     ),
     "leaks the key in repr": Planted(small(ShowsItsKey), SECRET, "repr"),
+    **{
+        f"leaks a key in {kind}": Planted(small(ShowsOneOfItsKeys, keys=keys), SECRET, "repr")
+        for kind, keys in {
+            "a list": [SecretStr(CANARY)],
+            "a tuple": (SecretStr(CANARY),),
+            "a set": frozenset({SecretStr(CANARY)}),
+            "a mapping of lists": {"keys": [SecretStr(CANARY)]},
+            "bytes": SecretBytes(CANARY.encode()),
+            "a list of bytes": [SecretBytes(CANARY.encode())],
+        }.items()
+    },
     "leaks the key in the identity": Planted(small(PutsItsKeyIntoTheIdentity), SECRET, "identity"),
     "leaks the key in the endpoint": Planted(small(PutsItsKeyIntoTheEndpoint), SECRET, "endpoint"),
     "leaks the key in a pickle": Planted(small(PickleWithKey), SECRET, "pickle"),

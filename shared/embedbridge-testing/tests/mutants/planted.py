@@ -375,6 +375,33 @@ class IgnoresTheAddress(AcmeModel):
         return ("api.acme.example", super().endpoint[1])  # type: ignore[index]  # a tuple
 
 
+class KeyInTheAddressOnly(KeyInTheAddress):
+    """No header holds the key, so that a wire format finds none to look for."""
+
+    def _open(self) -> HttpHandle:
+        handle = super()._open()
+        handle.authorize = lambda _: {}
+        return handle
+
+
+class KeyInTheBodyOnly(KeyInTheAddressOnly):
+    """Servers log bodies, too."""
+
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        path, fields = super().request(batch)
+        path, _, key = path.partition("?key=")
+        return path, {**fields, "key": key}
+
+
+class SendsNoKey(AcmeModel):
+    """The key is taken and forgotten."""
+
+    def _open(self) -> HttpHandle:
+        handle = super()._open()
+        handle.authorize = lambda _: {}
+        return handle
+
+
 class RaisesBeforeItSends(AcmeModel):
     """No request reaches the server."""
 
@@ -421,5 +448,8 @@ IN_MIND = {
     "two servers, one endpoint": IgnoresTheAddress,
     "int8 read as unsigned": ReadsInt8AsBytes,
     "raises before it sends": RaisesBeforeItSends,
+    "key in the address only": KeyInTheAddressOnly,
+    "key in the body only": KeyInTheBodyOnly,
+    "key not sent": SendsNoKey,
 }
 EVERY = {**REPORTED, **NOT_IN_MIND, **IN_MIND}

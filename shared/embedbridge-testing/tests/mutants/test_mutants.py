@@ -90,6 +90,9 @@ CAUGHT_BY = {
         "is read to its end",
     ),
     "key in the address": ("test_the_key_travels_in_a_header_only", "in the address"),
+    "key in the address only": ("test_the_key_travels_in_a_header_only", "in the address"),
+    "key in the body only": ("test_the_key_travels_in_a_header_only", "in the body"),
+    "key not sent": ("test_the_key_travels_in_a_header_only", "No header carries the key"),
     "key fetched once": ("test_a_key_that_is_fetched_is_fetched_each_time", "may expire"),
     "key found late": (
         "test_a_limiter_changes_no_request",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -19,9 +21,10 @@ from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.contract.applies import Need, asked_where
 from embedbridge.testing.contract.comparing import twin
 from embedbridge.testing.contract.material import TEXTS
+from embedbridge.testing.contract.secrets import option_secrets
 from embedbridge.testing.contract.served import AT_A_SERVER, ServedChecks, some, wire_of
 from embedbridge.testing.faults.exchange import Exchange, Fault
-from embedbridge.testing.leaks import leaks
+from embedbridge.testing.leaks import SHORTEST, leaks
 from embedbridge.testing.wires.format import WireFormat
 
 CANARY = "canary-of-the-contract-suite-4f7d02"
@@ -106,18 +109,27 @@ class ClientChecks(ServedChecks):
 
     @asked_where(AT_A_SERVER)
     def test_the_key_travels_in_a_header_only(self, embedder: Embedder) -> None:
-        """No address and no body holds the key: servers and proxies log them.
+        """A header carries the key, and no address and no body does: servers and proxies log them.
 
         If this fails, send the key in the header that `Vendor.header` names.
         """
         wire = wire_of(type(self))
-        with self.served(embedder) as (server, remote):
-            remote.embed_documents(some(remote))
-            request = server.requests[-1].request
-            key = wire.credential(request)
-
-            elsewhere = unquote(request.target) + request.body.decode("utf-8", "replace")
-            assert not key or key not in elsewhere, "The key is in the address or in the body"
+        with self.served(embedder) as (server, remote), _with_a_key(remote) as asked:
+            asked.embed_documents(some(asked))
+            keys = [key for key in option_secrets(asked.model) if len(key) >= SHORTEST]
+            for request in (each.request for each in server.requests):
+                # A token that was fetched, or the key of a model whose options have none.
+                sent = wire.credential(request)
+                body = request.body.decode("utf-8", "replace")
+                elsewhere = f"{request.target} {unquote(request.target)} {body}"
+                assert not leaks(elsewhere, [*keys, *([sent] if len(sent) >= SHORTEST else [])]), (
+                    "The key is in the address or in the body"
+                )
+                # A signature is made from the key, and does not hold it.
+                in_header = sent or leaks(" ".join(request.headers.values()), keys)
+                assert in_header or not keys or "authorization" in request.headers, (
+                    "No header carries the key: its server is not told who asks"
+                )
 
     @asked_where(AT_A_SERVER, USUAL_OPTIONS)
     def test_a_key_that_is_fetched_is_fetched_each_time(self, embedder: Embedder) -> None:
@@ -240,6 +252,16 @@ class ClientChecks(ServedChecks):
                 remote.embed_documents(some(remote))
 
             assert len(pieces) < ENDLESS, f"An answer of {ENDLESS} MiB is read to its end"
+
+
+@contextmanager
+def _with_a_key(remote: Embedder) -> Iterator[Embedder]:
+    """The embedder with a key that we know, where it takes one as an option."""
+    if not isinstance(remote.model.options, RemoteOptions):
+        yield remote
+        return
+    with twin(remote, api_key=CANARY) as asked:
+        yield asked
 
 
 async def _repeats_the_header(exchange: Exchange) -> None:

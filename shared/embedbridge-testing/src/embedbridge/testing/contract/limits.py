@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from embedbridge.contract import Image, Modality
 from embedbridge.core import Embedder
-from embedbridge.testing.contract.applies import IMAGES, Need, asked_where
+from embedbridge.core.tooling import items_per_answer
+from embedbridge.testing.contract.applies import IMAGES, DoesNotApply, Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same
 from embedbridge.testing.contract.material import numbered
@@ -15,6 +18,13 @@ from embedbridge.testing.samples import tiny_png
 
 MOST_TEXTS = 2100
 MOST_IMAGES = 40
+OTHER_LIMITS = (
+    "first_items",
+    "max_tokens_per_request",
+    "max_bytes_per_request",
+    "max_pixels_per_request",
+)
+"""Limits of the card, beside that of items, by which a request may be full."""
 
 A_LIMIT = Need(
     "the card has no limit of items, or a very high one",
@@ -50,6 +60,7 @@ class LimitChecks(ContractBase):
             alone = whole.embed_documents([texts[spot]])[0]
             matter = f"Input {spot} of {limit + 1} has a wrong vector"
             assert_same(vectors[spot], alone, self.tolerance, matter)
+        _expect_full(whole, calls, limit, "text")
 
     @asked_where(IMAGES, A_LIMIT_OF_IMAGES)
     def test_a_full_batch_of_images_and_one_more(self, embedder: Embedder) -> None:
@@ -70,6 +81,7 @@ class LimitChecks(ContractBase):
         _expect_taken(calls, limit, "image")
         alone = whole.embed_images(images[-1:])[0]
         assert_same(vectors[-1], alone, self.tolerance, f"Image {limit} has a wrong vector")
+        _expect_full(whole, calls, limit, "image")
 
     def test_batches_are_within_the_card(self, embedder: Embedder) -> None:
         """Every batch is of one modality and one role, and holds no more than the card allows.
@@ -93,5 +105,36 @@ def _expect_taken(calls: list[Call], limit: int, modality: Modality) -> None:
         f"The card promises {limit} {modality}s per request, the model refused a batch of "
         f"{len(refused[0].inputs)}: {refused[0].error}"
     )
-    largest = max(len(call.inputs) for call in calls)
+    largest = _largest(calls)
     assert largest <= limit, f"A batch of {largest} {modality}s, the card allows {limit} items"
+
+
+def _expect_full(embedder: Embedder, calls: list[Call], limit: int, modality: Modality) -> None:
+    """A batch was as full as the card allows, or something else is full before.
+
+    Raises:
+        DoesNotApply: Another limit of a request is met first.
+    """
+    largest, limits = _largest(calls), embedder.card.limits
+    if largest == limit:
+        return
+    learned = embedder.learned_limits.get("items", embedder.learned_limits.get(modality))
+    others = [name for name in OTHER_LIMITS if getattr(limits, name) is not None]
+    if items_per_answer(embedder.model, embedder.dimensions, limited=False):
+        others.append("the size of an answer")
+    if others and (learned is None or limits.first_items is not None):
+        raise DoesNotApply(
+            f"a request is full before {limit} {modality}s, by {' or '.join(others)}"
+        )
+    pytest.fail(
+        f"The card promises {limit} {modality}s per request, and no batch held more than {largest}"
+        + (
+            ""
+            if learned is None
+            else f": the model has refused a larger one before, see {learned=}"
+        )
+    )
+
+
+def _largest(calls: list[Call]) -> int:
+    return max(len(call.inputs) for call in calls)

@@ -71,6 +71,13 @@ class RoleChecks(ContractBase):
         assert_different(query, plain[0], self.tolerance, "query_prompt does not reach the model")
         assert_same(document, plain[1], self.tolerance, "query_prompt changes documents")
 
+        with twin(embedder, document_prompt=PROMPT) as prompted:
+            query, document = prompted.embed_query(TEXTS[0]), prompted.embed_documents(TEXTS[:1])[0]
+
+        matter = "document_prompt does not reach the model"
+        assert_different(document, plain[1], self.tolerance, matter)
+        assert_same(query, plain[0], self.tolerance, "document_prompt changes queries")
+
     @asked_where(TASKS)
     def test_tasks_of_the_card_are_taken(self, embedder: Embedder) -> None:
         """Each task that the card has a prompt for gives vectors of its own.

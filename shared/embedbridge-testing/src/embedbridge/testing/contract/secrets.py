@@ -8,11 +8,11 @@ import os
 import pickle
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from pydantic import SecretBytes, SecretStr
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 from embedbridge.contract import EmbedBridgeError, EmbeddingModel, Event, hookimpl
 from embedbridge.core import Embedder
@@ -103,26 +103,35 @@ def _expect_no_leaks(surfaces: dict[str, str], secrets: list[str]) -> None:
 
 def _secrets(embedder: Embedder) -> list[str]:
     """The keys of the options, and those of the environment that a model may have read."""
-    options = embedder.model.options
-    found = [
-        found for name in type(options).model_fields for found in _within(getattr(options, name))
-    ]
+    found = option_secrets(embedder.model)
     for name, value in os.environ.items():
         if SECRET_VARIABLE.search(name) and len(value) >= MIN_LENGTH and os.sep not in value:
             found.append(value)
     return found
 
 
+def option_secrets(model: EmbeddingModel) -> list[str]:
+    """The keys among a model's options, also in lists and mappings of them."""
+    return list(_within(model.options))
+
+
 def _secret_fields(model: EmbeddingModel) -> list[str]:
     fields = type(model.options).model_fields
-    return [name for name in fields if isinstance(getattr(model.options, name), SecretStr)]
+    secret = (SecretStr, SecretBytes)
+    return [name for name in fields if isinstance(getattr(model.options, name), secret)]
 
 
 def _within(value: object) -> Iterator[str]:
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif isinstance(value, SecretBytes):
+    if isinstance(value, SecretBytes):
         yield value.get_secret_value().decode(errors="replace")
-    elif isinstance(value, dict):
+    elif isinstance(value, SecretStr | Secret):
+        yield str(value.get_secret_value())
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _within(getattr(value, name))
+    elif isinstance(value, Mapping):
         for each in value.values():
+            yield from _within(each)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
             yield from _within(each)
