@@ -92,6 +92,7 @@ def test_a_setting_that_cannot_be(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert setting(result, "window") == (4096, "default")
 
 
+@pytest.mark.filterwarnings("ignore:The environment variable EMBEDBRIDGE_BATCHSIZE does nothing")
 def test_a_misspelt_variable(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does nothing, so somebody should say so."""
     monkeypatch.setenv("EMBEDBRIDGE_BATCHSIZE", "8")

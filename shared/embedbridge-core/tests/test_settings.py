@@ -64,6 +64,49 @@ def test_a_synonym_has_a_variable_too(name: str, monkeypatch: pytest.MonkeyPatch
     assert load_embedder("fake:small", max_retries=1).settings.max_attempts == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("BATCHSIZE", "BATCH_SIZE"),
+        ("BATCH_SIZES", "BATCH_SIZE"),
+        ("MAX_CONCURENCY", "MAX_CONCURRENCY"),
+        ("MAX_RETRY", None),
+        ("REQUEST_PER_MINUTE", "REQUESTS_PER_MINUTE"),
+    ],
+)
+def test_a_variable_that_is_misspelt_is_warned_of(
+    name: str, meant: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A letter or an underscore makes it do nothing; only what is surely meant is named."""
+    monkeypatch.setenv(f"EMBEDBRIDGE_{name}", "8")
+    if meant is None:
+        load_embedder("fake:small")  # warnings are errors
+        return
+    with pytest.warns(RuntimeWarning, match=f"{name} does nothing. Did you mean .*_{meant}\\?"):
+        load_embedder("fake:small")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BATCH_SIZE",
+        "BENCH_FASTEMBED",
+        "CACHE_DIR",
+        "MAX_RETRIES",
+        "MAX_TOKENS",
+        "ACME_BATCH_SIZE",
+        "PROVIDERS",
+        "PROVIDERS_FILE",
+        "WRITE_DOCS",
+    ],
+)
+def test_no_other_variable_is_warned_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a right one, nor one that others of us or a plugin read."""
+    monkeypatch.setenv(f"EMBEDBRIDGE_{name}", "8")
+
+    assert Embedder(FakeModel("small"))  # warnings are errors
+
+
 def test_a_synonym_contradicts_its_field(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two variables that agree are fine; of two that do not, none is preferred in silence."""
     monkeypatch.setenv("EMBEDBRIDGE_MAX_RETRIES", "4")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypedDict
@@ -17,6 +19,9 @@ from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 
 PREFIX = "EMBEDBRIDGE_"
 """How the environment variables begin."""
+NEARLY = 0.9
+"""How much a misspelt variable has in common with the right one: a letter or an underscore is missing
+or too many. Names that others read, plugins among them, have less."""
 OnEmpty: TypeAlias = Literal["error", "embed", "skip", "zero"]
 """What becomes of an empty text; recommended is `"embed"`, for static models `"error"`."""
 
@@ -113,9 +118,12 @@ class SettingArguments(TypedDict, total=False):
 def parse_settings(*layers: Mapping[str, Any]) -> Settings:
     """Validate settings; a later layer wins over an earlier one.
 
+    A variable that is nearly named like a setting is warned of: it does nothing.
+
     Raises:
         InvalidOptionError: A setting is unknown or has a value that cannot be.
     """
+    _warn_of_misspelt_variables()
     values: dict[str, Any] = {}
     for layer in layers:
         values.update(_without_synonyms(layer))
@@ -155,6 +163,20 @@ def _variables() -> list[tuple[str, str]]:
         for variable, name in named
         if name.startswith(PREFIX) and name[len(PREFIX) :].lower() in SETTING_NAMES
     ]
+
+
+def _warn_of_misspelt_variables() -> None:
+    for variable in sorted(os.environ):
+        prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
+        if prefix != PREFIX or name in SETTING_NAMES:
+            continue
+        if near := difflib.get_close_matches(name, SETTING_NAMES, n=1, cutoff=NEARLY):
+            warnings.warn(
+                f"The environment variable {variable} does nothing. "
+                f"Did you mean {PREFIX}{near[0].upper()}?",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
 def _parsed(text: str) -> object:
