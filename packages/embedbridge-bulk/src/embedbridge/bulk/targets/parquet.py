@@ -104,7 +104,7 @@ class ParquetTarget(Target):
         return part.path == self._place(part.name)
 
     def _prepare(self) -> None:
-        if not self._older:
+        if not self._older and not any(self._staged.iterdir()):
             self._first.mkdir(exist_ok=True)
         self._is_new = not self.folder.exists()
         self.folder.mkdir(exist_ok=True)
