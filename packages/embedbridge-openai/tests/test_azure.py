@@ -104,6 +104,62 @@ def test_the_environment(
     assert "api-key" not in second
 
 
+AMBIENT = "X-Team: secret\nAuthorization: Bearer secret\napi-key: secret"
+
+
+@pytest.mark.parametrize("version", [VERSION, None], ids=["dated", "v1"])
+@pytest.mark.parametrize("kind", ["key", "fetched key", "token", "fetched token", "header"])
+def test_what_is_meant_for_openai_stays_here(
+    server: FaultServer,
+    azure: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    version: str | None,
+    kind: str,
+) -> None:
+    """Organization, project and headers in OpenAI's variables; the SDK would send them to Azure too."""
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-secret")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", AMBIENT)
+    options: dict[str, dict[str, Any]] = {
+        "key": {"api_key": key},
+        "fetched key": {"api_key": lambda: key},
+        "token": {"azure_ad_token": key},
+        "fetched token": {"azure_ad_token_provider": lambda: key},
+        "header": {"api_key": None, "default_headers": {"Authorization": f"Bearer {key}"}},
+    }
+    azure(api_version=version, **options[kind]).embed_query("a text")
+    headers = last(server).headers
+
+    assert "secret" not in str(headers)
+    assert not {"openai-organization", "openai-project", "x-team"} & set(headers)
+    assert key in (headers.get("api-key"), headers.get("authorization", "").removeprefix("Bearer "))
+
+
+@pytest.mark.parametrize("version", [VERSION, None], ids=["dated", "v1"])
+@pytest.mark.parametrize("name", ["api-key", "API-Key", "Authorization", "authorization"])
+@pytest.mark.parametrize("in_environment", [False, True])
+def test_a_header_of_the_users_is_a_credential(
+    server: FaultServer,
+    azure: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    version: str | None,
+    name: str,
+    in_environment: bool,
+) -> None:
+    """Azure's own and the general one; it is sent alone, also where the environment has a key."""
+    if in_environment:
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", "k" * 32)
+    options = {"api_key": None, "default_headers": {name: key}, "api_version": version}
+    azure(**options).embed_query("a text")
+    sent = last(server).headers
+
+    assert {n: v for n, v in sent.items() if n in ("api-key", "authorization")} == {
+        name.lower(): key
+    }
+
+
 def test_one_credential(azure: Load) -> None:
     """Two would leave open who asks."""
     with pytest.raises(InvalidOptionError, match="set one of api_key"):

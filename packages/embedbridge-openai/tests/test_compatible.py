@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -10,7 +11,7 @@ import pytest
 
 from embedbridge.contract import InvalidOptionError
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.testing import FaultServer
+from embedbridge.testing import Exchange, Fault, FaultServer
 
 Load: TypeAlias = Callable[..., Embedder]
 
@@ -31,18 +32,27 @@ def test_no_key_where_none_is_set(
     assert np.array_equal(found, server.vector("a text", "BAAI/bge-m3"))
 
 
+@pytest.mark.parametrize("fetched", [False, True])
 @pytest.mark.parametrize("key", [None, "token-abc"])
 def test_ambient_headers_are_openais(
-    server: FaultServer, load: Load, monkeypatch: pytest.MonkeyPatch, key: str | None
+    server: FaultServer, load: Load, monkeypatch: pytest.MonkeyPatch, key: str | None, fetched: bool
 ) -> None:
     """The SDK would add them to every request, wherever it goes."""
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Team: secret\nAuthorization: Bearer secret")
-    load(NAME, api_key=key, default_headers={"X-Mine": "yes"}).embed_query("a text")
+    source = (lambda: key) if fetched and key else key
+    load(NAME, api_key=source, default_headers={"X-Mine": "yes"}).embed_query("a text")
     headers = server.requests[0].request.headers
 
     assert "secret" not in str(headers)
     assert headers["x-mine"] == "yes"
     assert headers.get("authorization") == (key and f"Bearer {key}")
+
+
+def test_a_header_that_the_user_sets_is_sent(server: FaultServer, load: Load) -> None:
+    """Also where it is one of those that nobody else gets from the environment."""
+    load(NAME, default_headers={"OpenAI-Organization": "org-mine"}).embed_query("a text")
+
+    assert server.requests[0].request.headers["openai-organization"] == "org-mine"
 
 
 @pytest.mark.parametrize("way", ["option", "environment", "header"])
@@ -90,6 +100,48 @@ def test_dimensions_are_asked_for_only_if_set(server: FaultServer, load: Load) -
 
     assert "dimensions" not in server.requests[0].json
     assert server.requests[1].json["dimensions"] == 64
+
+
+NO_MATRYOSHKA = {
+    "error": {
+        "message": "Model 'm' does not support matryoshka representation, changing output "
+        "dimensions will lead to poor results.",
+        "type": "BadRequestError",
+        "param": None,
+        "code": 400,
+    }
+}
+"""As vLLM refuses any width, the model's own too."""
+
+
+async def _refuses_widths(exchange: Exchange) -> None:
+    if exchange.asked.dimensions is None:
+        await exchange.answer()
+    else:
+        body = json.dumps(NO_MATRYOSHKA).encode()
+        await exchange.connection.respond(400, body, headers={"Content-Type": "application/json"})
+
+
+def test_a_width_that_the_server_refuses_is_the_users_to_change(
+    server: FaultServer, load: Load
+) -> None:
+    """It is refused once, in the server's words; without the field every answer would be too wide."""
+    server.always(Fault("refuses-widths", _refuses_widths))
+    with pytest.raises(InvalidOptionError, match=r"matryoshka.*leave out.*dimensions"):
+        load(NAME, dimensions=64, max_concurrency=1).embed_documents(["one", "two"])
+
+    assert [record.status for record in server.requests] == [400]
+
+
+def test_the_models_own_width_needs_no_field(server: FaultServer, load: Load) -> None:
+    """Where it is known that the width is the model's own, the field is left out after a refusal."""
+    server.always(Fault("refuses-widths", _refuses_widths))
+    embedder = load("openai:text-embedding-3-small", dimensions=1536)
+    found = embedder.embed_documents(["one", "two"])
+    embedder.embed_query("three")
+
+    assert found.shape == (2, 1536)
+    assert [record.status for record in server.requests] == [400, 200, 200]
 
 
 def test_the_space_is_model_and_address(load: Load) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from embedbridge.providers.openai.options import SharedOptions
 
+UNUSED = "unused"
+"""The SDK wants a key also where a header of the user's replaces it, or where none is sent."""
 HARMLESS_HEADERS = ("accept", "content-type", "user-agent", "x-stainless-")
 """How the names of the SDK's own headers begin, which hold no secret."""
 
@@ -40,7 +42,7 @@ def open_client(
     secrets: Secrets,
     url: str,
     *,
-    headers: Mapping[str, Any] | None = None,
+    ambient: bool = False,
     extra_headers: Mapping[str, Any] | None = None,
     optional: OptionalFields | None = None,
     **own: Any,
@@ -52,7 +54,8 @@ def open_client(
         options: The user's.
         secrets: Gets to know what the client sends.
         url: The base of the API.
-        headers: Of the client; the user's own win.
+        ambient: Whether the server gets what the SDK finds in the environment for OpenAI's:
+            OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS.
         extra_headers: Of each request.
         optional: What is known of the server's optional fields.
         own: Arguments of that class, the credential among them.
@@ -69,13 +72,16 @@ def open_client(
         client = kind(
             timeout=timeout_of(options.timeout),
             max_retries=0,
-            default_headers={**(headers or {}), **options.headers},
+            default_headers=options.headers,
             http_client=_http_client(options, url),
             **own,
         )
     except (TypeError, ValueError, openai.OpenAIError) as error:
         problem = secrets.hide(str(error))
     else:
+        if not ambient:  # the SDK takes them from the environment whatever its arguments are
+            client.organization = client.project = None
+            client._custom_headers = options.headers  # noqa: SLF001
         for name, value in client.default_headers.items():
             if isinstance(value, str) and not name.lower().startswith(HARMLESS_HEADERS):
                 secrets.add(value)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import openai
 
-from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, UnknownModelError
+from embedbridge.contract.errors import (
+    ConfigurationError,
+    EmbedBridgeError,
+    InvalidOptionError,
+    UnknownModelError,
+)
 from embedbridge.contract.remote import MAX_MESSAGE, Refusals, Secrets, network_error, unreachable
 
 REFUSALS = Refusals(codes={"DeploymentNotFound": UnknownModelError})  # Azure
@@ -30,3 +38,17 @@ def translated(error: Exception, secrets: Secrets, server: str) -> EmbedBridgeEr
     if isinstance(error, openai.OpenAIError):
         return ConfigurationError(f"OpenAI's SDK: {secrets.hide(str(error))[:MAX_MESSAGE]}")
     return network_error(error, secrets, server)
+
+
+def option_refused(error: openai.APIStatusError, option: str, secrets: Secrets) -> EmbedBridgeError:
+    """Our error for a refusal that blames an option, also where the server names no field.
+
+    Args:
+        error: The refusal.
+        option: Which one.
+        secrets: Hidden in all that is quoted.
+    """
+    status = error.status_code
+    blamed = partial(InvalidOptionError, hint=f"Change or leave out the option {option!r}.")
+    refusals = replace(REFUSALS, statuses={status: blamed})
+    return refusals.error(status, error.body, error.response.headers, secrets)

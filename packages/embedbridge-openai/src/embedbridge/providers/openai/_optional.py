@@ -1,7 +1,7 @@
 """Fields of a request that a server may not know: left out after a refusal, and remembered.
 
-`encoding_format` goes from base64 (four times smaller and faster) to float, then away. `dimensions`
-and `user` can be left out as well: the engine checks the width of what comes back.
+`encoding_format` goes from base64 (four times smaller and faster) to float, then away. `user` can be
+left out as well, and `dimensions` where the model's own width was asked for.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class OptionalFields:
             if value is not None and name not in self.unknown
         }
 
-    def give_up(self, status: int, body: object, sent: dict[str, Any]) -> bool:
-        """Leave out the field that a refusal blames; whether there is another way to ask.
+    def refused(self, status: int, body: object, sent: dict[str, Any]) -> str | None:
+        """The field of `sent` that a refusal blames, if any.
 
         Args:
             status: Of the refusal.
@@ -56,20 +56,27 @@ class OptionalFields:
             sent: What `fields` gave for that request.
         """
         if status not in STATUSES:
-            return False
+            return None
         said = read_refusal(body)
         named = f"{said.field or ''} {said.message}"
         for name, pattern in WORDS.items():
-            if name not in sent or not re.search(pattern, named, re.IGNORECASE):
-                continue
-            if name == "encoding_format":
-                # Another request may have learned it meanwhile.
-                tried = FORMATS.index(sent[name])
-                self.format = max(self.format, tried + 1)
-            else:
-                self.unknown.add(name)
-            return True
-        return False
+            if name in sent and re.search(pattern, named, re.IGNORECASE):
+                return name
+        return None
+
+    def give_up(self, name: str, sent: dict[str, Any]) -> None:
+        """Ask another way from now on, or not at all.
+
+        Args:
+            name: Of the field.
+            sent: What `fields` gave for the request that was refused.
+        """
+        if name == "encoding_format":
+            # Another request may have learned it meanwhile.
+            tried = FORMATS.index(sent[name])
+            self.format = max(self.format, tried + 1)
+        else:
+            self.unknown.add(name)
 
     def answered(self, *, base64: bool) -> None:
         """Do not ask a server for base64 again that answers numbers all the same."""

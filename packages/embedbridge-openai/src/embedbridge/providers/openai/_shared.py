@@ -22,12 +22,12 @@ from embedbridge.contract.remote import (
     usage_at,
 )
 from embedbridge.contract.vocabulary import Role
-from embedbridge.providers.openai._client import SdkHandle
+from embedbridge.providers.openai._client import UNUSED, SdkHandle
 from embedbridge.providers.openai._optional import OptionalFields
 from embedbridge.providers.openai.options import SharedOptions
 
-UNUSED = "unused"
-"""The SDK wants a key also where a header of the user's replaces it, or where none is sent."""
+WIDTH = "dimensions"
+"""The field that changes what comes back."""
 
 
 class SharedModel(RemoteModel[SdkHandle]):
@@ -55,7 +55,11 @@ class SharedModel(RemoteModel[SdkHandle]):
         return ours if ours is None or hasattr(error, "status_code") else self._unreached(ours)
 
     async def _send(self, client: SdkHandle, batch: Batch) -> BatchResult:
-        """Ask once; again where the server does not know a field that can be left out."""
+        """Ask once; again where the server does not know a field that can be left out.
+
+        Without `dimensions` vectors of the model's own width come back: that field is left out only
+        where this is the width that was asked for.
+        """
         import openai
 
         while True:
@@ -63,8 +67,17 @@ class SharedModel(RemoteModel[SdkHandle]):
             try:
                 return await self._post(client, batch, fields)
             except openai.APIStatusError as error:
-                if not client.optional.give_up(error.status_code, error.body, fields):
+                refused = client.optional.refused(error.status_code, error.body, fields)
+                if refused is None:
                     raise
+                if refused == WIDTH and batch.dimensions != self.card.dimensions:
+                    raise self._width_refused(error, client.secrets) from None
+                client.optional.give_up(refused, fields)
+
+    def _width_refused(self, error: Any, secrets: Secrets) -> EmbedBridgeError:
+        from embedbridge.providers.openai._errors import option_refused  # it imports the SDK
+
+        return option_refused(error, WIDTH, secrets)
 
     async def _post(self, client: SdkHandle, batch: Batch, fields: dict[str, Any]) -> BatchResult:
         import httpx2

@@ -12,10 +12,13 @@ from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import Address, Secrets, Vendor, url_variable, variable
 from embedbridge.providers.openai import _tokens
-from embedbridge.providers.openai._client import SdkHandle, open_client
+from embedbridge.providers.openai._client import UNUSED, SdkHandle, open_client
 from embedbridge.providers.openai._shared import SharedModel
 from embedbridge.providers.openai.catalog import AZURE, CARDS, is_current, openai_card
 from embedbridge.providers.openai.options import AzureOpenAIOptions
+
+CREDENTIALS = ("api-key", "authorization")
+"""Azure's headers for a key and for a token."""
 
 
 class AzureOpenAIModel(SharedModel):
@@ -90,18 +93,26 @@ class AzureOpenAIModel(SharedModel):
 
         secrets, url = Secrets(), self.address.url
         argument, source = self._who()
-        credential = self._credential(source, secrets)
+        credential = UNUSED if source is UNUSED else self._credential(source, secrets)
+        # With each request, because the SDK would set its own over headers of the client.
+        headers: dict[str, Any] = self._own_credentials
+        if source is UNUSED:
+            headers = {**dict.fromkeys(CREDENTIALS, openai.omit), **headers}
         version = self.options.api_version or variable("OPENAI_API_VERSION")
         if version is None:  # the v1 API: keys and tokens alike are bearers there
             own: dict[str, Any] = {"api_key": credential, "base_url": f"{url}/openai/v1"}
-            return open_client(openai.AsyncOpenAI, self.options, secrets, url, **own)
+            return open_client(
+                openai.AsyncOpenAI, self.options, secrets, url, extra_headers=headers, **own
+            )
         own = {
             argument: credential,
             "azure_endpoint": url,
             "azure_deployment": self.sent_name,
             "api_version": version,
         }
-        return open_client(openai.AsyncAzureOpenAI, self.options, secrets, url, **own)
+        return open_client(
+            openai.AsyncAzureOpenAI, self.options, secrets, url, extra_headers=headers, **own
+        )
 
     @property
     def account(self) -> Sequence[object]:
@@ -119,9 +130,17 @@ class AzureOpenAIModel(SharedModel):
         for argument, source in sources.items():
             if source is not None:
                 return argument, source
+        if self._own_credentials:
+            return "api_key", UNUSED
         if token := variable("AZURE_OPENAI_AD_TOKEN"):  # before the key, as in the SDK
             return "azure_ad_token", token
         return "api_key", variable("AZURE_OPENAI_API_KEY")
+
+    @property
+    def _own_credentials(self) -> dict[str, str]:
+        """The user's own headers that say who asks; they win over the environment."""
+        headers = self.options.headers.items()
+        return {name: value for name, value in headers if name.lower() in CREDENTIALS}
 
     def _name_hint(self) -> str:
         return f"Is there a deployment {self.sent_name!r}? Name it with azure_deployment."

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote import Credential, Secrets, Vendor, variable
-from embedbridge.providers.openai._client import SdkHandle, open_client
+from embedbridge.contract.remote import Credential, Secrets, Vendor
+from embedbridge.providers.openai._client import UNUSED, SdkHandle, open_client
 from embedbridge.providers.openai._optional import OptionalFields
-from embedbridge.providers.openai._shared import UNUSED, SharedModel
+from embedbridge.providers.openai._shared import SharedModel
 from embedbridge.providers.openai.catalog import COMPATIBLE, compatible_card
 from embedbridge.providers.openai.options import OpenAICompatibleOptions, VendorOptions
 
@@ -56,13 +56,9 @@ class OpenAICompatibleModel(SharedModel):
 
         secrets, key = Secrets(), self._key
         credential: Credential = UNUSED
-        # What the SDK finds in the environment is meant for OpenAI's server, not for this one.
-        headers: dict[str, Any] = dict.fromkeys(_ambient_headers(), openai.omit)
-        unwanted = {"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit}
+        unwanted: dict[str, Any] = {}
         if key is not None or (self.vendor.needs_key and not self.options.sets("Authorization")):
             credential = self._credential(key, secrets, vendor=self._keeper)
-            if isinstance(credential, str):
-                headers["Authorization"] = f"Bearer {credential}"
         elif not self.options.sets("Authorization"):
             unwanted["Authorization"] = openai.omit
         return open_client(
@@ -70,16 +66,8 @@ class OpenAICompatibleModel(SharedModel):
             self.options,
             secrets,
             self.address.url,
-            headers=headers,
             extra_headers=unwanted,
             optional=self._optional(),
             api_key=credential,
             base_url=self.address.url,
         )
-
-
-def _ambient_headers() -> list[str]:
-    """Names of the headers in OPENAI_CUSTOM_HEADERS, which the SDK adds to every request."""
-    lines = (variable("OPENAI_CUSTOM_HEADERS") or "").split("\n")
-    names = [line.partition(":")[0].strip() for line in lines if ":" in line]
-    return [name for name in names if name.lower() != "authorization"]

@@ -63,6 +63,7 @@ class OpenAIModel(SharedModel):
             self.options,
             secrets,
             address.url,
+            ambient=True,
             api_key=self._credential(
                 self._key, secrets, vendor=self.vendor if self.at_home else None
             ),

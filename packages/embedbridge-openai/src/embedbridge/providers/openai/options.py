@@ -70,7 +70,8 @@ class AzureOpenAIOptions(SharedOptions):
     api_version: str | None = Field(default=None, min_length=1)
     """A dated version; else `OPENAI_API_VERSION`, else Azure's v1 API, which has none."""
     azure_ad_token: Secret = None
-    """A Microsoft Entra token; else `AZURE_OPENAI_AD_TOKEN`, where there is no key."""
+    """A Microsoft Entra token. Without a credential in the options, `AZURE_OPENAI_AD_TOKEN` counts before
+    `AZURE_OPENAI_API_KEY`, as in the SDK."""
     azure_ad_token_provider: Annotated[
         Callable[[], Any] | None, Field(exclude=True, repr=False)
     ] = None
