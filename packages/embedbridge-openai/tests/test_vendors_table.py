@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,15 @@ WRONG = [
     ({**GOOD, "extra_body": {"model": "x"}}, "extra_body must be a table of fields without"),
     ({**GOOD, "query_body": "query"}, "query_body must be a table"),
     ({**GOOD, "closed": 2026}, "closed must be a day"),
+    (
+        {**GOOD, "extra_body": {"a": [{"b": date(2026, 1, 2)}]}},
+        r"extra_body\.a\[0\]\.b must be what JSON",
+    ),
+    ({**GOOD, "query_body": {"a": math.nan}}, r"query_body\.a must be what JSON can hold"),
+    (
+        {**GOOD, "document_body": {"a": [1.5, -math.inf]}},
+        r"document_body\.a\[1\] must be what JSON",
+    ),
 ]
 
 
@@ -166,6 +177,18 @@ def test_a_user_adds_a_vendor_in_a_file(user_file: Path, monkeypatch: pytest.Mon
     assert {body["tier"] for body in bodies} == {"low"}
     assert [body["input_type"] for body in bodies] == ["passage", "passage", "query"]
     assert server.requests[0].request.headers["authorization"] == "Bearer acme-0123456789abcdef"
+
+
+@pytest.mark.parametrize("value", ["1979-05-27", "07:32:00", "1979-05-27T07:32:00Z", "nan", "-inf"])
+def test_a_value_of_toml_alone_is_refused_in_the_file(user_file: Path, value: str) -> None:
+    """JSON has no dates and no infinite numbers; file, table and key are named."""
+    row = 'like = "openai-compatible"\ntitle = "A"\nbase_url = "https://a.example/v1"\n'
+    user_file.write_text(f"[acme]\n{row}extra_body = {{ since = [{value}] }}\n", "utf-8")
+
+    with pytest.raises(
+        ConfigurationError, match=r"my_providers\.toml', \[acme\]: extra_body\.since\[0\] must"
+    ):
+        load_embedder("acme:acme-1")
 
 
 def test_a_wrong_row_of_the_file_is_named(user_file: Path) -> None:

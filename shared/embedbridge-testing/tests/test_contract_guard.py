@@ -166,7 +166,7 @@ def test_no_family_loses_a_check() -> None:
 
     assert counts == {
         "Arrival": 4,
-        "Client": 10,
+        "Client": 11,
         "Concurrency": 6,
         "Error": 5,
         "Fault": 12,

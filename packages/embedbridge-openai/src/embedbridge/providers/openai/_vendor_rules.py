@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -17,6 +18,8 @@ FORMATS = ("base64", "float", "none")
 """Values of `VendorRow.encoding_format`."""
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 """An environment variable in an address."""
+JSON = (str, int, bool, type(None))
+"""The simple values of JSON, beside numbers with a fraction."""
 VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 UNSHOWN = frozenset({"base_url", "document_body", "extra_body", "key_variables", "query_body"})
 """Fields whose values no message repeats, for somebody may have written a key there."""
@@ -30,6 +33,8 @@ def problems(row: Any) -> list[tuple[str, str]]:
         if not (fits(value) or (value is None and one.default is None)):
             shown = "" if one.name in UNSHOWN else f", not {short_repr(value)}"
             found.append((one.name, f"must be {wanted}{shown}."))
+        elif isinstance(value, Mapping) and (place := _not_json(value, one.name)):
+            found.append((place, "must be what JSON can hold: no date, no time, no nan, no inf."))
     if not found and not (row.base_url or row.base_url_variable):
         found.append(("base_url", "is missing: the address up to where `/embeddings` follows."))
     return found
@@ -68,6 +73,18 @@ def _is_count(value: object) -> bool:
 
 def _is_body(value: object) -> bool:
     return isinstance(value, Mapping) and not OUR_FIELDS & set(value)
+
+
+def _not_json(value: object, place: str) -> str | None:
+    """The place of the first value that JSON cannot hold; TOML has some of them."""
+    if isinstance(value, Mapping):
+        each = [(item, f"{place}.{name}") for name, item in value.items()]
+    elif isinstance(value, list | tuple):
+        each = [(item, f"{place}[{number}]") for number, item in enumerate(value)]
+    else:
+        fits = math.isfinite(value) if isinstance(value, float) else isinstance(value, JSON)
+        return None if fits else place
+    return next((found for one in each if (found := _not_json(*one))), None)
 
 
 def _list_of(fits: Callable[[object], bool]) -> Callable[[object], bool]:
