@@ -42,6 +42,20 @@ def test_shortened_vectors_get_length_1(
     assert np.linalg.norm(found) == pytest.approx(length)
 
 
+@pytest.mark.parametrize(
+    "name", [FIRST, "google:gemini-embedding-2", "vertex:gemini-embedding-001"]
+)
+@pytest.mark.parametrize("normalize", [None, True, False])
+@pytest.mark.parametrize("dimensions", [None, 3072, 768])
+def test_the_card_says_length_1_where_it_is_so(
+    load: Load, name: str, normalize: bool | None, dimensions: int | None
+) -> None:
+    """Not of vectors that Google has shortened and that stay as they are."""
+    embedder = load(name, dimensions=dimensions, normalize=normalize)
+
+    assert embedder.card.normalized == (dimensions != 768 or normalize is not False)
+
+
 def test_tokens_are_counted_where_google_says_them(server: FaultServer, load: Load) -> None:
     """The Gemini API says them in newer answers; else they are estimated, and marked as such."""
     embedder = load(FIRST, dimensions=2)

@@ -100,6 +100,24 @@ def test_a_task_of_jinas_own(
     assert embedder.space != load(model, dimensions=64).space
 
 
+@pytest.mark.parametrize(
+    ("model", "own"), [(V3, "retrieval"), (V5, "retrieval"), (CODE, "nl2code")]
+)
+def test_a_task_that_is_sent_in_any_case_is_the_same_space(
+    server: FaultServer, load: Load, model: str, own: str
+) -> None:
+    """Written out it changes no vector; with one side for both roles it does."""
+    usual, named = load(model, dimensions=64), load(model, dimensions=64, task=own)
+    for embedder in (usual, named):
+        embedder.embed_query("a text")
+        embedder.embed_documents(["a text"])
+    sent = [record.json["task"] for record in server.requests]
+
+    assert sent[:2] == sent[2:]
+    assert named.space == usual.space
+    assert load(model, dimensions=64, task=f"{own}.query").space != usual.space
+
+
 @pytest.mark.parametrize("own", ["separation", "{side}", "{other}"])
 def test_a_task_that_the_model_does_not_have(server: FaultServer, load: Load, own: str) -> None:
     """An error that names those it has, before anything is sent."""

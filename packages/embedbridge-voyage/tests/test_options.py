@@ -47,6 +47,36 @@ def test_the_key_of_the_environment_says_it_too(monkeypatch: pytest.MonkeyPatch)
     assert VoyageModel("voyage-4").address.host_and_path == "localhost:1/v1"
 
 
+async def _fetched() -> str:
+    return ATLAS_KEY
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"api_key": lambda: ATLAS_KEY},
+        {"api_key": _fetched},
+        {"api_key": ATLAS_KEY, "base_url": "https://api.voyageai.com/v1"},
+    ],
+    ids=["fetched", "fetched async", "address"],
+)
+def test_an_atlas_key_is_not_sent_to_voyage(options: dict[str, Any]) -> None:
+    """The error says which address takes it; sockets are closed in these tests."""
+    with pytest.raises(
+        AuthenticationError, match=r'base_url="https://ai\.mongodb\.com/v1"'
+    ) as caught:
+        load_embedder("voyage:voyage-4", **options).embed_query("x")
+
+    assert ATLAS_KEY not in str(caught.value)
+
+
+def test_a_server_of_ones_own_takes_any_key(server: FaultServer, load: Load) -> None:
+    """A gateway may know what to do with it."""
+    load(api_key=lambda: ATLAS_KEY).embed_query("x")
+
+    assert server.requests[0].request.headers["authorization"] == f"Bearer {ATLAS_KEY}"
+
+
 def test_a_key_of_another_vendor_is_not_sent() -> None:
     """The error names the variable."""
     with pytest.raises(AuthenticationError, match=r"OpenAI.*VOYAGE_API_KEY"):

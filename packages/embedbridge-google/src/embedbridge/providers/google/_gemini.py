@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -83,6 +84,13 @@ class GeminiModel(HttpModel):
     def unknown(self) -> ModelCard:  # type: ignore[override]  # it depends on the name
         """Like the older models where the name says so, else like the newest."""
         return unknown(self.name)
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model can do; vectors that Google has shortened do not have length 1 by themselves."""
+        card, options = super().card, self.options
+        as_made = options.dimensions in (None, card.dimensions) or options.normalize is not False
+        return replace(card, normalized=card.normalized and as_made)
 
     @property
     def address(self) -> Address:

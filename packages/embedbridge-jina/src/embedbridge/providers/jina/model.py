@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -27,6 +27,7 @@ from embedbridge.contract.remote import (
     too_many_items,
     usage_at,
 )
+from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.jina.catalog import CARDS, UNKNOWN, VENDOR, family_of
 from embedbridge.providers.jina.options import JinaOptions
 
@@ -40,6 +41,8 @@ TASKS = {
     "qa": ("qa.{side}",),
 }
 """By our task: Jina's, the first that the model has."""
+SIDES = ("query", "passage")
+"""Of a task that has two, by role."""
 USUAL = ("retrieval.{side}", "nl2code.{side}")
 """Where no task is given, or the model does not have it."""
 
@@ -89,12 +92,10 @@ class JinaModel(HttpModel):
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
         card, task = super().card, self.options.task
-        space = card.space or f"jina:{self.name}"
-        return replace(
-            card,
-            truncates=self.options.truncate,
-            space=f"{space}:{task}" if task else card.space,
-        )
+        space = card.space
+        if task is not None and not self._is_usual(task):
+            space = f"{space or f'jina:{self.name}'}:{task}"
+        return replace(card, truncates=self.options.truncate, space=space)
 
     def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
         """One batch, of one kind of input."""
@@ -120,15 +121,38 @@ class JinaModel(HttpModel):
         known, own = family_of(self.name).tasks, self.options.task
         if batch.modality == "image" and len(known) == 1:
             return None  # clip: its only task is a prompt, and an image has none
-        side = "query" if batch.role == "query" else "passage"
-        ours = [word.format(side=side) for word in (*TASKS.get(batch.task or "", ()), *USUAL)]
-        choices = [own, f"{own}.{side}"] if own else ours
-        task = next((word for word in choices if word in known), None)
-        if own and task is None:
+        side = _side(batch.role)
+        if own is None:
+            return _first_known((*TASKS.get(batch.task or "", ()), *USUAL), known, side)
+        task = _of_ones_own(own, known, side)
+        if task is None:
             raise InvalidOptionError(
                 f"{self.name} has no task {own!r}.", hint=f"It has: {', '.join(known) or 'none'}."
             )
         return task
+
+    def _is_usual(self, own: str) -> bool:
+        """Whether a task of Jina's own is what both roles send without it, and so makes no other space."""
+        known = family_of(self.name).tasks
+        return all(
+            _of_ones_own(own, known, side) == _first_known(USUAL, known, side) for side in SIDES
+        )
+
+
+def _side(role: Role) -> str:
+    query, passage = SIDES
+    return query if role == "query" else passage
+
+
+def _first_known(words: Iterable[str], known: Collection[str], side: str) -> str | None:
+    """The first of our words for tasks that a model has."""
+    spelled = (word.format(side=side) for word in words)
+    return next((word for word in spelled if word in known), None)
+
+
+def _of_ones_own(own: str, known: Collection[str], side: str) -> str | None:
+    """A task that the user names, with its side if it has one; the user's text is no pattern."""
+    return next((word for word in (own, f"{own}.{side}") if word in known), None)
 
 
 def _spelled(content: Loaded) -> dict[str, object]:

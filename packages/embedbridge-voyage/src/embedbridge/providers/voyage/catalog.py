@@ -25,9 +25,11 @@ ATLAS_URL = "https://ai.mongodb.com/v1"
 TEXTS, PARTS, CHUNKS = "/embeddings", "/multimodalembeddings", "/contextualizedembeddings"
 """Endpoints: for texts, for inputs of texts and images, and for documents of several chunks."""
 
+VOYAGE_HOST = "api.voyageai.com"
+"""For all other keys."""
 VENDOR = Vendor(
     name="Voyage",
-    url="https://api.voyageai.com/v1",
+    url=f"https://{VOYAGE_HOST}/v1",
     hosts=("ai.mongodb.com",),
     keys=("VOYAGE_API_KEY",),
     url_variable="VOYAGE_BASE_URL",

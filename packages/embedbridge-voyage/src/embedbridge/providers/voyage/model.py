@@ -12,14 +12,17 @@ from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import (
     InvalidImageError,
+    InvalidKeyError,
     InvalidOptionError,
     UnknownModelError,
 )
 from embedbridge.contract.loaded import LoadedImage, LoadedMixed
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
+    Credential,
     HttpModel,
     Refusals,
+    Secrets,
     Vendor,
     in_order,
     rows_at,
@@ -35,6 +38,7 @@ from embedbridge.providers.voyage.catalog import (
     PARTS,
     UNKNOWN,
     VENDOR,
+    VOYAGE_HOST,
     endpoint_of,
 )
 from embedbridge.providers.voyage.options import VoyageOptions
@@ -101,6 +105,28 @@ class VoyageModel(HttpModel):
         text = key.get_secret_value() if isinstance(key, SecretStr) else key
         is_atlas = isinstance(text, str) and text.startswith(ATLAS_KEY)
         return ATLAS_URL if is_atlas else VENDOR.url
+
+    def _own_credential(self, secrets: Secrets) -> Credential | None:
+        """The key; one of MongoDB Atlas is not sent to Voyage's server, which does not know it."""
+        credential = super()._own_credential(secrets)
+        if isinstance(credential, str):
+            return self._of_this_server(credential)
+        if credential is None:
+            return None
+        fetch = credential
+
+        async def fetch_checked() -> str:
+            return self._of_this_server(await fetch())
+
+        return fetch_checked
+
+    def _of_this_server(self, key: str) -> str:
+        if key.startswith(ATLAS_KEY) and self.address.is_of(VOYAGE_HOST):
+            raise InvalidKeyError(
+                "The API key is one of MongoDB Atlas, and Voyage's server would refuse it.",
+                hint=f'Pass base_url="{ATLAS_URL}", or set {VENDOR.url_variable}.',
+            )
+        return key
 
     @property
     def unknown(self) -> ModelCard:  # type: ignore[override]  # it depends on the name
