@@ -184,3 +184,16 @@ def test_no_family_loses_a_check() -> None:
         "Text": 9,
         "Vector": 11,
     }
+
+
+def test_settings_of_the_environment_have_no_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A developer who collects errors at work has the results of everybody else."""
+    monkeypatch.setenv("EMBEDBRIDGE_ERRORS", "collect")
+    monkeypatch.setenv("embedbridge_batch_size", "1")
+    checks = "test_bad_inputs_are_named or test_a_failure_does_not_last or test_a_full_batch_and"
+    said = run(tmp_path, checks=checks)
+
+    assert " passed" in said
+    assert " failed" not in said, said

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
 
 from embedbridge.contract import ModelCard
-from embedbridge.core import Embedder
+from embedbridge.core import Embedder, Settings
 from embedbridge.testing.fault_server import FaultServer
 from embedbridge.testing.wires.format import WireFormat
+
+PREFIX = "EMBEDBRIDGE_"
+"""How the environment variables of settings begin."""
+PACE = frozenset({"requests_per_minute", "tokens_per_minute"})
+"""Settings of the developer's account with a vendor: these hold also in tests."""
 
 
 class ContractBase:
@@ -36,6 +42,18 @@ class ContractBase:
     even collected. It must say of the checks what the model's own card says."""
     expected_failures: ClassVar[Mapping[str, str]] = {}
     """Checks that cannot hold, and why; written by the decorator `xfail`."""
+
+    @pytest.fixture(autouse=True)
+    def _engine_defaults(self) -> Iterator[None]:
+        """The developer's own settings in the environment have no say in what the checks find.
+
+        A fixture `embedder` of a wider scope is made before.
+        """
+        fixed = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields if name not in PACE}
+        with pytest.MonkeyPatch.context() as environment:
+            for variable in [name for name in os.environ if name.upper() in fixed]:
+                environment.delenv(variable)
+            yield
 
     @pytest.fixture
     def embedder(self) -> Embedder:

@@ -8,7 +8,6 @@ import pytest
 
 from embedbridge.contract import Image, Modality
 from embedbridge.core import Embedder
-from embedbridge.core.tooling import items_per_answer
 from embedbridge.testing.contract.applies import IMAGES, DoesNotApply, Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same
@@ -51,7 +50,7 @@ class LimitChecks(ContractBase):
         assert limit is not None
         texts = numbered(limit + 1)
         spots = sorted({0, limit - 1, limit})
-        whole = embedder.using(batch_size=None)
+        whole = embedder.using(batch_size=limit)
         with watched(embedder.model) as calls:
             vectors = whole.embed_documents(texts)
 
@@ -74,7 +73,7 @@ class LimitChecks(ContractBase):
             (7 * number % 256, 13 * number % 256, number % 256) for number in range(limit + 1)
         ]
         images = [Image.from_bytes(tiny_png(*shade, size=16)) for shade in shades]
-        whole = embedder.using(batch_size=None)
+        whole = embedder.using(batch_size=limit)
         with watched(embedder.model) as calls:
             vectors = whole.embed_images(images)
 
@@ -120,8 +119,6 @@ def _expect_full(embedder: Embedder, calls: list[Call], limit: int, modality: Mo
         return
     learned = embedder.learned_limits.get("items", embedder.learned_limits.get(modality))
     others = [name for name in OTHER_LIMITS if getattr(limits, name) is not None]
-    if items_per_answer(embedder.model, embedder.dimensions, limited=False):
-        others.append("the size of an answer")
     if others and (learned is None or limits.first_items is not None):
         raise DoesNotApply(
             f"a request is full before {limit} {modality}s, by {' or '.join(others)}"
