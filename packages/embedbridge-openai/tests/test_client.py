@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import ssl
 import threading
+import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
@@ -127,6 +128,24 @@ def test_the_environment_is_read_when_the_model_is_used(
     assert headers["authorization"] == f"Bearer {key}"
     assert (headers["openai-organization"], headers["openai-project"]) == ("org-1", "proj-2")
     assert embedder.to_config()["options"] == {}
+
+
+@pytest.mark.parametrize("value", ["org-canary\n", "org-canary-é"])
+@pytest.mark.parametrize("by", ["organization", "project", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"])
+def test_a_header_of_the_sdk_that_cannot_be_sent_is_named(
+    server: FaultServer, load: Load, monkeypatch: pytest.MonkeyPatch, by: str, value: str
+) -> None:
+    """At once and without its value; the HTTP library would call it a failure of the network."""
+    options: dict[str, Any] = {by: value} if by.islower() else {}
+    if not options:
+        monkeypatch.setenv(by, value)
+    with pytest.raises(
+        InvalidOptionError, match=r"header 'OpenAI-(Organization|Project)'"
+    ) as caught:
+        load(**options).embed_query("a text")
+
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+    assert not server.requests
 
 
 @pytest.mark.parametrize("kind", ["sync", "async", "secret"])

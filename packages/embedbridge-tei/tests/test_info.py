@@ -7,13 +7,21 @@ import json
 import pickle
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx2
 import numpy as np
 import pytest
 
-from embedbridge.contract import ConfigurationError, ProviderUnavailableError, UnknownModelError
+from embedbridge.contract import (
+    AuthenticationError,
+    ConfigurationError,
+    EmbedBridgeError,
+    InvalidResponseError,
+    ProviderUnavailableError,
+    UnknownModelError,
+)
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import FaultServer
 
@@ -131,7 +139,7 @@ def test_a_server_without_the_page_is_used_carefully(serve: Serve, load: Load) -
 
 
 def test_what_is_no_answer_is_none(load: Load) -> None:
-    """A login page, and numbers that cannot be: as if there were no page."""
+    """A login page, and numbers that cannot be: limits are as if there were no page."""
     bodies = iter(
         ['{"max_client_batch_size": -3, "max_input_length": "512"}', "<html>Log in</html>"]
     )
@@ -145,7 +153,8 @@ def test_what_is_no_answer_is_none(load: Load) -> None:
 
     transport = httpx2.MockTransport(answer)
     for _ in range(2):
-        embedder = load(http_client=lambda: httpx2.AsyncClient(transport=transport))
+        client = {"http_client": lambda: httpx2.AsyncClient(transport=transport)}
+        embedder = load(**client, query_prompt="", document_prompt="")
         result = embedder.embed(["a text"], role="query")
 
         assert embedder.card.limits.max_items == 32
@@ -252,3 +261,75 @@ def test_nothing_is_embedded_before_the_prompts_are_known(load: Load, page: str)
         embedder.embed_query("another")
     assert caught.value.attempts == 3
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize("page", ["/info", "/tokenize"])
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        (httpx2.Response(401), AuthenticationError),
+        (httpx2.Response(403), AuthenticationError),
+        (httpx2.Response(302, headers={"location": "https://log.in/"}), ConfigurationError),
+        (httpx2.Response(200, text="<html>Log in</html>"), InvalidResponseError),
+    ],
+    ids=["401", "403", "302", "page"],
+)
+def test_a_login_page_names_no_prompts(
+    load: Load, tmp_path: Path, page: str, says: httpx2.Response, error: type[EmbedBridgeError]
+) -> None:
+    """Queries without the server's prompt would be made and kept, under the same fingerprint."""
+    closed, sent = [True], []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == page and closed:
+            return httpx2.Response(says.status_code, content=says.content, headers=says.headers)
+        if request.url.path == "/info":
+            return httpx2.Response(200, json={"model_id": "acme/embed"})
+        if request.url.path == "/tokenize":
+            return httpx2.Response(200, json=[[]])
+        sent.append(json.loads(request.content)["prompt_name"])
+        return httpx2.Response(200, json=[[0.5, 0.5]])
+
+    client = {"http_client": lambda: httpx2.AsyncClient(transport=httpx2.MockTransport(answer))}
+    embedder = load(**client, max_attempts=1, cache=tmp_path / "cache.sqlite")
+    with pytest.raises(error):
+        embedder.embed_query("a text")
+    assert sent == []
+
+    closed.clear()
+    embedder.embed_query("a text")
+    assert sent == ["query"]
+
+
+def test_a_user_who_says_both_prompts_depends_on_no_page(load: Load) -> None:
+    """A gateway that refuses `/info` and lets `/embed` through can be used, and the error says how."""
+    sent = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path != "/embed":
+            return httpx2.Response(403)
+        sent.append(json.loads(request.content))
+        return httpx2.Response(200, json=[[0.5, 0.5]])
+
+    client = {"http_client": lambda: httpx2.AsyncClient(transport=httpx2.MockTransport(answer))}
+    with pytest.raises(AuthenticationError, match="query_prompt"):
+        load(**client).embed_query("a text")
+    load(**client, query_prompt="Q: ", document_prompt="").embed_query("a text")
+    load(**client, query_prompt_name="q", document_prompt="").embed_query("a text")
+
+    assert [(each["inputs"], each.get("prompt_name")) for each in sent] == [
+        (["Q: a text"], None),
+        (["a text"], "q"),
+    ]
+
+
+def test_what_a_server_calls_itself_is_shortened(serve: Serve, load: Load) -> None:
+    """And a key in it is hidden."""
+    key = "canary-0123456789abcdef"
+    name = f"{key} {'x' * 5_000}"
+    server = serve(model_id=name, served_model_name=name)
+    with pytest.raises(UnknownModelError) as caught:
+        load(base_url=server.url, api_key=key).embed_query("a text")
+
+    assert key not in str(caught.value)
+    assert len(str(caught.value)) < 500

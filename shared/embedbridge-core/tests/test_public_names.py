@@ -241,6 +241,7 @@ REMOTE = [
     "Url",
     "Vendor",
     "check_content_type",
+    "check_headers",
     "checked_url",
     "closing_stream",
     "counted",

@@ -13,9 +13,13 @@ import httpx2
 import pytest
 
 from embedbridge.contract import Batch, BatchResult, ConfigurationError, Limits, ModelCard
-from embedbridge.contract.errors import AuthenticationError
+from embedbridge.contract.errors import (
+    AuthenticationError,
+    EmbedBridgeError,
+    InvalidResponseError,
+)
 from embedbridge.contract.remote import HttpModel, Server, Vendor, counted, matrix, rows_at
-from embedbridge.core import Embedder
+from embedbridge.core import Embedder, Settings
 
 TEXTS = [f"text {number}" for number in range(12)]
 
@@ -140,6 +144,60 @@ def test_a_refusal_is_an_answer(server: Lists, embedder: Embedder, says: httpx2.
 
     assert server.sizes == [2, 2, 2, 2]
     assert server.asked == 1
+
+
+class NeedingModel(ListModel):
+    """A vector depends on what its server says: it may scale them."""
+
+    @property
+    def needs_facts(self) -> bool:
+        return True
+
+    async def ask(self, server: Server) -> Mapping[str, Any]:
+        reply = await server.ask("/limits", needed=True)
+        return {"scale": 3.0, **reply.content}
+
+    def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
+        return BatchResult(vectors=matrix(rows_at(answer, "vectors")) * self.facts["scale"])
+
+
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        (httpx2.Response(401), AuthenticationError),
+        (httpx2.Response(403, json={"error": "not from here"}), AuthenticationError),
+        (httpx2.Response(302, headers={"location": "https://log.in/"}), ConfigurationError),
+        (httpx2.Response(200, text="<html>Log in</html>"), InvalidResponseError),
+        (httpx2.Response(200, json=None), InvalidResponseError),
+        (httpx2.Response(200, text="[" + "1," * 600_000 + "1]"), InvalidResponseError),
+    ],
+    ids=["401", "403", "302", "page", "null", "large"],
+)
+def test_what_a_vector_depends_on_is_asked_until_it_is_answered(
+    server: Lists, says: httpx2.Response, error: type[EmbedBridgeError]
+) -> None:
+    """A refused key or a login page says nothing of the server: no vector is made, or kept, without."""
+    transport = httpx2.MockTransport(server)
+    model = NeedingModel("one", http_client=lambda: httpx2.AsyncClient(transport=transport))
+    server.says = says
+    with Embedder(model, settings=Settings(max_attempts=1)) as embedder:
+        with pytest.raises(error):
+            embedder.embed_query("a text")
+        assert server.sizes == []
+        assert model.needs_discovery
+
+        server.says = httpx2.Response(200, json={"scale": 2.0})
+        assert embedder.embed_query("a text").tolist() == [12.0, 2.0]
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 422])
+def test_a_server_without_the_page_says_no_more(server: Lists, status: int) -> None:
+    """That is an answer, also where a vector depends on it."""
+    transport = httpx2.MockTransport(server)
+    model = NeedingModel("one", http_client=lambda: httpx2.AsyncClient(transport=transport))
+    server.says = httpx2.Response(status)
+    with Embedder(model) as embedder:
+        assert embedder.embed_query("a text").tolist() == [18.0, 3.0]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
+import h11
 import httpx2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from embedbridge.contract import (
     AuthenticationError,
@@ -17,11 +22,20 @@ from embedbridge.contract import (
     ConfigurationError,
     EmbedBridgeError,
     InvalidInputError,
+    InvalidOptionError,
     Limits,
     ModelCard,
 )
 from embedbridge.contract.errors import InvalidKeyError, ProviderUnavailableError
-from embedbridge.contract.remote import HttpModel, Vendor, in_order, matrix, rows_at, usage_at
+from embedbridge.contract.remote import (
+    HttpModel,
+    Vendor,
+    check_headers,
+    in_order,
+    matrix,
+    rows_at,
+    usage_at,
+)
 from embedbridge.contract.remote.http_client import HttpHandle
 from embedbridge.core import Embedder
 from embedbridge.testing import Exchange, Fault, FaultServer, faults
@@ -127,6 +141,55 @@ def test_key_and_address_from_the_environment(
     assert server.requests[0].request.headers["authorization"] == f"Bearer {KEY}"
 
 
+async def test_an_open_client_stays_at_its_server(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key was chosen for that server: a variable that changes must not send it to another."""
+    batch = Batch(inputs=["one"], modality="text", role="document")
+    monkeypatch.setenv("ACME_URL", server.url)
+    monkeypatch.setenv("ACME_KEY", KEY)
+    with FaultServer(dimensions=8) as other:
+        model = AcmeModel("acme-1")
+        await model.embed_batch(batch)
+        monkeypatch.setenv("ACME_URL", other.url)
+        monkeypatch.setenv("ACME_KEY", f"{KEY}-of-the-other")
+        await model.embed_batch(batch)
+        server.play(faults.status(500))
+        with pytest.raises(ProviderUnavailableError):
+            await model.embed_batch(batch)
+        await model.aclose()
+
+        assert len(server.requests) == 3
+        assert not other.requests
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_another_server_is_another_model(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    """A fingerprint names its server: nothing of another one may come under it, and into a cache."""
+    monkeypatch.setenv("ACME_URL", server.url)
+    monkeypatch.setenv("ACME_KEY", KEY)
+    with FaultServer(dimensions=8) as other:
+        embedder = Embedder(AcmeModel("acme-1"))
+        first = embedder.fingerprint
+        if closed:
+            embedder.embed_query("a text")
+            embedder.close()
+        monkeypatch.setenv("ACME_URL", other.url)
+        with pytest.raises(ConfigurationError, match="another server of Acme than before"):
+            embedder.embed_query("another")
+        with Embedder(AcmeModel("acme-1")) as again:
+            again.embed_query("another")
+
+        assert (len(server.requests), len(other.requests)) == (int(closed), 1)
+        assert again.fingerprint != first
+
+        monkeypatch.setenv("ACME_URL", server.url)
+        embedder.embed_query("a third")
+        embedder.close()
+
+
 def test_no_key_is_said_before_anything_is_sent(server: FaultServer) -> None:
     """With the variable to set; a header of the user's may stand for it."""
     with pytest.raises(InvalidKeyError, match="Set ACME_API_KEY"):
@@ -170,6 +233,56 @@ def test_another_header_and_no_need_of_a_key(server: FaultServer) -> None:
     assert "authorization" not in without
     assert "x-api-key" not in without
     assert with_key["x-api-key"] == KEY
+
+
+SECRET = "canary-header-0123456789"
+HEADERS_THAT_CANNOT_BE = [
+    ("X-Team", f"{SECRET}\n", "header 'X-Team' must not begin or end with white space"),
+    ("X-Team", f" {SECRET}", "header 'X-Team' must not begin or end with white space"),
+    ("X-Team", f"{SECRET}\u00a0", "header 'X-Team' must not begin or end with white space"),
+    ("X-Team", f"{SECRET}\r\nX-Other: 1", "header 'X-Team' must be ASCII without control"),
+    ("X-Team", f"{SECRET}\x00", "header 'X-Team' must be ASCII without control"),
+    ("X-Team", f"{SECRET}é", "header 'X-Team' must be ASCII without control"),
+    ("", SECRET, "the name of header 1 must be letters"),
+    (f"X-Team: {SECRET}", "", "the name of header 1 must be letters"),
+    ("X-Téam", SECRET, "the name of header 1 must be letters"),
+    ("X-Team\n", SECRET, "the name of header 1 must be letters"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "says"), HEADERS_THAT_CANNOT_BE)
+@pytest.mark.parametrize("secret", [str, SecretStr])
+def test_a_header_that_cannot_be_sent_is_refused_at_once(
+    name: str, value: str, says: str, secret: Callable[[str], Any]
+) -> None:
+    """With its name alone; the HTTP library would call it a failure of the network, and try again."""
+    with pytest.raises(InvalidOptionError, match=says) as caught:
+        AcmeModel("acme-1", default_headers={name: secret(value)})
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@given(st.text(max_size=6), st.text(max_size=6))
+def test_headers_that_are_taken_can_be_sent_as_they_are(name: str, value: str) -> None:
+    """What is taken is what h11, beneath the HTTP library, sends without a change."""
+    try:
+        check_headers({name: value})
+    except ValueError:
+        return
+    event = h11.Request(
+        method="GET", target="/", headers=[("Host", "acme.example"), (f"x-{name}", value)]
+    )
+
+    assert list(event.headers)[1] == (f"x-{name}".lower().encode(), value.encode("ascii"))
+
+
+def test_an_empty_header_and_one_with_spaces_are_sent(server: FaultServer) -> None:
+    """Both are field values of RFC 9110."""
+    headers = {"X-Empty": "", "X-Words": "two words\tand a tab"}
+    ask(AcmeModel("acme-1", base_url=server.url, api_key=KEY, default_headers=headers), "one")
+    sent = server.requests[0].request.headers
+
+    assert (sent["x-empty"], sent["x-words"]) == ("", "two words\tand a tab")
 
 
 def test_a_vendor_without_an_address_wants_one() -> None:

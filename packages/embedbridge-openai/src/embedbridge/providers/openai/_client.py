@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.remote import ClientHandle, Secrets
+from embedbridge.contract.remote import ClientHandle, Secrets, check_headers
 from embedbridge.providers.openai._optional import OptionalFields
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ UNUSED = "unused"
 """The SDK wants a key also where a header of the user's replaces it, or where none is sent."""
 HARMLESS_HEADERS = ("accept", "content-type", "user-agent", "x-stainless-")
 """How the names of the SDK's own headers begin, which hold no secret."""
+CREDENTIALS = ("authorization", "api-key")
+"""Headers with the key; it is checked where it comes from, and a fetched one is not there yet."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +63,7 @@ def open_client(
         own: Arguments of that class, the credential among them.
 
     Raises:
-        InvalidOptionError: The SDK does not take them.
+        InvalidOptionError: The SDK does not take them, or a header cannot be sent.
         ConfigurationError: The environment names a proxy or certificates that cannot be used.
     """
     import openai
@@ -82,10 +84,9 @@ def open_client(
         if not ambient:  # the SDK takes them from the environment whatever its arguments are
             client.organization = client.project = None
             client._custom_headers = options.headers  # noqa: SLF001
-        for name, value in client.default_headers.items():
-            if isinstance(value, str) and not name.lower().startswith(HARMLESS_HEADERS):
-                secrets.add(value)
+        _take_headers({**client.default_headers, **(extra_headers or {})}, secrets)
         return SdkHandle(
+            url=url,
             client=client,
             close=client.close,
             secrets=secrets,
@@ -95,6 +96,28 @@ def open_client(
         )
     # Outside the handler: the SDK's own error may hold what it was given.
     raise InvalidOptionError(f"OpenAI's SDK refuses its options: {problem}")
+
+
+def _take_headers(headers: Mapping[str, Any], secrets: Secrets) -> None:
+    """Check and hide what the SDK sends beside the credential, also from variables of its own."""
+    own = {
+        name: value
+        for name, value in headers.items()
+        if isinstance(value, str) and not name.lower().startswith(HARMLESS_HEADERS)
+    }
+    for value in own.values():
+        secrets.add(value)
+    rest = {name: value for name, value in own.items() if name.lower() not in CREDENTIALS}
+    try:
+        check_headers(rest)
+    except ValueError as error:
+        problem = str(error)
+    else:
+        return
+    raise InvalidOptionError(
+        f"A header of OpenAI's SDK cannot be sent: {problem}.",
+        hint="Its value is an option, or a variable such as OPENAI_ORG_ID.",
+    )
 
 
 def _http_client(options: SharedOptions, url: str) -> Any:

@@ -8,6 +8,7 @@ from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.errors import EmbedBridgeError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
+    Address,
     Credential,
     RemoteModel,
     Secrets,
@@ -50,7 +51,7 @@ class SharedModel(RemoteModel[SdkHandle]):
     def _translated(self, error: Exception, client: SdkHandle) -> EmbedBridgeError | None:
         from embedbridge.providers.openai._errors import translated  # it imports the SDK
 
-        ours = translated(error, client.secrets, self.address.host_and_path)
+        ours = translated(error, client.secrets, Address(client.url).host_and_path)
         # With a status somebody has answered: the server runs.
         return ours if ours is None or hasattr(error, "status_code") else self._unreached(ours)
 

@@ -9,7 +9,12 @@ from typing import Any, ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, UnknownModelError
+from embedbridge.contract.errors import (
+    ConfigurationError,
+    InvalidOptionError,
+    UnknownModelError,
+    short_repr,
+)
 from embedbridge.contract.local import audited_prompts
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
@@ -96,11 +101,15 @@ class TeiModel(HttpModel):
         return BatchResult(vectors=matrix(counted(rows_at(answer, "embeddings"), len(batch))))
 
     async def ask(self, server: Server) -> Mapping[str, Any]:
-        """The limits from `/info`, and which prompts the model has, unless we know its prompts."""
-        info = (await server.ask("/info")).content
-        self._check(info)
-        known = audited_prompts(self.name) or not info
-        return {**info, "prompt_names": {} if known else await _prompt_names(server)}
+        """The limits from `/info`, and which prompts the model has, unless we know its prompts.
+
+        A server without that page is a gateway that hides it, and is not asked for prompts.
+        """
+        reply = await server.ask("/info", needed=self.needs_facts)
+        self._check(reply.content)
+        asked = self.needs_facts and 200 <= reply.status < 300
+        names = await _prompt_names(server) if asked else {}
+        return {**reply.content, "prompt_names": names}
 
     def _check(self, info: Mapping[str, Any]) -> None:
         """Refuse what can give no vectors, or those of another model."""
@@ -119,14 +128,28 @@ class TeiModel(HttpModel):
         # A path says nothing of what lies there.
         if served and served[0][0] not in "/." and self.name.lower() not in map(str.lower, served):
             raise UnknownModelError(
-                f"The server at {self.address.host_and_path} serves {served[0]!r}, not {self.name!r}.",
-                hint=f"Write 'tei:{served[0]}', or correct base_url.",
+                f"The server at {self.address.host_and_path} serves {short_repr(served[0])}, not {self.name!r}.",
+                hint=f"Write {short_repr(f'tei:{served[0]}')}, or correct base_url.",
             )
 
     @property
+    def key_hint(self) -> str:
+        """What to do about a key that is refused; a gateway may refuse only what is not `/embed`."""
+        hint = super().key_hint
+        if not self.needs_facts:
+            return hint
+        also = 'If only `/info` or `/tokenize` is refused, pass query_prompt and document_prompt ("" for none).'
+        return f"{hint} {also}"
+
+    @property
     def needs_facts(self) -> bool:
-        """The prompts that the server knows, for a model whose prompts are not known here."""
-        return not audited_prompts(self.name)
+        """The prompts that the server knows, unless we know them or the user has said both."""
+        options = self.options
+        is_said = [
+            options.query_prompt is not None or options.query_prompt_name is not None,
+            options.document_prompt is not None or options.document_prompt_name is not None,
+        ]
+        return not (audited_prompts(self.name) or all(is_said))
 
     @property
     def _names(self) -> Mapping[str, str]:
@@ -151,7 +174,7 @@ async def _prompt_names(server: Server) -> Mapping[str, str]:
 
     async def asked(name: str) -> tuple[bool, str]:
         fields = {"inputs": "a", "prompt_name": name}
-        reply = await server.ask("/tokenize", fields)
+        reply = await server.ask("/tokenize", fields, needed=True)
         return 200 <= reply.status < 300, reply.message
 
     names = {}

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.options import RemoteOptions as RemoteOptions
     from embedbridge.contract.remote.options import Secret as Secret
     from embedbridge.contract.remote.options import Url as Url
+    from embedbridge.contract.remote.options import check_headers as check_headers
     from embedbridge.contract.remote.output_types import OutputType as OutputType
     from embedbridge.contract.remote.redaction import Secrets as Secrets
     from embedbridge.contract.remote.refusal_body import RefusalBody as RefusalBody
@@ -87,7 +88,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "http_client": ["HttpHandle", "new_client"],
         "http_model": ["HttpModel"],
         "model": ["RemoteModel"],
-        "options": ["HttpOptions", "RemoteOptions", "Secret", "Url"],
+        "options": ["HttpOptions", "RemoteOptions", "Secret", "Url", "check_headers"],
         "numbers": ["whole_number"],
         "output_types": ["OutputType"],
         "redaction": ["Secrets"],

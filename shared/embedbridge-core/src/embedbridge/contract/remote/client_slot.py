@@ -19,6 +19,9 @@ from embedbridge.contract.remote.redaction import Secrets
 class ClientHandle:
     """A client, and what was learned while it is open. A provider adds its own in a subclass."""
 
+    url: str
+    """The base of the API that it was opened for. All its requests go there: key, proxy and
+    certificates were chosen for this server, and the environment may name another one by now."""
     secrets: Secrets
     """What it sends and no message may repeat."""
     close: Callable[[], Awaitable[None]]

@@ -16,7 +16,7 @@ from typing import Any
 from embedbridge.contract.errors import EmbedBridgeError, InvalidResponseError
 from embedbridge.contract.remote.address import Address
 from embedbridge.contract.remote.body import parse_object, read_body
-from embedbridge.contract.remote.failures import network_error
+from embedbridge.contract.remote.failures import network_error, redirect_error
 from embedbridge.contract.remote.http_client import HttpHandle
 from embedbridge.contract.remote.refusal_body import read_refusal
 from embedbridge.contract.remote.status import status_error
@@ -25,6 +25,8 @@ SECONDS = 10.0
 """For one question."""
 MAX_BYTES = 1 << 20
 """Of the answer to a question."""
+NO_ANSWER = frozenset({*range(300, 400), 401, 402, 403, 407})
+"""Statuses that say something of who asks or of the way there, and nothing of the server."""
 
 
 class Unanswered(Exception):  # noqa: N818  # it says that there is no answer; nothing failed yet
@@ -59,12 +61,21 @@ class Server:
     url: str
     """The base of the API."""
 
-    async def ask(self, path: str, fields: Mapping[str, object] | None = None) -> Reply:
+    async def ask(
+        self,
+        path: str,
+        fields: Mapping[str, object] | None = None,
+        *,
+        needed: bool = False,
+    ) -> Reply:
         """Ask with GET, or with POST and JSON.
 
         Args:
             path: Below the base.
             fields: Of the JSON.
+            needed: A vector depends on the answer. Then a key that is refused, a redirect and a page
+                that is no JSON, such as a login page, are no answer; without it, they say no more
+                than that there is no such page.
 
         Raises:
             Unanswered: There is no answer; the cause is not attached, for it may hold the key.
@@ -78,7 +89,9 @@ class Server:
             ):
                 status, headers = reply.status_code, reply.headers
                 answer = await read_body(reply.aiter_bytes(), MAX_BYTES)
-        except InvalidResponseError:
+        except InvalidResponseError as error:  # too large to be one
+            if needed:
+                raise Unanswered(error) from None
             return Reply(200, {})
         except Exception as error:
             failure = network_error(error, secrets, Address(self.url).host_and_path)
@@ -88,7 +101,9 @@ class Server:
             failure = None
         if failure is not None:
             raise Unanswered(failure)
-        if status in (408, 429) or status >= 500:
+        if status in (408, 429) or status >= 500 or (needed and status in NO_ANSWER):
+            if 300 <= status < 400:
+                raise Unanswered(redirect_error(status, headers.get("location", ""), secrets))
             said = secrets.hide(read_refusal(answer).message)
             raise Unanswered(status_error(status, said, headers=headers))
         if not 200 <= status < 300:
@@ -96,5 +111,7 @@ class Server:
             return Reply(status, {}, secrets.hide(said, most=len(said)))
         try:
             return Reply(status, parse_object(answer, list_name="list"))
-        except InvalidResponseError:  # a login page, for example
+        except InvalidResponseError as error:  # a login page, for example
+            if needed:
+                raise Unanswered(error) from None
             return Reply(status, {})

@@ -145,6 +145,7 @@ def open_http(
     for value in options.headers.values():
         secrets.add(value)
     return HttpHandle(
+        url=url,
         client=client,
         close=client.aclose,
         secrets=secrets,

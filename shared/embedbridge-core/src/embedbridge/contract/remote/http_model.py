@@ -188,7 +188,7 @@ class HttpModel(RemoteModel[HttpHandle]):
     async def _ask_once(self, client: HttpHandle) -> None:
         async with client.discovering:
             if self._facts is None:
-                self._facts = await self.ask(Server(client, self.address.url))
+                self._facts = await self.ask(Server(client, client.url))
 
     async def aclose(self) -> None:
         """Close the connections, and forget what the server said: another may answer next time."""
@@ -235,7 +235,7 @@ class HttpModel(RemoteModel[HttpHandle]):
                 request = self._encoded(batch, client.left_out)
             else:
                 request = await asyncio.to_thread(self._encoded, batch, client.left_out)
-            async with client.send(f"{self.address.url}{request.path}", request.body) as reply:
+            async with client.send(f"{client.url}{request.path}", request.body) as reply:
                 if 200 <= reply.status_code < 300:
                     check_content_type(reply.headers.get("content-type"))
                     width = batch.dimensions or self.card.dimensions

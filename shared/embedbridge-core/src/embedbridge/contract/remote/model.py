@@ -55,8 +55,9 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
-        self._slot: ClientSlot[ClientT] = ClientSlot(self._open, self.library)
+        self._slot: ClientSlot[ClientT] = ClientSlot(self._opened, self.library)
         self._endpoint: Hashable = None
+        self._server: tuple[str | None] | None = None
 
     @property
     def endpoint(self) -> Hashable:
@@ -76,7 +77,8 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
     def address(self) -> Address:
         """The option `base_url`, else the vendor's variable, else `own_url`.
 
-        The environment is read each time and never kept.
+        The environment is read each time and never kept. An open client stays at the server that it
+        was opened for, see `ClientHandle.url`.
 
         Raises:
             ConfigurationError: No address is known.
@@ -135,13 +137,31 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
     def _open(self) -> ClientT:
         """Make a client."""
 
+    def _opened(self) -> ClientT:
+        """A client for the server of the identity.
+
+        The identity is part of fingerprints and cache keys, so vectors of another server must not
+        come under it: that needs a model of its own, also after `aclose`.
+        """
+        if self._server not in (None, (self._other_server,)):
+            raise ConfigurationError(
+                f"The environment names another server of {self.vendor.name} than before.",
+                hint="Load the model again: its vectors may be other ones there.",
+            )
+        return self._open()
+
+    @property
+    def _other_server(self) -> str | None:
+        """The server if it is not the vendor's, in the form of an identity."""
+        return None if self.at_home else self.address.host_and_path
+
     @abstractmethod
     async def _send(self, client: ClientT, batch: Batch) -> BatchResult:
         """Send one batch. It may raise what its HTTP library raises."""
 
     def _translated(self, error: Exception, client: ClientT) -> EmbedBridgeError | None:
         """Our error for one of the library's; `None` for what is a fault of somebody's code."""
-        ours = network_error(error, client.secrets, self.address.host_and_path)
+        ours = network_error(error, client.secrets, Address(client.url).host_and_path)
         return None if ours is None else self._unreached(ours)
 
     def _unreached(self, error: EmbedBridgeError) -> EmbedBridgeError:
@@ -175,8 +195,9 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector, and the server if it is not the vendor's; no key, no header."""
-        server = {} if self.at_home else {"server": self.address.host_and_path}
-        return {**self.options.identity(), **server}
+        other = self._other_server
+        self._server = self._server or (other,)
+        return {**self.options.identity(), **({} if other is None else {"server": other})}
 
     async def aopen(self) -> None:
         """Import the vendor's library and make the client, if that is not done yet."""

@@ -6,13 +6,51 @@ configurations, pickles and fingerprints: another process finds them in its own 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from embedbridge.contract.errors import short_repr
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote.address import checked_url
+
+HEADER_NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+"""A token of RFC 9110 (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
+HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+"""A field value of RFC 9110, section 5.5, in ASCII: all that HTTP libraries send."""
+
+
+def check_headers(headers: Mapping[str, str | SecretStr]) -> None:
+    """Refuse headers that cannot be sent as they are; nothing is stripped or replaced in silence.
+
+    HTTP libraries refuse them too, but with each request, as a failure of the network, and with the
+    value in their error.
+
+    Raises:
+        ValueError: One cannot be sent. The message names the header and never shows its value.
+    """
+    for number, (name, secret) in enumerate(headers.items(), start=1):
+        if not HEADER_NAME.fullmatch(name):  # not shown: whole lines are written there by mistake
+            raise ValueError(
+                f"the name of header {number} must be letters, digits and any of !#$%&'*+-.^_`|~"
+            )
+        value = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+        if value != value.strip():
+            raise ValueError(
+                f"the value of header {short_repr(name)} must not begin or end with white space; "
+                "the text of a file often ends with a newline: use strip()"
+            )
+        if not HEADER_VALUE.fullmatch(value):
+            raise ValueError(
+                f"the value of header {short_repr(name)} must be ASCII without control characters"
+            )
+
+
+def _checked_headers(headers: dict[str, SecretStr] | None) -> dict[str, SecretStr] | None:
+    check_headers(headers or {})
+    return headers
 
 
 def _as_secret(value: object) -> object:
@@ -37,7 +75,10 @@ SecretOrFetch: TypeAlias = Annotated[
     Field(exclude=True, repr=False),
 ]
 Headers: TypeAlias = Annotated[
-    dict[str, SecretStr] | None, BeforeValidator(_as_secrets), Field(exclude=True, repr=False)
+    dict[str, SecretStr] | None,
+    BeforeValidator(_as_secrets),
+    AfterValidator(_checked_headers),
+    Field(exclude=True, repr=False),
 ]
 Url: TypeAlias = Annotated[str, AfterValidator(checked_url)]
 """The type of an option that holds the base URL of an API; a bad one is refused at once."""

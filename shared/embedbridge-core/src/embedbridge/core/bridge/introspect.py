@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -111,7 +112,11 @@ def digest_of(config: Mapping[str, Any]) -> str:
 
 
 def secrets_of(wrapped: object) -> set[str]:
-    """The secret values of an object, as far as the names of its fields show them."""
+    """The secret values of an object, as far as types and the names of fields show them.
+
+    At any depth of pydantic models, dataclasses, mappings and lists; objects of other kinds, such as
+    clients, are not looked into.
+    """
     found = {*_secrets_in(_fields(wrapped)), *_secrets_in(_private(wrapped))}
     return {secret for secret in found if len(secret) >= SHORTEST}
 
@@ -130,8 +135,13 @@ def _fields(wrapped: object) -> dict[str, Any]:
 
 def _private(wrapped: object) -> dict[str, Any]:
     private = getattr(wrapped, "__pydantic_private__", None) or {}
+    extra = getattr(wrapped, "__pydantic_extra__", None) or {}
     attributes = _attributes(wrapped).items()
-    return {**private, **{name: value for name, value in attributes if name.startswith("_")}}
+    return {
+        **private,
+        **extra,
+        **{name: value for name, value in attributes if name.startswith("_")},
+    }
 
 
 def _attributes(wrapped: object) -> dict[str, Any]:
@@ -168,19 +178,36 @@ def _as_json(value: object) -> Any:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
-def _secrets_in(values: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in values.items():
-        if isinstance(value, SecretStr):
-            yield value.get_secret_value()
-        elif isinstance(value, Mapping):
-            inner = {str(key): one for key, one in value.items()}
-            # Under a name like `headers`, every value may be one.
-            yield from _texts_in(inner) if is_secret_name(name) else _secrets_in(inner)
-        elif is_secret_name(name) and isinstance(value, str):
-            yield value
+def _secrets_in(
+    value: object, *, named: bool = False, seen: frozenset[int] = frozenset()
+) -> Iterator[str]:
+    """The secrets within a value, at any depth.
 
-
-def _texts_in(values: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in values.items():
-        if isinstance(value, str) and name.lower() not in PLAIN_HEADERS:
-            yield value
+    Args:
+        value: Any field of an object.
+        named: Whether a name around it says that its texts are secrets, as `api_keys` and `headers`.
+        seen: What lies around it, for objects that hold themselves.
+    """
+    if isinstance(value, SecretStr | SecretBytes):
+        value, named = value.get_secret_value(), True
+    if isinstance(value, str | bytes | bytearray):
+        if named:
+            yield value if isinstance(value, str) else value.decode("utf-8", "replace")
+        return
+    if id(value) in seen:
+        return
+    seen |= {id(value)}
+    if isinstance(value, BaseModel):
+        value = {**_fields(value), **_private(value)}
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = {each.name: getattr(value, each.name, None) for each in fields(value)}
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            is_plain = str(name).lower() in PLAIN_HEADERS
+            within = not is_plain and (named or is_secret_name(str(name)))
+            yield from _secrets_in(inner, named=within, seen=seen)
+    elif isinstance(value, list | tuple | set | frozenset):
+        if isinstance(next(iter(value), None), int | float):
+            return  # a vector that is kept: there may be millions
+        for inner in value:
+            yield from _secrets_in(inner, named=named, seen=seen)
