@@ -130,6 +130,30 @@ def test_hosted_models_have_addresses(model: str, url: str) -> None:
     assert loaded.at_home
 
 
+@pytest.mark.parametrize(
+    ("model", "said", "url"),
+    [
+        ("NV-Embed-QA", "https://integrate.api.nvidia.com/v1", "https://integrate.api.nvidia.com/v1/embeddings"),
+        ("NV-Embed-QA", "https://ai.api.nvidia.com", "https://ai.api.nvidia.com/v1/retrieval/nvidia/embeddings"),
+        (LONG, "https://integrate.api.nvidia.com", "https://integrate.api.nvidia.com/v1/embeddings"),
+        (LONG, "https://ai.api.nvidia.com/v1", "https://ai.api.nvidia.com/v1/embeddings"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_path_is_of_its_own_host(
+    monkeypatch: pytest.MonkeyPatch, model: str, said: str, url: str, by: str
+) -> None:
+    """The path of a model that is elsewhere is not added to the host that the user names."""
+    from embedbridge.contract import Batch
+
+    monkeypatch.setenv("NVIDIA_BASE_URL", said if by == "variable" else "http://localhost:1")
+    options = {"base_url": said} if by == "option" else {}
+    loaded: Any = load_embedder(f"nvidia:{model}", **options).model
+    path, _ = loaded.request(Batch(inputs=["a"], modality="text", role="query"))
+
+    assert loaded.address.url + path == url
+
+
 def test_never_more_inputs_than_are_known_to_be_taken(server: FaultServer, load: Load) -> None:
     """It begins with the 50 of LangChain's class, and never exceeds the 259 of LlamaIndex's."""
     load(dimensions=384).embed_documents([f"text {n}" for n in range(1000)])

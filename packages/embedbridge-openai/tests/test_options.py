@@ -110,6 +110,14 @@ def test_our_own_fields_are_not_for_extra_body(load: Load) -> None:
         load(extra_body={"input": ["other texts"]})
 
 
+@pytest.mark.parametrize("option", ["extra_body", "query_body", "document_body"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_json_has_not(load: Load, option: str, number: float) -> None:
+    """They are refused at once; a fingerprint, and a request, can hold none of them."""
+    with pytest.raises(InvalidOptionError, match=f"{option}.a.*finite number"):
+        load(**{option: {"a": [number]}})
+
+
 @pytest.mark.parametrize(
     "bad", [{"timeout": 0}, {"timeout": "60"}, {"dimensions": 0}, {"user": ""}]
 )

@@ -23,6 +23,7 @@ class ModelOptions(BaseModel):
         extra="forbid",
         frozen=True,
         strict=True,
+        allow_inf_nan=False,  # neither JSON nor a fingerprint has them
         validate_default=True,
         protected_namespaces=(),
         hide_input_in_errors=True,

@@ -98,8 +98,11 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         address = Address(url)
         if urlsplit(url).path or not address.is_of(*vendor.own_hosts):
             return address
-        path = urlsplit(self.own_url or "").path  # an own host alone, without the path of the API
-        return Address(f"{url}{path.rstrip('/')}")
+        # An own host alone, without the path of the API: a path is of its host, not of another one.
+        own, usual = urlsplit(self.own_url or ""), urlsplit(vendor.url or "")
+        if address.is_of(usual.hostname or "") and not address.is_of(own.hostname or ""):
+            own = usual
+        return Address(f"{url}{own.path.rstrip('/')}")
 
     def _checked(self, url: str | None) -> str | None:
         """An address that a provider made, perhaps of what the environment says."""
