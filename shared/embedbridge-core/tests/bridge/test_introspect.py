@@ -62,7 +62,7 @@ HOLDERS = {
     "bytes under a name": Holder(keys=KEY.encode()),
     "dataclass": Holder(held=Config()),
     "private": held_privately([Nested(api_key=KEY)]),
-    "extra": Holder(openai_api_key=KEY),
+    "extra": Holder.model_validate({"openai_api_key": KEY}),
     "private of a model": Holder(held=held_privately(SecretStr(KEY))),
 }
 

@@ -61,7 +61,7 @@ class Lists:
 
     def __init__(self) -> None:
         self.says: Any = httpx2.Response(200, json={"most": 6})
-        self.header: dict[str, bytes] = {}
+        self.header: dict[bytes, bytes] = {}
         self.asked = 0
         self.sizes: list[int] = []
 
@@ -76,7 +76,8 @@ class Lists:
         texts = json.loads(request.content)["texts"]
         self.sizes.append(len(texts))
         rows = [[float(len(text)), 1.0] for text in texts]
-        return httpx2.Response(200, json=rows, headers=self.header or {"x-tokens": str(len(texts))})
+        header = self.header or {b"x-tokens": str(len(texts)).encode()}
+        return httpx2.Response(200, json=rows, headers=header)
 
 
 @pytest.fixture
@@ -252,7 +253,7 @@ def test_what_a_server_says_to_a_question_shows_no_key(server: Lists) -> None:
 @pytest.mark.parametrize("tokens", ["9" * 5_000, "9" * 17, "-1", "many", "\u0663", ""])
 def test_a_count_that_cannot_be_is_no_count(server: Lists, embedder: Embedder, tokens: str) -> None:
     """The tokens are then estimated, and no vector is lost."""
-    server.header = {"x-tokens": tokens.encode()}
+    server.header = {b"x-tokens": tokens.encode()}
     result = embedder.embed(TEXTS, role="document")
 
     assert result.usage.estimated
