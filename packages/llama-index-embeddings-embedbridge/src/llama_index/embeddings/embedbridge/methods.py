@@ -81,7 +81,8 @@ class EngineMethods(MultiModalEmbedding):
         """Vectors of texts that are searched in, in their order.
 
         Args:
-            texts: All of the job: planned as a whole, whatever `embed_batch_size` says.
+            texts: All of the job: planned as a whole. `embed_batch_size`, if it is set, is the most
+                texts of one call to the model.
             show_progress: Show a bar.
             kwargs: Ignored, as in LlamaIndex.
         """
