@@ -147,7 +147,7 @@ def test_a_path_is_of_its_own_host(
     from embedbridge.contract import Batch
 
     monkeypatch.setenv("NVIDIA_BASE_URL", said if by == "variable" else "http://localhost:1")
-    options = {"base_url": said} if by == "option" else {}
+    options: dict[str, Any] = {"base_url": said} if by == "option" else {}
     loaded: Any = load_embedder(f"nvidia:{model}", **options).model
     path, _ = loaded.request(Batch(inputs=["a"], modality="text", role="query"))
 
