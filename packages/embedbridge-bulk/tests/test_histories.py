@@ -4,6 +4,7 @@ import json
 import shutil
 from contextlib import suppress
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -24,7 +25,8 @@ from embedbridge.core import Embedder, Settings
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
 LETTERS = "abcdefghijklmno"
-FORMATS = ["out", "out.lance"]
+NO_LANCE = pytest.mark.skipif(find_spec("lance") is None, reason="Lance is not installed")
+FORMATS = ["out", pytest.param("out.lance", marks=NO_LANCE)]
 PART_BYTES = 256
 """Parts of three or four rows."""
 VECTORS = dict(zip(LETTERS, Embedder(FakeModel("small")).embed_documents([*LETTERS]), strict=True))
@@ -127,8 +129,6 @@ class History:
 
 @pytest.fixture(params=FORMATS)
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    if request.param.endswith(".lance"):
-        pytest.importorskip("lance", reason="Lance is not installed")
     return tmp_path / str(request.param)
 
 
@@ -264,8 +264,6 @@ def test_any_history_gives_each_row_its_own_vector(
     history: Any,
 ) -> None:
     """Whatever failed, passed or ended before: at the end all rows are there, and none was paid twice."""
-    if form.endswith(".lance"):
-        pytest.importorskip("lance", reason="Lance is not installed")
     jobs = History(tmp_path_factory.mktemp("history") / form, errors)
     for (how, what), fails, credit in history:
         if how == "delete":
