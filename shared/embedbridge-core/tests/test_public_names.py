@@ -131,6 +131,7 @@ TOOLING = [
     "OBJECTS",
     "Rate",
     "SETTING_NAMES",
+    "SETTING_SYNONYMS",
     "SlidingWindow",
     "default_path",
     "forget_endpoints",

@@ -73,9 +73,9 @@ def refuse_engine_options(options: Iterable[str]) -> None:
     Raises:
         BadParameter: An option is the engine's, and not one of the model or of the pace.
     """
-    from embedbridge.core import Settings
+    from embedbridge.core.tooling import SETTING_NAMES
 
-    engine = {*Settings.model_fields, "max_retries", "cache"} - PACE
+    engine = {*SETTING_NAMES, "cache"} - PACE
     if refused := [name for name in options if name in engine]:
         raise typer.BadParameter(
             f"--option {refused[0]} is the engine's: the suite examines the model, with the engine's "

@@ -8,6 +8,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypedDict
 
@@ -82,14 +83,14 @@ class Settings(BaseModel):
         found = {
             name: _parsed(os.environ[variable])
             for variable, name in _variables()
-            if FIELDS.get(name, name) not in values
+            if SETTING_SYNONYMS.get(name, name) not in values
         }
         return {**_without_synonyms(found), **values}
 
 
-FIELDS = MappingProxyType({"max_retries": "max_attempts"})
+SETTING_SYNONYMS = MappingProxyType({"max_retries": "max_attempts"})
 """Synonyms, and the fields that they stand for: `max_retries` is one less than `max_attempts`."""
-SETTING_NAMES = frozenset({*Settings.model_fields, *FIELDS})
+SETTING_NAMES = frozenset({*Settings.model_fields, *SETTING_SYNONYMS})
 """What users may write: the fields and their synonyms."""
 
 
@@ -147,7 +148,7 @@ def _variables_to_blame(error: InvalidOptionError, values: Mapping[str, Any]) ->
     found = [
         variable
         for variable, name in _variables()
-        if FIELDS.get(name, name) not in values
+        if SETTING_SYNONYMS.get(name, name) not in values
         and re.search(rf"'{name}['.]|\b{name}=", error.message)
     ]
     if len(found) < 2:
@@ -157,26 +158,35 @@ def _variables_to_blame(error: InvalidOptionError, values: Mapping[str, Any]) ->
 
 def _variables() -> list[tuple[str, str]]:
     """The environment variables that are settings, in any case, and the settings' names."""
-    named = [(variable, variable.upper()) for variable in sorted(os.environ)]
+    return [(variable, name) for variable, name in _of_ours() if name in SETTING_NAMES]
+
+
+def _of_ours() -> list[tuple[str, str]]:
+    """The environment variables that begin as settings do, and what follows."""
     return [
-        (variable, name[len(PREFIX) :].lower())
-        for variable, name in named
-        if name.startswith(PREFIX) and name[len(PREFIX) :].lower() in SETTING_NAMES
+        (variable, variable[len(PREFIX) :].lower())
+        for variable in sorted(os.environ)
+        if variable[: len(PREFIX)].upper() == PREFIX
     ]
 
 
 def _warn_of_misspelt_variables() -> None:
-    for variable in sorted(os.environ):
-        prefix, name = variable[: len(PREFIX)].upper(), variable[len(PREFIX) :].lower()
-        if prefix != PREFIX or name in SETTING_NAMES:
-            continue
-        if near := difflib.get_close_matches(name, SETTING_NAMES, n=1, cutoff=NEARLY):
+    for variable, name in _of_ours():
+        if near := _nearly(name):
             warnings.warn(
                 f"The environment variable {variable} does nothing. "
-                f"Did you mean {PREFIX}{near[0].upper()}?",
+                f"Did you mean {PREFIX}{near.upper()}?",
                 RuntimeWarning,
                 stacklevel=3,
             )
+
+
+@cache  # `using` asks for each of a job's windows
+def _nearly(name: str) -> str | None:
+    """The setting that a name is nearly; `None` if it is one, or resembles none."""
+    if name in SETTING_NAMES:
+        return None
+    return next(iter(difflib.get_close_matches(name, SETTING_NAMES, n=1, cutoff=NEARLY)), None)
 
 
 def _parsed(text: str) -> object:

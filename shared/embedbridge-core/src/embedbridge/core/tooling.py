@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from embedbridge.core.remote.sliding_window import Rate as Rate
     from embedbridge.core.remote.sliding_window import SlidingWindow as SlidingWindow
     from embedbridge.core.settings import SETTING_NAMES as SETTING_NAMES
+    from embedbridge.core.settings import SETTING_SYNONYMS as SETTING_SYNONYMS
     from embedbridge.core.settings import parse_settings as parse_settings
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -39,7 +40,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "remote.limit": ["portable_limiter"],
         "remote.loop": ["run_sync"],
         "remote.sliding_window": ["Charge", "Rate", "SlidingWindow"],
-        "settings": ["SETTING_NAMES", "parse_settings"],
+        "settings": ["SETTING_NAMES", "SETTING_SYNONYMS", "parse_settings"],
     },
     below="embedbridge.core",
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from embedbridge.contract.errors import ConfigurationError
@@ -19,14 +18,10 @@ OTHER_VARIABLES = (
 """Those of ours that are no field of `Settings`."""
 
 
-SYNONYMS = MappingProxyType({"max_attempts": ("max_retries",)})
-"""Further names of settings, in options and in the environment."""
-
-
 def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     """Each setting with its value and where it comes from, and what is wrong with them."""
     from embedbridge.core import Settings
-    from embedbridge.core.tooling import SETTING_NAMES, parse_settings
+    from embedbridge.core.tooling import SETTING_NAMES, SETTING_SYNONYMS, parse_settings
 
     given = {name: value for name, value in options.items() if name in SETTING_NAMES}
     set_ = {name.upper() for name in os.environ}  # in any case
@@ -38,7 +33,7 @@ def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
         effective = None
     listed = []
     for name, field in Settings.model_fields.items():
-        names = (name, *SYNONYMS.get(name, ()))
+        names = [name, *(one for one, meant in SETTING_SYNONYMS.items() if meant == name)]
         variables = [f"{PREFIX}{one.upper()}" for one in names]
         variable = next(filter(set_.__contains__, variables), variables[0])
         source = "environment" if variable in set_ else "default"
