@@ -24,7 +24,8 @@ UNUSED = "unused"
 HARMLESS_HEADERS = ("accept", "content-type", "user-agent", "x-stainless-")
 """How the names of the SDK's own headers begin, which hold no secret."""
 CREDENTIALS = ("authorization", "api-key")
-"""Headers with the key; it is checked where it comes from, and a fetched one is not there yet."""
+"""Headers with a key or a token, Azure's among them; it is checked where it comes from, and a fetched
+one is not there yet."""
 
 
 @dataclass(slots=True, kw_only=True)

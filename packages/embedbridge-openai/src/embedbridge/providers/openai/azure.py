@@ -12,13 +12,10 @@ from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import Address, Secrets, Vendor, url_variable, variable
 from embedbridge.providers.openai import _tokens
-from embedbridge.providers.openai._client import UNUSED, SdkHandle, open_client
+from embedbridge.providers.openai._client import CREDENTIALS, UNUSED, SdkHandle, open_client
 from embedbridge.providers.openai._shared import SharedModel
 from embedbridge.providers.openai.catalog import AZURE, CARDS, is_current, openai_card
 from embedbridge.providers.openai.options import AzureOpenAIOptions
-
-CREDENTIALS = ("api-key", "authorization")
-"""Azure's headers for a key and for a token."""
 
 
 class AzureOpenAIModel(SharedModel):
