@@ -63,11 +63,10 @@ def wide_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _plain_pieces(chunk: pa.Array, wanted: pa.DataType) -> list[pa.Array]:
-    decoded = _decoded(chunk)
     # Arrow's cast of more than 2 GiB of views to narrow offsets wraps around, silently.
-    wide = decoded.cast(wide_type(wanted))
+    wide = _decoded(chunk).cast(wide_type(wanted))
     if wide.nbytes <= MOST_BYTES:
-        return [decoded.cast(wanted)]
+        return [wide.cast(wanted)]  # copies the offsets only
     # A copy of each piece has offsets of its own: those of a slice stay as high as they were.
     return [pa.concat_arrays([piece]).cast(wanted) for piece in _narrow_pieces(wide)]
 

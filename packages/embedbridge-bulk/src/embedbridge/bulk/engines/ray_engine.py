@@ -85,11 +85,11 @@ class RayEngine:
         root = os.path.abspath(stage.columns.image_root or "")  # noqa: PTH100  # follows no links
         columns = replace(stage.columns, image_root=root)
         travels = EmbedStage(stage.embedder, columns, role=stage.role, task=stage.task)
-        count = max(1, most) if self.actors is None else self.actors
-        actors = _started(ray, count, lambda: actor.remote(travels))
         size = in_flight(stage.embedder, columns.modality, stage.role)
         if is_local:
             size = GPU_WINDOW if self.gpus else WINDOW
+        count = max(1, most) if self.actors is None else self.actors
+        actors = _started(ray, count, lambda: actor.remote(travels))
         return RayActors(
             ray,
             stage,
