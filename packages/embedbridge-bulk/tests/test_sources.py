@@ -14,7 +14,7 @@ import pytest
 from pyarrow import fs
 
 from embedbridge.bulk import Columns, SourceError, TargetError, run
-from embedbridge.contract import InvalidOptionError
+from embedbridge.contract import ConfigurationError, InvalidOptionError
 from embedbridge.core import Embedder
 from embedbridge.testing import FakeModel, RecordingModel, tiny_png
 
@@ -446,14 +446,29 @@ def test_a_limit_of_nothing_is_refused(job: Any, out: Any, limit: Any) -> None:
         job(TABLE, limit=limit)
 
 
-def test_a_target_of_an_unknown_user_is_a_folder(
+def test_a_target_of_an_unknown_user_is_refused(
     model: Any, tmp_path: Path, monkeypatch: Any, rows: Any
 ) -> None:
-    """As a source is: the name is taken as it stands."""
+    """Nobody wants a folder of that name in the current one."""
     monkeypatch.chdir(tmp_path)
-    run(rows(1), "~no-such-user/out", model=Embedder(model), text="text")
+    with pytest.raises(ConfigurationError, match="home directory that does not exist"):
+        run(rows(1), "~no-such-user/out", model=Embedder(model), text="text")
 
-    assert Path("~no-such-user/out").is_dir()
+    assert not list(tmp_path.iterdir())
+
+
+def test_images_start_from_a_home_directory(
+    job: Any, out: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """`~` in `image_root` is replaced, as in every other path that users write."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").write_bytes(tiny_png(1))
+    columns = Columns(image="file", image_root="~/pictures")
+    job(pa.table({"file": ["a.png"]}), model="fake:small", columns=columns)
+
+    assert out().column("vector").null_count == 0
 
 
 def test_what_is_hidden_is_no_table_of_a_pattern(job: Any, out: Any, tmp_path: Path) -> None:

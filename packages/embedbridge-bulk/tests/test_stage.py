@@ -130,6 +130,20 @@ def test_stages_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> N
         assert other.result() is first
 
 
+def test_only_the_last_embedders_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that runs jobs of many models keeps a few in memory; a stage keeps its own."""
+    monkeypatch.setattr(shared_embedders, "_embedders", {})
+    columns = Columns(text="text")
+    stages = [
+        EmbedStage("fake:text", columns, window=1 + number)
+        for number in range(shared_embedders.HELD + 3)
+    ]
+    embedders = [stage.embedder for stage in stages]
+
+    assert list(shared_embedders._embedders.values()) == embedders[3:]
+    assert stages[0].embedder is embedders[0]
+
+
 def keyed(key: Any, **options: Any) -> Embedder:
     """The embedder of a stage with this key."""
     columns = Columns(text="text")

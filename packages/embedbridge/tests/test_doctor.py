@@ -103,6 +103,22 @@ def test_a_misspelt_variable(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "EMBEDBRIDGE_BATCHSIZE is no setting. Did you mean EMBEDBRIDGE_BATCH_SIZE?" in told
 
 
+def test_a_variable_of_a_provider_is_not_misspelt(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also one that begins like ours: somebody else's provider says that it reads it."""
+    file = tmp_path / "providers.toml"
+    file.write_text(
+        '[acme]\nlike = "openai-compatible"\ntitle = "Acme"\nbase_url = "http://127.0.0.1:9/v1"\n'
+        'key_variables = ["EMBEDBRIDGE_ACME_KEY"]\n'
+    )
+    monkeypatch.setenv("EMBEDBRIDGE_PROVIDERS_FILE", str(file))
+    monkeypatch.setenv("EMBEDBRIDGE_ACME_KEY", KEY)
+    problems = facts_of(run("doctor", "--json"))["problems"]
+
+    assert not [problem for problem in problems if "ACME" in problem]
+
+
 def test_vendors_variables_are_told_by_name_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set or not set, never to what, in both forms."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

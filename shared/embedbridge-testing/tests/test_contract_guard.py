@@ -192,6 +192,7 @@ def test_settings_of_the_environment_have_no_say(
     """A developer who collects errors at work has the results of everybody else."""
     monkeypatch.setenv("EMBEDBRIDGE_ERRORS", "collect")
     monkeypatch.setenv("embedbridge_batch_size", "1")
+    monkeypatch.setenv("EMBEDBRIDGE_MAX_RETRIES", "-1")  # no embedder could be made
     checks = "test_bad_inputs_are_named or test_a_failure_does_not_last or test_a_full_batch_and"
     said = run(tmp_path, checks=checks)
 

@@ -273,6 +273,15 @@ def test_a_file_that_is_something_else_is_left_as_it_is(path: Path, make: Any) -
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
+def test_a_file_of_an_unknown_user_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
+    """Nobody wants a folder of that name in the current one."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="home directory that does not exist"):
+        FileRateLimiter("~no-such-user/limit.sqlite", requests_per_minute=5)
+
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_that_stays_locked_is_an_error(
     limiter: Still, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedbridge.contract import Batch, BatchResult, Image, Mixed, ProviderUnavailableError
+from embedbridge.contract import (
+    Batch,
+    BatchResult,
+    Image,
+    InvalidOptionError,
+    Mixed,
+    ProviderUnavailableError,
+)
 from embedbridge.contract.digests import text_digest
 from embedbridge.core import Embedder, MemoryCache
 from embedbridge.core.cache.base import cache_keys
@@ -316,3 +323,10 @@ def test_a_text_that_a_local_model_cuts_is_paid_for_once() -> None:
     embedder.embed_documents(["a", "b"])
 
     assert embedder.embed(["a", "b"], role="document").cached == 2
+
+
+@pytest.mark.parametrize("value", [MemoryCache, 5, object()])
+def test_what_is_no_cache_is_refused_at_once(value: Any) -> None:
+    """A class has the methods, and would fail with the first vector."""
+    with pytest.raises(InvalidOptionError, match="is no cache"):
+        Embedder(FakeModel("small"), cache=value)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.paths import expanded
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from embedbridge.contract.vocabulary import Modality
@@ -54,6 +57,11 @@ class Columns:
             )
         if isinstance(self.keep, str):
             raise InvalidOptionError(f"keep is a list of columns: write [{self.keep!r}].")
+
+    @property
+    def root(self) -> Path:
+        """`image_root`, with `~` replaced; the current folder if it was left out."""
+        return expanded(self.image_root or "")
 
     @property
     def embedded(self) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ class Contents:
 
     def __init__(self, table: pa.Table, columns: Columns) -> None:
         self._columns = columns
+        self._root = columns.root
         self._text = None if columns.text is None else _values(table, columns.text)
         image = columns.image or columns.image_url
         self._image = None if image is None else _values(table, image)
@@ -97,7 +98,7 @@ class Contents:
             yield from map(self._path, values.to_pylist())
 
     def _path(self, name: str | None) -> Path | None:
-        return None if name is None else Path(self._columns.image_root or "", name)
+        return None if name is None else self._root / name
 
     def _as_image(self, value: object) -> Image | None:
         if isinstance(value, bytes):

@@ -1,7 +1,8 @@
 """Memoization of embedders: all stages of a process that have one configuration share one embedder.
 
 A worker gets a stage with each task; the model is loaded with the first. Embedders are looked up by a
-keyed digest: two API keys make two embedders, and the table holds neither of them.
+keyed digest: two API keys make two embedders, and the table holds neither of them. Only the last few are
+held: a notebook with jobs of many models does not keep all of these in memory.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from embedbridge.core import Embedder, load_embedder
 
 SALT = os.urandom(16)
 """Random for each process: without it, a digest could be compared with those of guessed keys."""
+HELD = 8
+"""Embedders at most; an older one lives as long as a stage has it."""
 PLAIN = (bool, int, float, str, bytes, type(None))
 
 _embedders: dict[bytes, Embedder] = {}
@@ -41,7 +44,10 @@ def shared_embedder(model: str | Mapping[str, Any], options: Mapping[str, Any]) 
     if key not in _embedders:
         # Without a lock, which a forked child might find held: two threads may each make one, which
         # loads nothing yet, and the first is kept.
-        _embedders.setdefault(key, load_embedder(model, **options))
+        made = _embedders.setdefault(key, load_embedder(model, **options))
+        for older in list(_embedders)[:-HELD]:
+            _embedders.pop(older, None)
+        return made
     return _embedders[key]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedbridge.cli.options import PACE, AsJson, OptionList, neutral_settings, parse_options
+from embedbridge.cli.options import AsJson, OptionList, neutral_settings, parse_options
 from embedbridge.cli.tables import COLOURS, Column, new_table
 from embedbridge.contract.errors import MissingDependencyError
 
@@ -71,11 +71,11 @@ def refuse_engine_options(options: Iterable[str]) -> None:
     """Refuse what would change the engine, and with it what the suite finds.
 
     Raises:
-        BadParameter: An option is the engine's, and not one of the model or of the pace.
+        BadParameter: An option is the engine's, and not one of the model or a rate.
     """
-    from embedbridge.core.tooling import SETTING_NAMES
+    from embedbridge.core.tooling import RATE_SETTINGS, SETTING_NAMES
 
-    engine = {*SETTING_NAMES, "cache"} - PACE
+    engine = {*SETTING_NAMES, "cache"} - RATE_SETTINGS
     if refused := [name for name in options if name in engine]:
         raise typer.BadParameter(
             f"--option {refused[0]} is the engine's: the suite examines the model, with the engine's "

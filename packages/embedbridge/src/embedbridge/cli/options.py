@@ -32,21 +32,20 @@ Progress = Annotated[
 ]
 
 
-PACE = frozenset({"requests_per_minute", "tokens_per_minute"})
-"""Settings of the user's account with a vendor: they hold wherever requests are sent."""
 PYTHON: dict[str, bool | None] = {"True": True, "False": False, "None": None}
 """What Python writes in another way than JSON."""
 
 
 def neutral_settings() -> dict[str, Any]:
-    """The defaults of the engine, whatever the environment says; only the pace stays the user's own.
+    """The defaults of the engine, whatever the environment says; only the rates stay the user's own.
 
     For commands that examine a model: `EMBEDBRIDGE_ERRORS=collect` must not change what they find.
     """
     from embedbridge.core import Settings
+    from embedbridge.core.tooling import RATE_SETTINGS
 
     fields = Settings.model_fields.items()
-    return {name: field.default for name, field in fields if name not in PACE}
+    return {name: field.default for name, field in fields if name not in RATE_SETTINGS}
 
 
 class Role(StrEnum):

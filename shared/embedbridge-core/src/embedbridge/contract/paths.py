@@ -6,14 +6,37 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from embedbridge.contract.errors import ConfigurationError, short_path
+
 
 def expanded(path: str | os.PathLike[str]) -> Path:
     """A path with `~` and `~user` replaced; a user who is not known stays, where pathlib fails.
 
-    Nothing is there then, and whoever opens it says so. The cache, which makes its own folders,
-    refuses such a path instead.
+    Nothing is there then, and whoever opens it says so. What makes its own folders takes
+    `expanded_for_writing` instead.
     """
     return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def expanded_for_writing(
+    path: str | os.PathLike[str], hint: str = "Pass an absolute path."
+) -> Path:
+    """The same for a place whose folders are made: none must be named `~user`.
+
+    Args:
+        path: As users write it.
+        hint: The remedy for a user who is not known.
+
+    Raises:
+        ConfigurationError: The path begins with a home directory that does not exist.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"{short_path(path)} begins with a home directory that does not exist.",
+            hint=hint,
+        ) from error
 
 
 def files_below(folder: Path, endings: Collection[str] | None = None) -> list[Path]:

@@ -18,7 +18,7 @@ from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.options import parse_options
 from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 
-PREFIX = "EMBEDBRIDGE_"
+SETTING_PREFIX = "EMBEDBRIDGE_"
 """How the environment variables begin."""
 NEARLY = 0.9
 """How much a misspelt variable has in common with the right one: a letter or an underscore is missing
@@ -92,6 +92,8 @@ SETTING_SYNONYMS = MappingProxyType({"max_retries": "max_attempts"})
 """Synonyms, and the fields that they stand for: `max_retries` is one less than `max_attempts`."""
 SETTING_NAMES = frozenset({*Settings.model_fields, *SETTING_SYNONYMS})
 """What users may write: the fields and their synonyms."""
+RATE_SETTINGS = frozenset({"requests_per_minute", "tokens_per_minute"})
+"""Fields that belong to the user's account with a vendor: they hold wherever requests are sent."""
 
 
 class SettingArguments(TypedDict, total=False):
@@ -164,9 +166,9 @@ def _variables() -> list[tuple[str, str]]:
 def _of_ours() -> list[tuple[str, str]]:
     """The environment variables that begin as settings do, and what follows."""
     return [
-        (variable, variable[len(PREFIX) :].lower())
+        (variable, variable[len(SETTING_PREFIX) :].lower())
         for variable in sorted(os.environ)
-        if variable[: len(PREFIX)].upper() == PREFIX
+        if variable[: len(SETTING_PREFIX)].upper() == SETTING_PREFIX
     ]
 
 
@@ -175,7 +177,7 @@ def _warn_of_misspelt_variables() -> None:
         if near := _nearly(name):
             warnings.warn(
                 f"The environment variable {variable} does nothing. "
-                f"Did you mean {PREFIX}{near.upper()}?",
+                f"Did you mean {SETTING_PREFIX}{near.upper()}?",
                 RuntimeWarning,
                 stacklevel=3,
             )

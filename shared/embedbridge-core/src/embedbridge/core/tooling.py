@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from embedbridge.core.remote.sliding_window import Charge as Charge
     from embedbridge.core.remote.sliding_window import Rate as Rate
     from embedbridge.core.remote.sliding_window import SlidingWindow as SlidingWindow
+    from embedbridge.core.settings import RATE_SETTINGS as RATE_SETTINGS
     from embedbridge.core.settings import SETTING_NAMES as SETTING_NAMES
+    from embedbridge.core.settings import SETTING_PREFIX as SETTING_PREFIX
     from embedbridge.core.settings import SETTING_SYNONYMS as SETTING_SYNONYMS
     from embedbridge.core.settings import parse_settings as parse_settings
 
@@ -40,7 +42,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "remote.limit": ["portable_limiter"],
         "remote.loop": ["run_sync"],
         "remote.sliding_window": ["Charge", "Rate", "SlidingWindow"],
-        "settings": ["SETTING_NAMES", "SETTING_SYNONYMS", "parse_settings"],
+        "settings": [
+            "RATE_SETTINGS",
+            "SETTING_NAMES",
+            "SETTING_PREFIX",
+            "SETTING_SYNONYMS",
+            "parse_settings",
+        ],
     },
     below="embedbridge.core",
 )

@@ -22,7 +22,7 @@ from embedbridge.contract.errors import (
     MissingDependencyError,
     ProviderUnavailableError,
 )
-from embedbridge.contract.remote import MAX_MESSAGE, Secrets, variable
+from embedbridge.contract.remote import Secrets, shortened, variable
 from embedbridge.providers.bedrock.catalog import REGIONS
 from embedbridge.providers.bedrock.options import BedrockOptions
 
@@ -212,7 +212,7 @@ def translated(work: Callable[[], T], source: str, profile: str, secrets: Secret
         from botocore.exceptions import HTTPClientError, ProfileNotFound
 
         name, remedy = _about(source, profile)
-        said = secrets.hide(" ".join(f"{type(error).__name__}: {error}".split()))[:MAX_MESSAGE]
+        said = shortened(secrets.hide(" ".join(f"{type(error).__name__}: {error}".split())))
         if isinstance(error, ProfileNotFound):
             failure = ConfigurationError(
                 f"There is no profile {profile!r} in AWS's configuration files.",

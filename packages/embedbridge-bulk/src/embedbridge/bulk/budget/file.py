@@ -12,12 +12,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, Unpack
 
 from embedbridge.bulk.budget.leasing import LeasingRateLimiter, RateLimits
 from embedbridge.bulk.budget.ledger import Grant, Lease, Ledger, Message, Waiting
 from embedbridge.contract.errors import ConfigurationError, ProviderUnavailableError, short_path
+from embedbridge.contract.paths import expanded_for_writing
 from embedbridge.core.tooling import is_busy
 
 BUSY_SECONDS = 20.0
@@ -45,7 +45,7 @@ class FileRateLimiter(LeasingRateLimiter):
     """
 
     def __init__(self, path: str | os.PathLike[str], **limits: Unpack[RateLimits]) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = expanded_for_writing(path).absolute()
         super().__init__(str(self.path), **limits)
 
     def exchange(self, message: Message) -> Grant | None:

@@ -82,7 +82,7 @@ class RayEngine:
             max_task_retries=RETRIES,
         )
         # An actor may stand in another folder: relative paths are those of this process.
-        root = os.path.abspath(stage.columns.image_root or "")  # noqa: PTH100  # follows no links
+        root = os.path.abspath(stage.columns.root)  # noqa: PTH100  # follows no links
         columns = replace(stage.columns, image_root=root)
         travels = EmbedStage(stage.embedder, columns, role=stage.role, task=stage.task)
         size = in_flight(stage.embedder, columns.modality, stage.role)

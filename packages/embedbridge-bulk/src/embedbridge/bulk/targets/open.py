@@ -15,7 +15,7 @@ from embedbridge.bulk.targets.lance import LanceTarget
 from embedbridge.bulk.targets.lance_dataset import open_dataset
 from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in
 from embedbridge.contract.errors import short_path
-from embedbridge.contract.paths import expanded
+from embedbridge.contract.paths import expanded, expanded_for_writing
 
 if TYPE_CHECKING:
     from embedbridge.bulk.targets.base import Target
@@ -114,7 +114,7 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
             hint="Write to a folder here, and copy it there when the job is done.",
         )
     # By one name, whatever links lead to it: the lock is beside it.
-    folder = expanded(target).resolve()
+    folder = expanded_for_writing(target).resolve()
     within = next((path for path in map(Path, sources) if _is_within(path, folder)), None)
     if within is not None:
         raise TargetError(

@@ -23,7 +23,7 @@ from embedbridge.contract.errors import (
     RequestTimeoutError,
     short_path,
 )
-from embedbridge.contract.remote import MAX_MESSAGE, Secrets, variable
+from embedbridge.contract.remote import Secrets, shortened, variable
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 SECONDS = 30.0
@@ -163,7 +163,7 @@ class AccessTokens:
 
         if not isinstance(error, GoogleAuthError | OSError | ValueError):
             return None
-        said = self._secrets.hide(str(error.args[0] if error.args else error))[:MAX_MESSAGE]
+        said = shortened(self._secrets.hide(str(error.args[0] if error.args else error)))
         source = self._source(credentials)
         if any(isinstance(each, TransportError) for each in (error, *error.args)):
             return ProviderUnavailableError(

@@ -13,7 +13,7 @@ from embedbridge.contract.errors import (
     InvalidOptionError,
     UnknownModelError,
 )
-from embedbridge.contract.remote import MAX_MESSAGE, Refusals, Secrets, network_error, unreachable
+from embedbridge.contract.remote import Refusals, Secrets, network_error, shortened, unreachable
 
 REFUSALS = Refusals(codes={"DeploymentNotFound": UnknownModelError})  # Azure
 """What servers that speak OpenAI's API say, beside what all servers say."""
@@ -36,7 +36,7 @@ def translated(error: Exception, secrets: Secrets, server: str) -> EmbedBridgeEr
     if isinstance(error, openai.APIConnectionError):
         return unreachable(error, secrets, server)
     if isinstance(error, openai.OpenAIError):
-        return ConfigurationError(f"OpenAI's SDK: {secrets.hide(str(error))[:MAX_MESSAGE]}")
+        return ConfigurationError(f"OpenAI's SDK: {shortened(secrets.hide(str(error)))}")
     return network_error(error, secrets, server)
 
 

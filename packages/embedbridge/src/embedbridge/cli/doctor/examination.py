@@ -63,7 +63,8 @@ def examine(options: Mapping[str, Any], *, devices: bool) -> dict[str, Any]:
         "devices": found.look("Devices", torch_devices if devices else not_asked, {}),
         "providers": providers,
     }
-    found.problems += [*wrong, *torn, *found.look("Variables", misspelt_variables, [])]
+    misspelt = found.look("Variables", lambda: misspelt_variables(one["name"] for one in read), [])
+    found.problems += [*wrong, *torn, *misspelt]
     found.problems += [
         f"Provider {one['name']}: {one['reason']}" for one in providers if one["status"] == "broken"
     ]

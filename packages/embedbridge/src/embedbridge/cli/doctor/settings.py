@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from embedbridge.contract.errors import ConfigurationError
 
-PREFIX = "EMBEDBRIDGE_"
 OTHER_VARIABLES = (
     "EMBEDBRIDGE_CACHE_DIR",
     "EMBEDBRIDGE_PROVIDERS",
@@ -21,7 +20,12 @@ OTHER_VARIABLES = (
 def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     """Each setting with its value and where it comes from, and what is wrong with them."""
     from embedbridge.core import Settings
-    from embedbridge.core.tooling import SETTING_NAMES, SETTING_SYNONYMS, parse_settings
+    from embedbridge.core.tooling import (
+        SETTING_NAMES,
+        SETTING_PREFIX,
+        SETTING_SYNONYMS,
+        parse_settings,
+    )
 
     given = {name: value for name, value in options.items() if name in SETTING_NAMES}
     set_ = {name.upper() for name in os.environ}  # in any case
@@ -34,7 +38,7 @@ def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
     listed = []
     for name, field in Settings.model_fields.items():
         names = [name, *(one for one, meant in SETTING_SYNONYMS.items() if meant == name)]
-        variables = [f"{PREFIX}{one.upper()}" for one in names]
+        variables = [f"{SETTING_PREFIX}{one.upper()}" for one in names]
         variable = next(filter(set_.__contains__, variables), variables[0])
         source = "environment" if variable in set_ else "default"
         if not given.keys().isdisjoint(names):
@@ -44,14 +48,19 @@ def settings_of(options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
     return listed, problems
 
 
-def misspelt_variables() -> list[str]:
-    """Variables that begin like ours and are none: a setting that does nothing."""
-    from embedbridge.core.tooling import SETTING_NAMES
+def misspelt_variables(of_providers: Iterable[str]) -> list[str]:
+    """Variables that begin like ours and are none: a setting that does nothing.
 
-    known = {*OTHER_VARIABLES, *(f"{PREFIX}{name.upper()}" for name in SETTING_NAMES)}
+    Args:
+        of_providers: The variables that providers read.
+    """
+    from embedbridge.core.tooling import SETTING_NAMES, SETTING_PREFIX
+
+    settings = (f"{SETTING_PREFIX}{name.upper()}" for name in SETTING_NAMES)
+    known = {*OTHER_VARIABLES, *settings, *map(str.upper, of_providers)}
     problems = []
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+        if name.upper().startswith(SETTING_PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), sorted(known), n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             problems.append(f"The environment variable {name} is no setting.{hint}")

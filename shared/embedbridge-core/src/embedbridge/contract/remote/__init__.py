@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.rows import rows_at as rows_at
     from embedbridge.contract.remote.rows import usage_at as usage_at
     from embedbridge.contract.remote.rows import value_at as value_at
-    from embedbridge.contract.remote.status import MAX_MESSAGE as MAX_MESSAGE
+    from embedbridge.contract.remote.status import shortened as shortened
     from embedbridge.contract.remote.vendor import Vendor as Vendor
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -95,7 +95,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "refusal_body": ["RefusalBody", "read_refusal"],
         "refusals": ["Refusals", "too_many_bytes", "too_many_items", "too_many_tokens"],
         "rows": ["counted", "in_order", "matrix", "rows_at", "usage_at", "value_at"],
-        "status": ["MAX_MESSAGE"],
+        "status": ["shortened"],
         "vendor": ["Vendor"],
     },
 )

@@ -74,6 +74,10 @@ def as_cache(value: object) -> VectorCache | None:
         return DiskCache(value)
     if isinstance(value, Mapping) and set(value) == {"path", "max_bytes"}:  # of `cache_config`
         return DiskCache(value["path"], max_bytes=value["max_bytes"])
+    if isinstance(value, type):
+        raise InvalidOptionError(
+            f"The class {value.__name__} is no cache.", hint=f"Pass {value.__name__}(…)."
+        )
     if hasattr(value, "get_many") and hasattr(value, "put_many"):
         return value
     raise InvalidOptionError(

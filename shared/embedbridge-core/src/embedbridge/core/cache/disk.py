@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, short_repr
+from embedbridge.contract.paths import expanded_for_writing
 from embedbridge.core.cache.eviction import evict
 from embedbridge.core.cache.rows import Row, is_sound, pack, row_ids, unpack
 from embedbridge.core.cache.sqlite import SqliteFile, bytes_used, transaction
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     Vector: TypeAlias = NDArray[np.float32]
 
 FILE_NAME = "vectors.sqlite"
+ANOTHER_FOLDER = "Pass an absolute path, or set EMBEDBRIDGE_CACHE_DIR to one."
 KEYS_PER_QUERY = 1000
 HOUR = 3600
 """How exactly the last use of a vector is known; a finer clock would turn each read into a write."""
@@ -59,7 +61,7 @@ def default_path() -> Path:
     """
     chosen = os.environ.get("EMBEDBRIDGE_CACHE_DIR")
     if chosen:
-        return _expanded(chosen) / FILE_NAME
+        return expanded_for_writing(chosen, ANOTHER_FOLDER) / FILE_NAME
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -83,16 +85,6 @@ def _home() -> Path:
             hint="Set EMBEDBRIDGE_CACHE_DIR to a folder, or pass cache=PATH.",
         )
     return home
-
-
-def _expanded(path: str | os.PathLike[str]) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise ConfigurationError(
-            f"The cache's path {os.fspath(path)!r} begins with a home directory that does not exist.",
-            hint="Pass an absolute path, or set EMBEDBRIDGE_CACHE_DIR to one.",
-        ) from error
 
 
 class DiskCache:
@@ -119,7 +111,7 @@ class DiskCache:
                 hint="For one gibibyte, write 2**30.",
             )
         # Absolute: another process that gets this cache may stand in another folder.
-        self.path = _expanded(path).absolute()
+        self.path = expanded_for_writing(path, ANOTHER_FOLDER).absolute()
         self.max_bytes = int(max_bytes)
         self._file = SqliteFile(self.path)
         self._unchecked_bytes = self.max_bytes  # so that the first write looks at the size

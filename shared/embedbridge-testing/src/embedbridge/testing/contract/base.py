@@ -9,14 +9,10 @@ from typing import Any, ClassVar
 import pytest
 
 from embedbridge.contract import ModelCard
-from embedbridge.core import Embedder, Settings
+from embedbridge.core import Embedder
+from embedbridge.core.tooling import RATE_SETTINGS, SETTING_NAMES, SETTING_PREFIX
 from embedbridge.testing.fault_server import FaultServer
 from embedbridge.testing.wires.format import WireFormat
-
-PREFIX = "EMBEDBRIDGE_"
-"""How the environment variables of settings begin."""
-PACE = frozenset({"requests_per_minute", "tokens_per_minute"})
-"""Settings of the developer's account with a vendor: these hold also in tests."""
 
 
 class ContractBase:
@@ -47,9 +43,11 @@ class ContractBase:
     def _engine_defaults(self) -> Iterator[None]:
         """The developer's own settings in the environment have no say in what the checks find.
 
+        Only the rates of the account hold: a live model would refuse more.
+
         A fixture `embedder` of a wider scope is made before.
         """
-        fixed = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields if name not in PACE}
+        fixed = {f"{SETTING_PREFIX}{name.upper()}" for name in SETTING_NAMES - RATE_SETTINGS}
         with pytest.MonkeyPatch.context() as environment:
             for variable in [name for name in os.environ if name.upper() in fixed]:
                 environment.delenv(variable)
