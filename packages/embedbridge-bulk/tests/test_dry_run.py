@@ -4,14 +4,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedbridge.bulk import Columns, RowError, estimate, run
+from embedbridge.bulk.contents import Contents
+from embedbridge.bulk.sample import Sample
 from embedbridge.contract import InvalidOptionError, ProviderUnavailableError
-from embedbridge.core import Embedder, Settings
+from embedbridge.core import Embedder, Settings, load_embedder
 from embedbridge.testing import FakeModel, RemoteFakeModel, tiny_png
 
 SMALL = 1 << 10
@@ -121,3 +124,33 @@ def test_what_the_run_refuses_the_dry_run_refuses(tmp_path: Path, wrong: Any) ->
         estimate(
             pa.table({"text": ["a"]}), tmp_path / "out", model="fake:small", text="text", **wrong
         )
+
+
+@given(st.lists(st.integers(0, 50)), st.integers(1, 9))
+def test_a_sample_is_from_all_over(sizes: list[int], most: int) -> None:
+    """Every n-th of all contents, however the chunks are cut: no part of a source counts more."""
+    names = [str(number) for number in range(sum(sizes))]
+    sample, start = Sample(most), 0
+    for size in sizes:
+        part = pa.table({"text": pa.array(names[start : start + size], pa.string())})
+        sample.add(Contents(part, Columns(text="text")), np.arange(size))
+        start += size
+    step = next(n for n in (1 << power for power in range(12)) if n * most >= len(names))
+
+    assert sample.inputs == names[::step]
+    assert len(sample.inputs) <= most
+
+
+def test_tokens_are_those_of_a_sorted_source(tmp_path: Path) -> None:
+    """The long texts at the end count as many as they are; the beginning alone has none of them."""
+
+    def tokens(texts: list[str]) -> int:
+        model = load_embedder("openai:text-embedding-3-small", api_key="k")
+        found = estimate(pa.table({"text": texts}), tmp_path / "out", model=model, text="text")
+        assert found.tokens is not None
+        return found.tokens
+
+    short = [f"a few words {number}" for number in range(40_000)]
+    long = [f"{'many more words ' * 20} {number}" for number in range(40_000)]
+
+    assert tokens(short + long) == pytest.approx(tokens(short) + tokens(long), rel=0.01)

@@ -220,8 +220,8 @@ def test_images_that_grow_on_their_way_are_halved(server: FaultServer, load: Loa
 @pytest.mark.heavy  # megabytes of pixels
 def test_one_image_that_is_too_large(server: FaultServer, load: Load) -> None:
     """Named by its position, before it is sent."""
-    large = Image.from_pil(noise(2400))  # 23 MB of base64
-    with pytest.raises(InvalidInputError, match="Cohere takes 20000000") as caught:
+    large = Image.from_pil(noise(2700))  # 23 MB of base64, as JPEG too
+    with pytest.raises(InvalidInputError, match="more than 15000000") as caught:
         load().embed(["a text", large], role="document")
 
     assert caught.value.index == 1
@@ -229,13 +229,19 @@ def test_one_image_that_is_too_large(server: FaultServer, load: Load) -> None:
 
 
 def test_v3_takes_five_megabytes() -> None:
-    """Of the file as it is sent, which is not the one that came."""
-    image = LoadedImage(pixels=noise(1350), described="noise")
-    batch = Batch(inputs=[image], modality="image", role="document")
-    with pytest.raises(InvalidImageError, match="Cohere takes 5000000") as caught:
-        contents(V3, batch)
+    """Of the file as it is sent, which is not the one that came: JPEG where PNG is too large."""
 
-    assert caught.value.source == "noise"
+    def sent(side: int) -> str:
+        image = LoadedImage(pixels=noise(side), described="noise")
+        batch = Batch(inputs=[loaded(1), image], modality="image", role="document")
+        return str(contents(V3, batch)["images"][1])
+
+    assert sent(1280).startswith("data:image/png;")
+    assert sent(1350).startswith("data:image/jpeg;")
+    with pytest.raises(InvalidImageError, match="more than 5000000") as caught:
+        sent(1500)
+
+    assert (caught.value.index, caught.value.source) == (1, "noise")
 
 
 @pytest.mark.heavy  # megabytes of pixels

@@ -130,8 +130,8 @@ def test_one_image_that_is_too_large(server: FaultServer, load: Load) -> None:
 
 @pytest.mark.heavy  # megabytes of pixels
 def test_one_file_that_is_too_large(server: FaultServer, load: Load) -> None:
-    """Pixels have no size before they are PNG: named by its position all the same, and not sent."""
-    side = 2650
+    """As PNG and as JPEG: named by its position, and not sent."""
+    side = 2900
     noise = PIL.Image.frombytes("RGB", (side, side), random.Random(0).randbytes(side * side * 3))
     images = [Image.from_pil(picture(1)), Image.from_pil(noise)]
     with pytest.raises(InvalidImageError, match="20000000") as caught:

@@ -145,7 +145,8 @@ def test_a_value_that_cannot_be_has_a_remedy() -> None:
         ("ERRORS", "ignore"),
         ("ERRORS", '"raise"'),
         ("ALLOW_URLS", "[bad"),
-        ("ALLOW_URLS", "example.org"),
+        ("ALLOW_URLS", "ture"),
+        ("ALLOW_URLS", "https://example.org/a"),
     ],
 )
 def test_a_variable_that_cannot_be(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,12 +161,16 @@ def test_a_variable_that_cannot_be(name: str, value: str, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("true", True), ("0", False), ('["example.org", "b.org"]', ("example.org", "b.org"))],
+    [
+        ("true", True),
+        ("0", False),
+        ('["example.org", "b.org"]', ("example.org", "b.org")),
+        ("example.org", ("example.org",)),
+        ("example.org, 10.0.0.7:8080,intranet", ("example.org", "10.0.0.7:8080", "intranet")),
+    ],
 )
-def test_hosts_are_a_list_as_json(
-    monkeypatch: pytest.MonkeyPatch, value: str, expected: object
-) -> None:
-    """Yes and no are words, several hosts a list."""
+def test_hosts_are_a_list(monkeypatch: pytest.MonkeyPatch, value: str, expected: object) -> None:
+    """Yes and no are words, hosts a list: with commas, or as JSON."""
     monkeypatch.setenv("EMBEDBRIDGE_ALLOW_URLS", value)
 
     assert Embedder(FakeModel("small")).settings.allow_urls == expected

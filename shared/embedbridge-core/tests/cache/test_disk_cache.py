@@ -265,7 +265,7 @@ def test_a_database_of_somebody_else_is_left_alone(
         connection.execute(f"PRAGMA user_version = {version}")
     before = path.read_bytes()
     cache = DiskCache(path)
-    with pytest.warns(RuntimeWarning, match="going on without it.*It stays as it is"):
+    with pytest.warns(RuntimeWarning, match="Going on without it.*It stays as it is"):
         cache.put_many(some(range(3)))
 
     assert cache.get_many([key(0)]) == {}

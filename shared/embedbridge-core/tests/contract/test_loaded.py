@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from embedbridge.contract import LoadedImage, LoadedMixed
+from embedbridge.contract import InvalidImageError, LoadedImage, LoadedMixed
 from embedbridge.contract.loaded import Loaded, loaded_digest
 
 
@@ -48,6 +48,27 @@ def test_a_picture_has_one_digest_wherever_it_came_from() -> None:
     here, there = picture(), picture()
 
     assert here.digest() == LoadedImage(pixels=there.pixels, described="elsewhere").digest()
+
+
+def test_a_png_that_is_too_large_becomes_a_jpeg() -> None:
+    """The PNG of a photograph that was turned has several times the bytes of its own file.
+
+    It would be refused where the upright one is taken.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    image = LoadedImage(pixels=PIL.Image.fromarray(noise), described="noise")
+    png = len(image.encoded()[0])
+    found, media_type = image.encoded(("image/jpeg", "image/png"), max_bytes=png - 1)
+    jpeg = len(found)
+    seen = np.asarray(PIL.Image.open(io.BytesIO(found)), np.int16)
+
+    assert media_type == "image/jpeg"
+    assert np.abs(seen - noise).mean() < 5  # of 255, in the worst picture that there is
+    assert image.encoded(("image/jpeg", "image/png"), max_bytes=png) == image.encoded()
+    with pytest.raises(InvalidImageError, match=f"as image/jpeg, more than {jpeg - 1}"):
+        image.encoded(("image/jpeg", "image/png"), max_bytes=jpeg - 1)
+    with pytest.raises(InvalidImageError, match=f"as image/png, more than {png - 1}"):
+        image.encoded(("image/png", "image/webp"), max_bytes=png - 1)
 
 
 def test_the_original_file_is_sent_where_the_server_takes_it() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from embedbridge.bulk.kept_parts import KeptPart, pieces_to_make
 from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
 from embedbridge.bulk.reading import PART_BYTES, Part
+from embedbridge.bulk.sample import Sample
 from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.windows import items_per_request
 from embedbridge.contract.errors import InvalidInputError
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core import Embedder
 
-SAMPLES_OF_A_CHUNK = 64
-MOST_SAMPLES = 1024
+TEXTS = 1024
+"""Samples of which tokens are counted, at most."""
 REFUSED_OR_SKIPPED = ("error", "skip")
 """With these settings for empty texts, none reaches the model."""
 TIMED = 64
-"""Samples that a local model embeds, which costs nothing but the time."""
+"""Samples at most that a local model embeds, which costs nothing but the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,8 @@ def estimate(
         count.add(piece)
     if opened.source.damaged:
         raise opened.source.damaged[0]
-    tokens = _tokens(stage, count.samples, count.contents)
+    samples = count.sample.inputs
+    tokens = _tokens(stage, samples, count.contents)
     return Estimate(
         rows=count.rows,
         contents=count.contents,
@@ -131,7 +133,7 @@ def estimate(
         tokens=tokens,
         requests=_requests(stage, count.contents, tokens),
         cost=None if price is None or tokens is None else tokens * price / 1_000_000,
-        seconds=_seconds(stage, count.samples, count.contents),
+        seconds=_seconds(stage, samples, count.contents),
     )
 
 
@@ -145,8 +147,8 @@ class _Count:
 
     def __init__(self, stage: EmbedStage, seen: Seen) -> None:
         self.rows = self.with_vector = self.kept = self.contents = 0
-        self.samples: list[Input] = []
-        """Some of the contents."""
+        # Of images only the time is reckoned, and a thousand of them are heavy.
+        self.sample = Sample(TEXTS if stage.columns.modality == "text" else TIMED)
         self._seen, self._known = seen, len(seen)
         self._refuses_blank = stage.embedder.settings.on_empty in REFUSED_OR_SKIPPED
 
@@ -167,9 +169,7 @@ class _Count:
         self.with_vector += len(numbers) if embedded is None else int(embedded.sum())
         rows = np.flatnonzero(piece.present)[new if embedded is None else new & embedded]
         self.contents += len(rows)
-        if len(self.samples) < MOST_SAMPLES:
-            step = max(1, len(rows) // SAMPLES_OF_A_CHUNK)  # from all over the chunk
-            self.samples += piece.contents.inputs(rows[::step])
+        self.sample.add(piece.contents, rows)
 
 
 def _known(stage: EmbedStage, target: Target) -> Seen:
@@ -206,7 +206,7 @@ def _requests(stage: EmbedStage, contents: int, tokens: int | None) -> int:
 def _seconds(stage: EmbedStage, samples: list[Input], contents: int) -> float | None:
     if not isinstance(stage.embedder.model, LocalEmbeddingModel):
         return None
-    timed = samples[:: max(1, len(samples) // TIMED)]
+    timed = samples[:: max(1, -(-len(samples) // TIMED))]
     embedder = stage.embedder.using(errors="collect", show_progress=False, cache=False)
     embedder.embed(timed[:1], role=stage.role, task=stage.task)  # the model is loaded here
     began = time.monotonic()

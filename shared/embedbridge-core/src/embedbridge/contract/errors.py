@@ -28,6 +28,7 @@ worker processes. None of them ever holds a key, a header or a whole input.
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self, TypedDict, Unpack
 
 MAX_SHOWN = 80
@@ -263,6 +264,20 @@ class ImageNotFoundError(InvalidImageError, FileNotFoundError):
 
 class SpaceMismatchError(EmbedBridgeError, ValueError):
     """Vectors of two spaces may not be compared or stored together."""
+
+
+@contextmanager
+def naming_input(index: int) -> Iterator[None]:
+    """What is wrong with an input inside has its position.
+
+    Args:
+        index: In the batch, or in the user's list.
+    """
+    try:
+        yield
+    except InvalidInputError as error:
+        error.index = index
+        raise
 
 
 def exception_chain(error: BaseException | None) -> Iterator[BaseException]:

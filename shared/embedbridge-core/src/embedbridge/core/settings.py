@@ -12,7 +12,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.options import parse_options
@@ -20,6 +20,8 @@ from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 
 SETTING_PREFIX = "EMBEDBRIDGE_"
 """How the environment variables begin."""
+HOSTS = re.compile(r"(?=.*\.)\s*[\w.:-]+(\s*,\s*[\w.:-]+)*\s*")
+"""Names of hosts; one that has no dot anywhere is more likely a misspelt yes or no."""
 NEARLY = 0.9
 """How much a misspelt variable has in common with the right one: a letter or an underscore is missing
 or too many. Names that others read, plugins among them, have less."""
@@ -69,11 +71,19 @@ class Settings(BaseModel):
     min_image_side: int = Field(default=1, gt=0)
     """Pixels that the width and the height of an image have at least."""
     allow_urls: bool | tuple[str, ...] = False
-    """Whether image URLs are fetched: never, from public hosts, or from these hosts only."""
+    """Whether image URLs are fetched: never, from public hosts, or from these hosts only. `"host"` is
+    a public address on ports 80 and 443; `"host:8080"` may be private. In the environment, hosts have
+    commas between them."""
     window: int = Field(default=4096, gt=0)
     """Inputs that `embed_iter` and `embed_windows` hold at once."""
     show_progress: bool = False
     """Whether to show a progress bar (takes tqdm)."""
+
+    @field_validator("allow_urls", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        named = isinstance(value, str) and HOSTS.fullmatch(value)
+        return tuple(re.split(r"\s*,\s*", value.strip())) if named else value
 
     @model_validator(mode="before")
     @classmethod

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from embedbridge.contract.batch import Batch
 from embedbridge.contract.errors import (
-    InvalidImageError,
     InvalidResponseError,
     UnsupportedModalityError,
+    naming_input,
 )
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.contract.remote import counted, rows_at
@@ -102,7 +102,8 @@ class Nova(Family):
             params["embeddingDimension"] = dimensions
         content = batch.inputs[0]
         if isinstance(content, LoadedImage):
-            data, media_type = content.encoded(FOUR, max_bytes=MAX_FILES)
+            with naming_input(0):
+                data, media_type = content.encoded(FOUR, max_bytes=MAX_FILES)
             source = {"bytes": base64.b64encode(data).decode()}
             params["image"] = {"format": media_type.partition("/")[2], "source": source}
         else:
@@ -261,8 +262,5 @@ def _in_base64(image: LoadedImage, most: int | None) -> str:
 def _data_url(
     image: LoadedImage, media_types: frozenset[str], most: int | None, number: int
 ) -> str:
-    try:
+    with naming_input(number):
         return image.to_data_url(media_types, max_bytes=most)
-    except InvalidImageError as error:
-        error.index = number
-        raise

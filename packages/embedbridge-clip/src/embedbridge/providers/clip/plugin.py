@@ -10,5 +10,6 @@ def embedbridge_provider() -> ProviderSpec:
         name="clip",
         factory="embedbridge.providers.clip.model:CLIPModel",
         default_model="ViT-B/32",
+        variables=("HF_TOKEN", "HF_HOME", "HF_HUB_OFFLINE"),
         summary="CLIP, SigLIP and their kin: texts and images in one space, Hub id or folder.",
     )

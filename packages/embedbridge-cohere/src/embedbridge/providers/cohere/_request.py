@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from embedbridge.contract.batch import Batch
-from embedbridge.contract.errors import InvalidImageError, InvalidInputError, RequestTooLargeError
+from embedbridge.contract.errors import InvalidInputError, RequestTooLargeError, naming_input
 from embedbridge.contract.loaded import LoadedImage
-from embedbridge.providers.cohere.catalog import MAX_BASE64, V3_LIMITS, takes_inputs
+from embedbridge.providers.cohere.catalog import LIMITS, MAX_BASE64, V3_LIMITS, takes_inputs
 
 MEDIA_TYPES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
-"""What Cohere takes as it is; all else travels as PNG."""
+"""What Cohere takes as it is; all else travels as PNG, or as JPEG where that is too large."""
 INPUT_TYPES = {"query": "search_query", "document": "search_document"}
 """Cohere's name for a role."""
 TASKS = frozenset({"classification", "clustering"})
@@ -31,28 +31,22 @@ def contents(name: str, batch: Batch) -> dict[str, Any]:
     if batch.modality == "image" and not takes_inputs(name):
         return {"images": [_old_image(image, n) for n, image in enumerate(batch.images)]}
     inputs = [mixed.parts for mixed in batch.mixed] or [(image,) for image in batch.images]
-    spelled = [[_part(part) for part in parts] for parts in inputs]
+    spelled = [[_part(part, n) for part in parts] for n, parts in enumerate(inputs)]
     _check_size(spelled)
     return {"inputs": [{"content": parts} for parts in spelled]}
 
 
-def _part(part: str | LoadedImage) -> dict[str, Any]:
+def _part(part: str | LoadedImage, number: int) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    return {"type": "image_url", "image_url": {"url": part.to_data_url(MEDIA_TYPES)}}
+    with naming_input(number):
+        url = part.to_data_url(MEDIA_TYPES, max_bytes=LIMITS.max_bytes_per_request)
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def _old_image(image: LoadedImage, number: int) -> str:
-    url = image.to_data_url(MEDIA_TYPES)
-    size, most = _base64_in(url) * 3 // 4, V3_LIMITS.max_bytes_per_image or 0
-    if size > most:
-        raise InvalidImageError(
-            f"The image has {size} bytes as it is sent; Cohere takes {most}.",
-            index=number,
-            source=image.described,
-            hint="Scale it down, or save it as JPEG or WebP.",
-        )
-    return url
+    with naming_input(number):
+        return image.to_data_url(MEDIA_TYPES, max_bytes=V3_LIMITS.max_bytes_per_image)
 
 
 def _check_size(inputs: list[list[dict[str, Any]]]) -> None:

@@ -19,6 +19,7 @@ from embedbridge.contract.errors import (
     InvalidImageError,
     InvalidInputError,
     InvalidOptionError,
+    naming_input,
 )
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.contract.remote import (
@@ -34,7 +35,7 @@ from embedbridge.contract.vocabulary import Role, Task
 from embedbridge.providers.google.catalog import FOR_QUERIES, MAX_IMAGES, unknown
 
 MEDIA_TYPES = frozenset({"image/jpeg", "image/png"})
-"""Of images that are sent as they are; any other is sent as PNG."""
+"""Of images that are sent as they are; any other travels as PNG, or as JPEG where that is too large."""
 TASK_TYPES = {
     "query": "RETRIEVAL_QUERY",
     "document": "RETRIEVAL_DOCUMENT",
@@ -129,13 +130,21 @@ def task_type(card: ModelCard, batch: Batch) -> str | None:
     return TASK_TYPES[concerns or batch.role]
 
 
-def contents(batch: Batch) -> list[dict[str, Any]]:
+def contents(batch: Batch, most: int | None = None) -> list[dict[str, Any]]:
     """One content for each input: the parts of one content together become ONE vector.
 
+    Args:
+        batch: The inputs.
+        most: Bytes of an image, before it becomes base64.
+
     Raises:
-        InvalidInputError: An input holds more images than the model takes.
+        InvalidInputError: An input holds more images than the model takes, or one that is too large.
     """
-    return [{"parts": list(_parts(given, place))} for place, given in enumerate(batch.inputs)]
+    found = []
+    for place, given in enumerate(batch.inputs):
+        with naming_input(place):
+            found.append({"parts": list(_parts(given, most))})
+    return found
 
 
 def quoted(name: str) -> str:
@@ -143,18 +152,17 @@ def quoted(name: str) -> str:
     return quote(name, safe="")
 
 
-def _parts(given: Loaded, place: int) -> Iterator[dict[str, Any]]:
+def _parts(given: Loaded, most: int | None) -> Iterator[dict[str, Any]]:
     parts = given.parts if isinstance(given, LoadedMixed) else (given,)
     images = sum(isinstance(part, LoadedImage) for part in parts)
     if images > MAX_IMAGES:
         raise InvalidInputError(
             f"The input holds {images} images; the model takes {MAX_IMAGES} in one.",
-            index=place,
             hint="Split it into several inputs.",
         )
     for part in parts:
         if isinstance(part, str):
             yield {"text": part}
         else:
-            data, media_type = part.encoded(MEDIA_TYPES)
+            data, media_type = part.encoded(MEDIA_TYPES, max_bytes=most)
             yield {"inlineData": {"mimeType": media_type, "data": base64.b64encode(data).decode()}}

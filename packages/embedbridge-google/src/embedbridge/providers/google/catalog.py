@@ -33,6 +33,8 @@ MAX_REQUEST_BYTES = 4_194_304
 """Of a request to the Gemini API: "Request payload size exceeds the limit: 4194304 bytes."
 
 Source: quarkiverse/quarkus-langchain4j#1705."""
+MAX_IMAGE_BYTES = (MAX_REQUEST_BYTES - 65_536) * 3 // 4
+"""Of one image, before it becomes base64: all that such a request has room for, beside some text."""
 MAX_IMAGES = 6
 """Of one input of gemini-embedding-2."""
 LIMITS = Limits(

@@ -10,7 +10,7 @@ from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.remote import Vendor, in_order, rows_at, usage_at
 from embedbridge.providers.google._gemini import GeminiModel, contents, quoted, task_type
-from embedbridge.providers.google.catalog import CARDS, MAX_REQUEST_BYTES, VENDOR
+from embedbridge.providers.google.catalog import CARDS, MAX_IMAGE_BYTES, MAX_REQUEST_BYTES, VENDOR
 
 
 class GoogleModel(GeminiModel):
@@ -46,7 +46,8 @@ class GoogleModel(GeminiModel):
         }
         asked = {name: value for name, value in asked.items() if value is not None}
         path = self._path("v1", f"/models/{quoted(self.name)}:batchEmbedContents")
-        return path, {"requests": [{**asked, "content": content} for content in contents(batch)]}
+        found = contents(batch, MAX_IMAGE_BYTES)
+        return path, {"requests": [{**asked, "content": content} for content in found]}
 
     def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
         """Google numbers nothing: a vector belongs to the input at the same place."""

@@ -15,6 +15,7 @@ from embedbridge.contract.errors import (
     InvalidOptionError,
     QuotaExhaustedError,
     UnknownModelError,
+    naming_input,
 )
 from embedbridge.contract.loaded import Loaded, LoadedMixed
 from embedbridge.contract.options import ModelOptions
@@ -32,7 +33,7 @@ from embedbridge.providers.jina.catalog import CARDS, UNKNOWN, VENDOR, family_of
 from embedbridge.providers.jina.options import JinaOptions
 
 MEDIA_TYPES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
-"""What is sent as it is; all else travels as PNG. Source: `media.py` of jina-on-prem."""
+"""What is sent as it is; all else travels as PNG, or as JPEG where that is too large. Source: `media.py` of jina-on-prem."""
 TASKS = {
     "similarity": ("text-matching",),
     "classification": ("classification",),
@@ -108,13 +109,21 @@ class JinaModel(HttpModel):
             # By default true in the OpenAPI document, false in Jina's older guide: said in any case.
             "normalized": True if family_of(self.name).takes_normalized else None,
             "truncate": self.options.truncate,
-            "input": batch.texts if bare else [_spelled(content) for content in batch.inputs],
+            "input": batch.texts if bare else self._inputs(batch),
         }
 
     def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
         """The rows by Jina's own numbers, and the tokens that it counted."""
         vectors = self.output_type.matrix(in_order(rows_at(answer, "data"), len(batch)))
         return BatchResult(vectors=vectors, usage=usage_at(answer, "usage.total_tokens"))
+
+    def _inputs(self, batch: Batch) -> list[dict[str, object]]:
+        most = self.listed_card.limits.max_bytes_per_image
+        inputs = []
+        for number, content in enumerate(batch.inputs):
+            with naming_input(number):
+                inputs.append(_spelled(content, most))
+        return inputs
 
     def _task(self, batch: Batch) -> str | None:
         """Jina's word for role and task, or the user's own."""
@@ -155,11 +164,11 @@ def _of_ones_own(own: str, known: Collection[str], side: str) -> str | None:
     return next((word for word in (own, f"{own}.{side}") if word in known), None)
 
 
-def _spelled(content: Loaded) -> dict[str, object]:
+def _spelled(content: Loaded, most: int | None) -> dict[str, object]:
     """An input as an object: a bare string that looks like an image or an address becomes one."""
     if isinstance(content, str):
         return {"text": content}
     if isinstance(content, LoadedMixed):
-        return {"content": [_spelled(part) for part in content.parts]}
-    data, _ = content.encoded(MEDIA_TYPES)
+        return {"content": [_spelled(part, most) for part in content.parts]}
+    data, _ = content.encoded(MEDIA_TYPES, max_bytes=most)
     return {"image": base64.b64encode(data).decode()}

@@ -10,6 +10,7 @@ def embedbridge_provider() -> ProviderSpec:
         name="onnx",
         factory="embedbridge.providers.onnx.model:OnnxModel",
         default_model="all-MiniLM-L6-v2",
+        variables=("HF_TOKEN", "HF_HOME", "HF_HUB_OFFLINE"),
         summary="Any sentence-transformers model or CLIP with an ONNX export, without torch; "
         "all-MiniLM-L6-v2 is included.",
     )

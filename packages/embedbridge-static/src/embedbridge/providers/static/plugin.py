@@ -9,6 +9,7 @@ def embedbridge_provider() -> ProviderSpec:
     return ProviderSpec(
         name="static",
         factory="embedbridge.providers.static.model:StaticModel",
+        variables=("HF_TOKEN", "HF_HOME", "HF_HUB_OFFLINE"),
         summary="Static models (StaticEmbedding of sentence-transformers, model2vec): "
         "one vector per token, no torch.",
     )

@@ -15,6 +15,7 @@ from embedbridge.contract.errors import (
     InvalidKeyError,
     InvalidOptionError,
     UnknownModelError,
+    naming_input,
 )
 from embedbridge.contract.loaded import LoadedImage, LoadedMixed
 from embedbridge.contract.options import ModelOptions
@@ -173,13 +174,10 @@ class VoyageModel(HttpModel):
 
 def _inputs(batch: Batch) -> list[dict[str, object]]:
     inputs: list[dict[str, object]] = []
-    for content in batch.inputs:
+    for number, content in enumerate(batch.inputs):
         parts = content.parts if isinstance(content, LoadedMixed) else (content,)
-        try:
+        with naming_input(number):
             inputs.append({"content": [_part(part) for part in parts]})
-        except InvalidImageError as error:
-            error.index = len(inputs)
-            raise
     return inputs
 
 

@@ -187,8 +187,8 @@ class SqliteFile:
             return
         self._warned = True
         warnings.warn(
-            f"The cache {str(self.path)!r} could not be {verb} ({error}); going on without it. "
-            f"{remedy or _remedy(error)}",
+            f"The cache {str(self.path)!r} could not be {verb} ({error}). "
+            f"{remedy or f'Going on without it. {_remedy(error)}'}",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -13,7 +13,7 @@ from io import BytesIO
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union, runtime_checkable
 
-from embedbridge.contract.errors import InvalidImageError, InvalidInputError, short_repr
+from embedbridge.contract.errors import InvalidImageError, naming_input, short_repr
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import refuse_single
 
@@ -88,11 +88,8 @@ def as_image(value: ImageLike) -> Image:
 
 
 def _at(index: int, value: Any, make: Callable[[Any], T]) -> T:
-    try:
+    with naming_input(index):
         return make(value)
-    except InvalidInputError as error:
-        error.index = index
-        raise
 
 
 def _from_string(text: str) -> Image:
