@@ -82,8 +82,9 @@ class Settings(BaseModel):
     @field_validator("allow_urls", mode="before")
     @classmethod
     def _hosts(cls, value: object) -> object:
-        named = isinstance(value, str) and HOSTS.fullmatch(value)
-        return tuple(re.split(r"\s*,\s*", value.strip())) if named else value
+        if not isinstance(value, str) or not HOSTS.fullmatch(value):
+            return value
+        return tuple(host.strip() for host in value.split(","))
 
     @model_validator(mode="before")
     @classmethod
