@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from embedbridge.bulk.errors import SourceError
 from embedbridge.contract.errors import short_path
-from embedbridge.contract.paths import files_below
 from embedbridge.core.tooling import is_image_file
 
 PATH = "path"
@@ -19,15 +18,19 @@ ROWS_AT_ONCE = 1024
 
 
 class ImageFolder:
-    """The images of a folder and the folders in it, in the order of their paths."""
+    """The images of a folder and the folders in it, in the order of their paths.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where they are.
+        files: All files below it.
+    """
+
+    def __init__(self, folder: Path, files: Sequence[Path]) -> None:
         self.schema = pa.schema([(PATH, pa.string())])
         self.damaged: list[SourceError] = []
-        files = files_below(folder.absolute())
         images = [path for path in files if is_image_file(path)]
-        self._names = [path.relative_to(folder.absolute()).as_posix() for path in images]
-        self.paths = [str(path) for path in images]
+        self._names = [path.relative_to(folder).as_posix() for path in images]
+        self.paths = [str(path.absolute()) for path in images]
         if len(images) < len(files):
             _warn_of_others(folder, files, images)
 

@@ -49,7 +49,7 @@ def open_source(source: Any, columns: Columns, filesystem: Any = None) -> Source
     source = only_one(source)
     images = image_folder(source, columns)
     if images is not None:
-        return ImageFolder(images)
+        return ImageFolder(*images)
     if is_lance(source) and filesystem is None:
         return LanceSource(os.fspath(source), columns)
     names = _names(source)
@@ -87,15 +87,18 @@ def _names(source: object) -> list[str]:
     )
 
 
-def image_folder(source: object, columns: Columns) -> Path | None:
-    """The folder, if a source is one of images: the column is `path`, and there is no table in it."""
+def image_folder(source: object, columns: Columns) -> tuple[Path, list[Path]] | None:
+    """A folder of images and the files below it, if the source is one.
+
+    It is if the column is `path`, and there is no table in it.
+    """
     folder = folder_of(source)
     if folder is None or columns.image != PATH or columns.text is not None:
         return None
     files = files_below(folder)
     if any(is_listed(path.name) for path in files):
         return None
-    return folder if any(map(is_image_file, files)) else None
+    return (folder, files) if any(map(is_image_file, files)) else None
 
 
 def folder_of(source: object) -> Path | None:
