@@ -17,14 +17,11 @@ from llama_index.core.bridge.pydantic import (
 
 from embedbridge.contract import ConfigurationError, EmbeddingModel
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.adapting import files_mark, warn_of_cache_left_behind
+from embedbridge.core.adapting import warn_of_cache_left_behind
 from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
 from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
+from llama_index.embeddings.embedbridge.marks import MARKS, marks
 from llama_index.embeddings.embedbridge.methods import EngineMethods
-
-FILES = "files"
-"""In what is written down of a model in a folder, a mark of the state of its files. A pipeline's cache
-knows a model by what is written down, and would answer with vectors of the weights before."""
 
 
 class EmbedBridgeEmbedding(EngineMethods):
@@ -85,7 +82,7 @@ class EmbedBridgeEmbedding(EngineMethods):
         embedder: Embedder | EmbeddingModel | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        for name in ("class_name", FILES):  # of what was written down, for `model_validate`
+        for name in ("class_name", *MARKS):  # of what was written down, for `model_validate`
             options.pop(name, None)
         names = [name for name in options if name in type(self).model_fields]
         fields = {name: options.pop(name) for name in names}
@@ -151,10 +148,9 @@ class EmbedBridgeEmbedding(EngineMethods):
         # Only what was set: an embed_batch_size that was not must not cap anything over there.
         were_set = self.model_fields_set
         fields = {name: value for name, value in handler(self).items() if name in were_set}
-        mark = files_mark(self._embedder.model)
-        files = {} if mark is None else {FILES: mark}
-        config = self._embedder.to_config()
-        return {**fields, "embedder": config, **files, "class_name": self.class_name()}
+        held = self._embedder
+        written = {**fields, "embedder": held.to_config(), **marks(held)}
+        return {**written, "class_name": self.class_name()}
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.embeddings_cache is not None and not self._warned_of_cache:

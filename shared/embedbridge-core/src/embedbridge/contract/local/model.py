@@ -111,8 +111,9 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
     def weights_source(self) -> object:
         """Where the weights come from that are loaded, or would be now; see `source_of`."""
         held = self._held
-        is_loaded = held is not None and held.loaded is not None
-        return held.source if is_loaded else source_of(self.name)
+        if held is not None and held.loaded is not None:
+            return held.source
+        return source_of(self.name)
 
     def close(self) -> None:
         """Leave the weights to equal models that are still open; the last one frees them."""
