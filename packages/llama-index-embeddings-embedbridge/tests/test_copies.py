@@ -77,7 +77,7 @@ ways = pytest.mark.parametrize("way", WAYS, ids=NAMES)
 @ways
 def test_what_a_subclass_keeps_travels(way: Callable[[Any], Any]) -> None:
     """Fields as they are, whether they are set, changed in place or left out of the written form."""
-    made = Prefixing("fake:small", style=Style(word="on"), hidden="x").times(5)
+    made = Prefixing(model_name="fake:small", style=Style(word="on"), hidden="x").times(5)
     made.words.append("changed in place")
     twin = way(made)
 
@@ -89,7 +89,7 @@ def test_what_a_subclass_keeps_travels(way: Callable[[Any], Any]) -> None:
 @pytest.mark.slow
 def test_it_travels_to_the_processes_of_a_pipeline() -> None:
     """`num_workers=2`: another process makes the vectors that this one would make."""
-    made = Prefixing("fake:small").times(5)
+    made = Prefixing(model_name="fake:small").times(5)
     nodes = [TextNode(text=f"text {number}") for number in range(4)]
     done = IngestionPipeline(transformations=[made]).run(nodes=nodes, num_workers=2)
 
@@ -99,7 +99,7 @@ def test_it_travels_to_the_processes_of_a_pipeline() -> None:
 
 def test_what_cannot_be_pickled_stays_here_and_says_so() -> None:
     """As in LlamaIndex, whose components do without."""
-    made = Connected("fake:small", lock=threading.Lock())
+    made = Connected(model_name="fake:small", lock=threading.Lock())
     made._lock = threading.Lock()
     with pytest.warns(RuntimeWarning, match="cannot be pickled") as caught:
         twin = by_pickle(made)
@@ -112,7 +112,7 @@ def test_what_cannot_be_pickled_stays_here_and_says_so() -> None:
 @pytest.mark.parametrize(("name", "way"), list(zip(NAMES, WAYS, strict=True))[1:])
 def test_lists_of_a_subclass_are_copied_only_deeply(name: str, way: Callable[[Any], Any]) -> None:
     """A deep copy has its own, another one shares them; model and cache are always there once."""
-    made = Prefixing("fake:small", embeddings_cache=SimpleKVStore())
+    made = Prefixing(model_name="fake:small", embeddings_cache=SimpleKVStore())
     made._seen.append("before")
     twin = way(made)
     made._seen.append("after")
@@ -179,7 +179,7 @@ def test_a_wrong_value_fails_where_it_is_written(update: dict[str, Any]) -> None
 
 def test_a_subclass_is_written_down_under_its_own_name() -> None:
     """Its code decides vectors too: a pipeline's cache gave it those of its base class."""
-    made = Prefixing("fake:small")
+    made = Prefixing(model_name="fake:small")
 
     assert made.to_dict()["class_name"] == "Prefixing"
     assert EmbedBridgeEmbedding.class_name() == "EmbedBridgeEmbedding"

@@ -59,7 +59,7 @@ class Homeless(FakeModel):
         raise ConfigurationError("The address is not known.")
 
 
-def vector(embedding: object, cache: IngestionCache) -> list[float] | None:
+def vector(embedding: EmbedBridgeEmbedding, cache: IngestionCache) -> list[float] | None:
     pipeline = IngestionPipeline(transformations=[embedding], cache=cache)
     (node,) = pipeline.run(nodes=[TextNode(text="one text", id_="1")])
     return node.embedding
