@@ -1,5 +1,6 @@
 """The stage: an Arrow table in, an Arrow table out, also in another process."""
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -53,6 +54,15 @@ def test_the_schema_says_what_the_vectors_are(stage: Any) -> None:
         b"embedbridge.version": b"1",
         b"embedbridge.dimensions": b"8",
     }
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_in_this_process_keeps_key_and_cache(copied: Any) -> None:
+    """What does not travel stays: a copy asks the same account, and warns of nothing."""
+    embedder = load_embedder("fake:small", cache=MemoryCache())
+    stage = EmbedStage(embedder, Columns(id="id", text="text"))
+
+    assert copied(stage).embedder is embedder
 
 
 def test_record_batches_and_empty_tables_are_tables_too(stage: Any) -> None:

@@ -83,6 +83,7 @@ def test_the_form() -> None:
             "options": {"seed": 3},
             "settings": {"max_attempts": 5},
         },
+        "embedder_fingerprint": embedding.embedder.fingerprint,
     }
 
 
@@ -104,7 +105,8 @@ def test_what_belongs_to_this_process_stays_here() -> None:
     with pytest.warns(RuntimeWarning, match="SimpleKVStore"):
         twin = by_pickle(embedding)
 
-    assert set(embedding.to_dict()) == {"class_name", "model_name", "embedder"}
+    written = {"class_name", "model_name", "embedder", "embedder_fingerprint"}
+    assert set(embedding.to_dict()) == written
     assert twin.embeddings_cache is None
     assert twin.rate_limiter is None
 

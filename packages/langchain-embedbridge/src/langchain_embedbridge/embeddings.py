@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from embedbridge.contract import (
     InvalidOptionError,
     Role,
 )
+from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.core.adapting import ImageLike, as_images
 
@@ -168,7 +170,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
     def _configuration(self) -> dict[str, Any]:
         """What the constructor takes to make it again; secrets come from the environment."""
         config = self._embedder.to_config()
-        arguments = {"model": self.model, **config["options"], **config["settings"]}
+        arguments = {"model": config["model"], **config["options"], **config["settings"]}
         if "cache" in config:
             arguments["cache"] = config["cache"]
         if self.show_progress is not None:
@@ -182,8 +184,50 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         return self._embedder
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        # An embedder is thread-safe and never changes: weights, clients and keys are shared.
-        return self.model_copy()
+        # An embedder is thread-safe and never changes: weights, clients and keys are shared. What a
+        # subclass keeps is copied.
+        memo = {} if memo is None else memo
+        twin = memo[id(self)] = self.__copy__()
+        private = twin.__pydantic_private__ or {}
+        for values, ours in (
+            (vars(twin), EmbedBridgeEmbeddings.model_fields.keys()),
+            (private, EmbedBridgeEmbeddings.__private_attributes__.keys()),
+        ):
+            for name in values.keys() - ours:
+                values[name] = copy.deepcopy(values[name], memo)
+        return twin
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other fields, or other settings of the engine.
+
+        Example:
+            careful = embeddings.model_copy(update={"on_too_long": "error", "batch_size": 8})
+
+        Args:
+            update: Fields, and whatever `Embedder.using` takes. The model stays the same.
+            deep: Whether to copy what a subclass keeps.
+
+        Raises:
+            InvalidOptionError: It names another model, an option of the model, or nothing known.
+        """
+        changes = dict(update or {})
+        fields = {name: changes.pop(name) for name in type(self).model_fields & changes.keys()}
+        name = fields.pop("model", self.model)
+        if name != self.model:
+            raise InvalidOptionError(
+                f"A copy of embeddings of {self.model!r} cannot be of {short_repr(name)}.",
+                hint="Make others: EmbedBridgeEmbeddings(model='provider:model').",
+            )
+        held = _load(None, self._embedder, changes)
+        twin = copy.deepcopy(self) if deep else self.__copy__()
+        for name, value in fields.items():
+            if name in EmbedBridgeEmbeddings.model_fields:
+                setattr(twin, name, value)  # it is checked, as any assignment
+            else:
+                vars(twin)[name] = value  # those of a subclass are not, as in pydantic
+                twin.__pydantic_fields_set__.add(name)
+        twin._embedder = held  # noqa: SLF001  # of our own class
+        return twin
 
 
 def _load(

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import PrivateAttr, ValidationError
 
 from embedbridge.contract import ConfigurationError, InvalidOptionError
-from embedbridge.core import Embedder, load_embedder
+from embedbridge.core import Embedder, UsageMeter, load_embedder
 from embedbridge.testing import FakeModel
 from langchain_embedbridge import EmbedBridgeEmbeddings
 
@@ -170,3 +170,77 @@ def test_a_subclass_has_its_own_fields_everywhere() -> None:
     assert "tag" not in Tagged(model="fake:small").model_dump()
     with pytest.raises(ValidationError, match="weights"):
         Tagged(model="fake:small", weights="no list")  # type: ignore[arg-type]
+
+
+class Keeping(EmbedBridgeEmbeddings):
+    """A user's subclass, with lists of its own."""
+
+    words: list[str] = []  # noqa: RUF012  # pydantic copies it for each instance
+    _seen: list[str] = PrivateAttr(default_factory=list)
+
+    def see(self, text: str) -> None:
+        self._seen.append(text)
+
+    def all(self) -> list[str]:
+        return self.words + self._seen
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_lists_of_a_subclass_are_copied_only_deeply(deep: bool) -> None:
+    """A deep copy has its own, another one shares them; the embedder is always there once."""
+    made = Keeping(model="fake:small", words=["a"])
+    twins = [
+        made.model_copy(deep=deep),
+        made.model_copy(update={"show_progress": False}, deep=deep),
+        copy.deepcopy(made) if deep else copy.copy(made),
+    ]
+    made.words.append("b")
+    made.see("c")
+
+    assert [twin.all() for twin in twins] == [["a"] if deep else ["a", "b", "c"]] * 3
+    assert all(twin.embedder is made.embedder for twin in twins)
+
+
+def test_a_copy_takes_fields_and_settings() -> None:
+    """They count for the copy, which keeps the model, the account and the listeners."""
+    meter = UsageMeter()
+    made = EmbedBridgeEmbeddings(embedder=load_embedder("fake:small", listeners=[meter]))
+    twin = made.model_copy(update={"show_progress": False, "batch_size": 3, "max_retries": 1})
+    twin.embed_query("a")
+
+    assert (twin.show_progress, made.show_progress) == (False, None)
+    assert twin.model_dump() == {
+        "model": "fake:small",
+        "batch_size": 3,
+        "max_attempts": 2,
+        "show_progress": False,
+    }
+    assert made.model_dump() == {"model": "fake:small"}
+    assert twin.embedder.model is made.embedder.model
+    assert meter.totals.jobs == 1
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize(
+    ("update", "message"),
+    [
+        ({"model": "fake:wide"}, "cannot be of 'fake:wide'"),
+        ({"dimensions": 4}, "'dimensions' belongs to the model"),
+        ({"query_prompt": "q: "}, "'query_prompt' belongs to the model"),
+        ({"batch_sice": 3}, "Did you mean 'batch_size'"),
+        ({"embedder": load_embedder("fake:text")}, "no option 'embedder'"),
+        ({"on_empty": "skip"}, "on_empty"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_copy_cannot_claim_to_be_another_model(
+    update: dict[str, Any], message: str, deep: bool
+) -> None:
+    """Pydantic writes any value into a copy: it would say one model and ask another."""
+    embeddings = EmbedBridgeEmbeddings(model="fake:text")
+
+    with pytest.raises(InvalidOptionError, match=message):
+        embeddings.model_copy(update=update, deep=deep)
+    assert embeddings.model_copy(update={"model": "fake:text"}, deep=deep).model == "fake:text"
+    with pytest.raises(ValidationError, match="show_progress"):
+        embeddings.model_copy(update={"show_progress": []}, deep=deep)

@@ -6,7 +6,7 @@ Each process loads the model when it embeds its first row, and stages with one c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -199,6 +199,13 @@ class EmbedStage:
         embedded = _of_all(result, rows, table.num_rows)
         digests = contents.digests()
         return attach(table, self._schema(table.schema), embedded, digests, contents.present)
+
+    def __copy__(self) -> Self:
+        # In this process it is there once: by `__reduce__` a key that was passed would be lost.
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         config = self.embedder.to_config()  # without secrets: workers have their own

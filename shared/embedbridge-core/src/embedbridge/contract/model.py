@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.options import ModelOptions, parse_options
@@ -159,6 +159,14 @@ class EmbeddingModel(ABC):
     async def aclose(self) -> None:
         """Release clients. The model may be used again and then opens them anew."""
 
+    def __copy__(self) -> Self:
+        # By `__reduce__` it would lose the key that was passed, and ask for whatever account the
+        # environment names. It never changes, so it need not be there twice.
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
         # By configuration: no clients, no weights, no secrets. They are found again over there.
         return (_restore, (type(self), self.name, self.options.public()))
@@ -174,6 +182,14 @@ class LocalEmbeddingModel(EmbeddingModel):
     def shared_weights(self) -> object:
         """What it computes with. Models that share it are not called from two threads at once."""
         return self
+
+    @property
+    def weights_edition(self) -> int | None:
+        """Another number each time that the weights are loaded; 0 while they are not.
+
+        Fingerprint and space are reckoned again with each. `None` where the identity never changes.
+        """
+        return None
 
     @abstractmethod
     def embed_batch(self, batch: Batch) -> BatchResult:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.core import engine, remote
 from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind
 from embedbridge.core.embedding_methods import EmbeddingMethods
 from embedbridge.core.engine import identity, pipeline
-from embedbridge.core.engine.job_spec import JobSpec, Pinned
+from embedbridge.core.engine.job_spec import JobSpec
 from embedbridge.core.engine.local_driver import in_thread
 from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.explain import Explanation, explain
@@ -68,10 +68,8 @@ class Embedder(EmbeddingMethods):
         self.cache = as_cache(cache)
         self.limiter = as_limiter(limiter)
         self._announcer = Announcer(listeners)
-        self._identity: tuple[str, str] | None = None
-        self._pinned = Pinned()
+        self._identity = identity.KnownIdentity(model)
         self._warned_of_cache = False
-        self._lock = ForkSafeLock()
 
     # Embedding.
 
@@ -143,17 +141,18 @@ class Embedder(EmbeddingMethods):
     @property
     def dimensions(self) -> int | None:
         """Width of the vectors; `None` while only the first answer could tell."""
-        return self.model.options.dimensions or self.card.dimensions or self._pinned.dimensions
+        known = self.model.options.dimensions or self.card.dimensions
+        return known or self._identity.pinned_dimensions
 
     @property
     def fingerprint(self) -> str:
         """64 hexadecimal digits that stand for exactly how the vectors are made."""
-        return self._identify()[0]
+        return self._identity.latest().fingerprint
 
     @property
     def space(self) -> str:
         """Names the vectors that these may be compared with."""
-        return self._identify()[1]
+        return self._identity.latest().space
 
     @property
     def learned_limits(self) -> Mapping[str, int]:
@@ -198,7 +197,7 @@ class Embedder(EmbeddingMethods):
         Embedder.__init__(
             twin, self.model, settings=settings, cache=cache, limiter=limiter, listeners=listeners
         )
-        vars(twin).update(_identity=self._identity, _pinned=self._pinned)
+        vars(twin).update(_identity=self._identity)
         return twin
 
     def to_config(self) -> dict[str, Any]:
@@ -237,16 +236,29 @@ class Embedder(EmbeddingMethods):
         else:
             await remote.background_loop().run_async(self.model.aclose())
 
+    def __copy__(self) -> Self:
+        # By `__reduce__`, which is for other processes, it would lose its listeners, its limiter, and
+        # the key that was passed.
+        return self.using()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = memo[id(self)] = self.using()
+        vars(twin).update(copy.deepcopy(self._added(), memo))  # what a subclass keeps is its own
+        return twin
+
     def __reduce__(self) -> tuple[Any, ...]:
         # By configuration, with a cache in a file and a limiter that travels. Listeners stay here.
         parts = {"cache": self._portable_cache(), "limiter": portable_limiter(self.limiter)}
         settings = self.settings.model_dump(exclude_unset=True)
-        ours = vars(Embedder(self.model, settings=self.settings))
-        added = {name: value for name, value in vars(self).items() if name not in ours}
-        return (_restore, (type(self), self.model, settings, parts), added or None)
+        return (_restore, (type(self), self.model, settings, parts), self._added() or None)
 
     def __repr__(self) -> str:
         return f"Embedder({self.model.provider}:{self.model.name})"
+
+    def _added(self) -> dict[str, Any]:
+        """What a subclass keeps in its instances."""
+        ours = vars(Embedder(self.model, settings=self.settings))
+        return {name: value for name, value in vars(self).items() if name not in ours}
 
     def _portable_cache(self) -> dict[str, Any] | None:
         config = cache_config(self.cache)
@@ -255,19 +267,12 @@ class Embedder(EmbeddingMethods):
             warn_of_cache_left_behind(self.cache)
         return config
 
-    def _identify(self) -> tuple[str, str]:
-        if self._identity is None:
-            with self._lock:
-                if self._identity is None:
-                    self._identity = identity.fingerprint(self.model), identity.space(self.model)
-        return self._identity
-
     def _spec(
         self, role: Role, task: Task | None, progress: Progress, on_batch: OnBatch | None = None
     ) -> JobSpec:
         if progress is None:
             progress = self.settings.show_progress
-        fingerprint, space = self._identify()
+        known = self._identity.for_job()
         endpoint = endpoint_of(self.model)
         return JobSpec(
             model=self.model,
@@ -276,9 +281,9 @@ class Embedder(EmbeddingMethods):
             announcer=with_bar(self._announcer, progress) if progress else self._announcer,
             role=role,
             task=task,
-            fingerprint=fingerprint,
-            space=space,
-            pinned=self._pinned,
+            fingerprint=known.fingerprint,
+            space=known.space,
+            pinned=known.pinned,
             cache=self.cache,
             on_batch=on_batch,
             endpoint=endpoint,

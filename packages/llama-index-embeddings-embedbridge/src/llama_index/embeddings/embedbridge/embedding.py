@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import pickle
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from llama_index.core.bridge.pydantic import (
@@ -15,16 +18,14 @@ from llama_index.core.bridge.pydantic import (
     model_serializer,
 )
 
-from embedbridge.contract import ConfigurationError, EmbeddingModel
+from embedbridge.contract import ConfigurationError, EmbeddingModel, InvalidOptionError
+from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.adapting import files_mark, warn_of_cache_left_behind
+from embedbridge.core.adapting import warn_of_cache_left_behind
 from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
 from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
+from llama_index.embeddings.embedbridge.marks import MARKS, marks
 from llama_index.embeddings.embedbridge.methods import EngineMethods
-
-FILES = "files"
-"""In what is written down of a model in a folder, a mark of the state of its files. A pipeline's cache
-knows a model by what is written down, and would answer with vectors of the weights before."""
 
 
 class EmbedBridgeEmbedding(EngineMethods):
@@ -85,7 +86,7 @@ class EmbedBridgeEmbedding(EngineMethods):
         embedder: Embedder | EmbeddingModel | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        for name in ("class_name", FILES):  # of what was written down, for `model_validate`
+        for name in ("class_name", *MARKS):  # of what was written down, for `model_validate`
             options.pop(name, None)
         names = [name for name in options if name in type(self).model_fields]
         fields = {name: options.pop(name) for name in names}
@@ -98,8 +99,8 @@ class EmbedBridgeEmbedding(EngineMethods):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex writes this component down."""
-        return "EmbedBridgeEmbedding"
+        """The name under which LlamaIndex writes this component down; a subclass has its own."""
+        return cls.__name__
 
     @property
     def embedder(self) -> Embedder:
@@ -148,22 +149,85 @@ class EmbedBridgeEmbedding(EngineMethods):
         self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
         """The configuration; named as LlamaIndex names it, which this replaces."""
-        # Only what was set: an embed_batch_size that was not must not cap anything over there.
-        were_set = self.model_fields_set
-        fields = {name: value for name, value in handler(self).items() if name in were_set}
-        mark = files_mark(self._embedder.model)
-        files = {} if mark is None else {FILES: mark}
-        config = self._embedder.to_config()
-        return {**fields, "embedder": config, **files, "class_name": self.class_name()}
+        # Of ours only what was set: an embed_batch_size that was not must not cap anything over there.
+        left_out = EmbedBridgeEmbedding.model_fields.keys() - self.model_fields_set
+        fields = {name: value for name, value in handler(self).items() if name not in left_out}
+        held = self._embedder
+        written = {**fields, "embedder": held.to_config(), **marks(held)}
+        return {**written, "class_name": self.class_name()}
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.embeddings_cache is not None and not self._warned_of_cache:
             self._warned_of_cache = True
             warn_of_cache_left_behind(self.embeddings_cache)
-        return (_restore, (type(self), self.to_dict(), self._embedder))
+        all_added, all_private = self._added()
+        added, private = dict(self._picklable(all_added)), dict(self._picklable(all_private))
+        config = {name: value for name, value in self.to_dict().items() if name not in all_added}
+        config |= {name: added[name] for name in type(self).model_fields.keys() & added.keys()}
+        return (_restore, (type(self), config, self._embedder, added, private))
+
+    def _added(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a subclass keeps in its instances: fields, and private attributes."""
+        ours, private = EmbedBridgeEmbedding, self.__pydantic_private__ or {}
+        return (
+            {name: vars(self)[name] for name in vars(self).keys() - ours.model_fields.keys()},
+            {name: private[name] for name in private.keys() - ours.__private_attributes__.keys()},
+        )
+
+    def _picklable(self, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for name, value in values.items():
+            try:
+                pickle.dumps(value)
+            except Exception as error:  # noqa: BLE001  # any, as in LlamaIndex
+                warnings.warn(
+                    f"{name} of {type(self).__name__} stays in this process, for it cannot be pickled "
+                    f"({type(error).__name__}).",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+            else:
+                yield name, value
+
+    # Copies in this process: the model, the cache, the limiter and the callbacks are there once.
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        return self.model_copy()  # the model, the cache and the limiter are there once
+        memo = {} if memo is None else memo
+        twin = memo[id(self)] = self.__copy__()
+        added, private = copy.deepcopy(self._added(), memo)
+        _add(twin, added, private)
+        return twin
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other fields, or other settings of the engine.
+
+        Example:
+            careful = embedding.model_copy(update={"embed_batch_size": 8, "on_too_long": "error"})
+
+        Args:
+            update: Fields, and whatever `Embedder.using` takes. The model stays the same.
+            deep: Whether to copy what a subclass keeps.
+
+        Raises:
+            InvalidOptionError: It names another model, an option of the model, or nothing known.
+        """
+        changes = dict(update or {})
+        fields = {name: changes.pop(name) for name in type(self).model_fields & changes.keys()}
+        for named in (changes.pop("model", None), fields.pop("model_name", None)):
+            if named not in (None, self.model_name):
+                raise InvalidOptionError(
+                    f"A copy of {self!r} cannot be of model {short_repr(named)}.",
+                    hint="Make another EmbedBridgeEmbedding; assign a mere label to model_name.",
+                )
+        held = load_embedder(self._embedder, **changes)
+        twin = copy.deepcopy(self) if deep else self.__copy__()
+        for name, value in fields.items():
+            if name in EmbedBridgeEmbedding.model_fields:
+                setattr(twin, name, value)  # it is checked, as any assignment
+            else:
+                vars(twin)[name] = value  # those of a subclass are not, as in pydantic
+                twin.__pydantic_fields_set__.add(name)
+        twin._embedder, twin._derived = held, None  # noqa: SLF001  # of our own class
+        return twin
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         # Spans and logs show it: no options, no stores, no addresses.
@@ -174,9 +238,22 @@ class EmbedBridgeEmbedding(EngineMethods):
 
 
 def _restore(
-    kind: type[EmbedBridgeEmbedding], config: dict[str, Any], embedder: Embedder
+    kind: type[EmbedBridgeEmbedding],
+    config: dict[str, Any],
+    embedder: Embedder,
+    added: dict[str, Any],
+    private: dict[str, Any],
 ) -> EmbedBridgeEmbedding:
-    return kind.from_dict(config, embedder=embedder)
+    made = kind.from_dict(config, embedder=embedder)
+    _add(made, added, private)
+    return made
+
+
+def _add(made: EmbedBridgeEmbedding, added: dict[str, Any], private: dict[str, Any]) -> None:
+    """Give an instance of a subclass what another one keeps, past all validation."""
+    vars(made).update(added)
+    if made.__pydantic_private__ is not None:
+        made.__pydantic_private__.update(private)
 
 
 def _make_embedder(

@@ -38,7 +38,6 @@ from embedbridge.contract.lazy import lazy_exports
 if TYPE_CHECKING:
     from embedbridge.contract.local.device import best_device as best_device
     from embedbridge.contract.local.device import choose_device as choose_device
-    from embedbridge.contract.local.folder import files_mark as files_mark
     from embedbridge.contract.local.folder import find_folder as find_folder
     from embedbridge.contract.local.folder import manifest_path as manifest_path
     from embedbridge.contract.local.hub import fetch_files as fetch_files
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.memory import memory_errors as memory_errors
     from embedbridge.contract.local.memory import return_freed_memory as return_freed_memory
     from embedbridge.contract.local.model import LazyModel as LazyModel
+    from embedbridge.contract.local.model import files_mark as files_mark
     from embedbridge.contract.local.modules import WEIGHTED_LAYERS as WEIGHTED_LAYERS
     from embedbridge.contract.local.modules import Step as Step
     from embedbridge.contract.local.modules import StepKind as StepKind
@@ -123,7 +123,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "device": ["best_device", "choose_device"],
-        "folder": ["files_mark", "find_folder", "manifest_path"],
+        "folder": ["find_folder", "manifest_path"],
         "hub": ["fetch_files", "not_found", "refusal", "without_hub"],
         "image_recipe": ["TOO_LONG", "Recipe", "read_recipe"],
         "image_threads": ["ImageThreads"],
@@ -131,7 +131,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "limits": ["AtOnce", "check_length", "limits_on"],
         "loading": ["Loading", "first_line", "loading_errors", "no_loading_bars"],
         "memory": ["is_out_of_memory", "memory_error", "memory_errors", "return_freed_memory"],
-        "model": ["LazyModel"],
+        "model": ["LazyModel", "files_mark"],
         "modules": ["WEIGHTED_LAYERS", "Step", "StepKind"],
         "onednn": ["use_onednn"],
         "options": ["LocalOptions", "as_path", "as_torch_word", "as_tuple"],

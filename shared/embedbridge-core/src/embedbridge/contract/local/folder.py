@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from embedbridge.contract.errors import UnknownModelError, short_path
-from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.contract.paths import expanded
 
 DEPTH = 2
@@ -51,18 +49,6 @@ def source_of(name: str) -> object:
     if not folder.is_dir():
         return name
     return os.fspath(folder.resolve()), tuple(sorted(_files(folder, DEPTH)))
-
-
-def files_mark(model: EmbeddingModel) -> str | None:
-    """Another text as soon as the files of a model in a folder are written anew; none is read.
-
-    For caches of frameworks, which know a model by its name and options alone. `None` for a model
-    that is in no folder of the user's.
-    """
-    if not isinstance(model, LocalEmbeddingModel):
-        return None
-    source = source_of(model.name)
-    return None if source == model.name else hashlib.sha256(repr(source).encode()).hexdigest()
 
 
 def _files(folder: Path, depth: int) -> Iterator[tuple[str, int, int]]:

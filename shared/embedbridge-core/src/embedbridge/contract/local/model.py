@@ -7,6 +7,7 @@ for ever. What needs them is loaded again in the child; what is on another devic
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -17,7 +18,7 @@ from embedbridge.contract.forks import ForkSafeLock, in_forked_child
 from embedbridge.contract.local.folder import source_of
 from embedbridge.contract.local.memory import return_freed_memory
 from embedbridge.contract.local.shared_weights import SharedWeights, all_shared, share
-from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 
 # One at a time in the whole process: transformers changes torch's default dtype while it loads.
 _loading = ForkSafeLock()
@@ -100,6 +101,20 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
             held = self._held = share(self, source_of(self.name), options)
         return held
 
+    @property
+    def weights_edition(self) -> int:
+        """Another number each time that the weights are loaded; 0 while they are not."""
+        held = self._held
+        return 0 if held is None else held.edition
+
+    @property
+    def weights_source(self) -> object:
+        """Where the weights come from that are loaded, or would be now; see `source_of`."""
+        held = self._held
+        if held is not None and held.loaded is not None:
+            return held.source
+        return source_of(self.name)
+
     def close(self) -> None:
         """Leave the weights to equal models that are still open; the last one frees them."""
         with _loading:
@@ -137,12 +152,35 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
                     model=self.name,
                 )
             with _loading:
+                shared = self._up_to_date()
                 if shared.loaded is None:
                     shared.loaded = self._open()
                     return_freed_memory()
                     shared.keep_in_worker()
                 loaded = shared.loaded
         return loaded
+
+    def _up_to_date(self) -> SharedWeights[LoadedT]:
+        """The shared weights; those of the files as they are now, where they are yet to be read."""
+        shared = self.shared_weights
+        if shared.loaded is None and shared.source != source_of(self.name):
+            shared.release(self)
+            self._held = None
+            return self.shared_weights
+        return shared
+
+
+def files_mark(model: EmbeddingModel) -> str | None:
+    """Another text as soon as the files of a model in a folder are written anew; none is read.
+
+    For caches of frameworks, which know a model by its name and options alone. It stands for the
+    files that the vectors are from: while weights are loaded, for those that they were read from.
+    `None` for a model that is in no folder of the user's.
+    """
+    if not isinstance(model, LocalEmbeddingModel):
+        return None
+    source = model.weights_source if isinstance(model, LazyModel) else source_of(model.name)
+    return None if source == model.name else hashlib.sha256(repr(source).encode()).hexdigest()
 
 
 @in_forked_child

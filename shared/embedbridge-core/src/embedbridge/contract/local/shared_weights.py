@@ -6,6 +6,7 @@ nodes. Models are equal if class, files and options are; what only the engine re
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
@@ -17,6 +18,7 @@ LoadedT = TypeVar("LoadedT")
 
 _lock = ForkSafeLock()
 _all: WeakSet[SharedWeights[Any]] = WeakSet()
+_editions = itertools.count(1)
 _last_used: list[SharedWeights[Any]] = []
 """In a worker process: the weights that stay when no model is left. Each task brings a copy of its
 model along and drops it in the end; the next task would load it again."""
@@ -34,10 +36,26 @@ class SharedWeights(Generic[LoadedT]):
     def __init__(self, kind: type, source: object, options: Mapping[str, object]) -> None:
         self._of = (kind, source, dict(options))
         self._models: WeakSet[Any] = WeakSet()
-        self.loaded: LoadedT | None = None
-        """In memory; `None` before the first use."""
+        self._loaded: LoadedT | None = None
+        self.edition = 0
+        """Another number for each loading in this process; 0 while nothing is loaded."""
         self.parent_device: str | None = None
         """In a forked child: the device on which the parent's weights are, if they stay there."""
+
+    @property
+    def source(self) -> object:
+        """Where they come from; what is loaded is from there."""
+        return self._of[1]
+
+    @property
+    def loaded(self) -> LoadedT | None:
+        """In memory; `None` before the first use."""
+        return self._loaded
+
+    @loaded.setter
+    def loaded(self, loaded: LoadedT | None) -> None:
+        self._loaded = loaded
+        self.edition = 0 if loaded is None else next(_editions)
 
     def keep_in_worker(self) -> None:
         """Keep what was just loaded for the next task, if this is a worker process."""

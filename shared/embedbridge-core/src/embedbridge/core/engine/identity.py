@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from embedbridge.contract.errors import SpaceMismatchError
-
-if TYPE_CHECKING:
-    from embedbridge.contract.model import EmbeddingModel
+from embedbridge.contract.forks import ForkSafeLock
+from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
+from embedbridge.core.engine.job_spec import Pinned
 
 ENGINE_VERSION = 1
 """To be increased when the engine itself makes another vector from the same input."""
@@ -75,3 +75,70 @@ def check_compatible(stored: object, *, space: str, fingerprint: str) -> None:
             UserWarning,
             stacklevel=3,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Fingerprint and space of the vectors of one loading of the weights."""
+
+    fingerprint: str
+    space: str
+    edition: int | None
+    """Which loading of the weights, see `LocalEmbeddingModel.weights_edition`."""
+    pinned: Pinned = field(default_factory=Pinned)
+
+
+class KnownIdentity:
+    """The identity of one model: reckoned once, and again when its weights are loaded anew.
+
+    A closed model may be used again, and a forked child reads its weights again: from files that may
+    be other ones by then. All embedders of one model object share this.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: EmbeddingModel) -> None:
+        self._model = model
+        self._known: Identity | None = None
+        self._lock = ForkSafeLock()
+
+    @property
+    def pinned_dimensions(self) -> int | None:
+        """The width of the first answer, if there was one."""
+        return None if self._known is None else self._known.pinned.dimensions
+
+    def for_job(self) -> Identity:
+        """The identity of the vectors that are made now; the weights are loaded for it."""
+        known = self._known
+        if known is None or _is_outdated(known, self._edition()):
+            with self._lock:
+                known = self._known
+                if known is None or _is_outdated(known, self._edition()):
+                    known = self._known = self._reckoned()
+        return known
+
+    def latest(self) -> Identity:
+        """That of the weights in memory, else of those before: a closed model is not loaded for it."""
+        known = self._known
+        if known is not None and self._edition() in (known.edition, 0):
+            return known
+        return self.for_job()
+
+    def _edition(self) -> int | None:
+        model = self._model
+        return model.weights_edition if isinstance(model, LocalEmbeddingModel) else None
+
+    def _reckoned(self) -> Identity:
+        model = self._model
+        if self._edition() == 0:
+            model.card  # noqa: B018  # it loads
+        # First: where another thread loads anew meanwhile, the next job sees that it did.
+        edition = self._edition()
+        made, named = fingerprint(model), space(model)
+        return Identity(fingerprint=made, space=named, edition=edition)
+
+
+def _is_outdated(known: Identity, edition: int | None) -> bool:
+    """Whether the weights are other ones by now; of those that are yet to be loaded nobody knows."""
+    return edition == 0 or edition != known.edition
