@@ -141,7 +141,11 @@ def test_a_window_that_is_being_written_is_written_to_its_end(
                 raise KeyboardInterrupt
             self.writer.write(entry, vector, error)
 
-    monkeypatch.setattr(_Window, "write", lambda window, to: real(window, Interrupts(to)))
+    def write(window: _Window, to: Writer) -> None:
+        interrupts: Any = Interrupts(to)
+        real(window, interrupts)
+
+    monkeypatch.setattr(_Window, "write", write)
     path = tmp_path / f"vectors.{ending}"
     result = run(*command, "-o", path)
 
