@@ -56,10 +56,10 @@ One command measures everything on your machine, and writes this page anew:
 nox -s bench
 ```
 
-All routes of a table run in turns, in one process: if the machine gets slower for a while, all of them get slower. Before a route is timed, its
-vectors are compared with the others'; that round is not counted. A figure is the median of the rounds, with the range in brackets. A ratio is the
-median of the ratios of each round. Every route has its default options, unless its name says otherwise. The texts are paragraphs and chapters of
-Python's own documentation.
+All routes of a table run in turns: if the machine gets slower for a while, all of them get slower. They run in one process, unless a section says
+otherwise. Before a route is timed, its vectors are compared with the others'; that round is not counted. A figure is the median of the rounds, with the
+range in brackets. A ratio is the median of the ratios of each round. Every route has its default options, unless its name or its section says otherwise.
+Local models read paragraphs and chapters of Python's own documentation.
 """
 MISSED = "**"
 """Around a figure that does not reach its goal."""
@@ -94,6 +94,8 @@ def put_section(
     if goals:
         kept = {name: found for name, found in before.items() if name != processor}
         sections[script + GOALS] = goals_table({**kept, processor: goals})
+    elif before:  # this run took sizes that no goal is about
+        sections[script + GOALS] = goals_table(before)
     page.write_text(whole_page(sections), encoding="utf-8")
 
 

@@ -62,7 +62,9 @@ class Report:
         self._folder: Path | None = arguments.write
         self._parts: list[str] = []
         self._goals: dict[str, str] = {}
-        options = " --quick" if arguments.quick else ""
+        options = f" {arguments.given}" if arguments.given else ""
+        rounds = getattr(arguments, "rounds", None)
+        counted = "" if rounds is None else f" {rounds} round{'s' if rounds > 1 else ''}."
         self.say(f"## {title}")
         self.say(textwrap.dedent((about or "").partition("\n\n")[2]).strip())
         if arguments.quick:
@@ -71,7 +73,7 @@ class Report:
             )
         self.say(
             f"{datetime.now(UTC):%d %B %Y}, {machine()}; {versions(*ALWAYS, *packages)}. "
-            f"Again: `nox -s bench -- benchmarks/{self._name}.py{options}`"
+            f"Again: `nox -s bench -- benchmarks/{self._name}.py{options}`.{counted}"
         )
 
     def say(self, markdown: str) -> None:

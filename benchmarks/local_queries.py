@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import numpy as np
 from _charts import Bar, Chart
-from _fastembed import LEFT_OUT, fastembed
+from _fastembed import LEFT_OUT, clock_beside, fastembed
 from _interleaved import Timings, interleave, times_as_fast
 from _local_model import NAME, exported
 from _local_routes import (
@@ -60,7 +59,8 @@ def main() -> None:
         doors = peer_doors(child)
         for ours, embedder in loaded.items():
             doors |= our_doors(ours.name, embedder)
-        latencies = one_by_one(doors, list(loaded), queries(arguments.queries))
+        clock = clock_beside(child)
+        latencies = one_by_one(doors, list(loaded), queries(arguments.queries), clock)
     show_latencies(report, latencies)
 
     # fastembed's process answers one at a time: there is nothing to compare.
@@ -84,7 +84,7 @@ def queries(count: int) -> list[str]:
 
 
 def one_by_one(
-    doors: Mapping[str, Door], loaded: list[Ours], asked: list[str]
+    doors: Mapping[str, Door], loaded: list[Ours], asked: list[str], clock: Callable[[], float]
 ) -> dict[str, list[float]]:
     """Seconds of each single query."""
     check = SameVectors(raw_model().encode(asked[:BLOCK]), loaded)
@@ -96,9 +96,9 @@ def one_by_one(
             for text in asked[:WARM_UP]:
                 door.query(text)
             for text in asked[start : start + BLOCK]:
-                begun = time.perf_counter()
+                begun = clock()
                 door.query(text)
-                seconds[name].append(time.perf_counter() - begun)
+                seconds[name].append(clock() - begun)
     return seconds
 
 

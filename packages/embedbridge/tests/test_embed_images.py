@@ -78,6 +78,17 @@ def test_one_picture(run: Run, folder: Path) -> None:
     assert (line["image"], line["vector"]) == ("a.png", vectors_of(tiny_png(2))[0])
 
 
+def test_one_file_that_is_no_picture_is_an_error(run: Run, tmp_path: Path) -> None:
+    """Whoever names a file means it: it is not skipped, and an older output stays."""
+    (tmp_path / "a.txt").write_text("A cat.")
+    (tmp_path / "vectors.npy").write_bytes(b"yesterday's")
+    result = run("embed", "-i", tmp_path / "a.txt", *MODEL, "-o", tmp_path / "vectors.npy")
+
+    assert result.exit_code == 1
+    assert "a.txt" in result.stderr
+    assert (tmp_path / "vectors.npy").read_bytes() == b"yesterday's"
+
+
 def test_a_query_is_embedded_as_a_query(run: Run, folder: Path) -> None:
     """`--role query` holds for pictures, too."""
     (line,) = parse(run("embed", "-i", folder / "b.png", *MODEL, "--role", "query").stdout)

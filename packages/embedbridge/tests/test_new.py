@@ -285,3 +285,13 @@ def test_nothing_is_overwritten(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "exists already" in result.stderr
     assert not list((tmp_path / "embedbridge-acme").iterdir())
+
+
+@pytest.mark.parametrize("author", ["A\nB", "A\tB", "A\udce9B"], ids=["lines", "tab", "no UTF-8"])
+def test_an_author_is_a_name_on_one_line(run: Run, tmp_path: Path, author: str) -> None:
+    """It stands in pyproject.toml: nothing is written that no tool could read."""
+    result = run("new", "acme", "--out", tmp_path, "--author", author)
+
+    assert result.exit_code == 2
+    assert "no name on one line" in result.stderr
+    assert not list(tmp_path.iterdir())

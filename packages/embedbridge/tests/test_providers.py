@@ -25,6 +25,14 @@ def listing(result: Result) -> dict[str, dict[str, Any]]:
     return {provider["name"]: provider for provider in json.loads(result.stdout)["providers"]}
 
 
+@pytest.mark.parametrize("width", ["0", "1", "wide"])
+def test_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
+    """Lines break; COLUMNS=0 would print nothing at all."""
+    monkeypatch.setenv("COLUMNS", width)
+
+    assert "fake" in run("providers").stdout
+
+
 def test_installed_providers_are_listed(run: Run) -> None:
     """Name, package and version, from metadata."""
     fake = listing(run("providers", "--json"))["fake"]

@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ import pytest
 
 from embedbridge.testing import FaultServer, Gate, faults
 from embedbridge.testing.faults import Fault
+from embedbridge.testing.wires.format import Asked, Row
+from embedbridge.testing.wires.openai import OpenAIWire
 
 TEXTS = ["first", "second", "third"]
 MODEL = "text-embedding-3-small"
@@ -86,6 +88,29 @@ def test_another_path_is_told_where_the_answers_are(server: FaultServer) -> None
         "There is nothing at /v1/embedding/text: OpenAIWire answers POST …/embeddings. "
         "Name another format as `wire`."
     )
+
+
+class BrokenWire(OpenAIWire):
+    """An author's first draft."""
+
+    def answer(self, rows: Sequence[Row] | None, asked: Asked) -> bytes:
+        """An attribute that is not there."""
+        return str(asked.words).encode()  # type: ignore[attr-defined]
+
+
+def test_a_mistake_in_a_wire_format_is_named() -> None:
+    """It is not taken for a fault of the network, which the client would try again."""
+    server = FaultServer(wire=BrokenWire()).__enter__()
+    answer, body = post(server)
+    with pytest.raises(RuntimeError, match="BrokenWire failed: AttributeError") as caught:
+        server.__exit__(None, None, None)
+
+    assert answer.status == 500
+    assert b"AttributeError" in body
+    assert isinstance(caught.value.__cause__, AttributeError)
+    with pytest.raises(AssertionError) as failed, FaultServer(wire=BrokenWire()) as server:
+        assert post(server)[0].status == 200
+    assert "BrokenWire failed" in failed.value.__notes__[0]
 
 
 def test_base64_holds_the_same_floats(server: FaultServer) -> None:

@@ -6,6 +6,7 @@ written with the checks. `NOT_IN_MIND` were written down before a check was writ
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -13,7 +14,14 @@ from typing import Any, ClassVar
 import httpx2
 import numpy as np
 
-from embedbridge.contract import Batch, BatchResult, EmbedBridgeError, ModelCard, Usage
+from embedbridge.contract import (
+    AuthenticationError,
+    Batch,
+    BatchResult,
+    EmbedBridgeError,
+    ModelCard,
+    Usage,
+)
 from embedbridge.contract.remote import (
     Credential,
     HttpHandle,
@@ -432,8 +440,20 @@ class FindsItsKeyLate(AcmeModel):
         return super()._own_credential(secrets) if self.looked else None
 
 
+class ShowsHalfTheKey(AcmeModel):
+    """The error helps its reader to see which key was refused."""
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        try:
+            return await super().embed_batch(batch)
+        except AuthenticationError as error:
+            key = os.environ["ACME_API_KEY"]
+            raise AuthenticationError(f"{error} ({key[: len(key) // 2]}…)") from None
+
+
 IN_MIND = {
     "key found late": FindsItsKeyLate,
+    "half the key shown": ShowsHalfTheKey,
     "too long, in the vendor's words": DoesNotKnowTooLong,
     "the position in a field unread": DoesNotReadThePosition,
     "card max_tokens_per_input 16384 for 8192": CardOfTooLongTexts,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedbridge.cli.options import AsJson, OptionList, neutral_settings, parse_options
-from embedbridge.cli.tables import COLOURS, Column, new_table
+from embedbridge.cli.tables import COLOURS, Column, new_console, new_table
 from embedbridge.contract.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -103,9 +103,7 @@ def run(
     examine: Callable[..., list[Outcome]], load: Callable[[], Embedder], *, quiet: bool
 ) -> list[Outcome]:
     """Run the suite; a terminal shows which check is through."""
-    from rich.console import Console
-
-    console = Console(stderr=True, quiet=quiet)
+    console = new_console(stderr=True, quiet=quiet)
     with console.status("Asking …") as status:
         return examine(load, on_outcome=lambda outcome: status.update(f"Asked {outcome.check}"))
 
@@ -122,9 +120,7 @@ def report(model: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def show(model: str, outcomes: Sequence[Outcome]) -> None:
     """Print the outcomes for a human: the families, what was not checked, and each failure."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    console = new_console()
     console.print(by_family(outcomes))
     for kind, words in NOT_CHECKED.items():
         reasons = Counter(outcome.said for outcome in outcomes if outcome.outcome == kind)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedbridge.cli.options import AsJson
-from embedbridge.cli.tables import COLOURS, new_table
+from embedbridge.cli.tables import COLOURS, new_console, new_table
 from embedbridge.core.tooling import DISTRIBUTIONS
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ def not_installed(found: list[ProviderInfo]) -> list[dict[str, Any]]:
 
 def show(found: list[ProviderInfo], available: list[dict[str, Any]], *, checked: bool) -> None:
     """Print both lists for a human."""
-    from rich.console import Console
     from rich.text import Text
 
     table = new_table("provider", "package", "status", "note")
@@ -68,7 +67,7 @@ def show(found: list[ProviderInfo], available: list[dict[str, Any]], *, checked:
             Text(info.status, style=COLOURS[info.status]),
             info.reason or info.summary or "",
         )
-    console = Console(highlight=False)
+    console = new_console()
     console.print(table.merged() if found else "No provider is installed.")
     if not checked:
         console.print("\nNotes are the packages' own; --check imports each plugin, and asks it.")

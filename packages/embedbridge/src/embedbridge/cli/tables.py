@@ -29,8 +29,19 @@ GAP = 2
 """Between two columns."""
 LISTED = 26
 """Cells of a line that lists names."""
+LEAST_WIDTH = 40
+"""Cells of a line at least: a terminal breaks it where it is narrower. COLUMNS=0 is no terminal."""
 INDENT = 2
 """Of the lines of an expanded row below its first."""
+
+
+def new_console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """The console of every command, for stdout or stderr."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr, quiet=quiet, highlight=False)
+    console.width = max(console.width, LEAST_WIDTH)
+    return console
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class FaultServer:
         self._once: deque[Fault] = deque()
         self._choose: Callable[[], Fault | None] = _nothing
         self._changed = threading.Condition()
+        self._broken: Exception | None = None
         self.requests: list[Recorded] = []
         """Every request so far, in the order in which they came."""
         self.asked_beside: list[str] = []
@@ -177,8 +178,14 @@ class FaultServer:
         forget_endpoints(f"{HOST}:{self._server.port}")  # of a server that had this port before
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._server.stop()
+        if self._broken is None:
+            return
+        said = f"{type(self._wire).__name__} failed: {self._broken!r}"
+        if error is None:
+            raise RuntimeError(said) from self._broken
+        error.add_note(said)
 
     async def _handle(self, request: HttpRequest, connection: Connection) -> None:
         beside = self._wire.beside(request)
@@ -190,6 +197,11 @@ class FaultServer:
         connection.on_status = record.note_status
         try:
             await self._answer(record, connection)
+        except (OSError, EOFError):
+            raise  # the client has gone
+        except Exception as error:  # noqa: BLE001  # a mistake in the wire format is no network's
+            self._broken = self._broken or error
+            await connection.respond(500, f"{type(error).__name__}: {error}".encode())
         finally:
             self._end(record)
 

@@ -18,13 +18,21 @@ def spellings(secret: str) -> Iterator[str]:
     """A secret as logs, headers and URLs may spell it, and the beginning of it."""
     yield secret
     yield urllib.parse.quote(secret, safe="")
-    yield base64.b64encode(secret.encode()).decode().rstrip("=")
-    # As the password of HTTP's basic authentication, whoever the user is.
-    with_user = base64.b64encode(f"user:{secret}".encode()).decode()[8:-4]
-    if len(with_user) >= SHORTEST:
-        yield with_user
+    yield from filter(lambda spelled: len(spelled) >= SHORTEST, _in_base64(secret.encode()))
     yield repr(secret)[1:-1]
     yield secret[: max(SHORTEST, len(secret) // 2)]
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """A secret within a longer text, as the password of HTTP's basic authentication stands behind a user.
+
+    Three bytes become four characters: it begins at one of three places of a group, and what its first
+    and last character share with a neighbour is left out.
+    """
+    for shift, shared in ((0, 0), (1, 2), (2, 3)):
+        end = -1 if (shift + len(secret)) % 3 else None
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(b" " * shift + secret).decode().rstrip("=")[shared:end]
 
 
 def leaks(text: str, secrets: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ from embedbridge.cli.demo.comparison import Comparison
 from embedbridge.cli.demo.contact_sheet import Row, contact_sheet
 from embedbridge.cli.demo.picture_file import save_picture
 from embedbridge.cli.demo.picture_search import Questions, search_langchain, search_llama_index
+from embedbridge.cli.tables import new_console
 from embedbridge.contract.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -44,12 +45,10 @@ def tiny_model() -> str:
 
 def demo_images(embedder: Embedder, sheet: Path) -> Comparison[PictureSearch]:
     """Index pictures in both frameworks, ask, print what came of it, and draw the sheet."""
-    from rich.console import Console
-
     from embedbridge.testing.pictures import render, some_scenes
 
     scenes = some_scenes(PICTURES, SEED)
-    console = Console(stderr=True)
+    console = new_console(stderr=True)
     with tempfile.TemporaryDirectory() as folder, console.status("Drawing pictures …") as status:
         pictures = [render(scene, seed) for seed, scene in enumerate(scenes)]
         wanted = [
@@ -103,8 +102,6 @@ def _draw(
 
 
 def _show(embedder: Embedder, comparison: Comparison[PictureSearch], sheet: Path) -> None:
-    from rich.console import Console
-
     sides = (comparison.left, comparison.right)
     facts = {
         "Model": f"{embedder.model.provider}:{embedder.model.name}",
@@ -121,6 +118,6 @@ def _show(embedder: Embedder, comparison: Comparison[PictureSearch], sheet: Path
         "Largest difference between the two sets of vectors": f"{comparison.difference:g}",
         "Contact sheet": str(sheet),
     }
-    console = Console(highlight=False)
+    console = new_console()
     for label, value in facts.items():
         console.print(f"{label}: {value}", markup=False, soft_wrap=True)

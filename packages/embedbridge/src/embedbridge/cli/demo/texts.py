@@ -14,6 +14,7 @@ from embedbridge.cli.demo.map_drawings import lines_of, picture_of
 from embedbridge.cli.demo.picture_file import save_picture
 from embedbridge.cli.demo.side_by_side import side_by_side
 from embedbridge.cli.demo.text_map import text_map
+from embedbridge.cli.tables import new_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,10 +47,8 @@ def demo_texts(
         questions: What is asked.
         picture: Where the map is written; see `picture_path`.
     """
-    from rich.console import Console
-
     texts = [passage.text for passage in passages]
-    with Console(stderr=True).status("Loading the model …") as status:
+    with new_console(stderr=True).status("Loading the model …") as status:
         # The engine loads a model when it is first needed: not on the clock of a framework.
         begun = perf_counter()
         asked = embedder.embed(questions, role="query", show_progress=False).vectors
@@ -63,7 +62,7 @@ def demo_texts(
     found = [[hit.passage for hit in hits] for hits in left.hits]
     drawn = text_map(names, left.vectors, questions, asked.astype(float), found)
     save_picture(picture_of(drawn, f"{len(passages)} passages and {_counted(questions)}"), picture)
-    console = Console(highlight=False)
+    console = new_console()
     _show_answers(console, comparison, passages, questions)
     _show_map(console, drawn, picture)
     facts = {

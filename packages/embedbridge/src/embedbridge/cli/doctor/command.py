@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedbridge.cli.options import AsJson, OptionList, parse_options
-from embedbridge.cli.tables import COLOURS, new_table
+from embedbridge.cli.tables import COLOURS, new_console, new_table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from embedbridge.cli.tables import Table
-
-
-LEAST_WIDTH = 40
-"""Cells of a line at least: the terminal itself breaks it where it is narrower."""
 
 
 def doctor(
@@ -52,11 +48,9 @@ def doctor(
 
 def show(facts: dict[str, Any]) -> None:
     """Print all of it for a human."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
-    console.width = max(console.width, LEAST_WIDTH)  # COLUMNS=0 would print nothing at all
+    console = new_console()
     for name in ("python", "processor", "devices", "cache"):
         _line(console, name.capitalize(), _described(facts[name]))
     for table in (packages(facts), settings(facts), variables(facts), providers(facts)):

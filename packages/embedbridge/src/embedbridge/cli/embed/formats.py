@@ -22,6 +22,7 @@ from embedbridge.cli.embed.quantized import (
     dtype_of,
     width_of,
 )
+from embedbridge.cli.embed.rescue import rescue
 from embedbridge.contract.errors import EmbedBridgeError
 
 if TYPE_CHECKING:
@@ -54,10 +55,14 @@ class JsonLines:
 
     def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
         """Write one line."""
+        if error is None or self._collects:
+            self._write_line(entry, vector, error)
         self.rows += 1
         self.vectors += error is None
-        if error is not None and not self._collects:
-            return
+
+    def _write_line(
+        self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None
+    ) -> None:
         line: dict[str, Any] = {"index": entry.position, **entry.facts}
         line["vector"] = vector.tolist() if error is None else None
         if self._collects:
@@ -207,7 +212,7 @@ def writer_to(
         except BrokenPipeError:
             raise  # nobody reads what is left
         except BaseException:
-            with suppress(EmbedBridgeError):  # the job's own error is on its way
+            with suppress(EmbedBridgeError, OSError):  # the job's own error is on its way
                 writer.close()
             raise
         writer.close()
@@ -217,13 +222,11 @@ def writer_to(
     try:
         yield writer
     except BaseException:
-        _keep(writer, partial)
+        with suppress(EmbedBridgeError, OSError):  # the job's own error is on its way
+            _close(writer, partial, output.suffix)
+            _keep(partial, writer.rows if writer.vectors else 0)
         raise
-    try:
-        writer.close()
-    except EmbedBridgeError:
-        partial.unlink()
-        raise
+    _close(writer, partial, output.suffix)
     partial.replace(output)
 
 
@@ -247,12 +250,26 @@ def _new_partial(output: Path) -> Path:
             return partial
 
 
-def _keep(writer: Writer, partial: Path) -> None:
-    """Close the file of a job that failed, and keep it if there is a vector in it."""
-    kept, rows = writer.vectors, writer.rows
-    with suppress(EmbedBridgeError):  # the job's own error is on its way
+def _close(writer: Writer, partial: Path, ending: str) -> None:
+    """Close the file; if that fails, keep what can be read of it.
+
+    Raises:
+        EmbedBridgeError: What was taken makes no file.
+        OSError: The disk is full, or the file cannot be written for another reason.
+    """
+    try:
         writer.close()
-        if kept:
-            typer.echo(f"Kept what was embedded of the first {rows} inputs in {partial}", err=True)
-            return
-    partial.unlink()
+    except EmbedBridgeError:
+        partial.unlink()
+        raise
+    except OSError:
+        _keep(partial, rescue(partial, ending))
+        raise
+
+
+def _keep(partial: Path, rows: int) -> None:
+    """Keep the file of a job that failed, if there is a vector in it, and say where it is."""
+    if rows:
+        typer.echo(f"Kept what was embedded of the first {rows} inputs in {partial}", err=True)
+    else:
+        partial.unlink()

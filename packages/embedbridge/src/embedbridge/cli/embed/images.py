@@ -16,7 +16,7 @@ class ImageFiles:
     What is no image, as `is_image_file` sees it, is left out.
 
     Args:
-        folder: The folder; or a single file.
+        folder: The folder; or a single file, which is never left out: its error is said.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,7 +26,10 @@ class ImageFiles:
         """Paths of the files that are left out, relative to the folder."""
         from embedbridge.core.tooling import is_image_file
 
-        for path in files_below(folder) if folder.is_dir() else [folder]:
+        if not folder.is_dir():
+            self._wanted.append(folder)
+            return
+        for path in files_below(folder):
             if is_image_file(path):
                 self._wanted.append(path)
             else:

@@ -115,8 +115,11 @@ class Bytes:
     def write(self, entry: Entry, vector: NDArray[Any], error: EmbedBridgeError | None) -> None:
         """Keep one vector."""
         self._width = len(vector)
-        self._taken.append((entry, error))
+        start = len(self._taken) * self._width * 4
+        if self._floats.tell() != start:  # Ctrl-C came in here, and the row is written once more
+            self._floats.seek(start)
         self._floats.write(vector.astype("<f4", copy=False).tobytes())
+        self._taken.append((entry, error))
 
     def close(self) -> None:
         """Quantize, write all rows, and close the writer.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.batch import Vectors
     from embedbridge.contract.image import Image
     from embedbridge.contract.vocabulary import Role
-    from embedbridge.core import Embedder
+    from embedbridge.core import Embedder, EmbeddingResult
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ def embed_stream(
         EmbedBridgeError: The model failed.
     """
     totals = Totals()
+    window: _Window | None = None
     unwritten: deque[Entry] = deque()
     answered: dict[int, NDArray[np.float32]] = {}  # of one window, by position in the stream
 
@@ -67,15 +70,15 @@ def embed_stream(
     one_bar = embedder.using(show_progress=False)  # not a second one per window
     try:
         for result in one_bar.embed_windows(contents(), role=role, on_batch=note):
-            answered.clear()
             for error in result.errors.values():
                 _name_source(error, unwritten, result.start)
                 totals.first_error = totals.first_error or error
-            skipped = set(result.skipped)
-            for row, vector in enumerate(result.vectors):
-                entry = unwritten.popleft()
-                if row not in skipped:
-                    writer.write(entry, vector, result.errors.get(row))
+            window = _Window(result, list(islice(unwritten, len(result))))
+            answered.clear()  # its vectors are in the window now
+            window.write(writer)
+            window = None
+            for _ in range(len(result)):
+                unwritten.popleft()
             totals.skipped += (result.start + row for row in result.skipped)
             totals.inputs += len(result)
             totals.truncated += int(result.truncated.sum())
@@ -84,9 +87,32 @@ def embed_stream(
     except BaseException as error:
         if isinstance(error, InvalidInputError):
             _name_source(error, unwritten, totals.inputs)
-        _write_answered(writer, answered, list(unwritten), totals.inputs)
+        with suppress(OSError):  # the disk that is full is the job's own error
+            if window is not None:
+                window.write(writer)
+            else:
+                _write_answered(writer, answered, list(unwritten), totals.inputs)
         raise
     return totals
+
+
+@dataclass(slots=True)
+class _Window:
+    """A window of inputs that the model has answered, and what is written of it."""
+
+    result: EmbeddingResult
+    entries: list[Entry]
+    row: int = 0
+    """The first that is not written."""
+
+    def write(self, writer: Writer) -> None:
+        """Write what is left; Ctrl-C may end it anywhere, and then it goes on at the same row."""
+        skipped = set(self.result.skipped)
+        while self.row < len(self.entries):
+            if self.row not in skipped:
+                vector = self.result.vectors[self.row]
+                writer.write(self.entries[self.row], vector, self.result.errors.get(self.row))
+            self.row += 1
 
 
 def _write_answered(

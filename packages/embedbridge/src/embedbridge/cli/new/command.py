@@ -45,6 +45,8 @@ def new(
 
     if problem := problem_with(name):
         raise typer.BadParameter(problem, param_hint="NAME")
+    if not author.isprintable():  # it stands in pyproject.toml, within quotes
+        raise typer.BadParameter(f"{author!a} is no name on one line", param_hint="--author")
     folder = out / f"embedbridge-{name}"
     if folder.exists():
         raise typer.BadParameter(f"{str(folder)!r} exists already", param_hint="NAME")

@@ -89,7 +89,11 @@ class PluginChecks(ContractBase):
         assert isinstance(model, found), f"{spec.factory} is not the class of {model!r}"
         told = {card.name: card for card in spec.cards}
         known = {card.name: card for card in model.cards}
-        wrong = [card for card in told if card in known and told[card] != known[card]]
+        strange = sorted(told.keys() - known.keys())
+        assert not strange, (
+            f"The plugin announces models that the class has no cards for: {strange}"
+        )
+        wrong = [card for card in told if told[card] != known[card]]
         assert not wrong, f"Plugin and model have different cards for {wrong}"
 
 

@@ -130,7 +130,9 @@ def too_long(limit: int) -> Fault:
 async def _refuse(
     exchange: Exchange, refusal: SizeRefusal, *, most: int, size: int, index: int | None = None
 ) -> None:
-    said = refusal.says.format(most=most, size=size, index=index)
+    said = refusal.says  # not `format`: a vendor may quote JSON, with braces of its own
+    for name, value in (("most", most), ("size", size), ("index", index)):
+        said = said.replace(f"{{{name}}}", str(value))
     await exchange.refuse(refusal.status, said, code=refusal.code, index=index)
 
 
