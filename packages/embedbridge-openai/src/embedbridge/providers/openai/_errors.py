@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
@@ -19,7 +20,9 @@ REFUSALS = Refusals(codes={"DeploymentNotFound": UnknownModelError})  # Azure
 """What servers that speak OpenAI's API say, beside what all servers say."""
 
 
-def translated(error: Exception, secrets: Secrets, server: str) -> EmbedBridgeError | None:
+def translated(
+    error: Exception, secrets: Secrets, server: str, *, sent: Collection[str] = ()
+) -> EmbedBridgeError | None:
     """Our error for one of the SDK's; `None` for what is neither its nor the network's.
 
     The result is not chained to the original, which holds the request and with it the key.
@@ -28,9 +31,11 @@ def translated(error: Exception, secrets: Secrets, server: str) -> EmbedBridgeEr
         error: What was raised.
         secrets: Hidden in all that is quoted.
         server: Its host and path.
+        sent: Names of the fields of requests.
     """
     if isinstance(error, openai.APIStatusError):
-        return REFUSALS.error(error.status_code, error.body, error.response.headers, secrets)
+        headers = error.response.headers
+        return REFUSALS.error(error.status_code, error.body, headers, secrets, sent=sent)
     if isinstance(error, openai.APITimeoutError):
         return network_error(TimeoutError(), secrets, server)
     if isinstance(error, openai.APIConnectionError):

@@ -25,6 +25,7 @@ from embedbridge.contract.remote import (
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.openai._client import UNUSED, SdkHandle
 from embedbridge.providers.openai._optional import OptionalFields
+from embedbridge.providers.openai._vendor_rules import OUR_FIELDS
 from embedbridge.providers.openai.options import SharedOptions
 
 WIDTH = "dimensions"
@@ -51,7 +52,9 @@ class SharedModel(RemoteModel[SdkHandle]):
     def _translated(self, error: Exception, client: SdkHandle) -> EmbedBridgeError | None:
         from embedbridge.providers.openai._errors import translated  # it imports the SDK
 
-        ours = translated(error, client.secrets, Address(client.url).host_and_path)
+        sent = OUR_FIELDS.union(self._body("document"), self._body("query"))
+        server = Address(client.url).host_and_path
+        ours = translated(error, client.secrets, server, sent=sent)
         # With a status somebody has answered: the server runs.
         return ours if ours is None or hasattr(error, "status_code") else self._unreached(ours)
 
