@@ -12,16 +12,17 @@ from embedbridge.contract.errors import (
     ConfigurationError,
     EmbedBridgeError,
     InvalidOptionError,
-    UnknownModelError,
 )
 from embedbridge.contract.remote import Refusals, Secrets, network_error, shortened, unreachable
 
-REFUSALS = Refusals(codes={"DeploymentNotFound": UnknownModelError})  # Azure
-"""What servers that speak OpenAI's API say, beside what all servers say."""
-
 
 def translated(
-    error: Exception, secrets: Secrets, server: str, *, sent: Collection[str] = ()
+    error: Exception,
+    refusals: Refusals,
+    secrets: Secrets,
+    server: str,
+    *,
+    sent: Collection[str] = (),
 ) -> EmbedBridgeError | None:
     """Our error for one of the SDK's; `None` for what is neither its nor the network's.
 
@@ -29,13 +30,14 @@ def translated(
 
     Args:
         error: What was raised.
+        refusals: What the server says, beside what all servers say.
         secrets: Hidden in all that is quoted.
         server: Its host and path.
         sent: Names of the fields of requests.
     """
     if isinstance(error, openai.APIStatusError):
         headers = error.response.headers
-        return REFUSALS.error(error.status_code, error.body, headers, secrets, sent=sent)
+        return refusals.error(error.status_code, error.body, headers, secrets, sent=sent)
     if isinstance(error, openai.APITimeoutError):
         return network_error(TimeoutError(), secrets, server)
     if isinstance(error, openai.APIConnectionError):
@@ -45,15 +47,18 @@ def translated(
     return network_error(error, secrets, server)
 
 
-def option_refused(error: openai.APIStatusError, option: str, secrets: Secrets) -> EmbedBridgeError:
+def option_refused(
+    error: openai.APIStatusError, option: str, refusals: Refusals, secrets: Secrets
+) -> EmbedBridgeError:
     """Our error for a refusal that blames an option, also where the server names no field.
 
     Args:
         error: The refusal.
         option: Which one.
+        refusals: What the server says.
         secrets: Hidden in all that is quoted.
     """
     status = error.status_code
     blamed = partial(InvalidOptionError, hint=f"Change or leave out the option {option!r}.")
-    refusals = replace(REFUSALS, statuses={status: blamed})
+    refusals = replace(refusals, statuses={status: blamed})
     return refusals.error(status, error.body, error.response.headers, secrets)
