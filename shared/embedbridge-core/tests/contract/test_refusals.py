@@ -184,6 +184,8 @@ def test_a_status_that_means_what_it_says(
     ("status", "body", "option"),
     [
         (400, openai("not supported", param="dimensions"), "dimensions"),
+        (400, {"object": "error", "message": "Model 'x' does not support Matryoshka embeddings; dimensions must be unset (received dimensions=2048).", "type": "BadRequestError", "param": None, "code": 400}, "dimensions"),
+        (400, {"object": "error", "message": 'Model "x" does not support matryoshka representation, changing output dimensions will lead to poor results.', "type": "BadRequestError", "code": 400}, "dimensions"),
         (400, openai("Invalid 'user': string too long. Expected a string with maximum length 64, but got a string with length 81 instead.", param="user", code="string_above_max_length"), "user"),
         (400, openai("truncate_prompt_tokens=9000 cannot be greater than max_total_tokens - max_output_tokens = 512. Please request a smaller truncation size.", param="truncate_prompt_tokens"), "truncate_prompt_tokens"),
         (422, {"detail": "Validation error", "errors": [{"field": "body -> jina-embeddings-v3 -> task", "message": "Input should be 'retrieval.query'", "type": "literal_error"}]}, "task"),

@@ -13,6 +13,7 @@ from embedbridge.contract.errors import (
     EmbedBridgeError,
     InputTooLongError,
     InvalidInputError,
+    InvalidOptionError,
     QuotaExhaustedError,
     RequestTooLargeError,
     UnknownModelError,
@@ -126,8 +127,14 @@ SENTENCES: Sentences = (
         r"unsupported value: [+-]?(?:NaN|Inf)|float values are not JSON compliant",
         partial(InvalidInputError, hint="The model has no finite vector for it: change the text."),
     ),
+    # vLLM, and NVIDIA's NIMs on it, also for the model's own width: "Model 'x' does not support Matryoshka
+    # embeddings; dimensions must be unset"
+    (
+        r"not support matryoshka",
+        partial(InvalidOptionError, hint="Change or leave out the option 'dimensions'."),
+    ),
 )
-"""What known servers say of sizes, and of vectors that they cannot send. No part of a row is unbounded
+"""What known servers say of sizes, and of vectors that they cannot make or send. No part of a row is unbounded
 (`.*`, `\\d+`): a server's text must not hold up the event loop."""
 
 LOOSE: Sentences = (
