@@ -449,7 +449,7 @@ def test_what_a_vendors_codes_mean(
     """The same code may be a rate with one vendor, and an empty account with another."""
     with FaultServer(wire=VendorWire(SERVERS[vendor]), dimensions=16) as server:
         server.always(faults.reply(status, body))
-        options = {"base_url": server.url, "api_key": KEY, "max_attempts": 1}
+        options: dict[str, Any] = {"base_url": server.url, "api_key": KEY, "max_attempts": 1}
         with load_embedder(f"{vendor}:{SERVERS[vendor].model}", **options) as embedder:
             assert type(model_error(embedder)) is expected
 
@@ -474,7 +474,11 @@ def test_a_text_that_may_be_too_long_is_tried(vendor: str, on_too_long: str) -> 
     fits = "Fahrkarten " * (limit // 2)
     with FaultServer(wire=VendorWire(quirks), dimensions=16) as server:
         server.always(faults.too_long(limit))
-        options = {"base_url": server.url, "api_key": KEY, "on_too_long": on_too_long}
+        options: dict[str, Any] = {
+            "base_url": server.url,
+            "api_key": KEY,
+            "on_too_long": on_too_long,
+        }
         with load_embedder(f"{vendor}:{quirks.model}", **options, errors="collect") as embedder:
             estimated = embedder.explain(fits, "document").tokens or 0
             found = embedder.embed([fits, "short", "word " * 2 * limit], role="document")
