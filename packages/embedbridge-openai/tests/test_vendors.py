@@ -436,7 +436,6 @@ TOO_FAST = said("insufficient_quota", "You exceeded your current quota, please c
     [
         ("dashscope", 429, TOO_FAST, RateLimitedError),
         ("dashscope", 429, said("limit_requests"), RateLimitedError),
-        ("dashscope", 403, said("AllocationQuota.FreeTierOnly"), QuotaExhaustedError),
         ("dashscope", 400, said("Arrearage", "Access denied."), QuotaExhaustedError),
         ("together", 429, TOO_FAST, QuotaExhaustedError),
         ("zhipu", 429, {"error": {"code": "1113", "message": "余额不足"}}, QuotaExhaustedError),
