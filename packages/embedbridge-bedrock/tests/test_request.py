@@ -243,7 +243,7 @@ def test_characters_are_cut_and_reported(server: FaultServer, load: Load, name: 
 
     assert result.truncated.tolist() == [False, True]
     assert max(map(len, taken)) == limit
-    assert len(server.requests) == 2
+    assert len(server.requests) == (1 if name == V3 else 2)
     with pytest.raises(InputTooLongError) as caught:
         load(name, on_too_long="error").embed_documents(["fits", "x" * (limit + 1)])
     assert caught.value.index == 1
@@ -256,6 +256,32 @@ def test_v4_takes_long_texts_whole(server: FaultServer, load: Load) -> None:
 
     assert asked(server)["texts"] == [text]
     assert not result.truncated.any()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sent"),
+    [
+        (V3, {}, "END"),
+        (V3, {"truncate": "NONE"}, "NONE"),
+        (V4, {}, "NONE"),
+        (V4, {"max_tokens": 200}, "RIGHT"),
+        (V4, {"max_tokens": 200, "truncate": "NONE"}, "NONE"),
+    ],
+    ids=str,
+)
+def test_usual_texts_travel_together(
+    server: FaultServer, load: Load, name: str, options: dict[str, Any], sent: str
+) -> None:
+    """Where many may be too long the model cuts; if it refused them, each would have to go alone."""
+    texts = [f"{number:03} " + "word " * 343 for number in range(96)]
+    embedder = load(name, **options)
+    result = embedder.embed(texts, role="document")
+    alone = sent == "NONE" and (name == V3 or "max_tokens" in options)
+
+    assert asked(server)["truncate"] == sent
+    assert len(server.requests) == (96 if alone else 1)
+    assert embedder.card.truncates is (sent != "NONE")
+    assert result.truncated.all() == (sent != "NONE")
 
 
 # Options, names.

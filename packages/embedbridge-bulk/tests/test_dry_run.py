@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedbridge.bulk import Columns, RowError, estimate, run
+from embedbridge.bulk.budget import FileRateLimiter
 from embedbridge.bulk.contents import Contents
 from embedbridge.bulk.sample import Sample
 from embedbridge.contract import InvalidOptionError, ProviderUnavailableError
@@ -154,3 +155,19 @@ def test_tokens_are_those_of_a_sorted_source(tmp_path: Path) -> None:
     long = [f"{'many more words ' * 20} {number}" for number in range(40_000)]
 
     assert tokens(short + long) == pytest.approx(tokens(short) + tokens(long), rel=0.01)
+
+
+def test_requests_fit_into_a_minute(tmp_path: Path) -> None:
+    """No request has more tokens than all of a minute may have together, whoever says so."""
+    table = pa.table({"text": [f"{'many words ' * 50} {number}" for number in range(400)]})
+    ways: list[dict[str, Any]] = [
+        {"tokens_per_minute": 10_000},
+        {"limiter": FileRateLimiter(tmp_path / "budget", tokens_per_minute=10_000)},
+    ]
+    for way in ways:
+        model = load_embedder("openai:text-embedding-3-small", api_key="k", **way)
+        found = estimate(table, tmp_path / "out", model=model, text="text")
+
+        assert found.requests is not None
+        assert found.tokens is not None
+        assert found.requests == -(-found.tokens // 10_000) > 1

@@ -252,9 +252,25 @@ def test_v3_is_cut_by_cohere(load: Load) -> None:
         assert result.truncated.tolist() == [False, *[True] * 50]
 
 
+def test_fewer_tokens_are_cut_by_cohere(server: FaultServer, load: Load) -> None:
+    """Who asks for 100 tokens of each text wants usual texts cut, not each of them sent alone."""
+    texts = [f"{number} " + "word " * 300 for number in range(96)]
+    result = load(max_tokens=100).embed(["short", *texts[1:]], role="document")
+
+    assert len(server.requests) == 1
+    assert sent(server)["truncate"] == "END"
+    assert result.truncated.tolist() == [False, *[True] * 95]
+
+
 @pytest.mark.parametrize(
     ("options", "truncates"),
-    [({}, False), ({"truncate": "END"}, True), ({"truncate": "NONE"}, False)],
+    [
+        ({}, False),
+        ({"truncate": "END"}, True),
+        ({"truncate": "NONE"}, False),
+        ({"max_tokens": 100}, True),
+        ({"max_tokens": 100, "truncate": "NONE"}, False),
+    ],
 )
 def test_the_card_says_who_cuts(options: dict[str, Any], truncates: bool) -> None:
     """So that the engine does it where nobody else does."""

@@ -14,6 +14,7 @@ from embedbridge.contract import (
     InvalidKeyError,
     InvalidOptionError,
     Mixed,
+    UnsupportedModalityError,
 )
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import FaultServer, PredictWire, VertexWire, tiny_png
@@ -135,7 +136,10 @@ def test_addresses_as_others_write_them(load: Load, given: str) -> None:
     [
         ("models/gemini-embedding-001", "google/models/gemini-embedding-001:embedContent"),
         ("publishers/google/models/gemini-embedding-001", "google/models/gemini-embedding-001:embedContent"),
+        ("google/gemini-embedding-001", "google/models/gemini-embedding-001:embedContent"),
         ("intfloat/e5-large-maas", "intfloat/models/e5-large-maas:embedContent"),
+        ("publishers/intfloat/models/e5-large-maas", "intfloat/models/e5-large-maas:embedContent"),
+        ("intfloat/e5", "intfloat/models/e5:predict"),
         ("text-embedding-old", "google/models/text-embedding-old:predict"),
     ],
 )  # fmt: skip
@@ -147,6 +151,30 @@ def test_names(load: Load, name: str, resource: str) -> None:
         load(f"vertex:{name}", base_url=server.url).embed_query("x")
 
         assert server.requests[0].request.target.endswith(f"publishers/{resource}")
+
+
+@pytest.mark.parametrize("name", ["multilingual-e5-large-instruct-maas", "e5-of-tomorrow"])
+@pytest.mark.filterwarnings("ignore:Google Vertex AI model .* is not known here")
+def test_a_model_of_another_publisher_is_no_gemini(load: Load, name: str) -> None:
+    """It gets the text alone: no prompt, no task type and no width of Gemini's; and no image."""
+    wire = VertexWire() if name.endswith("maas") else PredictWire()
+    with FaultServer(wire=wire, dimensions=1024) as server:
+        options = {"base_url": server.url, "dimensions": 256}
+        embedder = load(f"vertex:intfloat/{name}", **options)
+        found = embedder.embed_documents(["hi"]), embedder.embed(["hi"], role="query").vectors
+        sent = [record.json for record in server.requests]
+        for picture in (Image.from_bytes(tiny_png(1)), Mixed("a", Image.from_bytes(tiny_png(1)))):
+            with pytest.raises(UnsupportedModalityError):
+                embedder.embed([picture], role="document")
+        own = load(f"vertex:intfloat/{name}", **options, query_prompt="query: ").embed_query("hi")
+        right = server.vector("query: hi", name)
+
+    assert sent[0] == sent[-1]
+    assert "hi" in str(sent[0])
+    assert not any(word in str(sent[0]) for word in ("task", "query", "outputDimensionality"))
+    assert [vectors.shape for vectors in found] == [(1, 256), (1, 256)]
+    assert np.allclose(own, right[:256], atol=1e-6)
+    assert embedder.card.limits.max_tokens_per_input == 512
 
 
 def test_a_project_is_needed(load: Load) -> None:

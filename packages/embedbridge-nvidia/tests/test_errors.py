@@ -42,6 +42,8 @@ def problem(status: int, title: str, detail: str) -> dict[str, object]:
         (400, {"object": "error", "message": "Input length 600 exceeds maximum allowed token size 512", "type": "invalid_request_error"}, InputTooLongError, {"most": 512}),
         (400, {"object": "error", "message": "something is wrong", "type": "invalid_request_error"}, InvalidInputError, {}),
         (422, {"detail": [{"loc": ["body", "dimensions"], "msg": "not supported"}]}, InvalidOptionError, {}),
+        (400, {"object": "error", "message": "Model 'x' does not support Matryoshka embeddings; dimensions must be unset. Numeric dimensions are valid only for Matryoshka models in range [1, 2048].", "type": "BadRequestError", "code": 400}, InvalidOptionError, {"hint": "Change or leave out the option 'dimensions'."}),
+        (400, {"error": {"message": "You passed 513 input tokens and requested 0 output tokens. However, the model's context length is only 512 tokens, resulting in a maximum input length of 512 tokens.", "type": "BadRequestError", "param": "input_tokens", "code": 400}}, InputTooLongError, {"most": 512}),
         (422, {"detail": [{"loc": ["body", "embedding_type"], "msg": "not supported"}]}, InvalidOptionError, {"hint": "Change or leave out the option 'output_type'."}),
         (401, problem(401, "Unauthorized", "Authentication failed"), AuthenticationError, {}),
         (402, problem(402, "Payment Required", "Cloud credits expired"), QuotaExhaustedError, {}),

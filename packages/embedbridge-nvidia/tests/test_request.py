@@ -9,8 +9,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from embedbridge.contract import Image, LoadedImage
+from embedbridge.contract import Image, LoadedImage, ModelCard
 from embedbridge.core import Embedder, load_embedder
+from embedbridge.providers.nvidia.catalog import CARDS
 from embedbridge.testing import FaultServer, NvidiaWire, tiny_png
 
 Load: TypeAlias = Callable[..., Embedder]
@@ -76,6 +77,18 @@ def test_dimensions_are_asked_for_or_refused(
         with pytest.raises(ValueError, match=f"cannot make vectors of {asked}"):
             embedder.embed_query("a text")
         assert not server.requests
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_the_own_width_may_be_named(load: Load, card: ModelCard) -> None:
+    """A server whose model has no other one refuses the field, so that it is left out there."""
+    width = card.dimensions or 1024
+    with FaultServer(wire=NvidiaWire(), dimensions=width) as server:
+        embedder = load(card.name, base_url=server.url, dimensions=card.dimensions)
+        found = embedder.embed_documents(["a text"])
+
+    assert found.shape == (1, width)
+    assert ("dimensions" in server.requests[0].json) is bool(card.allowed_dimensions)
 
 
 @pytest.mark.parametrize(

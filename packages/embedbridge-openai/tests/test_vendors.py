@@ -13,14 +13,17 @@ import pytest
 
 from embedbridge.contract import (
     ConfigurationError,
+    EmbedBridgeError,
     InvalidKeyError,
     InvalidOptionError,
     ProviderUnavailableError,
+    QuotaExhaustedError,
+    RateLimitedError,
     Vectors,
 )
 from embedbridge.core import load_embedder
 from embedbridge.providers.openai.vendors import rows, spec_of
-from embedbridge.testing import FaultServer, OpenAIWire
+from embedbridge.testing import FaultServer, OpenAIWire, faults, model_error
 from embedbridge.testing._http_server import HttpRequest
 from embedbridge.testing.wires.format import Asked
 
@@ -417,6 +420,72 @@ def test_a_service_that_has_ended_says_so() -> None:
     """Before anything is sent, and with the day."""
     with pytest.raises(ConfigurationError, match="GitHub Models ended its service on 2026-07-30"):
         load_embedder("github-models:openai/text-embedding-3-small")
+
+
+def said(code: str, message: str = "Sorry.") -> dict[str, object]:
+    """A refusal of a server that speaks OpenAI's format."""
+    return {"error": {"code": code, "message": message, "type": code, "param": None}}
+
+
+TOO_FAST = said("insufficient_quota", "You exceeded your current quota, please check your plan.")
+"""DashScope's words for too many tokens per minute, and OpenAI's for an account without credit."""
+
+
+@pytest.mark.parametrize(
+    ("vendor", "status", "body", "expected"),
+    [
+        ("dashscope", 429, TOO_FAST, RateLimitedError),
+        ("dashscope", 429, said("limit_requests"), RateLimitedError),
+        ("dashscope", 400, said("Arrearage", "Access denied."), QuotaExhaustedError),
+        ("together", 429, TOO_FAST, QuotaExhaustedError),
+        ("zhipu", 429, {"error": {"code": "1113", "message": "余额不足"}}, QuotaExhaustedError),
+        ("zhipu", 429, {"error": {"code": "1302", "message": "并发数过高"}}, RateLimitedError),
+    ],
+)
+def test_what_a_vendors_codes_mean(
+    vendor: str, status: int, body: object, expected: type[EmbedBridgeError]
+) -> None:
+    """The same code may be a rate with one vendor, and an empty account with another."""
+    with FaultServer(wire=VendorWire(SERVERS[vendor]), dimensions=16) as server:
+        server.always(faults.reply(status, body))
+        options: dict[str, Any] = {"base_url": server.url, "api_key": KEY, "max_attempts": 1}
+        with load_embedder(f"{vendor}:{SERVERS[vendor].model}", **options) as embedder:
+            assert type(model_error(embedder)) is expected
+
+
+def test_a_rate_of_dashscopes_is_waited_for() -> None:
+    """The job goes on with the next minute."""
+    with FaultServer(wire=VendorWire(SERVERS["dashscope"]), dimensions=16) as server:
+        server.play(faults.reply(429, TOO_FAST, headers={"Retry-After": "0"}))
+        found = in_core(
+            "dashscope:text-embedding-v4", {"base_url": server.url, "api_key": KEY}, ["a text"]
+        )
+
+        assert np.allclose(found, [server.vector("a text", "text-embedding-v4")], atol=1e-6)
+
+
+@pytest.mark.parametrize("on_too_long", ["truncate", "error"])
+@pytest.mark.parametrize("vendor", ["dashscope", "zhipu"])
+def test_a_text_that_may_be_too_long_is_tried(vendor: str, on_too_long: str) -> None:
+    """A vendor that names its limit refuses more: what it answers is whole, whatever we had estimated."""
+    limit = rows()[vendor].max_tokens_per_input or 0
+    quirks = SERVERS[vendor]
+    fits = "Fahrkarten " * (limit // 2)
+    with FaultServer(wire=VendorWire(quirks), dimensions=16) as server:
+        server.always(faults.too_long(limit))
+        options: dict[str, Any] = {
+            "base_url": server.url,
+            "api_key": KEY,
+            "on_too_long": on_too_long,
+        }
+        with load_embedder(f"{vendor}:{quirks.model}", **options, errors="collect") as embedder:
+            estimated = embedder.explain(fits, "document").tokens or 0
+            found = embedder.embed([fits, "short", "word " * 2 * limit], role="document")
+
+        assert np.allclose(found.vectors[0], server.vector(fits, quirks.model), atol=1e-6)
+    assert limit < estimated < 3 * limit
+    assert found.truncated.tolist() == [False, False, on_too_long == "truncate"]
+    assert list(found.errors) == ([] if on_too_long == "truncate" else [2])
 
 
 def model_of(name: str, **options: Any) -> Any:

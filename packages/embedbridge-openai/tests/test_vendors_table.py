@@ -108,6 +108,8 @@ WRONG = [
     ({**GOOD, "max_items": 0}, "max_items must be a whole number above 0"),
     ({**GOOD, "max_items": True}, "max_items must be a whole number"),
     ({**GOOD, "max_tokens_per_input": "8k"}, "max_tokens_per_input must be a whole number"),
+    ({**GOOD, "rate_limit_codes": "insufficient_quota"}, "rate_limit_codes must be a list"),
+    ({**GOOD, "quota_codes": [1113]}, "quota_codes must be a list of texts"),
     ({**GOOD, "encoding_format": "int8"}, "encoding_format must be one of base64, float, none"),
     ({**GOOD, "dimensions": 512}, "dimensions must be true or false"),
     ({**GOOD, "extra_body": {"model": "x"}}, "extra_body must be a table of fields without"),

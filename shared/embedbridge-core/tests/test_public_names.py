@@ -144,6 +144,7 @@ TOOLING = [
     "portable_limiter",
     "resolve",
     "run_sync",
+    "tokens_per_minute",
 ]
 LOCAL = [
     "AtOnce",

@@ -234,7 +234,13 @@ VENDOR = Vendor(
             max_tokens=100,
         ),
         "cohere v3, documents": case(
-            V3, {**V4_TEXTS, "texts": TEXTS}, cohere(floats(2, 1024)), FLOATS, text, other
+            V3,
+            {**V4_TEXTS, "texts": TEXTS},
+            cohere(floats(2, 1024)),
+            FLOATS,
+            text,
+            other,
+            truncate="NONE",
         ),
         "cohere v3, an image": case(
             V3,
@@ -242,6 +248,7 @@ VENDOR = Vendor(
             cohere(floats(1, 1024)),
             FLOATS,
             our_image,
+            truncate="NONE",
         ),
         "marengo, a text": case(
             MARENGO,

@@ -24,7 +24,7 @@ from embedbridge.contract import (
     RequestTooLargeError,
 )
 from embedbridge.contract.remote import Refusals, Secrets, read_refusal, too_many_items
-from embedbridge.contract.remote.refusals import SENTENCES
+from embedbridge.contract.remote.sentences import LOOSE, SENTENCES
 
 
 def error(
@@ -69,6 +69,11 @@ TOO_LONG = [
     ("Ollama", 400, openai("the input length exceeds the context length"), None, None),
     ("Ollama, as 500", 500, openai("the input length exceeds the context length"), None, None),
     ("vLLM", 400, {"object": "error", "message": "This model's maximum context length is 512 tokens. However, you requested 1084 tokens in the input for embedding generation.", "type": "BadRequestError", "param": None, "code": 400}, 512, 1084),
+    ("vLLM of today", 400, {"error": {"message": "You passed 1084 input tokens and requested 0 output tokens. However, the model's context length is only 512 tokens, resulting in a maximum input length of 512 tokens. Please reduce the length of the input prompt.", "type": "BadRequestError", "param": "input_tokens", "code": 400}}, 512, 1084),
+    ("vLLM, counting no further", 400, {"error": {"message": "You passed 513 input tokens and requested 0 output tokens. However, the model's context length is only 512 tokens, resulting in a maximum input length of 512 tokens. Please reduce the length of the input prompt.", "type": "BadRequestError", "param": "input_tokens", "code": 400}}, 512, None),
+    ("vLLM, in characters", 400, {"error": {"message": "You passed 90000 input characters and requested 0 output tokens. However, the model's context length is only 512 tokens, resulting in a maximum input length of 512 tokens (at most 8192 characters). Please reduce the length of the input prompt.", "type": "BadRequestError", "param": "input_text", "code": 400}}, 8192, 90000),
+    ("LiteLLM before vLLM", 400, openai("litellm.BadRequestError: Hosted_vllmException - This model's maximum context length is 512 tokens. However, you requested 1084 tokens in the input for embedding generation.", param="None", code="400"), 512, 1084),
+    ("a name that is in no request", 400, openai("This model's maximum context length is 512 tokens.", param="prompt_token_ids"), 512, None),
     ("llama.cpp", 400, {"error": {"code": 400, "message": "the request exceeds the available context size, try increasing it", "type": "exceed_context_size_error", "n_prompt_tokens": 1407, "n_ctx": 256}}, 256, 1407),
     ("llama.cpp, as 500", 500, {"error": {"code": 500, "message": "the request exceeds the available context size. try increasing the context size or enable context shift", "type": "exceed_context_size_error", "n_prompt_tokens": 1407, "n_ctx": 256}}, 256, 1407),
     ("llama.cpp, its batch", 500, {"error": {"code": 500, "message": "input is too large to process. increase the physical batch size", "type": "server_error"}}, None, None),
@@ -88,6 +93,11 @@ TOO_MANY_TOKENS = [
     ("Voyage", 400, {"detail": "Request to model failed. The max allowed tokens per submitted batch is 120000. Your batch has 130001 tokens after truncation."}, 120000),
     ("Mistral", 400, {"object": "error", "message": "Too many tokens overall, split into more batches.", "code": "3210"}, None),
     ("Cohere", 400, {"message": "too many tokens: size limit exceeded by 11326 tokens. Try using shorter or fewer inputs"}, None),
+    ("OpenAI, more than a minute's", 429, openai("Request too large for text-embedding-3-small in organization org-abc on tokens per min (TPM): Limit 150000, Requested 159618. The input or output tokens must be reduced in order to run successfully.", type="tokens", code="rate_limit_exceeded"), 150000),
+    ("OpenAI, the same in other words", 429, openai("Request too large for text-embedding-ada-002. Limit: 40,000 TPM, Requested: 77,159 tokens"), 40000),
+    ("the same as another status", 413, openai("Request too large for model `a` in organization `org_1` on tokens per minute (TPM): Limit 6000, Requested 7012", type="tokens", code="rate_limit_exceeded"), 6000),
+    ("GitHub Models", 413, openai("Request body too large for text-embedding-3-small model. Max size: 64000 tokens.", code="tokens_limit_reached"), 64000),
+    ("GitHub Models, without its code", 413, {"message": "Request body too large for text-embedding-3-small model. Max size: 64000 tokens."}, 64000),
 ]  # fmt: skip
 
 
@@ -142,6 +152,17 @@ def test_too_many_tokens_together(who: str, status: int, body: object, most: int
         (429, openai("Too many tokens per minute, limit 40000"), RateLimitedError),
         (
             429,
+            openai(
+                "Rate limit reached for text-embedding-3-small in organization org-abc on tokens per min "
+                "(TPM): Limit 40000, Used 39669, Requested 800. Please try again in 702ms."
+            ),
+            RateLimitedError,
+        ),
+        (500, openai("The model took too long to load"), ProviderUnavailableError),
+        (502, openai("The upstream took too long to respond."), ProviderUnavailableError),
+        (524, openai("Too long without an answer"), ProviderUnavailableError),
+        (
+            429,
             openai("You exceeded your current quota", code="insufficient_quota"),
             QuotaExhaustedError,
         ),
@@ -163,6 +184,10 @@ def test_a_status_that_means_what_it_says(
     ("status", "body", "option"),
     [
         (400, openai("not supported", param="dimensions"), "dimensions"),
+        (400, {"object": "error", "message": "Model 'x' does not support Matryoshka embeddings; dimensions must be unset (received dimensions=2048).", "type": "BadRequestError", "param": None, "code": 400}, "dimensions"),
+        (400, {"object": "error", "message": 'Model "x" does not support matryoshka representation, changing output dimensions will lead to poor results.', "type": "BadRequestError", "code": 400}, "dimensions"),
+        (400, openai("Invalid 'user': string too long. Expected a string with maximum length 64, but got a string with length 81 instead.", param="user", code="string_above_max_length"), "user"),
+        (400, openai("truncate_prompt_tokens=9000 cannot be greater than max_total_tokens - max_output_tokens = 512. Please request a smaller truncation size.", param="truncate_prompt_tokens"), "truncate_prompt_tokens"),
         (422, {"detail": "Validation error", "errors": [{"field": "body -> jina-embeddings-v3 -> task", "message": "Input should be 'retrieval.query'", "type": "literal_error"}]}, "task"),
         (422, {"detail": [{"loc": ["body", "user"], "msg": "Extra inputs are not permitted", "type": "extra_forbidden"}]}, "user"),
         (400, {"error": {"message": "bad", "details": [{"fieldViolations": [{"field": "output_dimension"}]}]}}, "dimensions"),
@@ -174,6 +199,26 @@ def test_a_field_that_is_named_is_an_options(status: int, body: object, option: 
 
     assert isinstance(found, InvalidOptionError)
     assert f"{option!r}" in str(found)
+
+
+def test_a_field_that_was_sent_is_blamed_before_any_words() -> None:
+    """A size of an option is none of the texts; a field that nobody sent is the server's own name."""
+    body = {
+        "detail": [{"loc": ["body", "label"], "msg": "String should have at most 64 characters"}]
+    }
+    found = [
+        Refusals().error(422, body, {}, Secrets(), sent=sent)
+        for sent in (["input", "label"], ["input"])
+    ]
+
+    assert [type(one) for one in found] == [InvalidOptionError, InputTooLongError]
+
+
+@pytest.mark.parametrize("said", ["took", "has taken", "is taking", "takes", "may take", "waited"])
+def test_seconds_are_no_length(said: str) -> None:
+    """With a status below 500 as well: no text is cut for a server that was slow."""
+    assert type(error(400, {"message": f"The request {said} too long."})) is InvalidInputError
+    assert type(error(400, {"message": "The text is too long."})) is InputTooLongError
 
 
 @pytest.mark.parametrize(
@@ -351,7 +396,7 @@ def test_a_body_of_any_depth_is_read(levels: int, name: str) -> None:
     assert type(Refusals().error(400, body, {}, Secrets())) is InvalidInputError
 
 
-@pytest.mark.parametrize("row", SENTENCES, ids=lambda row: str(row[0]))
+@pytest.mark.parametrize("row", [*SENTENCES, *LOOSE], ids=lambda row: str(row[0]))
 def test_no_sentence_is_searched_for_without_bounds(row: tuple[str, object]) -> None:
     """A few kilobytes of the right words would hold up the event loop for many seconds."""
     outside_of_classes = re.sub(r"\[[^]]*\]", "", row[0])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from embedbridge.contract import Image, Limits
-from embedbridge.core import Embedder
+from embedbridge.core import Embedder, Ticket
 from embedbridge.core.engine.plan import ANSWER_BYTES, plan
 from embedbridge.core.engine.planned import Planned
 from embedbridge.testing import tiny_png
@@ -189,3 +189,47 @@ def test_answers_are_of_a_size_to_hold_several_at_once(
     Embedder(model).using(**settings).embed_documents(map(str, range(20)))
 
     assert max(map(len, model.batches)) == most
+
+
+class Minute:
+    """A limiter that says how many tokens it admits per minute, and admits at once."""
+
+    def __init__(self, tokens_per_minute: Any) -> None:
+        self.tokens_per_minute = tokens_per_minute
+        self.asked: list[int] = []
+
+    def acquire(self, tokens: int) -> Ticket:
+        self.asked.append(tokens)
+        return Ticket()
+
+    async def acquire_async(self, tokens: int) -> Ticket:
+        return self.acquire(tokens)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 90), min_size=1, max_size=40),
+    card=st.none() | st.integers(10, 200),
+    per_minute=st.integers(10, 60),
+)
+def test_no_request_has_more_tokens_than_a_minute_may_have(
+    remote_model: Any, lengths: list[int], card: int | None, per_minute: int
+) -> None:
+    """A server refuses it for ever, however empty the minute is; one text alone may be over."""
+    texts = [f"{number} {'word ' * (length - 1)}" for number, length in enumerate(lengths)]
+    model = remote_model(max_tokens_per_request=card, count=lambda text: len(text.split()))
+    limiter = Minute(per_minute)
+    Embedder(model, limiter=limiter).embed_documents(texts)
+
+    allowed = min(per_minute, card or per_minute)
+    assert all(tokens <= allowed or tokens in lengths for tokens in limiter.asked)
+    assert sum(limiter.asked) == sum(lengths)
+
+
+@pytest.mark.parametrize("said", [None, 0, "many", 1.5, True])
+def test_a_limiter_need_not_say_what_a_minute_may_have(remote_model: Any, said: Any) -> None:
+    """One of a user's own may have anything by that name."""
+    model = remote_model(max_items=None)
+    limiter = Minute(said)
+    Embedder(model, limiter=limiter).embed_documents([f"text {number}" for number in range(20)])
+
+    assert len(limiter.asked) == 1

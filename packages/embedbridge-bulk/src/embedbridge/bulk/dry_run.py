@@ -18,6 +18,7 @@ from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.windows import items_per_request
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.tooling import tokens_per_minute
 
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
@@ -197,7 +198,9 @@ def _tokens(stage: EmbedStage, samples: list[Input], contents: int) -> int | Non
 def _requests(stage: EmbedStage, contents: int, tokens: int | None) -> int:
     items = items_per_request(stage.embedder, stage.columns.modality, stage.role)
     by_items = -(-contents // (items or max(1, contents)))
-    most_tokens = stage.embedder.card.limits.max_tokens_per_request
+    limiter = stage.embedder.limiter or stage.embedder.settings
+    known = (stage.embedder.card.limits.max_tokens_per_request, tokens_per_minute(limiter))
+    most_tokens = min((number for number in known if number is not None), default=None)
     if tokens is None or most_tokens is None:
         return by_items
     return max(by_items, -(-tokens // most_tokens))

@@ -39,6 +39,10 @@ class Family(ABC):
     def fields(self, batch: Batch, options: BedrockOptions, dimensions: int | None) -> Json:
         """The JSON of a request; fields that are `None` are left out at its top."""
 
+    def end(self, options: BedrockOptions) -> str:
+        """Which end of a text that is too long the model cuts, or `NONE`, if it has the option."""
+        return options.truncate or "NONE"
+
     @abstractmethod
     def rows(self, answer: Json, batch: Batch, options: BedrockOptions) -> list[Any]:
         """The vectors of an answer, one for each input, as numbers."""
@@ -107,7 +111,7 @@ class Nova(Family):
             source = {"bytes": base64.b64encode(data).decode()}
             params["image"] = {"format": media_type.partition("/")[2], "source": source}
         else:
-            params["text"] = {"truncationMode": options.truncate, "value": content}
+            params["text"] = {"truncationMode": self.end(options), "value": content}
         return {
             "schemaVersion": "nova-multimodal-embed-v1",
             "taskType": "SINGLE_EMBEDDING",
@@ -145,9 +149,13 @@ class Cohere(Family):
             "embedding_types": [options.output_type],
             "output_dimension": dimensions,
             "max_tokens": options.max_tokens,
-            "truncate": self.ends[options.truncate],
+            "truncate": self.ends[self.end(options)],
             **kind,
         }
+
+    def end(self, options: BedrockOptions) -> str:
+        """Who wants fewer tokens of each text wants them cut: else each longer one would go alone."""
+        return options.truncate or ("NONE" if options.max_tokens is None else "END")
 
     def rows(self, answer: Json, batch: Batch, options: BedrockOptions) -> list[Any]:
         """Cohere numbers nothing: a vector belongs to the input at the same place."""
@@ -175,6 +183,10 @@ class OldCohere(Cohere):
 
     options = frozenset({"output_type", "truncate"})
     ends: ClassVar[Mapping[str, str]] = {"NONE": "NONE", "START": "START", "END": "END"}
+
+    def end(self, options: BedrockOptions) -> str:
+        """Usual texts are near its 512 tokens: each that may be over them would go alone."""
+        return options.truncate or "END"
 
     def _input_type(self, batch: Batch) -> str:
         return "image" if batch.modality == "image" else super()._input_type(batch)

@@ -117,7 +117,14 @@ CARDS = (
         limits=COHERE_V4,
     ),
     *(
-        _card(name, 1024, modalities=("text", "image"), roles="field", limits=COHERE_V3)
+        _card(
+            name,
+            1024,
+            modalities=("text", "image"),
+            roles="field",
+            limits=COHERE_V3,
+            truncates=True,  # sending each text alone that may be too long would be too many
+        )
         for name in ("cohere.embed-english-v3", "cohere.embed-multilingual-v3")
     ),
     _card(

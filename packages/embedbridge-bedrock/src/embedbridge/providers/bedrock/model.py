@@ -114,10 +114,11 @@ class BedrockModel(HttpModel):
     @property
     def card(self) -> ModelCard:
         """What the model can do, with these options and at this address."""
-        card, options = super().card, self.options
+        card, options, family = super().card, self.options, self._family
+        cuts = family.end(options) != "NONE" if "truncate" in family.options else card.truncates
         return replace(
             card,
-            truncates=card.truncates or options.truncate != "NONE",
+            truncates=cuts,
             limits=card.limits.reading(options.max_tokens),
             normalized=card.normalized and options.normalize is not False,
         )

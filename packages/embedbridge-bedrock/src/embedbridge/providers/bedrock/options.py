@@ -45,9 +45,10 @@ class BedrockOptions(HttpOptions):
     """Of Cohere's models: what the values are. Whole numbers come as float32 of the same value.
     `binary` and `ubinary` hold eight dimensions in each value, so vectors are eight times narrower,
     and `dimensions` counts those values."""
-    truncate: Literal["NONE", "START", "END"] = "NONE"
+    truncate: Literal["NONE", "START", "END"] | None = None
     """Of Cohere's models and Nova: which end of a text that is too long the model cuts, or `NONE`: it
-    refuses the text, and the engine cuts it and reports that."""
+    refuses the text, and the engine cuts it and reports that. `None` means `END` for Cohere's v3, whose
+    texts are often too long, and for v4 with `max_tokens`; else `NONE`."""
     max_tokens: int | None = Field(default=None, gt=0)
     """Of Cohere's v4: tokens of each input that are embedded, to use fewer than the model allows."""
     query_purpose: Purpose = "GENERIC_RETRIEVAL"

@@ -69,6 +69,11 @@ class LeasingRateLimiter(ABC):
         self.forget()
         _alive.add(self)
 
+    @property
+    def tokens_per_minute(self) -> int | None:
+        """Tokens in any 60 seconds, as this process wants to keep to; `None` is any number."""
+        return self.limits.get("tokens_per_minute")
+
     @abstractmethod
     def exchange(self, message: Message) -> Grant | None:
         """Give a message to the ledger, and wait for the answer.

@@ -132,7 +132,9 @@ class CohereModel(HttpModel):
 
     @property
     def _truncate(self) -> str:
-        return self.options.truncate or ("END" if self.listed_card.truncates else "NONE")
+        # Each text that may be too long goes alone if Cohere refuses it: too many, of the usual ones.
+        often = self.listed_card.truncates or self.options.max_tokens is not None
+        return self.options.truncate or ("END" if often else "NONE")
 
 
 def _check_order(repeated: object, sent: Sequence[str]) -> None:

@@ -27,7 +27,8 @@ class CohereOptions(HttpOptions):
     narrower, and `dimensions` counts those values."""
     truncate: Literal["NONE", "START", "END"] | None = None
     """Which end of a text that is too long Cohere cuts, or `NONE`: it refuses, and the engine cuts.
-    `None` means `END` for v3, whose texts are often too long, and `NONE` for what is newer."""
+    `None` means `END` for v3, whose texts are often too long, and for any model with `max_tokens`; else
+    `NONE`."""
     max_tokens: int | None = Field(default=None, gt=0)
     """Tokens of each input that are embedded, where that should be fewer than the model can."""
     priority: int | None = Field(default=None, ge=0, le=999)

@@ -116,6 +116,11 @@ def in_vertex(card: ModelCard) -> ModelCard:
     return replace(card, truncates=False, limits=replace(limits, max_tokens_per_input=tokens))
 
 
+def is_open(name: str) -> bool:
+    """Whether it is a model of somebody else's in Vertex AI, as `PUBLISHER/NAME` or `NAME-maas`."""
+    return "/" in name or name.endswith("-maas")
+
+
 def takes_content(name: str) -> bool:
     """Whether Vertex AI serves a model by `:embedContent`, as the SDK decides it; else `:predict`."""
     return bool(re.search(r"gemini|maas", name.rpartition("/")[2]))
@@ -137,6 +142,24 @@ VERTEX_CARDS = tuple(
     )
 )
 """Vertex AI's models."""
+
+
+OPEN = ModelCard(
+    name="unknown",
+    allowed_dimensions=None,
+    # The engine shortens: Google's SDK has a recorded answer of E5 with all 1,024 values, of 10 asked for.
+    limits=Limits(max_tokens_per_input=512),
+)
+"""Of somebody else's models in Vertex AI: Google documents E5, for texts of 512 tokens. It documents no
+prompts and no roles, so that none are sent; users know what their model's author wants.
+
+Sources: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/maas/e5/multilingual-e5-small, and
+`testEmbedContentGemini2MaaS` of Google's SDK for Kotlin."""
+
+
+def unknown_in_vertex(name: str) -> ModelCard:
+    """The card of a name that is in no card of Vertex AI's."""
+    return in_vertex(replace(OPEN, name=name) if is_open(name) else unknown(name))
 
 
 def unknown(name: str) -> ModelCard:

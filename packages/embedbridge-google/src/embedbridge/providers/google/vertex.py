@@ -26,9 +26,8 @@ from embedbridge.providers.google._gemini import GeminiModel, contents, quoted, 
 from embedbridge.providers.google.catalog import (
     VERTEX,
     VERTEX_CARDS,
-    in_vertex,
     takes_content,
-    unknown,
+    unknown_in_vertex,
 )
 from embedbridge.providers.google.options import VertexOptions
 
@@ -46,8 +45,8 @@ class VertexModel(GeminiModel):
             documents = embedder.embed_documents(["Paris is a city."])
 
     Args:
-        name: For example `"gemini-embedding-2"`; of another publisher `"intfloat/NAME-maas"`. A name
-            that is not known is tried.
+        name: For example `"gemini-embedding-2"`; of another publisher `"intfloat/NAME-maas"`, for texts
+            only and without prompts. A name that is not known is tried.
         options: See `VertexOptions`.
     """
 
@@ -59,13 +58,13 @@ class VertexModel(GeminiModel):
     resource: ClassVar[re.Pattern[str]] = re.compile(r"/(?:projects|publishers)(?:/.*)?$")
 
     def __init__(self, name: str, **options: Any) -> None:
-        super().__init__(re.sub(r"^(publishers/google/)?models/", "", name), **options)
+        super().__init__(_own_name(name), **options)
         self._found_project: str | None = None
 
     @property
     def unknown(self) -> ModelCard:  # type: ignore[override]  # it depends on the name
-        """Like the older models where the name says so, else like the newest."""
-        return in_vertex(unknown(self.name))
+        """Plain for another publisher's; else like the older models or the newest, by the name."""
+        return unknown_in_vertex(self.name)
 
     @property
     def location(self) -> str:
@@ -122,8 +121,9 @@ class VertexModel(GeminiModel):
                 "embedContentConfig": {k: v for k, v in settings.items() if v is not None},
             }
         parameters = {"outputDimensionality": batch.dimensions, "autoTruncate": False}
+        told = {} if kind is None else {"task_type": kind}
         return self._path("v1", f"{self._resource}:predict"), {
-            "instances": [{"content": text, "task_type": kind} for text in batch.texts],
+            "instances": [{"content": text, **told} for text in batch.texts],
             "parameters": {k: v for k, v in parameters.items() if v is not None},
         }
 
@@ -184,3 +184,9 @@ class VertexModel(GeminiModel):
 
     def _name_hint(self) -> str:
         return f"Check the model's name, and that Vertex AI has it in {self.location!r} (location)."
+
+
+def _own_name(name: str) -> str:
+    """The name as we write it, from the spellings of Google's SDK: Google's own has no publisher."""
+    name = re.sub(r"^publishers/([^/]+)/models/", r"\1/", name)
+    return re.sub(r"^(?:google/|models/)", "", name)

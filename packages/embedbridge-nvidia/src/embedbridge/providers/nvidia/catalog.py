@@ -63,7 +63,7 @@ def _card(
         roles="field" if asymmetric else "none",
         dimensions=width,
         allowed_dimensions=shorter,
-        requests_dimensions=True,
+        requests_dimensions=shorter != (),  # without other widths even the model's own is refused
         limits=_limits(tokens),
         truncates=tokens == 512,  # sending each text alone that may be too long would be too many
         space=f"nvidia:{name}",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from embedbridge.contract.batch import Batch, BatchResult
-from embedbridge.contract.errors import EmbedBridgeError
+from embedbridge.contract.errors import EmbedBridgeError, UnknownModelError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     Address,
     Credential,
+    Refusals,
     RemoteModel,
     Secrets,
     Vendor,
@@ -25,6 +26,7 @@ from embedbridge.contract.remote import (
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.openai._client import UNUSED, SdkHandle
 from embedbridge.providers.openai._optional import OptionalFields
+from embedbridge.providers.openai._vendor_rules import OUR_FIELDS
 from embedbridge.providers.openai.options import SharedOptions
 
 WIDTH = "dimensions"
@@ -42,6 +44,10 @@ class SharedModel(RemoteModel[SdkHandle]):
     Options: ClassVar[type[ModelOptions]] = SharedOptions
     options: SharedOptions
     library: ClassVar[str] = "openai"
+    refusals: ClassVar[Refusals] = Refusals(
+        codes={"DeploymentNotFound": UnknownModelError}
+    )  # Azure
+    """What servers that speak OpenAI's API say, beside what all servers say."""
 
     @property
     def sent_name(self) -> str:
@@ -51,7 +57,9 @@ class SharedModel(RemoteModel[SdkHandle]):
     def _translated(self, error: Exception, client: SdkHandle) -> EmbedBridgeError | None:
         from embedbridge.providers.openai._errors import translated  # it imports the SDK
 
-        ours = translated(error, client.secrets, Address(client.url).host_and_path)
+        sent = OUR_FIELDS.union(self._body("document"), self._body("query"))
+        server = Address(client.url).host_and_path
+        ours = translated(error, self.refusals, client.secrets, server, sent=sent)
         # With a status somebody has answered: the server runs.
         return ours if ours is None or hasattr(error, "status_code") else self._unreached(ours)
 
@@ -78,7 +86,7 @@ class SharedModel(RemoteModel[SdkHandle]):
     def _width_refused(self, error: Any, secrets: Secrets) -> EmbedBridgeError:
         from embedbridge.providers.openai._errors import option_refused  # it imports the SDK
 
-        return option_refused(error, WIDTH, secrets)
+        return option_refused(error, WIDTH, self.refusals, secrets)
 
     async def _post(self, client: SdkHandle, batch: Batch, fields: dict[str, Any]) -> BatchResult:
         import httpx2

@@ -111,6 +111,8 @@ RULES: Mapping[str, tuple[Callable[[object], bool], str]] = MappingProxyType(
         "max_tokens_per_request": COUNT,
         "encoding_format": (FORMATS.__contains__, f"one of {', '.join(FORMATS)}"),
         "dimensions": FLAG,
+        "rate_limit_codes": TEXTS,
+        "quota_codes": TEXTS,
         "model_prefix": TEXT,
         "extra_body": BODY,
         "query_body": BODY,

@@ -9,10 +9,14 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from embedbridge.contract.card import ModelCard
-from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.errors import (
+    ConfigurationError,
+    QuotaExhaustedError,
+    RateLimitedError,
+)
 from embedbridge.contract.hooks import ProviderSpec
 from embedbridge.contract.options import ModelOptions
-from embedbridge.contract.remote import Address, Vendor, variable
+from embedbridge.contract.remote import Address, Refusals, Vendor, variable
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.openai._optional import OptionalFields
 from embedbridge.providers.openai._vendor_rules import FORMATS, PLACEHOLDER
@@ -107,8 +111,13 @@ class VendorModel(OpenAICompatibleModel):
             max_tokens_per_request=row.max_tokens_per_request,
         )
         where = f"{self.provider}:{self.sent_name}"
-        space = where if self.at_home else f"{self.sent_name}@{self.address.host_and_path}"
-        return replace(card, limits=limits, requests_dimensions=row.dimensions, space=space)
+        return replace(
+            card,
+            limits=limits,
+            requests_dimensions=row.dimensions,
+            truncates=row.max_tokens_per_input is None,  # what is refused, the engine cuts
+            space=where if self.at_home else f"{self.sent_name}@{self.address.host_and_path}",
+        )
 
     def identity(self) -> Mapping[str, object]:
         """The options that change a vector, the name that is sent, and what the row adds."""
@@ -144,12 +153,21 @@ def vendor_class(spec: ProviderSpec) -> type[VendorModel]:
     attributes = {
         "provider": spec.name,
         "vendor": row.vendor,
+        "refusals": _refusals_of(row),
         "row": row,
         "__module__": __name__,
         "__doc__": f"A model of {row.title}'s.\n\n    Args:\n        name: For example {row.example!r}.\n"
         "        options: See `VendorOptions`.\n",
     }
     return type(f"{''.join(map(str.capitalize, words))}Model", (VendorModel,), attributes)
+
+
+def _refusals_of(row: VendorRow) -> Refusals:
+    """What the vendor's codes mean, where they mean something else than with others."""
+    kinds = ((row.rate_limit_codes, RateLimitedError), (row.quota_codes, QuotaExhaustedError))
+    own = {code: kind for codes, kind in kinds for code in codes}
+    shared = VendorModel.refusals
+    return replace(shared, codes={**shared.codes, **own})
 
 
 def _restored(provider: str, row: VendorRow, name: str, options: Mapping[str, Any]) -> VendorModel:

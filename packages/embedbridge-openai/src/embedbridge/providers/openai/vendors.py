@@ -58,13 +58,17 @@ class VendorRow:
     max_items: int | None = None
     """Texts per request. If left out, requests begin with 32 and grow while the server takes them."""
     max_tokens_per_input: int | None = None
-    """Tokens of one text."""
+    """Tokens of one text; a longer one is refused. Leave it out for a vendor that cuts in silence."""
     max_tokens_per_request: int | None = None
     """Tokens of all texts in a request."""
     encoding_format: str = "base64"
     """How vectors are asked for: `"base64"`, `"float"`, or `"none"`: the field is left out."""
     dimensions: bool = True
     """Whether a request may have the field `dimensions`; else vectors are shortened here."""
+    rate_limit_codes: tuple[str, ...] = ()
+    """Codes in the body of a refusal that mean a rate, which waiting helps, whatever they are elsewhere."""
+    quota_codes: tuple[str, ...] = ()
+    """Codes that mean an empty account, which no waiting helps."""
     model_prefix: str = ""
     """What stands in front of a model's name that has no slash."""
     extra_body: Mapping[str, Any] = field(default_factory=dict, hash=False)

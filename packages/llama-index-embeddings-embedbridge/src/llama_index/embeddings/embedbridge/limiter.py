@@ -41,6 +41,12 @@ class RateLimiterBridge:
         self._async = next(filter(_is_async, halves), None)
         self._sync = next(itertools.filterfalse(_is_async, halves), None)
 
+    @property
+    def tokens_per_minute(self) -> int | None:
+        """Tokens that it admits per minute, if it says so."""
+        most = getattr(self._limiter, "tokens_per_minute", None)
+        return None if most is None else int(most)
+
     def acquire(self, tokens: int) -> Ticket:
         """Wait until one request of so many tokens may go out."""
         if self._sync is None:
@@ -59,8 +65,8 @@ class RateLimiterBridge:
         if not _takes_tokens(acquire):
             return {}
         # A token bucket never holds more than its size: a larger request would wait for ever.
-        most = getattr(self._limiter, "tokens_per_minute", None)
-        return {"num_tokens": tokens if most is None else min(tokens, int(most))}
+        most = self.tokens_per_minute
+        return {"num_tokens": tokens if most is None else min(tokens, most)}
 
 
 def _is_async(acquire: Any) -> bool:

@@ -3,6 +3,7 @@
     http_model.py    HttpModel: a hosted model on one page, one request and one answer
     vendor.py        Vendor: address, environment variables and key, written once
     refusals.py      Refusals: a server's sentences and codes as our errors
+    sentences.py     what known servers say: codes and sentences
     refusal_body.py  message, codes and position in the body of a refusal, in any format
     numbers.py       whole numbers that a server wrote, if they can be used
     rows.py          the vectors of an answer in order, as one float32 matrix
@@ -63,15 +64,15 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.refusal_body import RefusalBody as RefusalBody
     from embedbridge.contract.remote.refusal_body import read_refusal as read_refusal
     from embedbridge.contract.remote.refusals import Refusals as Refusals
-    from embedbridge.contract.remote.refusals import too_many_bytes as too_many_bytes
-    from embedbridge.contract.remote.refusals import too_many_items as too_many_items
-    from embedbridge.contract.remote.refusals import too_many_tokens as too_many_tokens
     from embedbridge.contract.remote.rows import counted as counted
     from embedbridge.contract.remote.rows import in_order as in_order
     from embedbridge.contract.remote.rows import matrix as matrix
     from embedbridge.contract.remote.rows import rows_at as rows_at
     from embedbridge.contract.remote.rows import usage_at as usage_at
     from embedbridge.contract.remote.rows import value_at as value_at
+    from embedbridge.contract.remote.sentences import too_many_bytes as too_many_bytes
+    from embedbridge.contract.remote.sentences import too_many_items as too_many_items
+    from embedbridge.contract.remote.sentences import too_many_tokens as too_many_tokens
     from embedbridge.contract.remote.status import shortened as shortened
     from embedbridge.contract.remote.vendor import Vendor as Vendor
 
@@ -93,7 +94,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "output_types": ["OutputType"],
         "redaction": ["Secrets"],
         "refusal_body": ["RefusalBody", "read_refusal"],
-        "refusals": ["Refusals", "too_many_bytes", "too_many_items", "too_many_tokens"],
+        "sentences": ["too_many_bytes", "too_many_items", "too_many_tokens"],
+        "refusals": ["Refusals"],
         "rows": ["counted", "in_order", "matrix", "rows_at", "usage_at", "value_at"],
         "status": ["shortened"],
         "vendor": ["Vendor"],

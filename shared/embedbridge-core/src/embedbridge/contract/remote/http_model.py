@@ -244,8 +244,9 @@ class HttpModel(RemoteModel[HttpHandle]):
                 said = await read_error(reply)
                 refused = self._refused_field(reply.status_code, said)
                 if refused is None or refused not in request.fields:
-                    headers = reply.headers
-                    raise self.refusals.error(reply.status_code, said, headers, client.secrets)
+                    raise self.refusals.error(
+                        reply.status_code, said, reply.headers, client.secrets, sent=request.fields
+                    )
                 client.left_out.add(refused)
 
     def _encoded(self, batch: Batch, left_out: Collection[str]) -> _Encoded:

@@ -137,6 +137,8 @@ def _place(objects: list[Mapping[str, Any]]) -> tuple[str | None, int | None]:
         if isinstance(location, list):  # FastAPI: ["body", "input", 3]
             return _within(location)
         named = each.get("param") or each.get("field")
+        if named == "None":  # LiteLLM's proxy writes Python's `None` as a text
+            continue
         if isinstance(named, str) and "->" in named:  # Jina: "body -> jina-embeddings-v3 -> task"
             parts = [part.strip() for part in named.split("->")]
             numbers = [whole_number(part) for part in parts if part.isdigit()]

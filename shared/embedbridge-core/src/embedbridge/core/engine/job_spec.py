@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, get_args
 
 from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.vocabulary import Task
 from embedbridge.core.images.rules import ImageRules
+from embedbridge.core.remote.limit import tokens_per_minute
 
 if TYPE_CHECKING:
-    from embedbridge.contract.card import ModelCard
+    from embedbridge.contract.card import Limits, ModelCard
     from embedbridge.contract.model import EmbeddingModel
     from embedbridge.contract.vocabulary import Role
     from embedbridge.core.cache.base import VectorCache
@@ -67,6 +68,18 @@ class JobSpec:
         """Requests in flight at once: as many as the user wants, and the server's cap at most."""
         wanted, server_cap = self.settings.max_concurrency, self.card.limits.max_concurrency
         return wanted if server_cap is None else min(wanted, server_cap)
+
+    @property
+    def limits(self) -> Limits:
+        """The card's, with no more tokens in a request than the limiter admits per minute.
+
+        A server would refuse such a request for ever, however empty the minute is.
+        """
+        limits, per_minute = self.card.limits, tokens_per_minute(self.limiter)
+        most = limits.max_tokens_per_request
+        if per_minute is None or (most is not None and most <= per_minute):
+            return limits
+        return replace(limits, max_tokens_per_request=per_minute)
 
     @property
     def image_rules(self) -> ImageRules:

@@ -28,7 +28,7 @@ ANSWER_BYTES = 2 * 1024 * 1024
 def plan_job(job: Job) -> list[Planned]:
     """Plan what the cache did not have, each modality by itself."""
     spec = job.spec
-    limits = spec.endpoint.size_limits.tighten(spec.card.limits)
+    limits = spec.endpoint.size_limits.tighten(spec.limits)
     left = ~job.done
     if job.failed:
         left[list(job.failed)] = False
@@ -62,7 +62,7 @@ def next_batch(job: Job, pending: deque[Planned]) -> Planned:
     Only where requests grow or something was learned since the job was planned.
     """
     spec = job.spec
-    sizes, limits = spec.endpoint.size_limits, spec.card.limits
+    sizes, limits = spec.endpoint.size_limits, spec.limits
     if not (sizes.learned or limits.first_items) or not _is_plain(job, pending[0]):
         return pending.popleft()
     limits = sizes.tighten(limits, probe=True)

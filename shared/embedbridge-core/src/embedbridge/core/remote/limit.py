@@ -42,7 +42,8 @@ class Limiter(Protocol):
 
     It is asked once per request, after the cache and the removal of duplicates, with the tokens
     that are planned for it. A limiter that also has `pause(seconds)` hears how long the server
-    wants no requests (`Retry-After`), and can tell others who share the budget.
+    wants no requests (`Retry-After`), and can tell others who share the budget. One that has a
+    number `tokens_per_minute` is asked for no more than that at once, unless one input has more.
     """
 
     def acquire(self, tokens: int) -> Ticket:
@@ -66,6 +67,12 @@ class Portable(Protocol):
 
     books: str
     """Which file or server has the books."""
+
+
+def tokens_per_minute(limiter: object) -> int | None:
+    """Tokens that a limiter admits per minute, by its attribute of this name; `None` if it has none."""
+    most = getattr(limiter, "tokens_per_minute", None)
+    return most if type(most) is int and most > 0 else None
 
 
 UNLIMITED = Ticket()

@@ -2,7 +2,7 @@
 
 It refuses what NVIDIA refuses. Takes Pillow as soon as an image comes. Sources:
 https://docs.nvidia.com/nim/nemo-retriever/text-embedding/2.2.0/reference.html, and for the words of
-refusals langchain-ai/langchain-nvidia#20, BerriAI/litellm#6001.
+refusals langchain-ai/langchain-nvidia#20, BerriAI/litellm#6001, and `pooling_params.py` of vLLM.
 """
 
 from __future__ import annotations
@@ -32,6 +32,16 @@ SYMMETRIC = ("baai/",)
 """How the names of models begin that make the same vectors for queries and passages."""
 SEES = ("vl-", "vlm-")
 """What the names of models hold that take images."""
+ONE_WIDTH = (
+    "nvidia/nemotron-3-embed-1b",
+    "nvidia/llama-3.2-nemoretriever-300m-embed-v1",
+    "nvidia/nv-embedqa-e5-v5",
+    "nvidia/nv-embedqa-mistral-7b-v2",
+    "NV-Embed-QA",
+    "baai/",
+    "snowflake/",
+)
+"""How the names of models begin that the support matrix calls without dynamic embeddings."""
 MAX_ITEMS = 259
 
 
@@ -51,6 +61,10 @@ class NvidiaWire(OpenAIWire):
         model, inputs = asked["model"], asked["input"]
         strange = set(asked) - FIELDS
         require(not strange, f"Extra inputs are not permitted: {sorted(strange)}")
+        require(
+            "dimensions" not in asked or not model.startswith(ONE_WIDTH),
+            f"Model '{model}' does not support Matryoshka embeddings; dimensions must be unset.",
+        )
         symmetric = model.startswith(SYMMETRIC)
         role = asked.get("input_type")
         require(
