@@ -14,6 +14,7 @@ import sys
 import tomllib
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -99,7 +100,7 @@ class Reader:
             return
         do: dict[str, Callable[[Block], str]] = {
             "python": self._python,
-            "sh": self._shell,
+            "sh": partial(self._shell, said=said),
             "console": self._console,
         }
         if block.language not in do:
@@ -153,15 +154,16 @@ class Reader:
         (info / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
         importlib.invalidate_caches()
 
-    def _shell(self, block: Block) -> str:
+    def _shell(self, block: Block, said: Block | None) -> str:
         lines = block.body.replace("\\\n", " ").splitlines()
-        return "".join(self._command(line, block) or "" for line in lines if line.strip())
+        done = (self._command(line, block, said is not None) for line in lines if line.strip())
+        return "".join(output or "" for output in done)
 
     def _console(self, block: Block) -> str:
         """`$ command` and what it prints, one after the other."""
         for part in re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]:
             line, _, expected = part.partition("\n")
-            output = self._command(line, block)
+            output = self._command(line, block, bool(expected.strip()))
             if output is not None and expected.strip():
                 said = Block(
                     page=block.page,
@@ -174,8 +176,9 @@ class Reader:
                 self._compare(said, output)
         return ""
 
-    def _command(self, line: str, block: Block) -> str | None:
-        return shell.run(replaced(line, self.servers), self.folder, self._monkeypatch, block.place)
+    def _command(self, line: str, block: Block, shown: bool) -> str | None:
+        line = replaced(line, self.servers)
+        return shell.run(line, self.folder, self._monkeypatch, block.place, shown=shown)
 
     def _compare(self, said: Block, output: str) -> None:
         wanted = replaced(said.body, self.servers)

@@ -34,8 +34,17 @@ DEMO_TESTS = ("packages/embedbridge/tests/test_demo.py", "tests/integration/test
 EXPORT = re.compile(r"export ([A-Z_][A-Z0-9_]*)=(.*)")
 
 
-def run(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> str | None:
+def run(
+    line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, place: str, *, shown: bool
+) -> str | None:
     """Do one line, or check it; returns what it prints, or `None` where other tests look at that.
+
+    Args:
+        line: The command.
+        folder: Where the page's files are.
+        monkeypatch: Sets what the line exports.
+        place: Of the line in the guide.
+        shown: Whether the page shows what the command says: only then it may end with an error.
 
     Raises:
         AssertionError: It does not work, or is of a kind that nobody checks.
@@ -48,11 +57,11 @@ def run(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, place: str) ->
     for command in re.split(r"&&|\|(?!\|)", line):
         words = shlex.split(command, comments=True)
         if words:
-            output = _do(words, folder, place)
+            output = _do(words, folder, place, shown=shown)
     return output
 
 
-def _do(words: list[str], folder: Path, place: str) -> str | None:
+def _do(words: list[str], folder: Path, place: str, *, shown: bool) -> str | None:
     match words:
         case ["embedbridge", "demo", *arguments] if not place.startswith("docs/"):
             _check_demo(arguments, place)
@@ -60,7 +69,7 @@ def _do(words: list[str], folder: Path, place: str) -> str | None:
         case ["embedbridge", "export", *_]:
             return _in_a_process(words, folder, place)
         case ["embedbridge", *arguments]:
-            return _embedbridge(arguments, place)
+            return _embedbridge(arguments, place, shown=shown)
         case ["pip", "install", *arguments]:
             _check_pip(arguments, folder, place)
         case ["nox", *arguments]:
@@ -90,14 +99,15 @@ def _check_demo(arguments: list[str], place: str) -> None:
         command.make_context("demo", list(arguments))
 
 
-def _embedbridge(arguments: list[str], place: str) -> str:
+def _embedbridge(arguments: list[str], place: str, *, shown: bool) -> str:
     with warnings.catch_warnings():
         # `check` runs pytest, which the filters of this run are not for.
         warnings.simplefilter("ignore" if arguments[0] == "check" else "error")
         result = CliRunner().invoke(app, arguments)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise AssertionError(f"{place}: {result.exception!r}") from result.exception
-    assert result.exit_code != 2, f"{place}: wrong usage\n{result.output}"
+    right = (0, 1) if shown else (0,)
+    assert result.exit_code in right, f"{place}: exit code {result.exit_code}\n{result.output}"
     return result.output
 
 
