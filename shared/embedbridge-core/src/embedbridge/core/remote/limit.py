@@ -41,7 +41,8 @@ class Limiter(Protocol):
     """Admits requests at the pace that a vendor allows.
 
     It is asked once per request, after the cache and the removal of duplicates, with the tokens
-    that are planned for it. A limiter that also has `pause(seconds)` hears how long the server
+    that are planned for it; again, where the request has to wait for something else afterwards, and
+    the ticket before is released. A limiter that also has `pause(seconds)` hears how long the server
     wants no requests (`Retry-After`), and can tell others who share the budget.
     """
 
@@ -104,6 +105,13 @@ async def acquire(limiter: Limiter | None, tokens: int) -> Ticket:
     if limiter is None:
         return UNLIMITED
     return await limiter.acquire_async(tokens) or UNLIMITED  # a user's own may return nothing
+
+
+def is_returnable(ticket: Ticket) -> bool:
+    """Whether a limiter takes this ticket back; a token bucket, for one, does not."""
+    kind = type(ticket)
+    methods = kind.release, kind.release_async
+    return methods != (Ticket.release, Ticket.release_async)
 
 
 def portable_limiter(limiter: Limiter | None) -> Limiter | None:
