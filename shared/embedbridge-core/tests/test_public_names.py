@@ -224,6 +224,8 @@ LOCAL = [
     "without_package",
 ]
 REMOTE = [
+    "NOTHING_SENT",
+    "SOMETHING_SENT",
     "Address",
     "CONNECT_SECONDS",
     "ClientHandle",

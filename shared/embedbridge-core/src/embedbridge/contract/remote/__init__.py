@@ -15,6 +15,7 @@
     client_slot.py   its client: opened lazily, one for each process and event loop
     credentials.py   API keys: where they come from, and whether they can be right
     key_shapes.py    how the keys of well-known vendors look
+    sending.py       whether anything was sent, for rate limiters
     redaction.py     secrets are hidden in every message
     address.py       the server's address, and whether it is the vendor's own
     environment.py   the vendor's own variables
@@ -72,6 +73,8 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.rows import rows_at as rows_at
     from embedbridge.contract.remote.rows import usage_at as usage_at
     from embedbridge.contract.remote.rows import value_at as value_at
+    from embedbridge.contract.remote.sending import NOTHING_SENT as NOTHING_SENT
+    from embedbridge.contract.remote.sending import SOMETHING_SENT as SOMETHING_SENT
     from embedbridge.contract.remote.status import shortened as shortened
     from embedbridge.contract.remote.vendor import Vendor as Vendor
 
@@ -95,6 +98,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "refusal_body": ["RefusalBody", "read_refusal"],
         "refusals": ["Refusals", "too_many_bytes", "too_many_items", "too_many_tokens"],
         "rows": ["counted", "in_order", "matrix", "rows_at", "usage_at", "value_at"],
+        "sending": ["NOTHING_SENT", "SOMETHING_SENT"],
         "status": ["shortened"],
         "vendor": ["Vendor"],
     },

@@ -138,6 +138,10 @@ async def _turn(
                 if isinstance(limiter, Pausable):
                     await asyncio.to_thread(limiter.pause, refusal.retry_after)
             raise
+        except EmbedBridgeError as error:
+            if error.never_sent:
+                await ticket.release_async()
+            raise
 
 
 async def _admitted(
