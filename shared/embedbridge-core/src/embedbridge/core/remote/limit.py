@@ -109,8 +109,10 @@ async def acquire(limiter: Limiter | None, tokens: int) -> Ticket:
 
 def is_returnable(ticket: Ticket) -> bool:
     """Whether a limiter takes this ticket back; a token bucket, for one, does not."""
-    kind = type(ticket)
-    methods = kind.release, kind.release_async
+    parts: tuple[Ticket, ...] = getattr(ticket, "parts", ())
+    if parts:
+        return all(map(is_returnable, parts))
+    methods = type(ticket).release, type(ticket).release_async
     return methods != (Ticket.release, Ticket.release_async)
 
 
