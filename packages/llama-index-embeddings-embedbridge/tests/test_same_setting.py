@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,12 +37,13 @@ def test_one_setting_has_one_value(
 ) -> None:
     """LlamaIndex's name and ours for it: two values are an error that names both, whatever is given."""
     langchain = DeterministicFakeEmbedding(size=8)
-    for make in (
+    ways: list[Callable[[], object]] = [
         lambda: EmbedBridgeEmbedding("fake:small", **field, **option),
         lambda: EmbedBridgeEmbedding(embedder=FakeModel("small"), **field, **option),
         lambda: resolve_embed_model("fake:small", **field, **option),
         lambda: resolve_embed_model(langchain, **field, **option),
-    ):
+    ]
+    for make in ways:
         with pytest.raises(InvalidOptionError, match=f"{said} contradict each other"):
             make()
 

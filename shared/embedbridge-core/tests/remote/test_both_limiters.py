@@ -72,7 +72,7 @@ def test_a_job_asks_the_limiter_and_its_rates(
     kind: Any, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever the rates come from: neither of the two is left out."""
-    mine, rates = Ledger(), {"requests_per_minute": 1000}
+    mine, rates = Ledger(), dict[str, Any](requests_per_minute=1000)
     if place == "environment":
         monkeypatch.setenv("EMBEDBRIDGE_REQUESTS_PER_MINUTE", "1000")
         rates = {}
@@ -105,7 +105,7 @@ def test_a_limiter_that_fails_leaves_nothing_charged(*, sync: bool) -> None:
     one = Ledger()
     both = BothLimiters(one, Broken())
     with pytest.raises(ProviderUnavailableError):
-        both.acquire(5) if sync else asyncio.run(both.acquire_async(5))  # type: ignore[func-returns-value]
+        both.acquire(5) if sync else asyncio.run(both.acquire_async(5))
 
     assert one.events == ["acquire 5", "release"]
 
