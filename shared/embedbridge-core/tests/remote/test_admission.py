@@ -144,6 +144,21 @@ def test_a_pause_is_no_time_to_save_up() -> None:
     assert server.most()[0] == 8
 
 
+def test_an_hour_is_no_pause() -> None:
+    """Whom the server sends away for longer than two minutes fails alone: nobody else waits."""
+    server, slots = Server(refusals=[3600.0]), Slots()
+
+    async def story() -> None:
+        limiter = RateLimiter(requests_per_minute=8, clock=asyncio.get_running_loop().time)
+        with pytest.raises(RateLimitedError):
+            await server.ask(slots, limiter=limiter)
+        await server.ask(slots, limiter=limiter)
+
+    run(story())
+
+    assert [moment for moment, _ in server.sent] == [0, 1]
+
+
 def test_who_waited_for_a_slot_is_charged_when_it_is_sent() -> None:
     """All slots are taken for 50 s: what goes out then counts in the minute in which it does."""
     server, crowd, slots = Server(), Server(seconds=50), Slots()

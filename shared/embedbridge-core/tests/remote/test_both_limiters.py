@@ -99,6 +99,29 @@ def test_both_tickets_are_settled_and_released() -> None:
     assert one.events == other.events == ["acquire 5", "settle 7", "release", "pause 3"]
 
 
+def test_where_both_are_wanted_by_others_requests_get_on() -> None:
+    """Two queues that never end: who needs both limiters is in time with one of them at least."""
+    sent: list[float] = []
+
+    async def story() -> None:
+        clock = asyncio.get_running_loop().time
+        one, other = (RateLimiter(requests_per_minute=1, clock=clock) for _ in range(2))
+
+        async def greedy(limiter: RateLimiter) -> None:
+            while not sent:
+                await limiter.acquire_async(1)
+
+        others = [asyncio.create_task(greedy(each)) for each in (one, one, other, other)]
+        await asyncio.sleep(1)
+        await BothLimiters(one, other).acquire_async(1)
+        sent.append(clock())
+        await asyncio.gather(*others)
+
+    run(story())
+
+    assert sent[0] < 60 * 20
+
+
 @pytest.mark.parametrize("sync", [True, False])
 def test_a_limiter_that_fails_leaves_nothing_charged(*, sync: bool) -> None:
     """The ticket of the other one goes back."""
@@ -136,18 +159,19 @@ def test_what_is_the_same_is_one_object() -> None:
     calls=st.lists(
         st.tuples(
             st.integers(0, 50),  # seconds after the one before
-            st.sampled_from(["one", "other", "both"]),  # who admits it
+            st.booleans(),  # whether both admit it, or one alone
             st.integers(1, 10),  # tokens
         ),
         max_size=30,
     ),
+    alone=st.sampled_from(["one", "other"]),
     rates=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     budget=st.none() | st.integers(10, 40),
 )
 def test_no_minute_holds_more_than_either_allows(
-    calls: list[tuple[int, str, int]], rates: tuple[int, int], budget: int | None
+    calls: list[tuple[int, bool, int]], alone: str, rates: tuple[int, int], budget: int | None
 ) -> None:
-    """Also while others ask one of the two alone; and all are sent."""
+    """Also while others ask one of the two; and all are sent."""
     sent: list[tuple[float, str, int]] = []
     slots = Slots()
 
@@ -157,7 +181,8 @@ def test_no_minute_holds_more_than_either_allows(
         other = RateLimiter(requests_per_minute=rates[1], tokens_per_minute=budget, clock=clock)
         limiters = {"one": one, "other": other, "both": BothLimiters(one, other)}
         async with asyncio.TaskGroup() as group:
-            for gap, which, tokens in calls:
+            for gap, is_of_both, tokens in calls:
+                which = "both" if is_of_both else alone
                 await asyncio.sleep(gap)
 
                 async def call(ticket: Ticket, which: str = which, tokens: int = tokens) -> None:

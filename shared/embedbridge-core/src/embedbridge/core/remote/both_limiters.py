@@ -17,7 +17,8 @@ from embedbridge.core.remote.limit import (
 LATE = 0.05
 """Seconds: a ticket that was held for longer, until the other limiter answered, is given back."""
 ROUNDS = 4
-"""Tickets that are asked for beside a held one; where others always come between, one must get on."""
+"""Tickets that are asked for beside a held one. Where others want all that both allow, no two are ever
+young at the same time: the last held one is then used as it is, for one must get on."""
 
 
 class BothLimiters:

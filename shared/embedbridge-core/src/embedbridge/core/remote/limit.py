@@ -112,8 +112,11 @@ def is_returnable(ticket: Ticket) -> bool:
     parts: tuple[Ticket, ...] = getattr(ticket, "parts", ())
     if parts:
         return all(map(is_returnable, parts))
-    methods = type(ticket).release, type(ticket).release_async
-    return methods != (Ticket.release, Ticket.release_async)
+    kind = type(ticket)  # a user's own need not have all methods
+    return (
+        getattr(kind, "release", Ticket.release) is not Ticket.release
+        or getattr(kind, "release_async", Ticket.release_async) is not Ticket.release_async
+    )
 
 
 def portable_limiter(limiter: Limiter | None) -> Limiter | None:
