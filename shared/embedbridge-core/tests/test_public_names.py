@@ -225,6 +225,8 @@ LOCAL = [
     "without_package",
 ]
 REMOTE = [
+    "NOTHING_SENT",
+    "SOMETHING_SENT",
     "Address",
     "CONNECT_SECONDS",
     "ClientHandle",

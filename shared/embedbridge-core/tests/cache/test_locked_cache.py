@@ -12,7 +12,7 @@ import pytest
 
 from embedbridge.contract import ConfigurationError
 from embedbridge.core import DiskCache, Embedder, load_embedder
-from embedbridge.core.cache import sqlite
+from embedbridge.core.cache import disk, sqlite
 from embedbridge.core.cache.disk import default_path
 from embedbridge.core.cache.sqlite import BUSY_SECONDS, RETRY_SECONDS, SqliteFile
 from embedbridge.testing import RecordingModel, RemoteFakeModel
@@ -88,19 +88,19 @@ def test_a_locked_cache_costs_one_wait_and_one_warning(
 def test_a_locked_cache_is_tried_again_each_minute_and_comes_back(
     cache: DiskCache, clock: Clock
 ) -> None:
-    """The later tries wait for nothing; once the file is free, all is as before."""
+    """The later tries wait for nothing; it can be read all the time; once it is free, all is as before."""
     holder = Holder(cache.path, readers_too=False)
     with pytest.warns(RuntimeWarning):
         cache.put_many({KEY: VECTOR + 1})
     waited = clock.pauses
     for _ in range(3):
-        assert cache.get_many([KEY]) == {}  # left alone, although it could be read
+        assert np.array_equal(cache.get_many([KEY])[KEY], VECTOR)
         clock.now += RETRY_SECONDS
         cache.put_many({KEY: VECTOR + 1})
         assert clock.pauses == waited
     holder.let_go()
-    cache.put_many({KEY: VECTOR + 1})
-    assert cache.get_many([KEY]) == {}
+    cache.put_many({KEY: VECTOR + 1})  # left alone, although it could be written
+    assert np.array_equal(cache.get_many([KEY])[KEY], VECTOR)
     clock.now += RETRY_SECONDS
 
     assert np.array_equal(cache.get_many([KEY])[KEY], VECTOR)
@@ -110,6 +110,78 @@ def test_a_locked_cache_is_tried_again_each_minute_and_comes_back(
     cache.put_many({KEY: VECTOR})
     second.let_go()
     assert clock.pauses > waited  # its patience is back, too
+
+
+def make_old(path: Path) -> None:
+    """Let the last use of each vector be a day ago."""
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE vectors SET used = used - 24")
+    connection.close()
+
+
+def hours(path: Path) -> set[int]:
+    """When vectors were used last."""
+    connection = sqlite3.connect(path)
+    found = {used for (used,) in connection.execute("SELECT used FROM vectors")}
+    connection.close()
+    return found
+
+
+def refuse_writes(cache: DiskCache) -> None:
+    """As for a file that may only be read."""
+    with cache._file.connected() as connection:
+        connection.execute("PRAGMA query_only = ON")
+
+
+def allow_writes(cache: DiskCache) -> None:
+    with cache._file.connected() as connection:
+        connection.execute("PRAGMA query_only = OFF")
+
+
+@pytest.mark.parametrize("reason", ["locked", "read-only"])
+def test_what_was_read_is_not_thrown_away(cache: DiskCache, clock: Clock, reason: str) -> None:
+    """Old vectors are found while their last use cannot be written; the next read writes it."""
+    make_old(cache.path)
+    old = hours(cache.path)
+    holder = Holder(cache.path, readers_too=False) if reason == "locked" else None
+    if holder is None:
+        refuse_writes(cache)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            assert np.array_equal(cache.get_many([KEY])[KEY], VECTOR)
+    assert clock.pauses == 0
+    assert hours(cache.path) == old
+    if holder is None:
+        allow_writes(cache)
+    else:
+        holder.let_go()
+    cache.get_many([KEY])
+
+    assert min(hours(cache.path)) > max(old)
+
+
+def test_what_was_written_is_not_written_again(
+    cache: DiskCache, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where room cannot be made now, the vectors are kept all the same, and the next write makes it."""
+    tries = []
+
+    def busy(*_: object) -> None:
+        tries.append(clock.now)
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(disk, "evict", busy)
+    cache._unchecked_bytes = cache.max_bytes  # as after many writes
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number in range(2):
+            cache.put_many({KEY: VECTOR + number})
+
+    assert np.array_equal(cache.get_many([KEY])[KEY], VECTOR + 1)
+    assert len(tries) == 2
+    assert clock.pauses == 0
 
 
 def test_a_short_lock_is_waited_for(cache: DiskCache, clock: Clock) -> None:

@@ -191,15 +191,16 @@ def test_the_engine_settles_what_was_answered() -> None:
 
 
 def test_the_engine_releases_what_was_never_sent() -> None:
-    """Cancelled while the endpoint pauses: the request never went out."""
+    """Cancelled while all slots are taken: the request never went out."""
     ledger, slots = Ledger(), Slots()
 
     async def never(ticket: Ticket) -> None:
         raise AssertionError
 
     async def give_up() -> None:
-        slots.pause(30)
-        task = asyncio.create_task(with_retries(never, Settings(), slots=slots, limiter=ledger))
+        await slots.take(1)
+        call = with_retries(never, Settings(), slots=slots, max_concurrency=1, limiter=ledger)
+        task = asyncio.create_task(call)
         await asyncio.sleep(1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -209,7 +210,7 @@ def test_the_engine_releases_what_was_never_sent() -> None:
         runner.run(give_up())
 
     assert ledger.events == ["release"]
-    assert slots.in_flight == 0
+    assert slots.in_flight == 1
 
 
 class Opening(RemoteFakeModel):

@@ -71,6 +71,8 @@ class EmbedBridgeError(Exception):
 
     retryable: bool = False
     """Whether the same call may succeed when it is made again."""
+    never_sent: bool = False
+    """Whether a remote model failed before it sent anything; a rate limiter charges nothing then."""
 
     def __init__(
         self,

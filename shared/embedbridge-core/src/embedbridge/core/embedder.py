@@ -47,7 +47,7 @@ class Embedder(EmbeddingMethods):
         model: The model.
         settings: How the engine behaves; from the environment if left out.
         cache: Where vectors are kept: `True` for the user's own file, a path, or a cache object.
-        limiter: How fast requests may go out.
+        limiter: How fast requests may go out, beside the rates of the settings.
         listeners: Who hears the events, see `embedbridge.contract.hooks`.
 
     Raises:
@@ -287,8 +287,9 @@ class Embedder(EmbeddingMethods):
             cache=self.cache,
             on_batch=on_batch,
             endpoint=endpoint,
-            limiter=self.limiter
-            or endpoint.limiter(self.settings.requests_per_minute, self.settings.tokens_per_minute),
+            limiter=endpoint.limiter(
+                self.settings.requests_per_minute, self.settings.tokens_per_minute, self.limiter
+            ),
         )
 
 

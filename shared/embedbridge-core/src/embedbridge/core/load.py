@@ -37,7 +37,8 @@ def load_embedder(
             with the changes; or a configuration, which is what `Embedder.to_config` returned.
         cache: Where to keep vectors: `True` for the user's own file, a path, or a cache object.
             `None` means none, or that of the embedder or configuration which was passed; `False` means none.
-        limiter: How fast requests may go out.
+        limiter: How fast requests may go out. `requests_per_minute` and `tokens_per_minute` hold
+            beside it.
         listeners: Who hears the events, see `embedbridge.contract.hooks`.
         options: Fields of `Settings` and, where the model is made here, fields of its `Options`,
             in one list. `max_retries=n` is another way to say `max_attempts=n + 1`.

@@ -45,7 +45,8 @@ class Settings(BaseModel):
     Embedders with one endpoint share it: all together have no more than the highest of theirs."""
     requests_per_minute: int | None = Field(default=None, gt=0)
     """Requests per minute to the model's endpoint, over all embedders of the process with the same
-    two limits; others have a budget of their own. One `limiter` for all of them is one budget."""
+    two limits; others have a budget of their own. One `limiter` for all of them is one budget, and
+    holds beside this."""
     tokens_per_minute: int | None = Field(default=None, gt=0)
     """The same in tokens."""
     max_attempts: int = Field(default=3, gt=0)

@@ -11,6 +11,7 @@ from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
+    NOTHING_SENT,
     Credential,
     HttpHandle,
     Secrets,
@@ -179,7 +180,8 @@ class VertexModel(GeminiModel):
 
     async def _send(self, client: HttpHandle, batch: Batch) -> BatchResult:
         if self._named_project is None and isinstance(client.credential, AccessTokens):
-            self._found_project = await client.credential.project()
+            with NOTHING_SENT:
+                self._found_project = await client.credential.project()
         return await super()._send(client, batch)
 
     def _name_hint(self) -> str:

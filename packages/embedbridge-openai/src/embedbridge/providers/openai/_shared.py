@@ -8,6 +8,7 @@ from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.errors import EmbedBridgeError, UnknownModelError
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
+    SOMETHING_SENT,
     Address,
     Credential,
     Refusals,
@@ -71,17 +72,18 @@ class SharedModel(RemoteModel[SdkHandle]):
         """
         import openai
 
-        while True:
-            fields = client.optional.fields(batch, self.options.user)
-            try:
-                return await self._post(client, batch, fields)
-            except openai.APIStatusError as error:
-                refused = client.optional.refused(error.status_code, error.body, fields)
-                if refused is None:
-                    raise
-                if refused == WIDTH and batch.dimensions != self.card.dimensions:
-                    raise self._width_refused(error, client.secrets) from None
-                client.optional.give_up(refused, fields)
+        fields = client.optional.fields(batch, self.options.user)
+        try:
+            return await self._post(client, batch, fields)
+        except openai.APIStatusError as error:
+            refused = client.optional.refused(error.status_code, error.body, fields)
+            if refused is None:
+                raise
+            if refused == WIDTH and batch.dimensions != self.card.dimensions:
+                raise self._width_refused(error, client.secrets) from None
+            client.optional.give_up(refused, fields)
+        with SOMETHING_SENT:
+            return await self._send(client, batch)
 
     def _width_refused(self, error: Any, secrets: Secrets) -> EmbedBridgeError:
         from embedbridge.providers.openai._errors import option_refused  # it imports the SDK

@@ -191,7 +191,7 @@ def _limits(requests: int | None, tokens: int | None) -> dict[str, int]:
 
 
 def _shared_limiter(budget: Path, options: Mapping[str, Any]) -> FileRateLimiter:
-    """The limiter of a budget file. It takes the place of the limits in the settings: it has theirs.
+    """The limiter of a budget file, with the limits of the settings, which each process keeps to as well.
 
     Args:
         budget: The file.

@@ -26,6 +26,7 @@ from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
 from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
 from llama_index.embeddings.embedbridge.marks import MARKS, marks
 from llama_index.embeddings.embedbridge.methods import EngineMethods
+from llama_index.embeddings.embedbridge.same_setting import refuse_contradictions
 
 
 class EmbedBridgeEmbedding(EngineMethods):
@@ -51,7 +52,7 @@ class EmbedBridgeEmbedding(EngineMethods):
 
     Raises:
         UnknownProviderError: No installed package announces the provider.
-        InvalidOptionError: There is no option of that name.
+        InvalidOptionError: There is no option of that name, or it contradicts a field of LlamaIndex's.
         MissingDependencyError: The provider needs a package that is not installed.
     """
 
@@ -90,6 +91,7 @@ class EmbedBridgeEmbedding(EngineMethods):
             options.pop(name, None)
         names = [name for name in options if name in type(self).model_fields]
         fields = {name: options.pop(name) for name in names}
+        refuse_contradictions(fields, options)
         if embedder is None:
             model = model or fields.get("model_name")  # as other models of LlamaIndex are named
         made = _make_embedder(model, embedder, options)

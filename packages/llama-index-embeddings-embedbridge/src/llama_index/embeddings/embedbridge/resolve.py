@@ -17,6 +17,7 @@ from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder
 from embedbridge.core.adapting import EmbedsDocumentsAndQueries, from_documents_and_queries
 from llama_index.embeddings.embedbridge.embedding import EmbedBridgeEmbedding
+from llama_index.embeddings.embedbridge.same_setting import refuse_contradictions
 
 
 def resolve_embed_model(
@@ -73,6 +74,7 @@ def _ours(embed_model: object, options: dict[str, Any]) -> EmbedBridgeEmbedding 
         fields = {
             name: options.pop(name) for name in EmbedBridgeEmbedding.model_fields & options.keys()
         }
+        refuse_contradictions(fields, options)
         bridged = from_documents_and_queries(embed_model, **options)
         return EmbedBridgeEmbedding(embedder=bridged, **fields)
     return None

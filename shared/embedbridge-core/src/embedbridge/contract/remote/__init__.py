@@ -16,6 +16,7 @@
     client_slot.py   its client: opened lazily, one for each process and event loop
     credentials.py   API keys: where they come from, and whether they can be right
     key_shapes.py    how the keys of well-known vendors look
+    sending.py       whether anything was sent, for rate limiters
     redaction.py     secrets are hidden in every message
     address.py       the server's address, and whether it is the vendor's own
     environment.py   the vendor's own variables
@@ -70,6 +71,8 @@ if TYPE_CHECKING:
     from embedbridge.contract.remote.rows import rows_at as rows_at
     from embedbridge.contract.remote.rows import usage_at as usage_at
     from embedbridge.contract.remote.rows import value_at as value_at
+    from embedbridge.contract.remote.sending import NOTHING_SENT as NOTHING_SENT
+    from embedbridge.contract.remote.sending import SOMETHING_SENT as SOMETHING_SENT
     from embedbridge.contract.remote.sentences import too_many_bytes as too_many_bytes
     from embedbridge.contract.remote.sentences import too_many_items as too_many_items
     from embedbridge.contract.remote.sentences import too_many_tokens as too_many_tokens
@@ -97,6 +100,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "sentences": ["too_many_bytes", "too_many_items", "too_many_tokens"],
         "refusals": ["Refusals"],
         "rows": ["counted", "in_order", "matrix", "rows_at", "usage_at", "value_at"],
+        "sending": ["NOTHING_SENT", "SOMETHING_SENT"],
         "status": ["shortened"],
         "vendor": ["Vendor"],
     },

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from embedbridge.contract.errors import AuthenticationError, InvalidKeyError
 from embedbridge.contract.remote.key_shapes import vendor_of
+from embedbridge.contract.remote.sending import NOTHING_SENT
 from embedbridge.contract.remote.vendor import Vendor
 
 Credential: TypeAlias = "str | Callable[[], Awaitable[str]]"
@@ -83,19 +84,21 @@ def fetched(fetch: Callable[[], Any], check: Callable[[object], str]) -> Credent
     """
 
     async def provide() -> str:
+        with NOTHING_SENT:
+            return check(await ask())
+
+    async def ask() -> object:
         try:
             if inspect.iscoroutinefunction(fetch):
-                key = await fetch()
-            else:
-                key = await asyncio.to_thread(fetch)
-                key = await key if inspect.isawaitable(key) else key
+                return await fetch()
+            key = await asyncio.to_thread(fetch)
+            return await key if inspect.isawaitable(key) else key
         except Exception as error:
             # Told apart from a failure of the vendor's server, which it might look like.
             raise AuthenticationError(
                 f"The function that fetches the key failed with {type(error).__name__}.",
                 hint="The cause is attached (`__cause__`).",
             ) from error
-        return check(key)
 
     return provide
 

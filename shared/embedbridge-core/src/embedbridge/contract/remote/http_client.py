@@ -23,6 +23,7 @@ from embedbridge.contract.remote.failures import CONNECT_SECONDS
 from embedbridge.contract.remote.network import network_for
 from embedbridge.contract.remote.options import RemoteOptions
 from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote.sending import NOTHING_SENT, SOMETHING_SENT
 
 MAX_ERROR_BYTES = 16 * 1024
 """Of an answer that is no success; a message needs no more."""
@@ -83,7 +84,8 @@ class HttpHandle(ClientHandle):
             {} if body is None else {"Content-Type": "application/json"},
             self.headers,
         )
-        sent = await self.authorization(url, body, headers)
+        with NOTHING_SENT:
+            sent = await self.authorization(url, body, headers)
         async with self._sent(url, body, merged(sent, headers)) as reply:
             renewed = (
                 self.renew is not None
@@ -93,7 +95,8 @@ class HttpHandle(ClientHandle):
             if not renewed:
                 yield reply
                 return
-        sent = await self.authorization(url, body, headers)
+        with SOMETHING_SENT:
+            sent = await self.authorization(url, body, headers)
         async with self._sent(url, body, merged(sent, headers)) as reply:
             yield reply
 

@@ -33,6 +33,7 @@ from embedbridge.contract.remote.output_types import OutputType
 from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.contract.remote.refusal_body import read_refusal
 from embedbridge.contract.remote.refusals import Refusals
+from embedbridge.contract.remote.sending import NOTHING_SENT, SOMETHING_SENT
 
 REFUSES_A_FIELD = frozenset({400, 404, 415, 422})
 """Statuses with which servers refuse a field that they do not know."""
@@ -230,24 +231,26 @@ class HttpModel(RemoteModel[HttpHandle]):
         self, client: HttpHandle, batch: Batch
     ) -> tuple[bytes | bytearray, Mapping[str, str]]:
         """Body and headers of a success; asks again where a field is refused that can be left out."""
-        while True:
+        with NOTHING_SENT:
             if batch.modality == "text":
                 request = self._encoded(batch, client.left_out)
             else:
                 request = await asyncio.to_thread(self._encoded, batch, client.left_out)
-            async with client.send(f"{client.url}{request.path}", request.body) as reply:
-                if 200 <= reply.status_code < 300:
-                    check_content_type(reply.headers.get("content-type"))
-                    width = batch.dimensions or self.card.dimensions
-                    limit = limit_for(len(batch), width) + ESCAPED * len(request.body)
-                    return await read_body(reply.aiter_bytes(), limit), reply.headers
-                said = await read_error(reply)
-                refused = self._refused_field(reply.status_code, said)
-                if refused is None or refused not in request.fields:
-                    raise self.refusals.error(
-                        reply.status_code, said, reply.headers, client.secrets, sent=request.fields
-                    )
-                client.left_out.add(refused)
+        async with client.send(f"{client.url}{request.path}", request.body) as reply:
+            if 200 <= reply.status_code < 300:
+                check_content_type(reply.headers.get("content-type"))
+                width = batch.dimensions or self.card.dimensions
+                limit = limit_for(len(batch), width) + ESCAPED * len(request.body)
+                return await read_body(reply.aiter_bytes(), limit), reply.headers
+            said = await read_error(reply)
+            refused = self._refused_field(reply.status_code, said)
+            if refused is None or refused not in request.fields:
+                raise self.refusals.error(
+                    reply.status_code, said, reply.headers, client.secrets, sent=request.fields
+                )
+            client.left_out.add(refused)
+        with SOMETHING_SENT:
+            return await self._answered(client, batch)
 
     def _encoded(self, batch: Batch, left_out: Collection[str]) -> _Encoded:
         path, fields = self.request(batch)

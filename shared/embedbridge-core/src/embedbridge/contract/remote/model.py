@@ -25,6 +25,7 @@ from embedbridge.contract.remote.environment import url_variable, variable
 from embedbridge.contract.remote.failures import network_error
 from embedbridge.contract.remote.options import RemoteOptions
 from embedbridge.contract.remote.redaction import Secrets
+from embedbridge.contract.remote.sending import NOTHING_SENT
 from embedbridge.contract.remote.status import shortened
 from embedbridge.contract.remote.vendor import Vendor
 
@@ -180,7 +181,8 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
             EmbedBridgeError: The request failed, or the answer is not what was asked for. It is
                 chained to nothing, because a library's errors hold the request and its key.
         """
-        client = await self._client()
+        with NOTHING_SENT:
+            client = await self._client()
         try:
             async with asyncio.timeout(self.options.timeout):
                 return await self._send(client, batch)

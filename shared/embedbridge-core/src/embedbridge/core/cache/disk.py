@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,10 +18,10 @@ from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, 
 from embedbridge.contract.paths import expanded_for_writing
 from embedbridge.core.cache.eviction import evict
 from embedbridge.core.cache.rows import Row, is_sound, pack, row_ids, unpack
-from embedbridge.core.cache.sqlite import SqliteFile, bytes_used, transaction
+from embedbridge.core.cache.sqlite import SqliteFile, bytes_used
+from embedbridge.core.cache.transactions import transaction, without_waiting
 
 if TYPE_CHECKING:
-    import sqlite3
     from typing import TypeAlias
 
     import numpy as np
@@ -162,8 +164,9 @@ class DiskCache:
         self._unchecked_bytes += sum(len(row) for _, _, row in written)
         if self._unchecked_bytes < self.max_bytes * CHECKED_SHARE:
             return
-        self._unchecked_bytes = 0
-        evict(connection, self.max_bytes, {row_id for row_id, _, _ in written})
+        with suppress(sqlite3.OperationalError):  # the vectors are kept; the next write looks again
+            evict(connection, self.max_bytes, {row_id for row_id, _, _ in written})
+            self._unchecked_bytes = 0
 
 
 def _restore(path: str, max_bytes: int) -> DiskCache:
@@ -208,10 +211,13 @@ def _drop_damaged(connection: sqlite3.Connection) -> int:
 
 
 def _touch(connection: sqlite3.Connection, stale: list[int], now: int) -> None:
-    """Remember that old vectors were used again, so that they are not dropped."""
+    """Remember that old vectors were used again, so that they are not dropped.
+
+    Where that cannot be written at once, the next read does it: what was found stays found.
+    """
     if not stale:
         return
-    with transaction(connection):
+    with suppress(sqlite3.OperationalError), without_waiting(connection), transaction(connection):
         connection.executemany(
             "UPDATE vectors SET used = ? WHERE id = ?", ((now, row_id) for row_id in stale)
         )

@@ -10,7 +10,7 @@ import random
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from embedbridge.core.cache.sqlite import transaction
+from embedbridge.core.cache.transactions import transaction
 
 if TYPE_CHECKING:
     import sqlite3

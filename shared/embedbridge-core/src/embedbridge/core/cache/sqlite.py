@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock
+from embedbridge.core.cache.transactions import POLL_SECONDS, transaction
 
 T = TypeVar("T")
 
@@ -34,8 +35,8 @@ RETRY_SECONDS = 60.0
 """How long the cache is left alone after that, before it is tried again."""
 STALLED_SECONDS = 1.0
 """A failure that took as long as this comes from a file system that does not answer."""
-POLL_SECONDS = 0.02
-"""How long SQLite itself waits for a lock, and a random pause at most before it is asked again."""
+VERBS = ("read", "written")
+"""What can be done with a file without an error of its own."""
 
 _inherited: list[sqlite3.Connection] = []
 """Connections that came through a fork. To close one would drop the parent's locks, and so would the
@@ -58,7 +59,7 @@ class SqliteFile:
     """A cache file, and the connection of this process to it.
 
     A file that stays locked costs one wait. Then it is left alone (circuit breaker), and tried again
-    without a wait, at most once a minute. A file that was removed or replaced while it was open, by a
+    without a wait, at most once a minute; reading goes on where only writing waits. A file that was removed or replaced while it was open, by a
     person or by a process that set it aside, is opened anew: what is written reaches the path.
 
     Args:
@@ -77,8 +78,8 @@ class SqliteFile:
         self.path = path
         self._clock = clock
         self._sleep = sleep
-        self._patience = BUSY_SECONDS
-        self._retry_at = 0.0
+        self._patience = dict.fromkeys(VERBS, BUSY_SECONDS)
+        self._retry_at = dict.fromkeys(VERBS, 0.0)
         self._lock = ForkSafeLock(reentrant=True)
         self._connection: sqlite3.Connection | None = None
         self._process = os.getpid()
@@ -102,29 +103,32 @@ class SqliteFile:
         """Do something with the file; trouble costs a little time and one warning, never a vector.
 
         Args:
-            verb: What is done, for the warning: "read" or "written".
+            verb: What is done, one of `VERBS`.
             action: What is done; repeated while the file is locked.
             otherwise: The answer where the file cannot be used.
         """
         with self._lock:
-            if self._clock() < self._retry_at:
+            if self._clock() < self._retry_at[verb]:
                 return otherwise
             begun = self._clock()
             try:
-                answer = self._patiently(action)
+                answer = self._patiently(action, self._patience[verb])
             except (sqlite3.OperationalError, OSError) as error:
                 self._warn(verb, error)
                 if is_busy(error) or self._clock() - begun >= STALLED_SECONDS:
-                    self._patience, self._retry_at = 0.0, self._clock() + RETRY_SECONDS
+                    retry_at = self._clock() + RETRY_SECONDS
+                    self._patience = dict.fromkeys(VERBS, 0.0)
+                    # While another process writes, the file can still be read: nobody waits for that.
+                    self._retry_at |= dict.fromkeys([verb] if is_busy(error) else VERBS, retry_at)
                 return otherwise
             except sqlite3.DatabaseError as error:
                 # No database, or damaged where it cannot be read: a new one begins beside it.
                 self.close()
                 self._set_aside(error)
                 with suppress(sqlite3.Error, OSError):
-                    return self._patiently(action)
+                    return self._patiently(action, self._patience[verb])
                 return otherwise
-            self._patience = BUSY_SECONDS
+            self._patience[verb] = BUSY_SECONDS
             return answer
 
     def run(self, action: Callable[[sqlite3.Connection], T]) -> T:
@@ -140,11 +144,9 @@ class SqliteFile:
                 f"The cache {str(self.path)!r} cannot be used: {error}.", hint=_remedy(error)
             ) from error
 
-    def _patiently(
-        self, action: Callable[[sqlite3.Connection], T], seconds: float | None = None
-    ) -> T:
+    def _patiently(self, action: Callable[[sqlite3.Connection], T], seconds: float) -> T:
         """Repeat an action while the file is locked: a transaction is all or nothing."""
-        deadline = self._clock() + (self._patience if seconds is None else seconds)
+        deadline = self._clock() + seconds
         while True:
             try:
                 with self.connected() as connection:
@@ -217,19 +219,6 @@ def _remedy(error: Exception) -> str:
     if isinstance(error, sqlite3.OperationalError | OSError):
         return "Set EMBEDBRIDGE_CACHE_DIR, or cache=PATH, to a folder that can be written."
     return "It is no cache, or damaged as a whole: delete it, or name another file."
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing of what is done inside."""
-    connection.execute("BEGIN IMMEDIATE")  # take the write lock now: an upgrade later may deadlock
-    try:
-        yield
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def bytes_used(connection: sqlite3.Connection) -> int:

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from embedbridge.contract.forks import in_forked_child
 from embedbridge.contract.model import EmbeddingModel
@@ -16,6 +17,8 @@ from embedbridge.core import remote
 from embedbridge.core.remote.size_limits import SizeLimits
 
 if TYPE_CHECKING:
+    from embedbridge.core.remote.both_limiters import BothLimiters
+    from embedbridge.core.remote.limit import Limiter
     from embedbridge.core.remote.rate_limiter import RateLimiter
     from embedbridge.core.remote.shared_requests import SharedRequests
     from embedbridge.core.remote.slots import Slots
@@ -28,6 +31,8 @@ class Endpoint:
         self.size_limits = SizeLimits()
         """How much one request may hold."""
         self._limiters: dict[tuple[int | None, int | None], RateLimiter] = {}
+        # By both ids: as long as a job has it, both of them are there.
+        self._both: WeakValueDictionary[tuple[int, int], BothLimiters] = WeakValueDictionary()
 
     # Made when a remote model's first request asks for them, on the background loop: hence no lock.
 
@@ -46,15 +51,27 @@ class Endpoint:
         return remote.full_jitter(failures)
 
     def limiter(
-        self, requests_per_minute: int | None, tokens_per_minute: int | None
-    ) -> RateLimiter | None:
-        """The one limiter with these settings; `None` if they limit nothing.
+        self,
+        requests_per_minute: int | None,
+        tokens_per_minute: int | None,
+        given: Limiter | None = None,
+    ) -> Limiter | None:
+        """What admits requests: the rates of the settings and the limiter that was given.
 
-        Other settings have books of their own: with one queue for all, whoever may send little would
-        hold up those who may send much.
+        There is one object for what is the same. Other rates have books of their own: with one queue
+        for all, whoever may send little would hold up those who may send much.
         """
         if requests_per_minute is None and tokens_per_minute is None:
-            return None
+            return given
+        rates = self._rate_limiter(requests_per_minute, tokens_per_minute)
+        if given is None:
+            return rates
+        key = id(given), id(rates)
+        return self._both.get(key) or self._both.setdefault(key, remote.BothLimiters(given, rates))
+
+    def _rate_limiter(
+        self, requests_per_minute: int | None, tokens_per_minute: int | None
+    ) -> RateLimiter:
         rates = requests_per_minute, tokens_per_minute
         known = self._limiters.get(rates)
         return known or self._limiters.setdefault(

@@ -41,7 +41,8 @@ class Limiter(Protocol):
     """Admits requests at the pace that a vendor allows.
 
     It is asked once per request, after the cache and the removal of duplicates, with the tokens
-    that are planned for it. A limiter that also has `pause(seconds)` hears how long the server
+    that are planned for it; again, where the request has to wait for something else afterwards, and
+    the ticket before is released. A limiter that also has `pause(seconds)` hears how long the server
     wants no requests (`Retry-After`), and can tell others who share the budget. One that has a
     number `tokens_per_minute` is asked for no more than that at once, unless one input has more.
     """
@@ -111,6 +112,18 @@ async def acquire(limiter: Limiter | None, tokens: int) -> Ticket:
     if limiter is None:
         return UNLIMITED
     return await limiter.acquire_async(tokens) or UNLIMITED  # a user's own may return nothing
+
+
+def is_returnable(ticket: Ticket) -> bool:
+    """Whether a limiter takes this ticket back; a token bucket, for one, does not."""
+    parts: tuple[Ticket, ...] = getattr(ticket, "parts", ())
+    if parts:
+        return all(map(is_returnable, parts))
+    kind = type(ticket)  # a user's own need not have all methods
+    return (
+        getattr(kind, "release", Ticket.release) is not Ticket.release
+        or getattr(kind, "release_async", Ticket.release_async) is not Ticket.release_async
+    )
 
 
 def portable_limiter(limiter: Limiter | None) -> Limiter | None:

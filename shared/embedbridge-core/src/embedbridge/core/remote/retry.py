@@ -14,8 +14,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from embedbridge.contract.errors import EmbedBridgeError, RateLimitedError, RequestTimeoutError
-from embedbridge.core.remote.limit import Limiter, Pausable, Ticket, acquire
-from embedbridge.core.remote.slots import Slots
+from embedbridge.core.remote.admission import admit
+from embedbridge.core.remote.limit import UNLIMITED, Limiter, Pausable, Ticket
+from embedbridge.core.remote.slots import Slot, Slots
 
 if TYPE_CHECKING:
     from embedbridge.core.settings import Settings
@@ -125,18 +126,11 @@ async def _turn(
     clock: asyncio.Timeout,
 ) -> AsyncIterator[Ticket]:
     """Wait until one request may go out, and note whether it was refused."""
-    with _stopped(clock):
-        slot = await slots.take(max_concurrency)
+    slot, ticket = await _admitted(slots, max_concurrency, limiter, tokens, clock)
     with slot:
-        with _stopped(clock):
-            ticket = await acquire(limiter, tokens)
         try:
-            latest = asyncio.get_running_loop().time() + _seconds_left(clock)
-            await slots.pause_over(latest)
-        except BaseException:
-            await ticket.release_async()
-            raise
-        try:
+            if limiter is None:
+                await slots.pause_over(_latest(clock))
             yield ticket
         except RateLimitedError as refusal:
             if refusal.retry_after is not None and refusal.retry_after <= MAX_RETRY_AFTER:
@@ -144,6 +138,30 @@ async def _turn(
                 if isinstance(limiter, Pausable):
                     await asyncio.to_thread(limiter.pause, refusal.retry_after)
             raise
+        except EmbedBridgeError as error:
+            if error.never_sent:
+                await ticket.release_async()
+            raise
+
+
+async def _admitted(
+    slots: Slots,
+    max_concurrency: float,
+    limiter: Limiter | None,
+    tokens: int,
+    clock: asyncio.Timeout,
+) -> tuple[Slot, Ticket]:
+    """A slot and a ticket. Waiting for them does not count, a pause of the server does."""
+    if limiter is None:
+        with _stopped(clock):
+            return await slots.take(max_concurrency), UNLIMITED
+    while True:
+        await slots.pause_over(_latest(clock))
+        patience = _seconds_left(clock)
+        with _stopped(clock):
+            admitted = await admit(slots, max_concurrency, limiter, tokens, patience=patience)
+        if admitted is not None:
+            return admitted
 
 
 @contextmanager
@@ -157,6 +175,11 @@ def _stopped(clock: asyncio.Timeout) -> Iterator[None]:
     finally:
         if not clock.expired():
             clock.reschedule(asyncio.get_running_loop().time() + left)
+
+
+def _latest(clock: asyncio.Timeout) -> float:
+    """The deadline on the loop's clock."""
+    return asyncio.get_running_loop().time() + _seconds_left(clock)
 
 
 def _seconds_left(clock: asyncio.Timeout) -> float:

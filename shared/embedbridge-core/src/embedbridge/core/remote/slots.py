@@ -14,6 +14,7 @@ import math
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from types import TracebackType
+from weakref import WeakValueDictionary
 
 from embedbridge.contract.errors import RateLimitedError
 from embedbridge.core.remote.congestion import CongestionWindow
@@ -31,6 +32,8 @@ class Slots:
         self._taken: Counter[float] = Counter()  # by the limit of those who took them
         self._waiting: defaultdict[float, deque[_Waiter]] = defaultdict(deque)  # by their limit
         self._arrived = 0
+        # By the limiter's id: both are there as long as somebody is in the queue.
+        self._queues: WeakValueDictionary[tuple[int, float], asyncio.Lock] = WeakValueDictionary()
         self._opens = 0.0
         self._news: asyncio.Future[None] | None = None
 
@@ -45,12 +48,18 @@ class Slots:
         Args:
             limit: The caller's own: how many with this limit or a lower one may have a slot.
         """
-        if self._has_room(limit):
-            self._taken[limit] += 1
-        else:
-            await self._wait(limit)
-        self.admitted += 1
-        return Slot(self, limit, self.admitted)
+        slot = self.take_at_once(limit)
+        if slot is not None:
+            return slot
+        await self._wait(limit)
+        return self._admitted(limit)
+
+    def take_at_once(self, limit: float = math.inf) -> Slot | None:
+        """A slot, if one is free now."""
+        if not self._has_room(limit):
+            return None
+        self._taken[limit] += 1
+        return self._admitted(limit)
 
     def leave(self, limit: float) -> None:
         """Give back a slot that was taken with this limit."""
@@ -79,9 +88,24 @@ class Slots:
         Args:
             latest: A moment on the loop's clock.
         """
-        loop = asyncio.get_running_loop()
-        while loop.time() < self._opens <= latest:  # noqa: ASYNC110  # it may have grown meanwhile
-            await asyncio.sleep(self._opens - loop.time())
+        while self.pauses(latest):  # noqa: ASYNC110  # it may have grown meanwhile
+            await asyncio.sleep(self._opens - asyncio.get_running_loop().time())
+
+    def pauses(self, latest: float) -> bool:
+        """Whether no request may go out now, and one may by a moment on the loop's clock."""
+        return asyncio.get_running_loop().time() < self._opens <= latest
+
+    def queue(self, limiter: object, limit: float) -> asyncio.Lock:
+        """Where those with one limit wait who want to ask a limiter: first come, first served."""
+        key = id(limiter), limit
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = asyncio.Lock()
+        return queue
+
+    def _admitted(self, limit: float) -> Slot:
+        self.admitted += 1
+        return Slot(self, limit, self.admitted)
 
     def _has_room(self, limit: float) -> bool:
         if not self.window.has_room(self.in_flight):
