@@ -439,6 +439,47 @@ def test_a_target_in_its_source_is_refused_at_once(
     ).embedded
 
 
+@pytest.mark.parametrize("source", ["in/*.jsonl", "in/*/*.jsonl", "in/vec*"])
+def test_error_files_in_reach_of_the_source_are_refused_at_once(
+    model: Any, tmp_path: Path, monkeypatch: Any, files: Any, source: Any
+) -> None:
+    """A pattern crosses folders: the next run would read the rows that this one leaves out.
+
+    Where bad rows go to no file, the same pattern reads nothing of the target's.
+    """
+    monkeypatch.chdir(tmp_path)
+    place = Path("in") / ("vec.jsonl" if source == "in/vec*" else "2024/a.jsonl")
+    place.parent.mkdir(parents=True)
+    write(pa.table({"text": ["a", " "]}), place)
+    before = files()
+    arguments = {"model": Embedder(model), "text": "text"}
+    with pytest.raises(TargetError, match="read its own output"):
+        run(source, "in/vec", **arguments, errors="file")
+    assert files() == before
+
+    if source != "in/vec*":
+        assert run(source, "in/vec", **arguments, errors="column").failed == 1
+    assert run(source, "vec", **arguments, errors="file").failed == 1
+
+
+def test_error_files_of_an_earlier_run_are_no_source_of_their_target(
+    job: Any, target: Path, files: Any
+) -> None:
+    """The end of the job would delete what it has read."""
+    job(pa.table({"id": [1, 2], "text": ["a", " "]}), errors="file")
+    before = files()
+    with pytest.raises(TargetError, match="belongs to the target"):
+        job(f"{target}.*/*.jsonl", errors="column", keep=["id"])
+
+    assert files() == before
+
+
+def test_a_whole_file_system_is_no_target(model: Any, rows: Any) -> None:
+    """The journal would have to be beside it."""
+    with pytest.raises(TargetError, match="Name a folder inside it"):
+        run(rows(1), Path(Path.cwd().anchor), model=Embedder(model), text="text")
+
+
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_of_nothing_is_refused(job: Any, out: Any, limit: Any) -> None:
     """It would leave nothing in the target."""

@@ -11,6 +11,7 @@ from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.provenance import PREFIX, Provenance, facts_of
 from embedbridge.bulk.sources.lance import is_lance
 from embedbridge.bulk.sources.paths import SCHEME, would_read
+from embedbridge.bulk.targets.base import ERRORS, LEFT_OUT, folders_of
 from embedbridge.bulk.targets.lance import LanceTarget
 from embedbridge.bulk.targets.lance_dataset import open_dataset
 from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in
@@ -19,6 +20,9 @@ from embedbridge.contract.paths import expanded, expanded_for_writing
 
 if TYPE_CHECKING:
     from embedbridge.bulk.targets.base import Target
+
+PART = "part-00000-00000000000000000000000000000000"
+"""The name of a part, for a file that a job might write."""
 
 
 def find_target(
@@ -45,8 +49,13 @@ def find_target(
     return kind(folder, made, replace=replace)
 
 
-def refuse_within(source: object, target: str | os.PathLike[str]) -> None:
+def refuse_within(source: object, target: str | os.PathLike[str], *, writes_errors: bool) -> None:
     """Make sure that the next run would not read what this one writes.
+
+    Args:
+        source: What users write.
+        target: The folder, as users write it.
+        writes_errors: Whether bad rows go to files of their own, which are JSON lines.
 
     Raises:
         TargetError: The target is in a folder of the source, or a pattern matches its files.
@@ -54,14 +63,25 @@ def refuse_within(source: object, target: str | os.PathLike[str]) -> None:
     names = [source] if isinstance(source, str | os.PathLike) else source
     if not isinstance(names, list | tuple):
         return  # rows in memory
-    part = os.path.abspath(expanded(target) / "part-00000.parquet")  # noqa: PTH100
+    written = _written(expanded(target), writes_errors=writes_errors)
     for name in map(os.fspath, names):
-        if would_read(name, part):
+        if any(would_read(name, file) for file in written):
             raise TargetError(
                 f"{short_path(target)} is in the source {short_path(name)}: the next run would read "
                 "its own output.",
-                hint="Name a target beside the source.",
+                hint="Name a target beside the source, in a folder that it does not cross.",
             )
+
+
+def _written(target: Path, *, writes_errors: bool) -> list[str]:
+    """Files such as a job writes, by the name that users gave the target, and by its own without links."""
+    named = Path(os.path.abspath(target))  # noqa: PTH100  # follows no links
+    written = [named / f"{PART}.parquet"]
+    if writes_errors:
+        for folder in (named, target.resolve()):
+            _, errors, work = folders_of(folder)
+            written += [place / f"{PART}{ERRORS}" for place in (errors, work / LEFT_OUT)]
+    return [*map(str, written)]
 
 
 def read_provenance(target: str | os.PathLike[str]) -> Provenance:
@@ -115,12 +135,16 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
         )
     # By one name, whatever links lead to it: the lock is beside it.
     folder = expanded_for_writing(target).resolve()
-    within = next((path for path in map(Path, sources) if _is_within(path, folder)), None)
-    if within is not None:
-        raise TargetError(
-            f"{short_path(within)} of the source is in the target.",
-            hint="Name a target beside the source.",
-        )
+    for own in folders_of(folder):
+        within = next((path for path in map(Path, sources) if _is_within(path, own)), None)
+        if within is not None:
+            place = (
+                "the target" if own == folder else f"{short_path(own)}, which belongs to the target"
+            )
+            raise TargetError(
+                f"{short_path(within)} of the source is in {place}.",
+                hint="Name a target beside the source.",
+            )
     return folder
 
 
