@@ -41,7 +41,7 @@ def find_target(
         replace: Whether what is there may be of another space: it goes.
 
     Raises:
-        TargetError: It is not on this machine, or files of the source are in it.
+        TargetError: It is not on this machine, a file system begins there, or files of the source are in it.
         MissingDependencyError: It is of Lance, which is not installed.
     """
     folder = _local_folder(target, sources)
@@ -126,7 +126,7 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
     """The folder of a target.
 
     Raises:
-        TargetError: It is not on this machine, or files of the source are in it.
+        TargetError: It is not on this machine, a file system begins there, or files of the source are in it.
     """
     if SCHEME.match(os.fspath(target)):
         raise TargetError(
@@ -135,6 +135,7 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
         )
     # By one name, whatever links lead to it: the lock is beside it.
     folder = expanded_for_writing(target).resolve()
+    _refuse_mount_point(folder)
     for own in folders_of(folder):
         within = next((path for path in map(Path, sources) if _is_within(path, own)), None)
         if within is not None:
@@ -146,6 +147,21 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
                 hint="Name a target beside the source.",
             )
     return folder
+
+
+def _refuse_mount_point(folder: Path) -> None:
+    """Make sure that parts can be moved into the target: what is beside it is on the same file system.
+
+    Raises:
+        TargetError: A file system begins at the target.
+    """
+    is_there = os.path.isdir(folder)  # noqa: PTH112  # pathlib raises what opening it will say
+    if is_there and folder.stat().st_dev != folder.parent.stat().st_dev:
+        raise TargetError(
+            f"A file system begins at {short_path(folder)}, such as a volume of a container: nothing "
+            "can be moved into it from its journal, which is beside it.",
+            hint="Name a folder inside it.",
+        )
 
 
 def _is_within(path: Path, folder: Path) -> bool:
