@@ -25,6 +25,7 @@ LITTLE_ROOM = """
 import os, resource, sys
 most = int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # no compiled module is cut, which Python would load
 os.execv(sys.executable, sys.argv[2:])
 """
 """A program: another one, whose files have no more than so many bytes."""
