@@ -324,14 +324,18 @@ def test_urls_of_images_need_permission(job: Any, out: Any) -> None:
     assert "allow_urls" in out().column("embedding_error")[0].as_py()
 
 
-@pytest.mark.parametrize("target", ["s3://bucket/vectors", "in"])
+@pytest.mark.parametrize(
+    "target",
+    ["s3://bucket/vectors", Path("s3://bucket/vectors"), Path("gs://b/v.lance"), "in"],
+    ids=str,
+)
 def test_where_a_target_cannot_be(tmp_path: Any, rows: Any, target: Any) -> None:
     """Not on another machine, and not around its source: it would be read as one."""
     from embedbridge.bulk import run
 
     (tmp_path / "in").mkdir()
     pq.write_table(rows(3), tmp_path / "in" / "a.parquet")
-    where = target if "://" in target else tmp_path / target
+    where = tmp_path / target if target == "in" else target
     with pytest.raises(TargetError, match=r"no folder of this machine|is in the target"):
         run(tmp_path / "in" / "a.parquet", where, model=Embedder(FakeModel("small")), text="text")
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.provenance import PREFIX, Provenance, facts_of
 from embedbridge.bulk.sources.lance import is_lance
-from embedbridge.bulk.sources.paths import SCHEME, would_read
+from embedbridge.bulk.sources.paths import would_read
 from embedbridge.bulk.targets.base import ERRORS, LEFT_OUT, folders_of
 from embedbridge.bulk.targets.lance import LanceTarget
 from embedbridge.bulk.targets.lance_dataset import open_dataset
 from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in
 from embedbridge.contract.errors import short_path
-from embedbridge.contract.paths import expanded, expanded_for_writing
+from embedbridge.contract.paths import expanded, expanded_for_writing, is_uri
 
 if TYPE_CHECKING:
     from embedbridge.bulk.targets.base import Target
@@ -128,7 +128,7 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
     Raises:
         TargetError: It is not on this machine, a file system begins there, or files of the source are in it.
     """
-    if SCHEME.match(os.fspath(target)):
+    if is_uri(target):
         raise TargetError(
             f"{short_path(target)} is no folder of this machine.",
             hint="Write to a folder here, and copy it there when the job is done.",

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from embedbridge.contract.paths import expanded_for_writing
+
 
 class Kind(StrEnum):
     """What the provider's model is, as typer wants choices."""
@@ -45,7 +47,7 @@ def new(
 
     if problem := problem_with(name):
         raise typer.BadParameter(problem, param_hint="NAME")
-    folder = out / f"embedbridge-{name}"
+    folder = expanded_for_writing(out, "Name a folder here.") / f"embedbridge-{name}"
     if folder.exists():
         raise typer.BadParameter(f"{str(folder)!r} exists already", param_hint="NAME")
     files = write_package(
