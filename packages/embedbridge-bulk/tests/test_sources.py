@@ -456,7 +456,7 @@ def test_error_files_in_reach_of_the_source_are_refused_at_once(
     place.parent.mkdir(parents=True)
     write(pa.table({"text": ["a", " "]}), place)
     before = files()
-    arguments = {"model": Embedder(model), "text": "text"}
+    arguments: dict[str, Any] = {"model": Embedder(model), "text": "text"}
     with pytest.raises(TargetError, match="read its own output"):
         run(source, "in/vec", **arguments, errors="file")
     assert files() == before

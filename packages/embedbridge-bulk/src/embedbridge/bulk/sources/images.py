@@ -44,7 +44,7 @@ class ImageFolder:
         return len(self._names)
 
 
-def _warn_of_others(folder: Path, files: list[Path], images: list[Path]) -> None:
+def _warn_of_others(folder: Path, files: Sequence[Path], images: Sequence[Path]) -> None:
     """What is left out is said: it may be an image of a kind that is not known."""
     known = set(images)
     first = next(path for path in files if path not in known)

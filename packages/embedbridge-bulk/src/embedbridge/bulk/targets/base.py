@@ -56,8 +56,8 @@ def folders_of(target: Path) -> tuple[Path, Path, Path]:
     """
     if not target.name:
         raise TargetError(f"{target} is a whole file system.", hint="Name a folder inside it.")
-    beside = (target.with_name(f"{target.name}.{what}") for what in ("errors", "journal"))
-    return target, *beside
+    errors, journal = (target.with_name(f"{target.name}.{what}") for what in ("errors", "journal"))
+    return target, errors, journal
 
 
 class Target(ABC):
