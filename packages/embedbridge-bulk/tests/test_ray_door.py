@@ -230,7 +230,7 @@ def test_a_job_whose_actors_never_begin_can_be_given_up(ray: StandIn, rows: Any)
         return workers.embed(window, lambda *_: None)
 
     waiting = workers.windows.submit(work, 4)
-    assert begun.wait(60)
+    begun.wait()
     workers.windows.close()  # which waits for the window
 
     with pytest.raises(ClosedError):
