@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from embedbridge.bulk.seen import Numbers
     from embedbridge.bulk.windows import Answered
     from embedbridge.contract.batch import Vectors
-    from embedbridge.contract.errors import EmbedBridgeError
     from embedbridge.core import EmbeddingResult
 
 Keep: TypeAlias = Callable[["Numbers", "Vectors", "NDArray[np.bool_]"], None]
@@ -157,11 +156,10 @@ class Payments:
             self.usage += result.usage
             self.requests += result.requests
             self.failed |= {
-                int(numbers[at]): (error_text(error), _may_pass(error))
+                int(numbers[at]): (
+                    error_text(error),
+                    # An image whose server or disk failed may be sound.
+                    error.retryable or not isinstance(error, InvalidInputError),
+                )
                 for at, error in result.errors.items()
             }
-
-
-def _may_pass(error: EmbedBridgeError) -> bool:
-    """Whether another run may not have it. An image whose server or disk failed may be sound."""
-    return error.retryable or not isinstance(error, InvalidInputError)
