@@ -1,5 +1,6 @@
 """Damaged sources and targets: a typed error that says where, and all other rows done."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,16 +14,18 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from embedbridge.bulk import RowError, SourceError, TargetError, run
+from embedbridge.bulk import RowError, SourceError, TargetError, estimate, run
+from embedbridge.bulk.errors import cannot_write
 from embedbridge.contract import InvalidOptionError
 from embedbridge.core import Embedder
-from embedbridge.testing import FakeModel
+from embedbridge.testing import FakeModel, RecordingModel
 
 NOBODY = 65_534
 LITTLE_ROOM = """
 import os, resource, sys
 most = int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # no compiled module is cut, which Python would load
 os.execv(sys.executable, sys.argv[2:])
 """
 """A program: another one, whose files have no more than so many bytes."""
@@ -273,6 +276,28 @@ def test_a_parquet_file_of_somebody_else_is_refused(job: Any, rows: Any, tmp_pat
     pq.write_table(rows(3), tmp_path / "out" / f"part-00000-{'0' * 32}.parquet")
     with pytest.raises(TargetError, match="not written by a bulk job"):
         job(rows(3))
+
+
+@pytest.mark.parametrize("start", [run, estimate])
+def test_a_target_where_a_file_system_begins_is_refused(
+    model: RecordingModel, rows: Any, start: Any
+) -> None:
+    """Such as a volume of a container: no part can be moved into it, and the first would be paid."""
+    place = Path("/proc")
+    if not place.is_mount():
+        pytest.skip("no file system is known that begins in a folder of this machine")
+    with pytest.raises(TargetError, match=r"file system begins at .* Name a folder inside it"):
+        start(rows(3), place, model=Embedder(model), text="text")
+
+    assert not model.seen
+    assert not Path("/proc.journal").exists()
+
+
+def test_a_move_to_another_file_system_has_a_remedy() -> None:
+    """One may be bound there that no number of a device tells from its folder's."""
+    error = cannot_write("vectors", OSError(errno.EXDEV, "Invalid cross-device link"))
+
+    assert "name a folder inside it" in str(error)
 
 
 def test_a_target_that_is_a_file_is_refused(job: Any, rows: Any, target: Any) -> None:

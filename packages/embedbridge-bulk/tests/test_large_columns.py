@@ -10,6 +10,8 @@ from embedbridge.bulk import Columns, EmbedStage, plain
 from embedbridge.bulk import stage as stage_module
 from embedbridge.bulk.contents import Contents
 from embedbridge.bulk.plain import plain_column
+from embedbridge.bulk.reading import Part, Sizes, partitioned
+from embedbridge.bulk.sources.memory import TableSource
 from embedbridge.testing import tiny_png
 
 TEXTS = [*(f"text {number} " + number * "x" for number in range(40)), None]
@@ -114,3 +116,20 @@ def test_a_job_of_large_texts_is_as_one_of_small(
 
     assert out().column("vector").to_pylist() == [*expected(TEXTS[:-1]), None]
     assert out().column("text").to_pylist() == TEXTS
+
+
+@pytest.mark.parametrize("kind", ["view", "dictionary"])
+def test_a_table_in_memory_is_made_plain_some_rows_at_a_time(kind: str) -> None:
+    """A dictionary is small and what it stands for is not; views, as of Polars, would be there twice."""
+    words = [f"word {number} " * 100 for number in range(16)]
+    texts = KINDS[kind](pa.array([words[row % 16] for row in range(1 << 16)]))
+    columns, size = Columns(text="text"), len(words[0]) << 16
+    tables = TableSource(pa.table({"text": texts}), columns).tables()
+    held, most, rows = pa.total_allocated_bytes(), 0, 0
+    for piece in partitioned(tables, columns, Sizes.of(64, part_bytes=1 << 22), {}):
+        most = max(most, pa.total_allocated_bytes() - held)
+        rows += piece.rows if isinstance(piece, Part) else 0
+        del piece
+
+    assert rows == 1 << 16
+    assert most < size // 4

@@ -2,15 +2,21 @@
 
 import pickle
 import sys
+import threading
+from concurrent.futures import Future
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from embedbridge.bulk import Columns, EmbedStage, EngineError, RayEngine, run
 from embedbridge.bulk.engines.ray import embed_dataset
 from embedbridge.bulk.engines.ray_engine import WINDOW
+from embedbridge.bulk.paying import ChunkRows
+from embedbridge.bulk.reading import Chunk, Sizes, partitioned
+from embedbridge.bulk.windows import ClosedError
 from embedbridge.contract import ConfigurationError, InvalidOptionError
 from embedbridge.contract.errors import AuthenticationError
 from embedbridge.core import load_embedder
@@ -42,6 +48,7 @@ class StandIn(ModuleType):
         self.rows: list[int] = []
         self.options: dict[str, Any] = {}
         self.failure: Exception | None = None
+        self.room: int | None = None
 
     def is_initialized(self) -> bool:
         return self.running
@@ -66,7 +73,9 @@ class StandIn(ModuleType):
 
     def remote(self, kind: Any) -> Any:
         def start(*arguments: Any) -> Any:
-            self.actors.append(Actor(kind(*pickle.loads(pickle.dumps(arguments)))))
+            has_room = self.room is None or len(self.actors) < self.room
+            worker = kind(*pickle.loads(pickle.dumps(arguments)))
+            self.actors.append(Actor(worker, has_room=has_room))
             return self.actors[-1]
 
         def options(**given: Any) -> Any:
@@ -82,14 +91,22 @@ class StandIn(ModuleType):
 
 
 class Actor:
-    """Runs its calls where they are waited for, and counts those at once."""
+    """Runs its calls where they are waited for, and counts those at once; without room it never begins."""
 
-    def __init__(self, worker: Any) -> None:
+    def __init__(self, worker: Any, *, has_room: bool) -> None:
         self.worker, self.running, self.rows = worker, 0, 0
+        self.has_room, self.begun = has_room, Future[None]()
+        self.begin = SimpleNamespace(remote=self.answer)
         self.embed = SimpleNamespace(remote=self.call)
+
+    def answer(self) -> Any:
+        if self.has_room:
+            self.begun.set_result(self.worker.begin())
+        return SimpleNamespace(future=lambda: self.begun)
 
     def call(self, table: Any) -> Any:
         def do() -> Any:
+            assert self.has_room, "It would be waited for for ever."
             self.running += 1
             assert self.running == 1
             self.rows += table.num_rows
@@ -153,18 +170,73 @@ def test_ray_is_left_as_it_was_found(ray: StandIn, job: Any, rows: Any, monkeypa
         (RayEngine(), 2 + 4, 2),
         (RayEngine(cpus=4), 1 + 2, 4),
         (RayEngine(cpus=1, gpus=0.5), 4, 1),
-        (RayEngine(cpus=64), 1, 64),
         (RayEngine(actors=5), 5, 2),
     ],
 )
 def test_actors_fill_the_cluster(ray: StandIn, engine: RayEngine, count: int, cpus: int) -> None:
-    """Each with the threads that Ray assigns; with none that has room, Ray says what it waits for."""
+    """Each with the threads that Ray assigns."""
     workers = engine.open(EmbedStage("fake:small", Columns(text="text")))
 
     assert len(ray.actors) == count
     assert ray.options["num_cpus"] == cpus
     assert ray.options["num_gpus"] == engine.gpus
     workers.windows.close()
+
+
+@pytest.mark.parametrize(
+    ("engine", "count", "says"),
+    [
+        (RayEngine(cpus=64), 1, "room for 0 of 1 actors with 64 CPUs now: the job waits"),
+        (RayEngine(gpus=3), 1, "room for 0 of 1 actors with 2 CPUs and 3 GPUs now"),
+        (RayEngine(actors=8), 8, "room for 6 of 8 actors with 2 CPUs now: 2 wait"),
+    ],
+)
+def test_actors_without_room_are_told_of(
+    ray: StandIn, engine: RayEngine, count: int, says: str
+) -> None:
+    """The cluster may grow; if it does not, Ray waits silently, and for ever."""
+    with pytest.warns(UserWarning, match=says):
+        workers = engine.open(EmbedStage("fake:small", Columns(text="text")))
+
+    assert len(ray.actors) == count
+    workers.windows.close()
+
+
+@pytest.mark.filterwarnings("ignore:This cluster has room")
+def test_an_actor_that_never_begins_gets_no_window(ray: StandIn, job: Any, rows: Any) -> None:
+    """The others do all the work, and the job ends."""
+    ray.room = 2
+    report = job(
+        rows(20 * WINDOW), model="fake:small", engine=RayEngine(actors=9), part_bytes=1 << 20
+    )
+
+    assert report.rows == 20 * WINDOW
+    assert [bool(count) for count in ray.rows] == [True, True, *[False] * 7]
+
+
+@pytest.mark.filterwarnings("ignore:This cluster has room")
+def test_a_job_whose_actors_never_begin_can_be_given_up(ray: StandIn, rows: Any) -> None:
+    """As by Ctrl-C: nothing waits for an actor any more."""
+    ray.room = 0
+    columns = Columns(id="id", text="text")
+    workers = RayEngine(actors=9).open(EmbedStage("fake:small", columns))
+    chunk, _ = partitioned([rows(4)], columns, Sizes.of(8), {})
+    assert isinstance(chunk, Chunk)
+    window = [ChunkRows(chunk, np.arange(4), np.arange(4))]
+    begun = threading.Event()
+
+    def work(_: Any) -> Any:
+        begun.set()
+        return workers.embed(window, lambda *_: None)
+
+    waiting = workers.windows.submit(work, 4)
+    begun.wait()
+    workers.windows.close()  # which waits for the window
+
+    with pytest.raises(ClosedError):
+        waiting.result()
+    workers.close()
+    assert not ray.actors
 
 
 def test_an_actor_may_reserve_no_processor(ray: StandIn) -> None:

@@ -324,14 +324,18 @@ def test_urls_of_images_need_permission(job: Any, out: Any) -> None:
     assert "allow_urls" in out().column("embedding_error")[0].as_py()
 
 
-@pytest.mark.parametrize("target", ["s3://bucket/vectors", "in"])
+@pytest.mark.parametrize(
+    "target",
+    ["s3://bucket/vectors", Path("s3://bucket/vectors"), Path("gs://b/v.lance"), "in"],
+    ids=str,
+)
 def test_where_a_target_cannot_be(tmp_path: Any, rows: Any, target: Any) -> None:
     """Not on another machine, and not around its source: it would be read as one."""
     from embedbridge.bulk import run
 
     (tmp_path / "in").mkdir()
     pq.write_table(rows(3), tmp_path / "in" / "a.parquet")
-    where = target if "://" in target else tmp_path / target
+    where = tmp_path / target if target == "in" else target
     with pytest.raises(TargetError, match=r"no folder of this machine|is in the target"):
         run(tmp_path / "in" / "a.parquet", where, model=Embedder(FakeModel("small")), text="text")
 
@@ -437,6 +441,47 @@ def test_a_target_in_its_source_is_refused_at_once(
         model=Embedder(model),
         text="text",
     ).embedded
+
+
+@pytest.mark.parametrize("source", ["in/*.jsonl", "in/*/*.jsonl", "in/vec*"])
+def test_error_files_in_reach_of_the_source_are_refused_at_once(
+    model: Any, tmp_path: Path, monkeypatch: Any, files: Any, source: Any
+) -> None:
+    """A pattern crosses folders: the next run would read the rows that this one leaves out.
+
+    Where bad rows go to no file, the same pattern reads nothing of the target's.
+    """
+    monkeypatch.chdir(tmp_path)
+    place = Path("in") / ("vec.jsonl" if source == "in/vec*" else "2024/a.jsonl")
+    place.parent.mkdir(parents=True)
+    write(pa.table({"text": ["a", " "]}), place)
+    before = files()
+    arguments: dict[str, Any] = {"model": Embedder(model), "text": "text"}
+    with pytest.raises(TargetError, match="read its own output"):
+        run(source, "in/vec", **arguments, errors="file")
+    assert files() == before
+
+    if source != "in/vec*":
+        assert run(source, "in/vec", **arguments, errors="column").failed == 1
+    assert run(source, "vec", **arguments, errors="file").failed == 1
+
+
+def test_error_files_of_an_earlier_run_are_no_source_of_their_target(
+    job: Any, target: Path, files: Any
+) -> None:
+    """The end of the job would delete what it has read."""
+    job(pa.table({"id": [1, 2], "text": ["a", " "]}), errors="file")
+    before = files()
+    with pytest.raises(TargetError, match="belongs to the target"):
+        job(f"{target}.*/*.jsonl", errors="column", keep=["id"])
+
+    assert files() == before
+
+
+def test_a_whole_file_system_is_no_target(model: Any, rows: Any) -> None:
+    """The journal would have to be beside it."""
+    with pytest.raises(TargetError, match="Name a folder inside it"):
+        run(rows(1), Path(Path.cwd().anchor), model=Embedder(model), text="text")
 
 
 @pytest.mark.parametrize("limit", [0, -1])

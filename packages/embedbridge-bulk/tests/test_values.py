@@ -1,15 +1,20 @@
 """Values of kept columns: what a file holds is what the target holds, or its file is refused."""
 
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from embedbridge.bulk import SourceError
 from embedbridge.bulk.sources import text_files
+from embedbridge.bulk.sources.number_texts import are_numbers_kept
 from embedbridge.contract import InvalidOptionError
 
 
@@ -124,6 +129,15 @@ LOSSY = {
         pa.array([1], pa.timestamp("s")),
         pa.array([1], pa.timestamp("s", "Europe/Berlin")),
     ),
+    "the zeros of a text": (pa.array([1]), pa.array(["007"])),
+    "the zeros of a text, as a float": (pa.array([1.5]), pa.array(["007"])),
+    "the zeros of a text, as a decimal": (pa.array([1], pa.decimal128(5, 0)), pa.array(["007"])),
+    "another base": (pa.array([1]), pa.array(["0x1F"])),
+    "a text of one as true": (pa.array([True]), pa.array(["1"])),
+    "the digits of a text": (pa.array([1.5], pa.float32()), pa.array(["0.12345678901"])),
+    "a large whole number": (pa.array([1.5]), pa.array(["9007199254740993"])),
+    "a number too large": (pa.array([1.5]), pa.array(["1e400"])),
+    "a number too small": (pa.array([1.5]), pa.array(["1e-9999999999"])),
 }
 
 
@@ -147,6 +161,23 @@ EXACT = {
     "not a number": (pa.array([1.5], pa.float32()), pa.array([NAN]), NAN),
     "whole numbers": (pa.array([1.5]), pa.array([3]), 3.0),
     "texts of numbers": (pa.array([1]), pa.array(["3"]), 3),
+    "texts of floats": (pa.array([1.5]), pa.array(["1.50"]), 1.5),
+    "all digits of a float": (pa.array([1.5]), pa.array(["0.10000000000000001"]), 0.1),
+    "an exponent": (pa.array([1.5]), pa.array(["-1E22"]), -1e22),
+    "a narrow float": (pa.array([1.5], pa.float32()), pa.array(["0.5000"]), 0.5),
+    "a text of no number": (pa.array([1.5]), pa.array(["NaN"]), NAN),
+    "no end": (pa.array([1.5]), pa.array(["-Infinity"]), -float("inf")),
+    "a text that is true": (pa.array([False]), pa.array(["True"]), True),
+    "a text of a decimal": (
+        pa.array([1], pa.decimal128(5, 2)),
+        pa.array(["0.5"]),
+        Decimal("0.50"),
+    ),
+    "a text of a date": (
+        pa.array([0], pa.date32()),
+        pa.array(["1970-01-02"]),
+        date(1970, 1, 2),
+    ),
     "dictionaries": (pa.array(["x"]), pa.array(["y"]).dictionary_encode(), "y"),
     "fewer fields": (STRUCTS[1], STRUCTS[0], {"a": 1, "b": None}),
 }
@@ -161,6 +192,43 @@ def test_a_type_that_loses_nothing_is_taken(job: Any, out: Any, tmp_path: Path, 
     job(tmp_path / "in")
 
     assert repr(out().column("kept").to_pylist()[1]) == repr(wanted)
+
+
+@given(
+    st.floats(-1e38, 1e38) | st.sampled_from([NAN, float("inf"), -float("inf")]),
+    st.sampled_from([pa.float32(), pa.float64()]),
+)
+def test_a_float_that_was_written_as_a_text_comes_back(number: float, kind: Any) -> None:
+    """However many digits it was written with: its own, seventeen, or fewer than its type holds."""
+    value = pa.array([number]).cast(kind, safe=False)
+    own = value.cast(pa.string())[0].as_py()
+    texts = [own, f"{value[0].as_py():.17g}", f"{value[0].as_py():.3e}", None]
+    column = pa.chunked_array([texts])
+
+    assert are_numbers_kept(column, column.cast(kind))
+
+
+LENIENT = {
+    "rounded": (pa.array([1.5], pa.float32()), 0.1),
+    "rounded in a list": (pa.array([[1.5]], pa.list_(pa.float32())), [0.1]),
+    "without a zone": (pa.array([1], pa.timestamp("s")), "2024-01-01T00:00:00Z"),
+    "with a zone": (pa.array([1], pa.timestamp("s", "UTC")), "2024-01-01"),
+    "a number as a date": (pa.array([1], pa.date32()), 5),
+}
+
+
+@pytest.mark.parametrize("kind", LENIENT)
+def test_json_after_parquet_loses_nothing_either(
+    job: Any, out: Any, tmp_path: Path, kind: Any
+) -> None:
+    """Where the reader of JSON is told a type, it bends values to it."""
+    first, value = LENIENT[kind]
+    write_parquet(tmp_path / "in" / "0.parquet", kept=first)
+    write_lines(tmp_path / "in" / "1.jsonl", {"id": "2", "text": "b", "kept": value})
+    with pytest.raises(SourceError, match=r"1\.jsonl"):
+        job(tmp_path / "in")
+
+    assert out().column("kept").to_pylist() == first.to_pylist()
 
 
 @pytest.mark.parametrize("ending", ["parquet", "jsonl", "csv"])

@@ -133,3 +133,23 @@ def test_no_command_shows_help(run: Run) -> None:
 def test_version(run: Run) -> None:
     """`--version` names the distribution and its version."""
     assert run("--version").stdout.startswith("embedbridge 0.")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("new", "mine", "--out", "s3://bucket/mine"),
+        ("export", "clip:ViT-B/32", "s3://bucket/model"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_no_command_makes_a_folder_called_s3(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """A bucket is no folder of this machine."""
+    monkeypatch.chdir(tmp_path)
+    result = run(*command)
+
+    assert result.exit_code == 1
+    assert "no path of this machine" in result.stderr
+    assert not list(tmp_path.iterdir())

@@ -62,6 +62,21 @@ def test_several_sources_and_a_limit(run: Run, posts: Path, tmp_path: Path) -> N
     assert "body" not in table.column_names
 
 
+@pytest.mark.parametrize("what", ["target", "budget"])
+def test_nothing_is_written_to_a_folder_called_s3(
+    run: Run, posts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A bucket is no folder of this machine, and must not become one."""
+    monkeypatch.chdir(tmp_path)
+    places = ("s3://bucket/vectors",) if what == "target" else ("out", "--budget", "s3://bucket/b")
+    limits = ("--requests-per-minute", "10")
+    result = run("run", posts, *places, "-m", "fake:small", "--text-column", "body", *limits)
+
+    assert result.exit_code == 1
+    assert "s3://bucket" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["posts"]
+
+
 def test_a_folder_of_images_needs_no_column(run: Run, tmp_path: Path) -> None:
     """Each row has its path."""
     (tmp_path / "photos" / "more").mkdir(parents=True)

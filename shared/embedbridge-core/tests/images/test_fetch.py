@@ -363,6 +363,31 @@ def test_what_is_no_image_is_an_error(reply: bytes, piece: str) -> None:
     assert len(str(caught.value)) <= 200
 
 
+@pytest.mark.parametrize(
+    ("reply", "retryable"),
+    [
+        (answer(b"", status="503 Busy"), True),
+        (answer(b"", status="500 Oops"), True),
+        (answer(b"", status="429 Too Many Requests"), True),
+        (answer(b"", status="408 Request Timeout"), True),
+        (answer(PNG[:40], Content_Length=str(len(PNG))), True),
+        (b"", True),
+        (answer(b"", status="404 Not Found"), False),
+        (answer(b"", status="403 Forbidden"), False),
+        (answer(b"<html>", kind="text/html"), False),
+        (answer(Content_Length=str(10**12)), False),
+        (redirect("http://127.0.0.1/"), False),
+    ],
+    ids=["503", "500", "429", "408", "short", "silence", "404", "403", "HTML", "large", "private"],
+)
+def test_what_a_server_may_mend_is_retryable(reply: bytes, retryable: bool) -> None:
+    """What says nothing about the image; what is wrong with the image or its URL stays so."""
+    with pytest.raises(InvalidImageError) as caught:
+        fetch("http://public.example/a", OPEN, Counted(reply).network())
+
+    assert caught.value.retryable is retryable
+
+
 def test_a_body_in_chunks_is_put_together() -> None:
     """Servers that do not know the length beforehand."""
     chunks = b"".join(b"%x\r\n%b\r\n" % (1, PNG[i : i + 1]) for i in range(len(PNG))) + b"0\r\n\r\n"
@@ -393,10 +418,11 @@ def test_a_name_that_nobody_knows_is_an_error() -> None:
         raise socket.gaierror("Name or service not known")
 
     counted = Counted()
-    with pytest.raises(InvalidImageError, match="gaierror"):
+    with pytest.raises(InvalidImageError, match="gaierror") as caught:
         fetch("http://public.example/", OPEN, counted.network(resolve=resolve))
 
     assert counted.connected == []
+    assert caught.value.retryable  # the resolver may be what is down
 
 
 # Time.
@@ -456,8 +482,9 @@ def test_a_silent_network_is_given_up(where: str) -> None:
         return here
 
     network = Network(resolve=resolve, connect=connect, seconds=0.05)
-    with pytest.raises(InvalidImageError, match=r"within 0\.05 seconds"):
+    with pytest.raises(InvalidImageError, match=r"within 0\.05 seconds") as caught:
         fetch("http://public.example/", OPEN, network)
+    assert caught.value.retryable
     over.set()
     for end in kept:
         end.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -118,6 +119,26 @@ def test_a_forbidden_file_is_named(tmp_path: Path) -> None:
     file.chmod(0)
 
     assert "Permission denied" in str(refused(file))
+
+
+@pytest.mark.parametrize(
+    ("number", "retryable"),
+    [(errno.EMFILE, True), (errno.EIO, True), (errno.EACCES, False), (errno.ENAMETOOLONG, False)],
+    ids=errno.errorcode.get,
+)
+def test_what_a_disk_may_mend_is_retryable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, retryable: bool
+) -> None:
+    """Too many open files, or a disk that is gone for a minute, say nothing about the image."""
+    file = tmp_path / "cat.png"
+    file.write_bytes(PNG)
+
+    def fails(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", fails)
+
+    assert refused(file).retryable is retryable
 
 
 def test_a_large_file_is_not_read(tmp_path: Path) -> None:

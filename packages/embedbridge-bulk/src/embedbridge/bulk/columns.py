@@ -150,6 +150,18 @@ def _is_image(kind: pa.DataType) -> bool:
     from embedbridge.bulk.plain import plain_type
 
     if t.is_struct(kind):
-        return "bytes" in kind.names or "path" in kind.names
+        fields = {field.name: plain_type(field.type) for field in kind.fields}
+        found = [
+            is_kind(fields[name])
+            for name, is_kind in {"bytes": _is_bytes, "path": _is_text}.items()
+            if name in fields
+        ]
+        return bool(found) and all(found)
     plain = plain_type(kind)
-    return bool(t.is_binary(plain) or t.is_large_binary(plain) or _is_text(plain))
+    return _is_bytes(plain) or _is_text(plain)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    import pyarrow.types as t
+
+    return bool(t.is_binary(kind) or t.is_large_binary(kind) or t.is_null(kind))

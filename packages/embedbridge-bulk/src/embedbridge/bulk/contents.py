@@ -90,12 +90,17 @@ class Contents:
         if pa.types.is_struct(values.type):
             names = values.type.names
             bytes_ = values.field("bytes").to_pylist() if "bytes" in names else [None] * len(rows)
-            paths = values.field("path").to_pylist() if "path" in names else [None] * len(rows)
-            yield from (b or self._path(p) for b, p in zip(bytes_, paths, strict=True))
-        elif self._columns.image_url is not None or _is_binary(values.type):
+            paths = _texts(values.field("path")) if "path" in names else [None] * len(rows)
+            # Empty bytes beside no path are no null: they are an error of their row.
+            yield from (
+                b if b or p is None else self._path(p) for b, p in zip(bytes_, paths, strict=True)
+            )
+        elif _is_binary(values.type):
             yield from values.to_pylist()
+        elif self._columns.image_url is not None:
+            yield from _texts(values)
         else:
-            yield from map(self._path, values.to_pylist())
+            yield from map(self._path, _texts(values))
 
     def _path(self, name: str | None) -> Path | None:
         return None if name is None else self._root / name
@@ -148,13 +153,16 @@ def _bytes_of(texts: pa.Array) -> list[bytes | None]:
 
 
 def _texts(texts: pa.Array) -> list[str | None]:
+    if pa.types.is_null(texts.type):
+        return [None] * len(texts)
     try:
         values: list[str | None] = texts.to_numpy(zero_copy_only=False).tolist()
     except (
         UnicodeDecodeError,
         pa.ArrowException,
     ):  # a file may say that it holds UTF-8 and hold something else
-        # Lone surrogates, which the engine refuses: the row has an error, and no other has.
+        # Lone surrogates, which the engine refuses: the row has an error, and no other has. In a
+        # path they are such bytes, as Python writes them.
         return [
             None if raw is None else raw.decode("utf-8", "surrogateescape")
             for raw in _bytes_of(texts)
@@ -178,7 +186,7 @@ def _file_digest(path: Path) -> bytes:
         with path.open("rb") as file:
             while piece := file.read(READ_AT_ONCE):
                 digest.update(piece)
-    except OSError:
+    except (OSError, ValueError):  # the latter of a NUL, with which no file has a name
         return _digest(os.fsencode(path), PIECES_OF["missing"])
     return digest.digest()
 

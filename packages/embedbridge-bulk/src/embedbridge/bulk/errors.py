@@ -15,6 +15,7 @@ REMEDIES = {
     errno.EDQUOT: "The quota of the disk is used up: free some space and run it again.",
     errno.EROFS: "The file system is read-only: name another target.",
     errno.EACCES: "You may not write there: name another target, or change its permissions.",
+    errno.EXDEV: "A file system begins at the target, and the journal is beside it: name a folder inside it.",
     errno.ENOLCK: NO_LOCKS,
     errno.ENOTSUP: NO_LOCKS,
     errno.EPERM: "You may not write there: name another target, or change its permissions.",

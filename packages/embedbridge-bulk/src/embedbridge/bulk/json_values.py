@@ -1,11 +1,13 @@
 """Cells as JSON can hold them, for messages and for files of rows that were left out.
 
 Texts that are no UTF-8 have marks in them, nanoseconds are texts, NaN is null, bytes are left out.
+Of what Python cannot hold, such as a date of the year 10,000, there is Arrow's text, or null.
 """
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -13,13 +15,19 @@ import pyarrow.types as t
 
 from embedbridge.bulk.plain import mapped_type
 
+NOT_HELD = (ValueError, OverflowError, LookupError, pa.ArrowException)
+"""What pyarrow raises for a cell that it cannot make an object of Python: out of range, no UTF-8, in a time
+zone that this machine does not know, or with two fields of one name."""
+
 
 def json_values(column: pa.ChunkedArray) -> list[Any]:
     """The values of a column. What JSON and Python do not know either is left to `str`."""
     if t.is_string(column.type) or t.is_large_string(column.type):
         raw = column.cast(pa.large_binary()).to_pylist()
         return [None if one is None else one.decode("utf-8", "replace") for one in raw]
-    exact = column.cast(mapped_type(column.type, _without_nanoseconds))
+    exact = column
+    with suppress(*NOT_HELD):
+        exact = column.cast(mapped_type(column.type, _without_nanoseconds))
     return [_json_value(_value(cell)) for chunk in exact.chunks for cell in chunk]
 
 
@@ -34,11 +42,18 @@ def _without_nanoseconds(kind: pa.DataType) -> pa.DataType:
     return pa.string() if is_time and kind.unit == "ns" else kind
 
 
+def _without_times(kind: pa.DataType) -> pa.DataType:
+    """Python's have years from 1 to 9999."""
+    is_time = t.is_timestamp(kind) or t.is_date(kind) or t.is_time(kind) or t.is_duration(kind)
+    return pa.string() if is_time else kind
+
+
 def _value(cell: pa.Scalar) -> Any:
-    try:
+    with suppress(*NOT_HELD):
         return cell.as_py()
-    except UnicodeDecodeError:  # a text in a list or a struct
-        return None
+    with suppress(*NOT_HELD):
+        return cell.cast(mapped_type(cell.type, _without_times)).as_py()
+    return None
 
 
 def _json_value(value: Any) -> Any:

@@ -65,7 +65,7 @@ def open_job(
     _refuse_no_size(part_bytes)
     opened = open_source(source, columns, filesystem)
     if filesystem is None:
-        refuse_within(source, target)
+        refuse_within(source, target, writes_errors=errors == "file")
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     stage.check(opened.schema)
     found = find_target(target, opened.paths, stage.provenance, replace=replace)

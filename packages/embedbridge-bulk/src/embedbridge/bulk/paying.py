@@ -156,6 +156,10 @@ class Payments:
             self.usage += result.usage
             self.requests += result.requests
             self.failed |= {
-                int(numbers[at]): (error_text(error), not isinstance(error, InvalidInputError))
+                int(numbers[at]): (
+                    error_text(error),
+                    # An image whose server or disk failed may be sound.
+                    error.retryable or not isinstance(error, InvalidInputError),
+                )
                 for at, error in result.errors.items()
             }

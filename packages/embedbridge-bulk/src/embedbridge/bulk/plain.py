@@ -89,10 +89,14 @@ def _decoded(chunk: pa.Array) -> pa.Array:
     return chunk
 
 
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """The columns of the same values, plain."""
+    return pa.schema([_plain_field(field) for field in schema], metadata=schema.metadata)
+
+
 def plain_table(table: pa.Table) -> pa.Table:
     """The same rows, plain."""
-    fields = [_plain_field(field) for field in table.schema]
-    schema = pa.schema(fields, metadata=table.schema.metadata)
+    schema = plain_schema(table.schema)
     if schema.equals(table.schema):
         return table
     return pa.Table.from_arrays([plain_column(column) for column in table.columns], schema=schema)

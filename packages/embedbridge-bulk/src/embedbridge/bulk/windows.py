@@ -39,6 +39,8 @@ class Windows:
         """Contents of a window."""
         self.ahead = ahead
         """Contents that should be there beyond those that are waited for."""
+        self.on_close: Callable[[], None] = lambda: None
+        """Called when no further window begins: who waits to begin its work stops waiting."""
         self._unanswered = 0
         self._most = most
         self._closed = False
@@ -77,6 +79,7 @@ class Windows:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        self.on_close()
         self._threads.shutdown(cancel_futures=True)
 
     def _run(self, work: Callable[[Answered], T], count: int, number: int) -> T:

@@ -18,7 +18,7 @@
     ├── InvalidInputError(index)          (ValueError)
     │   ├── InputTooLongError
     │   ├── UnsupportedModalityError
-    │   └── InvalidImageError
+    │   └── InvalidImageError         retryable where a server or a disk failed
     │       └── ImageNotFoundError        (FileNotFoundError)
     └── SpaceMismatchError                (ValueError) the vectors may not be compared
 
@@ -257,7 +257,22 @@ class UnsupportedModalityError(InvalidInputError):
 
 
 class InvalidImageError(InvalidInputError):
-    """The image cannot be read."""
+    """The image cannot be read.
+
+    It is `retryable` if that says nothing about the image: its server was down, or the disk failed.
+    """
+
+    @classmethod
+    def for_now(cls, message: str, *, hint: str | None = None) -> Self:
+        """One that is `retryable`.
+
+        Args:
+            message: What happened, and where.
+            hint: What to do now.
+        """
+        error = cls(message, hint=hint)
+        error.retryable = True
+        return error
 
 
 class ImageNotFoundError(InvalidImageError, FileNotFoundError):

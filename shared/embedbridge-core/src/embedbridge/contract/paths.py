@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 
 from embedbridge.contract.errors import ConfigurationError, short_path
+
+_URI = re.compile(r"[a-z][a-z0-9+.-]+:[/\\]", re.IGNORECASE)
+"""`s3://bucket`, and `s3:/bucket`, which pathlib makes of it; a drive of Windows has one letter."""
+
+
+def is_uri(path: str | os.PathLike[str]) -> bool:
+    """Whether a path was meant as a URI, also where pathlib has taken a slash of it."""
+    return _URI.match(os.fspath(path)) is not None
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
@@ -21,15 +30,17 @@ def expanded(path: str | os.PathLike[str]) -> Path:
 def expanded_for_writing(
     path: str | os.PathLike[str], hint: str = "Pass an absolute path."
 ) -> Path:
-    """The same for a place whose folders are made: none must be named `~user`.
+    """The same for a place whose folders are made: none must be named `~user`, or `s3:`.
 
     Args:
         path: As users write it.
-        hint: The remedy for a user who is not known.
+        hint: The remedy for a user who is not known, and for a URI.
 
     Raises:
-        ConfigurationError: The path begins with a home directory that does not exist.
+        ConfigurationError: The path is a URI, or begins with a home directory that does not exist.
     """
+    if is_uri(path):
+        raise ConfigurationError(f"{short_path(path)} is no path of this machine.", hint=hint)
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from embedbridge.bulk.engines.ray_room import check_count, check_share, machines, room
+from embedbridge.bulk.engines.ray_room import (
+    check_count,
+    check_share,
+    described,
+    machines,
+    room,
+)
 from embedbridge.bulk.optional import import_extra
 
 if TYPE_CHECKING:
@@ -98,10 +104,9 @@ def _pool(actors: int | None, most: int) -> dict[str, int | None]:
 
 def _warn_of_no_room(cpus: float, gpus: float) -> None:
     """Warn of what Ray would wait for silently, and for ever."""
-    wants = f"{cpus:g} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
     warnings.warn(
-        f"No machine of this cluster has room for an actor with {wants} now, and a CPU is needed for "
-        "reading and writing beside it: the job will wait until there are more.",
+        f"No machine of this cluster has room for an actor with {described(cpus, gpus)} now, and a CPU "
+        "is needed for reading and writing beside it: the job will wait until there are more.",
         UserWarning,
         stacklevel=3,
     )

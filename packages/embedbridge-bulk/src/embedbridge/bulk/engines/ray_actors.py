@@ -2,6 +2,8 @@
 
 An actor gets its next window when the vectors of the last one are in the driver's journal. So what
 a kill can cost, of the driver or of an actor, is one window of each actor.
+
+An actor that Ray has no room for waits, perhaps for ever: only one that has answered gets a window.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import pyarrow as pa
 
 from embedbridge.bulk.contents import Contents
 from embedbridge.bulk.errors import EngineError
+from embedbridge.bulk.windows import ClosedError
 from embedbridge.contract.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,8 +40,11 @@ class RayActors:
         self._ray, self._is_ours = ray, is_ours
         self._stage, self._actors, self.windows = stage, actors, windows
         self._idle: SimpleQueue[Any] = SimpleQueue()
-        for actor in actors:
-            self._idle.put(actor)
+        windows.on_close = self._stop_waiting
+        self._starting = [actor.begin.remote().future() for actor in actors]
+        for actor, future in zip(actors, self._starting, strict=True):
+            # Also of one that failed: its error is that of its window.
+            future.add_done_callback(lambda _, actor=actor: self._idle.put(actor))
 
     def embed(self, window: Sequence[ChunkRows], on_batch: OnBatch) -> EmbeddingResult:
         """Embed a window in an actor that has nothing to do.
@@ -46,11 +52,14 @@ class RayActors:
         Raises:
             EngineError: Actors died again and again.
             ConfigurationError: An actor's model is not this one.
+            ClosedError: No actor had begun when all was over.
         """
         columns = list(self._stage.columns.embedded)
         parts = [part.chunk.table.select(columns).take(part.rows) for part in window]
         table = pa.concat_tables(parts)
         actor = self._idle.get()
+        if actor is None:
+            raise ClosedError
         try:
             result: EmbeddingResult = self._ray.get(actor.embed.remote(table))
         except self._ray.exceptions.RayTaskError as failure:
@@ -70,6 +79,10 @@ class RayActors:
             )
         return result
 
+    def _stop_waiting(self) -> None:
+        for _ in self._actors:  # as many windows at most
+            self._idle.put(None)
+
     def close(self) -> None:
         """End the actors, and Ray if it was started for them."""
         for actor in self._actors:
@@ -83,6 +96,9 @@ class Worker:
 
     def __init__(self, stage: EmbedStage) -> None:
         self._stage = stage
+
+    def begin(self) -> None:
+        """Answer, which says that Ray has found room."""
 
     def embed(self, rows: pa.Table) -> EmbeddingResult:
         """Embed rows that have a content each."""

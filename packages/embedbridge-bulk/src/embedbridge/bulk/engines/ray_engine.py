@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from embedbridge.bulk.engines.ray_actors import RETRIES, RayActors, Worker
-from embedbridge.bulk.engines.ray_room import check_count, check_share, machines, room
+from embedbridge.bulk.engines.ray_room import (
+    check_count,
+    check_share,
+    described,
+    machines,
+    room,
+)
 from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.windows import Windows, in_flight
@@ -74,7 +81,8 @@ class RayEngine:
         cpus = self.cpus
         if cpus is None:
             cpus = max(1, min(min(processors) // 2, MOST_CPUS)) if is_local else 1
-        most = room(nodes, cpus=cpus, gpus=self.gpus) if is_local else len(processors)
+        found = room(nodes, cpus=cpus, gpus=self.gpus)
+        most = found if is_local else len(processors)
         actor = ray.remote(Worker).options(
             num_cpus=cpus,  # Ray sets the threads of a process from these
             num_gpus=self.gpus,
@@ -89,6 +97,8 @@ class RayEngine:
         if is_local:
             size = GPU_WINDOW if self.gpus else WINDOW
         count = max(1, most) if self.actors is None else self.actors
+        if found < count:
+            _warn_of_little_room(found, count, described(cpus, self.gpus))
         actors = _started(ray, count, lambda: actor.remote(travels))
         return RayActors(
             ray,
@@ -97,6 +107,16 @@ class RayEngine:
             Windows(size, len(actors), ahead=2 * size * len(actors)),
             is_ours=is_ours,
         )
+
+
+def _warn_of_little_room(found: int, count: int, wants: str) -> None:
+    """Warn of what Ray would wait for silently, and for ever."""
+    waits = f"{count - found} wait until there is more" if found else "the job waits until there is"
+    warnings.warn(
+        f"This cluster has room for {found} of {count} actors with {wants} now: {waits}.",
+        UserWarning,
+        stacklevel=9,
+    )
 
 
 def _started(ray: Any, count: int, start: Callable[[], Any]) -> list[Any]:

@@ -37,6 +37,11 @@ def _on_one(machine: dict[str, float], cpus: float, gpus: float) -> int:
     return int(min(fit, default=1))
 
 
+def described(cpus: float, gpus: float) -> str:
+    """What an actor wants, for messages."""
+    return f"{cpus:g} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
+
+
 def check_count(name: str, count: int) -> None:
     """Make sure that something can be there so often.
 

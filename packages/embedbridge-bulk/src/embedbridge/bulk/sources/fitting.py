@@ -8,6 +8,7 @@ import pyarrow.types as t
 
 from embedbridge.bulk.errors import SourceError, cannot_read
 from embedbridge.bulk.plain import plain_column
+from embedbridge.bulk.sources.number_texts import are_numbers_kept
 
 
 def fitted(path: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -42,13 +43,19 @@ def _converted(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         return column
     column = plain_column(column)
     converted = column.cast(kind)
-    if _is_text(column.type):  # which is parsed, or refused
+    if _is_text(column.type):
+        if not are_numbers_kept(column, converted):
+            raise _loses(column.type, kind)
         return converted
     if _has_zone(column.type) != _has_zone(kind) or not _are_same(
         converted.cast(column.type), column
     ):
-        raise pa.ArrowInvalid(f"as {kind}, the type of the first file, {column.type} loses values")
+        raise _loses(column.type, kind)
     return converted
+
+
+def _loses(kind: pa.DataType, wanted: pa.DataType) -> pa.ArrowInvalid:
+    return pa.ArrowInvalid(f"as {wanted}, the type of the first file, {kind} loses values")
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -9,7 +9,10 @@ import pyarrow.dataset as ds
 
 from embedbridge.bulk.columns import Columns
 from embedbridge.bulk.errors import SourceError, cannot_read
+from embedbridge.bulk.plain import plain_schema
 from embedbridge.bulk.sources.base import UNREADABLE, local_paths
+
+ROWS_AT_ONCE = 8192
 
 
 class TableSource:
@@ -31,7 +34,7 @@ class TableSource:
         """The rows, some at a time; what cannot be read is in `damaged` afterwards."""
         self.damaged.clear()
         if isinstance(self._rows, pa.Table):
-            yield self._rows.select(self.schema.names)
+            yield from _in_pieces(self._rows.select(self.schema.names))
             return
         try:
             for batch in self._rows.to_batches(columns=self.schema.names):
@@ -42,3 +45,16 @@ class TableSource:
     def count(self) -> int | None:
         """How many rows there are."""
         return int(self._rows.num_rows) if isinstance(self._rows, pa.Table) else None
+
+
+def _in_pieces(table: pa.Table) -> Iterator[pa.Table]:
+    """A table that takes no memory to read as it is; any other some rows at a time.
+
+    The values of a dictionary may take a thousand times as much as the indices into it.
+    """
+    plain = plain_schema(table.schema)
+    if table.schema.equals(plain):
+        yield table
+        return
+    for start in range(0, table.num_rows, ROWS_AT_ONCE):
+        yield table.slice(start, ROWS_AT_ONCE)

@@ -76,14 +76,24 @@ def json_batches(stream: IO[bytes], schema: pa.Schema) -> Iterator[pa.RecordBatc
 
     Args:
         stream: The file.
-        schema: The columns that are wanted. Others are left out.
+        schema: The columns that are wanted. Others are left out. Their types may be those of a file of
+            another format: what Arrow would round on reading, or give a zone, is read as it is written.
     """
     is_empty = True
+    schema = pa.schema([field.with_type(_as_written(field.type)) for field in schema])
     for block in _blocks(stream):
         is_empty = False
         yield from _parsed(block, schema, "ignore").to_batches()
     if is_empty:
         raise pa.ArrowInvalid("Empty JSON stream")
+
+
+def _as_written(kind: pa.DataType) -> pa.DataType:
+    """The type of what stands in JSON: its numbers are doubles, and its times are texts."""
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+        return pa.string()
+    narrow = {pa.float16(), pa.float32()}
+    return mapped_type(kind, lambda leaf: pa.float64() if leaf in narrow else leaf)
 
 
 def _parsed(block: bytes, known: pa.Schema, others: str) -> pa.Table:

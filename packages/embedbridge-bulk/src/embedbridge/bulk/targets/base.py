@@ -30,7 +30,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from embedbridge.bulk.errors import cannot_write
+from embedbridge.bulk.errors import TargetError, cannot_write
 from embedbridge.bulk.journal import Journal, has_records
 from embedbridge.bulk.lock import FileLock
 from embedbridge.contract.errors import SpaceMismatchError, short_path
@@ -42,6 +42,22 @@ if TYPE_CHECKING:
     from embedbridge.bulk.targets.parts import PartWriter, StoredPart, StoredVectors
 
 ERRORS = ".jsonl"
+LEFT_OUT = "left_out"
+
+
+def folders_of(target: Path) -> tuple[Path, Path, Path]:
+    """Where a job writes: the target, the rows that were left out, and what only an unfinished job needs.
+
+    Args:
+        target: Its folder, absolute.
+
+    Raises:
+        TargetError: It is a whole file system, and nothing can be beside it.
+    """
+    if not target.name:
+        raise TargetError(f"{target} is a whole file system.", hint="Name a folder inside it.")
+    errors, journal = (target.with_name(f"{target.name}.{what}") for what in ("errors", "journal"))
+    return target, errors, journal
 
 
 class Target(ABC):
@@ -57,13 +73,11 @@ class Target(ABC):
     """What it is, for messages."""
 
     def __init__(self, folder: Path, made: Provenance, *, replace: bool = False) -> None:
-        self.folder = folder
-        self.errors = self._beside("errors")
+        self.folder, self.errors, self._work = folders_of(folder)
         self._made = made
         self._replace = replace
-        self._work = self._beside("journal")
         self._staged = self._work / "staged"
-        self._left_out = self._work / "left_out"
+        self._left_out = self._work / LEFT_OUT
         self._lock: FileLock | None = None
 
     @property
@@ -231,9 +245,6 @@ class Target(ABC):
         self._lock.remove()
         with suppress(OSError):  # another job has begun, or a journal is kept
             self._work.rmdir()
-
-    def _beside(self, what: str) -> Path:
-        return self.folder.with_name(f"{self.folder.name}.{what}")
 
     def _is_alike(self, facts: Mapping[str, str]) -> bool:
         """Whether vectors with these facts are of this job's kind."""

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.provenance import PREFIX, Provenance, facts_of
 from embedbridge.bulk.sources.lance import is_lance
-from embedbridge.bulk.sources.paths import SCHEME, would_read
+from embedbridge.bulk.sources.paths import would_read
+from embedbridge.bulk.targets.base import ERRORS, LEFT_OUT, folders_of
 from embedbridge.bulk.targets.lance import LanceTarget
 from embedbridge.bulk.targets.lance_dataset import open_dataset
 from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in
 from embedbridge.contract.errors import short_path
-from embedbridge.contract.paths import expanded, expanded_for_writing
+from embedbridge.contract.paths import expanded, expanded_for_writing, is_uri
 
 if TYPE_CHECKING:
     from embedbridge.bulk.targets.base import Target
+
+PART = "part-00000-00000000000000000000000000000000"
+"""The name of a part, for a file that a job might write."""
 
 
 def find_target(
@@ -37,7 +41,7 @@ def find_target(
         replace: Whether what is there may be of another space: it goes.
 
     Raises:
-        TargetError: It is not on this machine, or files of the source are in it.
+        TargetError: It is not on this machine, a file system begins there, or files of the source are in it.
         MissingDependencyError: It is of Lance, which is not installed.
     """
     folder = _local_folder(target, sources)
@@ -45,8 +49,13 @@ def find_target(
     return kind(folder, made, replace=replace)
 
 
-def refuse_within(source: object, target: str | os.PathLike[str]) -> None:
+def refuse_within(source: object, target: str | os.PathLike[str], *, writes_errors: bool) -> None:
     """Make sure that the next run would not read what this one writes.
+
+    Args:
+        source: What users write.
+        target: The folder, as users write it.
+        writes_errors: Whether bad rows go to files of their own, which are JSON lines.
 
     Raises:
         TargetError: The target is in a folder of the source, or a pattern matches its files.
@@ -54,14 +63,25 @@ def refuse_within(source: object, target: str | os.PathLike[str]) -> None:
     names = [source] if isinstance(source, str | os.PathLike) else source
     if not isinstance(names, list | tuple):
         return  # rows in memory
-    part = os.path.abspath(expanded(target) / "part-00000.parquet")  # noqa: PTH100
+    written = _written(expanded(target), writes_errors=writes_errors)
     for name in map(os.fspath, names):
-        if would_read(name, part):
+        if any(would_read(name, file) for file in written):
             raise TargetError(
                 f"{short_path(target)} is in the source {short_path(name)}: the next run would read "
                 "its own output.",
-                hint="Name a target beside the source.",
+                hint="Name a target beside the source, in a folder that it does not cross.",
             )
+
+
+def _written(target: Path, *, writes_errors: bool) -> list[str]:
+    """Files such as a job writes, by the name that users gave the target, and by its own without links."""
+    named = Path(os.path.abspath(target))  # noqa: PTH100  # follows no links
+    written = [named / f"{PART}.parquet"]
+    if writes_errors:
+        for folder in (named, target.resolve()):
+            _, errors, work = folders_of(folder)
+            written += [place / f"{PART}{ERRORS}" for place in (errors, work / LEFT_OUT)]
+    return [*map(str, written)]
 
 
 def read_provenance(target: str | os.PathLike[str]) -> Provenance:
@@ -106,22 +126,42 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
     """The folder of a target.
 
     Raises:
-        TargetError: It is not on this machine, or files of the source are in it.
+        TargetError: It is not on this machine, a file system begins there, or files of the source are in it.
     """
-    if SCHEME.match(os.fspath(target)):
+    if is_uri(target):
         raise TargetError(
             f"{short_path(target)} is no folder of this machine.",
             hint="Write to a folder here, and copy it there when the job is done.",
         )
     # By one name, whatever links lead to it: the lock is beside it.
     folder = expanded_for_writing(target).resolve()
-    within = next((path for path in map(Path, sources) if _is_within(path, folder)), None)
-    if within is not None:
-        raise TargetError(
-            f"{short_path(within)} of the source is in the target.",
-            hint="Name a target beside the source.",
-        )
+    _refuse_mount_point(folder)
+    for own in folders_of(folder):
+        within = next((path for path in map(Path, sources) if _is_within(path, own)), None)
+        if within is not None:
+            place = (
+                "the target" if own == folder else f"{short_path(own)}, which belongs to the target"
+            )
+            raise TargetError(
+                f"{short_path(within)} of the source is in {place}.",
+                hint="Name a target beside the source.",
+            )
     return folder
+
+
+def _refuse_mount_point(folder: Path) -> None:
+    """Make sure that parts can be moved into the target: what is beside it is on the same file system.
+
+    Raises:
+        TargetError: A file system begins at the target.
+    """
+    is_there = os.path.isdir(folder)  # noqa: PTH112  # pathlib raises what opening it will say
+    if is_there and folder.stat().st_dev != folder.parent.stat().st_dev:
+        raise TargetError(
+            f"A file system begins at {short_path(folder)}, such as a volume of a container: nothing "
+            "can be moved into it from its journal, which is beside it.",
+            hint="Name a folder inside it.",
+        )
 
 
 def _is_within(path: Path, folder: Path) -> bool:

@@ -20,6 +20,7 @@ from embedbridge.contract.errors import (
     short_repr,
 )
 from embedbridge.contract.local import disable_telemetry
+from embedbridge.contract.paths import expanded_for_writing
 
 KINDS = {"clip": "two_towers", "huggingface": "sentence_model"}
 """By provider: the file that exports its models; it imports NumPy, so it is imported late."""
@@ -44,6 +45,7 @@ def export(
             f"{short_repr(model)} cannot be exported.",
             hint="Write huggingface:MODEL or clip:MODEL, from the Hub or disk.",
         )
+    folder = expanded_for_writing(folder, "Name a folder here.")
     if folder.exists():
         raise ConfigurationError(
             f"{short_path(folder)} exists already.", hint="Name a folder that does not."

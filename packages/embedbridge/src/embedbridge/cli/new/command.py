@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from embedbridge.contract.paths import expanded_for_writing
+
 
 class Kind(StrEnum):
     """What the provider's model is, as typer wants choices."""
@@ -47,7 +49,7 @@ def new(
         raise typer.BadParameter(problem, param_hint="NAME")
     if not author.isprintable():  # it stands in pyproject.toml, within quotes
         raise typer.BadParameter(f"{author!a} is no name on one line", param_hint="--author")
-    folder = out / f"embedbridge-{name}"
+    folder = expanded_for_writing(out, "Name a folder here.") / f"embedbridge-{name}"
     if folder.exists():
         raise typer.BadParameter(f"{str(folder)!r} exists already", param_hint="NAME")
     files = write_package(

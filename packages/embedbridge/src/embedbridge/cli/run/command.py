@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,7 +66,7 @@ def run(
         ),
     ],
     target: Annotated[
-        Path, typer.Argument(help="The folder to write to; NAME.lance is a Lance dataset.")
+        str, typer.Argument(help="The folder to write to; NAME.lance is a Lance dataset.")
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="provider:model")],
     text_column: Annotated[str | None, typer.Option(help="The column of texts.")] = None,
@@ -107,7 +106,7 @@ def run(
         int | None, typer.Option(min=1, help="Tokens at most in any 60 seconds.")
     ] = None,
     budget: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="A file: all processes of this machine that name it share these two limits, one of "
             "which must be set."
@@ -190,7 +189,7 @@ def _limits(requests: int | None, tokens: int | None) -> dict[str, int]:
     return {name: number for name, number in given.items() if number is not None}
 
 
-def _shared_limiter(budget: Path, options: Mapping[str, Any]) -> FileRateLimiter:
+def _shared_limiter(budget: str, options: Mapping[str, Any]) -> FileRateLimiter:
     """The limiter of a budget file, with the limits of the settings, which each process keeps to as well.
 
     Args:
@@ -213,7 +212,7 @@ def _shared_limiter(budget: Path, options: Mapping[str, Any]) -> FileRateLimiter
     return FileRateLimiter(budget, requests_per_minute=requests, tokens_per_minute=tokens)
 
 
-def _reported(report: Report, target: Path) -> Iterator[str]:
+def _reported(report: Report, target: str) -> Iterator[str]:
     """What a user should know afterwards, a line each."""
     counts = {name: getattr(report, field) for field, name in COUNTS.items()}
     listed = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)

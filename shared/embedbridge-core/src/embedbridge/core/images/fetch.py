@@ -28,6 +28,8 @@ SECONDS = 10.0
 MAX_REDIRECTS = 5
 REDIRECTS = {301, 302, 303, 307, 308}
 PIECE = 65536
+FOR_NOW = {408, 425, 429}
+"""Status codes below 500 that say nothing about the image."""
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -64,6 +66,7 @@ def fetch(url: str, rules: ImageRules, network: Network = NETWORK) -> bytes:
 
     Raises:
         InvalidImageError: URLs or this one are not allowed, or there is no image within the limits.
+            It is `retryable` if the server, or the way to it, failed.
     """
     if not rules.allow_urls:
         raise urls_are_off()
@@ -80,7 +83,7 @@ def fetch(url: str, rules: ImageRules, network: Network = NETWORK) -> bytes:
                     return _body(answer, rules.max_bytes)
                 address = address.joined(answer.headers.get("Location", ""))
     except TimeoutError as error:
-        raise InvalidImageError(
+        raise InvalidImageError.for_now(
             f"The image did not arrive within {network.seconds:g} seconds."
         ) from error
     except ssl.SSLCertVerificationError as error:
@@ -88,7 +91,10 @@ def fetch(url: str, rules: ImageRules, network: Network = NETWORK) -> bytes:
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, InvalidImageError):
             raise
-        raise InvalidImageError(f"The image cannot be fetched ({type(error).__name__}).") from error
+        failed = f"The image cannot be fetched ({type(error).__name__})."
+        if isinstance(error, ValueError):
+            raise InvalidImageError(failed) from error
+        raise InvalidImageError.for_now(failed) from error
     raise InvalidImageError(f"The server redirects more than {MAX_REDIRECTS} times.")
 
 
@@ -219,6 +225,10 @@ def _ask(
 
 def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
     """The answer's body, if it is an image and not too much."""
+    if answer.status >= 500 or answer.status in FOR_NOW:
+        raise InvalidImageError.for_now(
+            f"The server answered {answer.status}, not an image.", hint="Try again later."
+        )
     if answer.status != 200:
         raise InvalidImageError(
             f"The server answered {answer.status}, not an image.", hint="Check the URL."
@@ -238,7 +248,7 @@ def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
         if size > most:
             raise _too_large(most)
     if expected is not None and size < expected:
-        raise InvalidImageError("The image ended early.")
+        raise InvalidImageError.for_now("The image ended early.")
     return b"".join(pieces)
 
 

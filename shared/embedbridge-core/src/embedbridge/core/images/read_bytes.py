@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -21,13 +22,25 @@ KINDS = {
 # A pipe that took the file's place after it was looked at must not make us wait for a writer.
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
+LASTING = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EINVAL,
+}
+"""What is so until somebody changes the path or the file; all else may be the disk, or too many open files."""
+
 
 def read_encoded(image: Image, rules: ImageRules) -> bytes:
     """The encoded bytes of an image that has some: of kind path, bytes or url.
 
     Raises:
         ImageNotFoundError: There is no such file.
-        InvalidImageError: It cannot be read, or has too many bytes or none.
+        InvalidImageError: It cannot be read, or has too many bytes or none. It is `retryable` if the
+            server or the disk failed.
     """
     if image.kind == "url":
         return fetch(image.source, rules)
@@ -60,14 +73,15 @@ def _read_file(path: Path, most: int) -> bytes:
     except FileNotFoundError as error:
         raise ImageNotFoundError("There is no such image file.", hint=_hint(path)) from error
     except OSError as error:
-        raise InvalidImageError(
+        kind = InvalidImageError if error.errno in LASTING else InvalidImageError.for_now
+        raise kind(
             f"The image file cannot be read: {error.strerror or type(error).__name__}.",
             hint="Check its permissions.",
         ) from error
     except ValueError as error:  # a path with a NUL, or with lone surrogates
         raise InvalidImageError("No file can have this path.") from error
     if len(data) > found.st_size:
-        raise InvalidImageError("The image file grew while it was read.", hint="Try again.")
+        raise InvalidImageError.for_now("The image file grew while it was read.", hint="Try again.")
     return data
 
 
