@@ -18,7 +18,7 @@
     ├── InvalidInputError(index)          (ValueError)
     │   ├── InputTooLongError
     │   ├── UnsupportedModalityError
-    │   └── InvalidImageError         retryable where a server or a disk failed
+    │   └── InvalidImageError         may be retryable: a server or a disk failed
     │       └── ImageNotFoundError        (FileNotFoundError)
     └── SpaceMismatchError                (ValueError) the vectors may not be compared
 
