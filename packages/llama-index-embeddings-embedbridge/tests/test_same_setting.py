@@ -59,7 +59,7 @@ def test_one_setting_has_one_value(
         {"batch_size": 8},
         {"rate_limiter": Unlimited(), "requests_per_minute": 1000},
     ],
-    ids=lambda options: ",".join(map(str, options.items())),
+    ids=["equal", "no workers", "workers None", "batch None", "cache False", "one name", "a rate"],
 )
 def test_what_agrees_is_no_contradiction(options: dict[str, Any]) -> None:
     """Equal values, and those that say nothing."""
