@@ -215,6 +215,7 @@ LOCAL = [
     "return_freed_memory",
     "rows_of",
     "this_processor",
+    "undo_onednn",
     "usable_processors",
     "use_onednn",
     "warn_of_contradiction",
