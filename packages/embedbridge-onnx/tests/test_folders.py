@@ -1,5 +1,6 @@
 """Folders as they come: whole ones say what they hold, and broken ones say what is broken."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ Change = Callable[[dict[str, Any]], Path]
 POOLING, MODULES = "1_Pooling/config.json", "modules.json"
 KIND = "sentence_transformers.models."
 NORMALIZE = {"idx": 2, "name": "2", "path": "2_Normalize", "type": f"{KIND}Normalize"}
+LAYER = {"type": f"{KIND}Dense", "path": "2_Dense"}
+TRANSFORMER_POOLING = [
+    {"type": f"{KIND}Transformer", "path": ""},
+    {"type": f"{KIND}Pooling", "path": "1_Pooling"},
+]
 BROKEN: dict[str, tuple[dict[str, Any], type[EmbedBridgeError], str]] = {
     "no export": ({"onnx/model.onnx": None}, UnknownModelError, "embedbridge export"),
     "empty export": ({"onnx/model.onnx": b""}, ConfigurationError, "cannot be loaded"),
@@ -104,8 +110,6 @@ def test_a_model_that_was_never_downloaded(tmp_path: Path) -> None:
 def test_a_model_of_the_hub(tiny_folder: Path, tmp_path: Path) -> None:
     """One that lies in the Hub's cache has its id as space, and its commit in the fingerprint."""
     pytest.importorskip("huggingface_hub")
-    import shutil
-
     vectors, prints = [], []
     for commit in ("a" * 40, "b" * 40):
         repository = tmp_path / commit / "models--Owner--Tiny"
@@ -124,11 +128,7 @@ def test_a_model_of_the_hub(tiny_folder: Path, tmp_path: Path) -> None:
 
 def test_a_normalized_model_says_so(change: Change) -> None:
     """The card knows what modules.json says."""
-    modules = [
-        {"type": f"{KIND}Transformer", "path": ""},
-        {"type": f"{KIND}Pooling", "path": "1_Pooling"},
-        NORMALIZE,
-    ]
+    modules = [*TRANSFORMER_POOLING, NORMALIZE]
     with load_embedder(f"onnx:{change({MODULES: modules})}") as embedder:
         assert embedder.card.normalized
         assert abs(float(np.linalg.norm(embedder.embed_query("text"))) - 1) < 1e-6
@@ -167,6 +167,35 @@ def test_weights_beside_the_export(
     np.testing.assert_array_equal(
         load_embedder(f"onnx:{folder}", **options).embed_query("text"), inside
     )
+
+
+def test_pooling_is_in_the_space_of_an_export(change: Change, tiny_folder: Path) -> None:
+    """Whether a file or an option says it: the vectors can be compared, or they cannot."""
+    mean = load_embedder(f"onnx:{tiny_folder}")
+    chosen = load_embedder(f"onnx:{tiny_folder}", pooling="cls")
+    saved = load_embedder(f"onnx:{change({POOLING: {'pooling_mode': 'cls'}})}")
+
+    assert saved.space == chosen.space != mean.space
+
+
+def test_layers_are_in_the_space_of_an_export(change: Change) -> None:
+    """The same transformer with another dense layer makes vectors of another space."""
+    save = pytest.importorskip("safetensors.numpy").save
+    spaces = set()
+    for seed in range(2):
+        random = np.random.default_rng(seed)
+        weights = {"linear.weight": random.normal(size=(8, 48)).astype(np.float32)}
+        folder = change(
+            {
+                MODULES: [*TRANSFORMER_POOLING, LAYER],
+                "2_Dense/config.json": {"in_features": 48, "out_features": 8, "bias": False},
+                "2_Dense/model.safetensors": save(weights),
+            }
+        )
+        spaces.add(load_embedder(f"onnx:{folder}").space)
+        shutil.rmtree(folder)
+
+    assert len(spaces) == 2
 
 
 def test_changed_weights_are_another_fingerprint_and_space(

@@ -5,7 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from embedbridge.contract.local import export_digest, folder_identity, hub_identity, pooled_space
+from embedbridge.contract.local import (
+    export_digest,
+    folder_digest,
+    folder_identity,
+    hub_identity,
+    pooled_space,
+)
 from embedbridge.providers.onnx import bundled
 from embedbridge.providers.onnx._source import Source
 
@@ -35,8 +41,10 @@ def identify(
         space, weights = hub_identity(source.hub_id, source.folder.name, other)
         return space, {**weights, "export": where}
     space, weights = folder_identity(source.folder, pooling)
-    exported = export_digest(export)
+    exported = export_digest(export, source.folder)
     if not (any(transformer.glob("*.safetensors")) or any(transformer.glob("*.bin"))):
-        space = f"weights:{hashlib.sha256(exported.encode()).hexdigest()[:16]}"
-        space = pooled_space(space, other)
+        # The layers around the transformer, if there are any, lie beside its export.
+        layers = folder_digest(source.folder).weights
+        digest = hashlib.sha256(f"{exported} {layers} {pooling}".encode()).hexdigest()
+        space = f"weights:{digest[:16]}"
     return space, {**weights, "export": exported}
