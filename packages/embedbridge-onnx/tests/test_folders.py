@@ -1,5 +1,6 @@
 """Folders as they come: whole ones say what they hold, and broken ones say what is broken."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -167,6 +168,17 @@ def test_weights_beside_the_export(
     np.testing.assert_array_equal(
         load_embedder(f"onnx:{folder}", **options).embed_query("text"), inside
     )
+
+
+def test_tokens_may_have_any_numbers(change: Change, tiny_folder: Path) -> None:
+    """A small vocabulary may have gaps in it: how many tokens there are says nothing of the highest."""
+    tokenizer = json.loads((tiny_folder / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"]["text"] = 2**16 + 7
+    with load_embedder(f"onnx:{change({'tokenizer.json': tokenizer})}") as embedder:
+        prepared = embedder.model.prepare(["text"], role="query", prompt="")
+        tokens = embedder.model._load().tokens.unpack(prepared.payloads[0])  # type: ignore[attr-defined, union-attr]
+
+    assert tokens.tolist() == [101, 2**16 + 7, 102]
 
 
 def test_pooling_is_in_the_space_of_an_export(change: Change, tiny_folder: Path) -> None:

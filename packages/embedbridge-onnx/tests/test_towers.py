@@ -143,6 +143,19 @@ def test_a_long_text_is_cut_and_reported(exact: Embedder) -> None:
     assert short.fingerprint != exact.fingerprint
 
 
+def test_tokens_may_have_any_numbers(folder: Path) -> None:
+    """A small vocabulary may have gaps in it."""
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"] |= {"a</w>": 2**16 + 7}
+    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    with load_embedder(f"onnx:{folder}") as embedder:
+        prepared = embedder.model.prepare(["a"], role="query", prompt="")
+
+    assert prepared is not None
+    assert list(prepared.counts) == embedder.model.count_tokens(["a"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -218,6 +218,7 @@ LOCAL = [
     "undo_onednn",
     "usable_processors",
     "use_onednn",
+    "vocabulary_of",
     "warn_of_contradiction",
     "warn_of_default",
     "warn_of_imitated_bf16",

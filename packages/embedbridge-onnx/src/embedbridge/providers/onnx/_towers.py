@@ -30,6 +30,7 @@ from embedbridge.contract.local import (
     read_recipe,
     read_tokenizer,
     rows_of,
+    vocabulary_of,
 )
 from embedbridge.contract.vectors import normalize
 from embedbridge.providers.onnx._identity import identify_towers
@@ -110,7 +111,7 @@ def load_towers(name: str, source: Source, options: OnnxOptions) -> LoadedTowers
     manifest = read_manifest(folder)
     length = _length(manifest.texts, options)
     tokenizer = read_tokenizer(folder / FILE, hint=WITHOUT)
-    vocabulary = tokenizer.get_vocab_size()
+    vocabulary = vocabulary_of(tokenizer)
     unit = options.normalize is not False
     return LoadedTowers(
         manifest=manifest,

@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.tokens import payloads_of as payloads_of
     from embedbridge.contract.local.tokens import read_tokenizer as read_tokenizer
     from embedbridge.contract.local.tokens import rows_of as rows_of
+    from embedbridge.contract.local.tokens import vocabulary_of as vocabulary_of
     from embedbridge.contract.local.tower_manifest import ImageTower as ImageTower
     from embedbridge.contract.local.tower_manifest import TextTower as TextTower
     from embedbridge.contract.local.tower_manifest import TowerManifest as TowerManifest
@@ -153,6 +154,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "payloads_of",
             "read_tokenizer",
             "rows_of",
+            "vocabulary_of",
         ],
         "tower_manifest": [
             "ImageTower",
