@@ -47,7 +47,7 @@ def test_what_changes_vectors_changes_the_fingerprint(
     "options",
     [
         {"device": None},
-        {"target_devices": ["cpu", "cpu"]},
+        {"target_devices": ["cpu", "cpu"], "device": None},
         {"cache_folder": "elsewhere"},
         {"offline": True},
         {"max_length": 512},

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedbridge.contract import ConfigurationError, EmbedBridgeError, UnknownModelError
+from embedbridge.contract import (
+    ConfigurationError,
+    EmbedBridgeError,
+    InvalidOptionError,
+    UnknownModelError,
+)
 from embedbridge.core import load_embedder
 
 Change = Callable[[dict[str, Any]], Path]
@@ -98,6 +103,38 @@ def test_a_folder_that_is_not_there(name: str, tmp_path: Path, monkeypatch: Any)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UnknownModelError, match="no folder"):
         load_embedder(f"onnx:{name}").embed_query("text")
+
+
+@pytest.mark.parametrize(
+    "name", ["../other/model.onnx", "onnx/../../model.onnx", "/tmp/model.onnx", "C:\\model.onnx"]
+)
+def test_an_export_outside_of_the_folder(tiny_folder: Path, name: str) -> None:
+    """A name that leads out of the folder is refused, whether a file is there or not."""
+    with pytest.raises(InvalidOptionError, match="leads out of the model's folder"):
+        load_embedder(f"onnx:{tiny_folder}", file_name=name).embed_query("text")
+
+
+@pytest.mark.parametrize("file_name", [None, "onnx/model.onnx"])
+def test_weights_in_many_parts_are_fetched(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, file_name: str | None
+) -> None:
+    """Exports of many gigabytes have several files of weights; another export is not fetched."""
+    hub = pytest.importorskip("huggingface_hub")
+    beside = [f"onnx/model.onnx{ending}" for ending in ("", "_data", "_data_1", ".data", ".data.1")]
+    other = ["onnx/model_fp16.onnx", "onnx/model_fp16.onnx_data_1"]
+    fetched: list[str] = []
+
+    def fetch(_: str, *, allow_patterns: list[str], **__: object) -> str:
+        fetched.extend(
+            hub.utils.filter_repo_objects([*beside, *other], allow_patterns=allow_patterns)
+        )
+        return str(tiny_folder)
+
+    monkeypatch.setattr(hub, "snapshot_download", fetch)
+    with load_embedder("onnx:owner/tiny", offline=True, file_name=file_name) as embedder:
+        embedder.embed_query("text")
+
+    assert fetched == beside
 
 
 def test_a_model_that_was_never_downloaded(tmp_path: Path) -> None:
