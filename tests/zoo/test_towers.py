@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_a_model_of_real_size_is_exported(tmp_path: Path, monkeypatch: pytest.Mo
     # Where that is faster depends on the processor's maker.
     monkeypatch.setattr(onednn, "is_faster", onednn._works)
     model = tiny_towers.save("clip", tmp_path / "model")
-    config = CLIPConfig.from_pretrained(model)
+    config: Any = CLIPConfig.from_pretrained(model)
     config.text_config.hidden_size = config.vision_config.hidden_size = WIDE
     CLIPModel(config).save_pretrained(model)
     result = export(model, tmp_path / "exported")

@@ -225,7 +225,7 @@ def test_texts_without_a_token(change: Change, tiny_folder: Path) -> None:
             f"onnx:{folder}", backend=backend, on_zero_vector="allow", on_empty="embed"
         ) as embedder:
             assert not embedder.embed_documents(texts).any(), backend
-            assert embedder.embed_documents([*texts, "text"]).any(axis=1).tolist()[2]
+            assert np.linalg.norm(embedder.embed_documents([*texts, "text"])[2]) > 0
 
 
 def test_without_openvino(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
