@@ -57,6 +57,21 @@ def test_an_export_is_the_same_model(run: Run, tiny_bert: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_layers_that_onednn_multiplies_are_exported(
+    run: Run, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On some processors that is every layer of a model of real size."""
+    from embedbridge.contract import local
+
+    module = sys.modules[local.use_onednn.__module__]
+    monkeypatch.setattr(module, "SMALL", 1)
+    monkeypatch.setattr(module, "is_faster", module._works)
+    result = run("export", f"huggingface:{tiny_bert}", tmp_path / "exported")
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
 def test_prompts_that_the_hub_id_tells_are_exported(
     run: Run, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
