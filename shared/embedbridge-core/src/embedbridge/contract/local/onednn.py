@@ -24,8 +24,9 @@ AMD = "AuthenticAMD"
 def use_onednn(network: nn.Module) -> int:
     """Let a model's linear layers multiply with oneDNN, where they lie on the CPU and that is faster.
 
-    Nothing but inference works with them afterwards, until `undo_onednn`: what is learned later
-    does not count. They keep their weights as they were, for whoever reads them; the memory of both is taken.
+    Nothing but inference works with them afterwards, until `undo_onednn`: what is learned later does
+    not count. They keep their weights as they were, for whoever reads them; the memory of both is
+    taken.
 
     Returns:
         How many layers were changed: 0 where torch knows no better way.
