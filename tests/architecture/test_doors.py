@@ -10,6 +10,7 @@ DOORS = {"embedbridge.core", "embedbridge.core.adapting", "embedbridge.core.tool
 TOOLKITS = {"embedbridge.contract.remote", "embedbridge.contract.local"}
 INSIDE = {
     "packages/embedbridge-huggingface/tests/test_precision.py": "embedbridge.contract.local.onednn",
+    "tests/zoo/test_towers.py": "embedbridge.contract.local.onednn",
     "tests/integration/test_token_estimate.py": "embedbridge.core.engine.estimate",
     "benchmarks/cache.py": "embedbridge.core.cache.base",
 }

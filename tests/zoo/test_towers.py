@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ from typer.testing import CliRunner, Result
 
 from embedbridge.cli.app import app
 from embedbridge.contract import Image
+from embedbridge.contract.local import onednn
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.testing import real_texts, tiny_towers
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::FutureWarning")]
 TEXTS = [*real_texts(12, max_words=90), "A Cat, in CAPITALS!", "日本語 👩‍👩‍👧‍👦", "a", "[SEP] ▁"]
+WIDE = 256
+"""So wide that a layer has as many weights as oneDNN takes."""
 SIZES = [(40, 30), (30, 40), (3, 5), (200, 20), (32, 32), (1, 1), (65, 129), (700, 500)]
 
 
@@ -72,6 +76,23 @@ def test_an_export_says_nothing_of_this_machine(folders: tuple[Path, Path]) -> N
     for path in folders[1].glob("onnx/*.onnx"):
         assert b"site-packages" not in path.read_bytes()
         assert b".py" not in path.read_bytes()
+
+
+def test_a_model_of_real_size_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its layers are so large that oneDNN multiplies with them."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    from transformers import CLIPConfig, CLIPModel
+
+    # Where that is faster depends on the processor's maker.
+    monkeypatch.setattr(onednn, "is_faster", onednn._works)
+    model = tiny_towers.save("clip", tmp_path / "model")
+    config: Any = CLIPConfig.from_pretrained(model)
+    config.text_config.hidden_size = config.vision_config.hidden_size = WIDE
+    CLIPModel(config).save_pretrained(model)
+    result = export(model, tmp_path / "exported")
+
+    assert result.exit_code == 0, result.output
 
 
 def test_other_preprocessing_is_refused(tmp_path: Path) -> None:

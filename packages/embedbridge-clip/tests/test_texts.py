@@ -1,5 +1,6 @@
 """Texts: counted exactly, cut where the tower ends, and never taken for anything but text."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -29,6 +30,19 @@ def test_counts_are_those_of_the_tokenizer(folders: dict[str, str], kind: str) -
 
         assert embedder.model.count_tokens(texts) == expected
         assert embedder.card.limits.max_tokens_per_input == LENGTHS[kind]
+
+
+def test_tokens_may_have_any_numbers(own_folder: str) -> None:
+    """A small vocabulary may have gaps in it: how many tokens there are says nothing of the highest."""
+    path = Path(own_folder, "tokenizer.json")
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"]["a</w>"] = 2**16 + 7
+    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    with load_embedder(f"clip:{own_folder}", device="cpu") as embedder:
+        prepared = embedder.model.prepare(["a"], role="query", prompt="")
+
+    assert prepared is not None
+    assert list(prepared.counts) == [3]
 
 
 @pytest.mark.parametrize("kind", KINDS)

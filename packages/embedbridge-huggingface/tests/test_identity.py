@@ -10,6 +10,7 @@ import pytest
 
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.huggingface import HuggingFaceModel
+from embedbridge.providers.huggingface._identity import base_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -47,7 +48,7 @@ def test_what_changes_vectors_changes_the_fingerprint(
     "options",
     [
         {"device": None},
-        {"target_devices": ["cpu", "cpu"]},
+        {"target_devices": ["cpu", "cpu"], "device": None},
         {"cache_folder": "elsewhere"},
         {"offline": True},
         {"max_length": 512},
@@ -166,3 +167,27 @@ def test_the_space_of_a_hub_model_is_its_id(
     embedder = load(written, cache_folder=hub(stored), offline=True)
 
     assert embedder.space == space
+
+
+def test_the_base_of_an_adapter_counts(
+    tiny_folder: str, tmp_path: Path, hub: Callable[..., str]
+) -> None:
+    """An adapter has few weights of its own: the others lie in another folder, or on the Hub."""
+    base, adapter = shutil.copytree(tiny_folder, tmp_path / "base"), tmp_path / "adapter"
+
+    def adapts(name: object) -> dict[str, object]:
+        config = json.dumps({"base_model_name_or_path": str(name)})
+        (adapter / "0_Transformer/adapter_config.json").write_text(config, encoding="utf-8")
+        return base_of(adapter, cache)
+
+    (adapter / "0_Transformer").mkdir(parents=True)
+    cache = hub("acme/Tiny-Model")
+    assert base_of(adapter, cache) == {}
+    assert base_of(None, cache) == {}
+    before = adapts(base)
+    (base / "model.safetensors").write_bytes(b"other weights")
+
+    assert before != adapts(base) != {}
+    assert adapts("acme/Tiny-Model") == {"base": f"acme/tiny-model {COMMIT}"}
+    (adapter / "0_Transformer/config.json").write_text("{}", encoding="utf-8")
+    assert base_of(adapter, cache) == {}

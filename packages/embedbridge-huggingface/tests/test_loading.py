@@ -122,6 +122,7 @@ def test_a_broken_file_is_our_error(tiny_folder: str, tmp_path: Path) -> None:
         ({"device": "toaster"}, "cannot be used here"),
         ({"target_devices": ["cpu", "toaster"]}, "cannot be used here"),
         ({"target_devices": []}, "target_devices"),
+        ({"target_devices": ["cpu", "cpu"], "device": "cpu"}, "device and target_devices"),
         ({"model_kwargs": {"trust_remote_code": True}}, "trust_remote_code"),
         ({"model_kwargs": {"token": "hf_secret"}}, "HF_TOKEN"),
         ({"model_kwargs": {"dtype": object}}, "model_kwargs"),

@@ -1,5 +1,7 @@
 """Folders as they come: whole ones say what they hold, and broken ones say what is broken."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedbridge.contract import ConfigurationError, EmbedBridgeError, UnknownModelError
+from embedbridge.contract import (
+    ConfigurationError,
+    EmbedBridgeError,
+    InvalidOptionError,
+    UnknownModelError,
+)
 from embedbridge.core import load_embedder
 
 Change = Callable[[dict[str, Any]], Path]
@@ -15,6 +22,11 @@ Change = Callable[[dict[str, Any]], Path]
 POOLING, MODULES = "1_Pooling/config.json", "modules.json"
 KIND = "sentence_transformers.models."
 NORMALIZE = {"idx": 2, "name": "2", "path": "2_Normalize", "type": f"{KIND}Normalize"}
+LAYER = {"type": f"{KIND}Dense", "path": "2_Dense"}
+TRANSFORMER_POOLING = [
+    {"type": f"{KIND}Transformer", "path": ""},
+    {"type": f"{KIND}Pooling", "path": "1_Pooling"},
+]
 BROKEN: dict[str, tuple[dict[str, Any], type[EmbedBridgeError], str]] = {
     "no export": ({"onnx/model.onnx": None}, UnknownModelError, "embedbridge export"),
     "empty export": ({"onnx/model.onnx": b""}, ConfigurationError, "cannot be loaded"),
@@ -93,6 +105,38 @@ def test_a_folder_that_is_not_there(name: str, tmp_path: Path, monkeypatch: Any)
         load_embedder(f"onnx:{name}").embed_query("text")
 
 
+@pytest.mark.parametrize(
+    "name", ["../other/model.onnx", "onnx/../../model.onnx", "/tmp/model.onnx", "C:\\model.onnx"]
+)
+def test_an_export_outside_of_the_folder(tiny_folder: Path, name: str) -> None:
+    """A name that leads out of the folder is refused, whether a file is there or not."""
+    with pytest.raises(InvalidOptionError, match="leads out of the model's folder"):
+        load_embedder(f"onnx:{tiny_folder}", file_name=name).embed_query("text")
+
+
+@pytest.mark.parametrize("file_name", [None, "onnx/model.onnx"])
+def test_weights_in_many_parts_are_fetched(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, file_name: str | None
+) -> None:
+    """Exports of many gigabytes have several files of weights; another export is not fetched."""
+    hub = pytest.importorskip("huggingface_hub")
+    beside = [f"onnx/model.onnx{ending}" for ending in ("", "_data", "_data_1", ".data", ".data.1")]
+    other = ["onnx/model_fp16.onnx", "onnx/model_fp16.onnx_data_1"]
+    fetched: list[str] = []
+
+    def fetch(_: str, *, allow_patterns: list[str], **__: object) -> str:
+        fetched.extend(
+            hub.utils.filter_repo_objects([*beside, *other], allow_patterns=allow_patterns)
+        )
+        return str(tiny_folder)
+
+    monkeypatch.setattr(hub, "snapshot_download", fetch)
+    with load_embedder("onnx:owner/tiny", offline=True, file_name=file_name) as embedder:
+        embedder.embed_query("text")
+
+    assert fetched == beside
+
+
 def test_a_model_that_was_never_downloaded(tmp_path: Path) -> None:
     """A Hub id that is not on this disk says what to do, also without a network."""
     pytest.importorskip("huggingface_hub")
@@ -104,8 +148,6 @@ def test_a_model_that_was_never_downloaded(tmp_path: Path) -> None:
 def test_a_model_of_the_hub(tiny_folder: Path, tmp_path: Path) -> None:
     """One that lies in the Hub's cache has its id as space, and its commit in the fingerprint."""
     pytest.importorskip("huggingface_hub")
-    import shutil
-
     vectors, prints = [], []
     for commit in ("a" * 40, "b" * 40):
         repository = tmp_path / commit / "models--Owner--Tiny"
@@ -124,11 +166,7 @@ def test_a_model_of_the_hub(tiny_folder: Path, tmp_path: Path) -> None:
 
 def test_a_normalized_model_says_so(change: Change) -> None:
     """The card knows what modules.json says."""
-    modules = [
-        {"type": f"{KIND}Transformer", "path": ""},
-        {"type": f"{KIND}Pooling", "path": "1_Pooling"},
-        NORMALIZE,
-    ]
+    modules = [*TRANSFORMER_POOLING, NORMALIZE]
     with load_embedder(f"onnx:{change({MODULES: modules})}") as embedder:
         assert embedder.card.normalized
         assert abs(float(np.linalg.norm(embedder.embed_query("text"))) - 1) < 1e-6
@@ -167,6 +205,46 @@ def test_weights_beside_the_export(
     np.testing.assert_array_equal(
         load_embedder(f"onnx:{folder}", **options).embed_query("text"), inside
     )
+
+
+def test_tokens_may_have_any_numbers(change: Change, tiny_folder: Path) -> None:
+    """A small vocabulary may have gaps in it: how many tokens there are says nothing of the highest."""
+    tokenizer = json.loads((tiny_folder / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"]["text"] = 2**16 + 7
+    with load_embedder(f"onnx:{change({'tokenizer.json': tokenizer})}") as embedder:
+        prepared = embedder.model.prepare(["text"], role="query", prompt="")
+        tokens = embedder.model._load().tokens.unpack(prepared.payloads[0])  # type: ignore[attr-defined, union-attr]
+
+    assert tokens.tolist() == [101, 2**16 + 7, 102]
+
+
+def test_pooling_is_in_the_space_of_an_export(change: Change, tiny_folder: Path) -> None:
+    """Whether a file or an option says it: the vectors can be compared, or they cannot."""
+    mean = load_embedder(f"onnx:{tiny_folder}")
+    chosen = load_embedder(f"onnx:{tiny_folder}", pooling="cls")
+    saved = load_embedder(f"onnx:{change({POOLING: {'pooling_mode': 'cls'}})}")
+
+    assert saved.space == chosen.space != mean.space
+
+
+def test_layers_are_in_the_space_of_an_export(change: Change) -> None:
+    """The same transformer with another dense layer makes vectors of another space."""
+    save = pytest.importorskip("safetensors.numpy").save
+    spaces = set()
+    for seed in range(2):
+        random = np.random.default_rng(seed)
+        weights = {"linear.weight": random.normal(size=(8, 48)).astype(np.float32)}
+        folder = change(
+            {
+                MODULES: [*TRANSFORMER_POOLING, LAYER],
+                "2_Dense/config.json": {"in_features": 48, "out_features": 8, "bias": False},
+                "2_Dense/model.safetensors": save(weights),
+            }
+        )
+        spaces.add(load_embedder(f"onnx:{folder}").space)
+        shutil.rmtree(folder)
+
+    assert len(spaces) == 2
 
 
 def test_changed_weights_are_another_fingerprint_and_space(

@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from onnxruntime.quantization import QuantType, quant_utils, quantize_dynamic  # noqa: E402
 
 from embedbridge.contract import ConfigurationError  # noqa: E402
+from embedbridge.providers.onnx.backends import onnxruntime_int8_graph  # noqa: E402
 from embedbridge.providers.onnx.backends.onnxruntime_int8 import quantize  # noqa: E402
 from embedbridge.providers.onnx.backends.rounding import round_matrix  # noqa: E402
 
@@ -336,6 +337,33 @@ def test_weights_behind_a_link(tmp_path: Path) -> None:
     quantize(path, tmp_path / "int8.onnx")
 
     np.testing.assert_array_equal(answer_of(tmp_path / "int8.onnx"), expected)
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["beside", "inside"])
+def test_what_is_too_large_for_one_file_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    """A table of tokens is not rounded, and may be larger than protobuf can write."""
+    nodes = [
+        helper.make_node("Add", ["given", "bias"], ["moved"]),
+        helper.make_node("MatMul", ["moved", "matrix"], ["answer"]),
+    ]
+    model = model_of(nodes, {"matrix": MATRIX, "bias": np.ones(INPUTS, np.float32)})
+    expected = answer_of(rounded(model, tmp_path))
+    path = tmp_path / "model.onnx"
+    if beside:
+        path = saved_beside(tmp_path, model)
+    for limit in ("MOST_INSIDE", "LARGE"):
+        monkeypatch.setattr(onnxruntime_int8_graph, limit, 1)
+    target = tmp_path / "apart.onnx"
+    quantize(path, target)
+    stored = {
+        tensor.name: tensor
+        for tensor in onnx.load(target, load_external_data=False).graph.initializer
+    }
+
+    assert stored["bias"].data_location == TensorProto.EXTERNAL
+    np.testing.assert_array_equal(answer_of(target), expected)
 
 
 @pytest.mark.parametrize("place", ["../weights", "/elsewhere/weights", r"..\weights"])

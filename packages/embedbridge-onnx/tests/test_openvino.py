@@ -1,5 +1,6 @@
 """OpenVINO in onnxruntime's place: the same vectors, and what it does not do is said."""
 
+import json
 import math
 import os
 import re
@@ -212,6 +213,19 @@ def test_a_broken_export(change: Change, export: bytes) -> None:
         load_embedder(f"onnx:{folder}", backend="openvino").embed_query("text")
 
     assert len(str(caught.value)) < 600
+
+
+def test_texts_without_a_token(change: Change, tiny_folder: Path) -> None:
+    """A tokenizer without special tokens makes none of control characters: zeros, on every engine."""
+    tokenizer = json.loads((tiny_folder / "tokenizer.json").read_text(encoding="utf-8"))
+    folder = change({"tokenizer.json": tokenizer | {"post_processor": None}})
+    texts = ["\x01", "\x02\x03"]
+    for backend in ("onnxruntime", "openvino"):
+        with load_embedder(
+            f"onnx:{folder}", backend=backend, on_zero_vector="allow", on_empty="embed"
+        ) as embedder:
+            assert not embedder.embed_documents(texts).any(), backend
+            assert np.linalg.norm(embedder.embed_documents([*texts, "text"])[2]) > 0
 
 
 def test_without_openvino(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Matrices in 8 bits, in the form in which OpenVINO multiplies them."""
 
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ openvino = pytest.importorskip("openvino", reason="an extra")
 
 from openvino import opset13 as op  # noqa: E402
 
+from embedbridge.contract import ConfigurationError  # noqa: E402
 from embedbridge.providers.onnx.backends.openvino_int8 import quantize  # noqa: E402
+from embedbridge.providers.onnx.backends.session import open_session  # noqa: E402
+from embedbridge.providers.onnx.options import OnnxOptions  # noqa: E402
 
 
 def product(matrix: np.ndarray, *, transposed: bool) -> Any:
     """A model that multiplies its input with a matrix of shape (inputs, outputs)."""
-    given = op.parameter([-1, len(matrix)], np.float32)
+    given = op.parameter([-1, len(matrix)], matrix.dtype)
     constant = op.constant(np.ascontiguousarray(matrix.T) if transposed else matrix)
     return openvino.Model(
         [op.matmul(given, constant, transpose_a=False, transpose_b=transposed)], [given]
@@ -91,4 +95,43 @@ def test_where_no_file_can_be_written(monkeypatch: pytest.MonkeyPatch, transpose
 def test_a_model_without_a_matrix() -> None:
     """There is nothing to round."""
     given = op.parameter([-1, 8], np.float32)
-    assert quantize(openvino.Model([op.relu(given)], [given])) == 0
+    assert quantize(openvino.Model([op.relu(given)], [given])) is None
+
+
+@pytest.mark.parametrize("scale", [1, 1e-4], ids=["usual", "small"])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_half_precision_is_rounded_too(transposed: bool, scale: float) -> None:
+    """What goes in and comes out stays in float16; scales do not, in which small ones lose digits."""
+    random = np.random.default_rng(2)
+    matrix = (random.standard_normal((64, 8)) * scale).astype(np.float16)
+    model = product(matrix, transposed=transposed)
+    assert quantize(model) == 64
+    found = answer(model, np.eye(64, dtype=np.float16))
+
+    assert model.output(0).get_element_type() == openvino.Type.f16
+    steps = np.abs(matrix.astype(np.float32)).max(axis=0) / 127
+    assert np.all(np.abs(found - matrix.astype(np.float32)) <= steps * 0.6)
+
+
+def test_integers_are_left_alone() -> None:
+    """A product of whole numbers is no product of floats that could be coarser."""
+    assert quantize(product(np.ones((8, 8), np.int32), transposed=False)) is None
+
+
+def test_nothing_to_round_is_an_error(tmp_path: Path) -> None:
+    """It would be loaded exact, under the fingerprint of 8 bits: the error is that of onnxruntime."""
+    onnx = pytest.importorskip("onnx", reason="an extra")
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["rows", 8])
+        for name in ("given", "answer")
+    ]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Relu", ["given"], ["answer"])], "graph", values[:1], values[1:]
+    )
+    path = tmp_path / "model.onnx"
+    opset = [onnx.helper.make_opsetid("", 18)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=10), path)
+    for backend in ("openvino", "onnxruntime"):
+        options = OnnxOptions(backend=backend, precision="int8")
+        with pytest.raises(ConfigurationError, match="nothing to round"):
+            open_session(path, options, lambda _: 0)

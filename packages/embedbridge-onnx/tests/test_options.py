@@ -79,6 +79,51 @@ def test_an_execution_provider_that_is_not_there(tiny_folder: Path) -> None:
         embedder.embed_query("text")
 
 
+CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], list[Any]]:
+    """An onnxruntime for GPUs, on a machine where that works or not; it notes what it is asked for."""
+    import onnxruntime
+
+    real = onnxruntime.InferenceSession
+
+    def pretend(works: bool) -> list[Any]:
+        asked: list[Any] = []
+
+        class Session(real):  # type: ignore[misc, valid-type]
+            def __init__(self, path: str, settings: Any, *, providers: list[Any], **more: Any):
+                asked.append(providers)
+                super().__init__(path, settings, providers=[CPU], **more)
+
+            def get_providers(self) -> list[str]:
+                return [CUDA, CPU] if works else [CPU]
+
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
+        monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+        return asked
+
+    return pretend
+
+
+def test_exact_is_exact_on_a_gpu(machine: Callable[[bool], list[Any]], own_folder: Path) -> None:
+    """Without a setting, onnxruntime multiplies in TF32 there, under the same fingerprint."""
+    asked = machine(True)
+    load_embedder(f"onnx:{own_folder}", providers=[CUDA, CPU]).embed_query("text")
+
+    assert asked == [[(CUDA, {"use_tf32": "0"}), CPU]]
+
+
+def test_a_gpu_that_cannot_be_used_is_an_error(
+    machine: Callable[[bool], list[Any]], own_folder: Path
+) -> None:
+    """Instead, onnxruntime takes the processor: what was asked for is used, or nothing."""
+    machine(False)
+    with pytest.raises(InvalidOptionError, match=f"cannot start '{CUDA}'.*{CPU}"):
+        load_embedder(f"onnx:{own_folder}", providers=[CUDA]).embed_query("text")
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_do_not_change_vectors(tiny: Embedder, tiny_folder: Path, threads: int) -> None:
     """How many compute is in neither vector nor fingerprint."""

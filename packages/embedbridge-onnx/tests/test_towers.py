@@ -143,6 +143,19 @@ def test_a_long_text_is_cut_and_reported(exact: Embedder) -> None:
     assert short.fingerprint != exact.fingerprint
 
 
+def test_tokens_may_have_any_numbers(folder: Path) -> None:
+    """A small vocabulary may have gaps in it."""
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"] |= {"a</w>": 2**16 + 7}
+    path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    with load_embedder(f"onnx:{folder}") as embedder:
+        prepared = embedder.model.prepare(["a"], role="query", prompt="")
+
+    assert prepared is not None
+    assert list(prepared.counts) == embedder.model.count_tokens(["a"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -200,6 +213,46 @@ def test_the_fingerprint(exact: Embedder, folder: Path) -> None:
 
     assert plain.fingerprint == elsewhere != changed.fingerprint
     assert plain.space == moved.space == exact.space
+
+
+@pytest.mark.parametrize(
+    "change", [{"padding_side": "left"}, {"padding": "max_length"}, {"padding_token": 1}], ids=str
+)
+def test_how_texts_reach_the_tower_is_in_the_fingerprint(
+    folder: Path, change: dict[str, Any]
+) -> None:
+    """The manifest decides it, and where texts are filled up decides their vectors."""
+    before = load_embedder(f"onnx:{folder}").fingerprint
+    manifest = json.loads((folder / "onnx/towers.json").read_text(encoding="utf-8"))
+    assert manifest["texts"] | change != manifest["texts"]
+    write(folder, texts=manifest["texts"] | change)
+
+    assert load_embedder(f"onnx:{folder}").fingerprint != before
+
+
+def test_what_is_not_read_is_not_in_the_fingerprint(folder: Path) -> None:
+    """The original weights and an index of modules may lie there, or not."""
+    before = load_embedder(f"onnx:{folder}").fingerprint
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "modules.json").write_text("[]", encoding="utf-8")
+
+    assert load_embedder(f"onnx:{folder}").fingerprint == before
+
+
+def test_towers_of_the_hub(folder: Path, tmp_path: Path) -> None:
+    """Their commit is in the fingerprint, and their space is that of the weights all the same."""
+    pytest.importorskip("huggingface_hub")
+    found = []
+    for commit in ("a" * 40, "b" * 40):
+        repository = tmp_path / commit / "models--Owner--Towers"
+        shutil.copytree(folder, repository / "snapshots" / commit)
+        (repository / "refs").mkdir()
+        (repository / "refs/main").write_text(commit, encoding="utf-8")
+        options: dict[str, Any] = {"cache_folder": str(tmp_path / commit), "offline": True}
+        found.append(load_embedder("onnx:Owner/Towers", **options))
+
+    assert found[0].space == found[1].space == load_embedder(f"onnx:{folder}").space
+    assert found[0].fingerprint != found[1].fingerprint
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -46,6 +46,10 @@ KINDS: dict[str, Kind] = {
     "float16": lambda table: {"embeddings": table.astype(np.float16)},
     "int8": lambda table: {"embeddings": (table * 30).astype(np.int8)},
     "weights": lambda table: {"embeddings": table, "weights": np.abs(table[:, 0])},
+    "weights, float16": lambda table: {
+        "embeddings": table.astype(np.float16),
+        "weights": np.abs(table[:, 0]),
+    },
     "mapping": lambda table: {
         "embeddings": table[:50],
         "mapping": np.arange(len(table), dtype=np.int32) % 50,
@@ -103,7 +107,17 @@ def test_sentence_transformers(
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["float32", "weights", "mapping", "vocabulary quantisation"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "float32",
+        "weights",
+        "weights, float16",
+        "mapping",
+        "vocabulary quantisation",
+        "vocabulary quantisation, float16",
+    ],
+)
 def test_a_folder_of_one_library_read_as_the_other(write: Write, table: Table, kind: str) -> None:
     """Each library reads the other's folders too, with other vectors where tokens are unknown."""
     pytest.importorskip("torch", reason="the reference takes it")

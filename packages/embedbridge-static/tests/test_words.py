@@ -112,6 +112,15 @@ SEPARABLE: dict[str, Make] = {
     "punctuation stays together": lambda: made(
         bpe(), None, splits(SPACES, pre_tokenizers.Punctuation("contiguous"))
     ),
+    "contractions before punctuation": lambda: made(
+        wordpiece(),
+        None,
+        splits(
+            SPACES,
+            pre_tokenizers.Split(Regex("'(s|t|re|ve|m|ll|d)"), "isolated"),
+            pre_tokenizers.Punctuation("isolated"),
+        ),
+    ),
     "digits and a pattern": lambda: made(
         wordlevel(),
         normalizers.Lowercase(),
@@ -152,6 +161,7 @@ NOT_SEPARABLE: dict[str, Make] = {
 }
 HARD = " \t\n\r\v\f\x1c\x85\xa0\u2028\u3000\u200b\ufeff\x00\ufffd\u0301\u0300\u0338\u0345İΣςßﬁ\u00b4¨中,.[]=<>-"
 WHOLE = ["[MASK]", " [MASK]", "[UNK]", "new", "york", "É,", "-y", "new-york", "New York", "a\u0301"]
+WHOLE += ["'tis", "it's", "a,=b", "york,new"]
 TEXTS = st.lists(
     st.sampled_from([*HARD, *LETTERS, *WHOLE, " ", " "]) | st.text(max_size=5), max_size=30
 ).map("".join)
@@ -169,6 +179,37 @@ def encoder(tokenizer: Tokenizer) -> Callable[[Sequence[str]], list[bytes]]:
         return [np.array(encoding.ids, dtype=KIND).tobytes() for encoding in encodings]
 
     return encode
+
+
+BEHAVIORS = st.sampled_from(
+    ["isolated", "removed", "merged_with_previous", "merged_with_next", "contiguous"]
+)
+PATTERNS = ["'(s|t|re)", "-y|k,", "[.-]+|new", "a[,=]*b?"]
+"""Some reach over punctuation, or to either side of it."""
+STEPS = st.one_of(
+    st.builds(pre_tokenizers.Split, st.sampled_from(PATTERNS).map(Regex), BEHAVIORS, st.booleans()),
+    st.builds(pre_tokenizers.Punctuation, BEHAVIORS),
+    st.builds(pre_tokenizers.Digits, st.booleans()),
+    st.sampled_from([SPACES, BERT]),
+)
+FIRST = st.sampled_from([SPACES, pre_tokenizers.Whitespace(), BERT])
+GLUED = st.lists(st.sampled_from([*WHOLE, *"'-,=. "]), max_size=12).map("".join)
+"""Words and marks, mostly without a gap between them."""
+
+
+@settings(max_examples=300)
+@given(first=FIRST, steps=st.lists(STEPS, max_size=3), texts=st.lists(GLUED, min_size=1))
+def test_any_sequence_of_steps_has_the_tokens_of_the_tokenizer(
+    first: Any, steps: list[Any], texts: list[str]
+) -> None:
+    """In whatever order they split a text: what one takes together, no cut may take apart."""
+    # Of the models, this one tells the beginning of a piece from its inside.
+    tokenizer = made(wordpiece(), None, splits(first, *steps))
+    cuts = proof(tokenizer)
+    assert cuts is not None
+    encode = encoder(tokenizer)
+
+    assert WordCache(words_together(tokenizer, KIND, encode), cuts)(texts) == encode(texts)
 
 
 CACHES: dict[str, tuple[WordCache, Callable[[Sequence[str]], list[bytes]]]] = {}

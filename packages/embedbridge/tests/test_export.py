@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,6 +54,57 @@ def test_an_export_is_the_same_model(run: Run, tiny_bert: Path, tmp_path: Path) 
     assert "least 1.0000" in result.stdout or "least 0.9999" in result.stdout
     assert len(json.loads(embedded.stdout)["vector"]) == 32
     assert written == ["exported"]
+
+
+@pytest.mark.slow
+def test_layers_that_onednn_multiplies_are_exported(
+    run: Run, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On some processors that is every layer of a model of real size."""
+    from embedbridge.contract import local
+
+    module = sys.modules[local.use_onednn.__module__]
+    monkeypatch.setattr(module, "SMALL", 1)
+    monkeypatch.setattr(module, "is_faster", module._works)
+    result = run("export", f"huggingface:{tiny_bert}", tmp_path / "exported")
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
+def test_prompts_that_the_hub_id_tells_are_exported(
+    run: Run, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder has no id, so its file names them: the export is what `huggingface:ID` is."""
+    name, commit = "BAAI/bge-small-en-v1.5", "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "hub" / f"models--{name.replace('/', '--')}"
+    shutil.copytree(tiny_bert, repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs/main").write_text(commit, encoding="utf-8")
+    monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path / "hub"))
+    folder = tmp_path / "exported"
+    result = run("export", f"huggingface:{name}", folder)
+    assert result.exit_code == 0, result.output
+    exported = load_embedder(f"onnx:{folder}")
+    original = load_embedder(f"huggingface:{name}", device="cpu")
+
+    assert exported.card.prompts == original.card.prompts
+    assert set(original.card.prompts) == {"query"}
+    for method in ("embed_queries", "embed_documents"):
+        found, expected = (getattr(one, method)(["a text"]) for one in (exported, original))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_folder_at_home_is_exported(
+    run: Run, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`~` is what it is for the provider; a shell leaves it as it stands after a colon."""
+    monkeypatch.setenv("HOME", str(tiny_bert.parent))
+    monkeypatch.setenv("USERPROFILE", str(tiny_bert.parent))
+    result = run("export", f"huggingface:~/{tiny_bert.name}", tmp_path / "exported")
+
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.slow
@@ -178,6 +230,26 @@ def test_nothing_is_overwritten(run: Run, tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "exists already" in result.stderr
+
+
+def test_a_folder_that_appeared_meanwhile_is_left_alone(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two exports to one place: the first to end has it, and nothing lands inside of it."""
+    pytest.importorskip("onnxscript")
+    folder = tmp_path / "exported"
+
+    def build(_: str, built: Path, __: object) -> tuple[float, float]:
+        built.mkdir()
+        folder.mkdir()
+        return 1.0, 1.0
+
+    monkeypatch.setattr("embedbridge.cli.export.sentence_model.build", build)
+    result = run("export", "huggingface:some-model", folder)
+
+    assert result.exit_code == 1
+    assert "exists already" in result.stderr
+    assert list(folder.iterdir()) == []
 
 
 def test_without_the_exporter(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

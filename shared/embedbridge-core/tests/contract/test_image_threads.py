@@ -1,5 +1,6 @@
 """Threads that prepare images lose none, and keep them in order."""
 
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -48,3 +49,52 @@ def test_every_image_is_prepared_once_and_in_order(count: int, parts: int, heigh
     # Threads of their own only where there is enough to do for two.
     large = sum(widths) * height >= 2 * PIXELS_WORTH_A_THREAD
     assert (threading.get_ident() in recipe.threads) is not (large and CORES > 1)
+
+
+class WatchedLock:
+    """A lock that says when somebody has to wait for it."""
+
+    def __init__(self, waited: threading.Event) -> None:
+        self._lock = threading.Lock()
+        self._waited = waited
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._waited.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.skipif(CORES < 2, reason="there is one processor, so nothing is shared out")
+def test_closing_meanwhile_loses_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever closes a model while another thread embeds with it ends the threads, and not the call."""
+    threads = ImageThreads(CountingRecipe().prepare)
+    went_on = threading.Event()  # closing has ended, or waits
+    threads._lock = WatchedLock(went_on)  # type: ignore[assignment]
+    images = [
+        LoadedImage(pixels=Pillow.new("1", (n + 1, PIXELS_WORTH_A_THREAD)), described="")
+        for n in range(4)
+    ]
+    list(threads.prepare(images, 4))
+    pid = os.getpid()
+
+    def close() -> None:
+        threads.close()
+        went_on.set()
+
+    closing = threading.Thread(target=close)
+
+    def close_meanwhile() -> int:
+        """Called where the threads are looked up."""
+        if not closing.ident:
+            closing.start()
+            went_on.wait()
+        return pid
+
+    monkeypatch.setattr(os, "getpid", close_meanwhile)
+    portions = list(threads.prepare(images, 4))
+    closing.join()
+
+    assert [int(width) for some in portions for width in some["pixel_values"]] == [1, 2, 3, 4]

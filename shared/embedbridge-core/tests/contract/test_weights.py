@@ -28,6 +28,33 @@ def test_weights_beside_an_export_are_a_part_of_it(export: Path, name: str) -> N
     assert export_digest(export) != before
 
 
+@pytest.mark.parametrize("place", ["onnx/fp32", "onnx/cpu/fp32", "onnx"])
+@pytest.mark.parametrize("name", ["weights.pb", "weights/0.bin"])
+def test_weights_anywhere_in_a_folder_of_exports(tmp_path: Path, place: str, name: str) -> None:
+    """`onnx/` holds exports in folders of their own, and an export its weights below it."""
+    export, weights = tmp_path / place / "model.onnx", tmp_path / place / name
+    weights.parent.mkdir(parents=True)
+    export.write_bytes(b"graph")
+    weights.write_bytes(b"one")
+    before = export_digest(export, tmp_path)
+    weights.write_bytes(b"two")
+
+    assert export_digest(export, tmp_path) != before
+
+
+def test_where_a_model_lies_does_not_count(tmp_path: Path) -> None:
+    """A folder above it that is called `onnx` is none of its folders of exports."""
+    digests = set()
+    for place in ("onnx", "elsewhere"):
+        export = tmp_path / place / "model" / "model.onnx"
+        export.parent.mkdir(parents=True)
+        export.write_bytes(b"graph")
+        export.with_name("tokens.model").write_text(place, encoding="utf-8")
+        digests.add(export_digest(export, export.parent))
+
+    assert len(digests) == 1
+
+
 @pytest.mark.parametrize(
     "name", ["model_int8.onnx", "model_int8.onnx_data", "config.json", "README.md", "vocab.txt"]
 )

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.contract.batch import Prepared
-from embedbridge.contract.local import Encode, Ids, Tokens, fast_encode, pad, rows_of
+from embedbridge.contract.local import (
+    Encode,
+    Ids,
+    Tokens,
+    fast_encode,
+    pad,
+    rows_of,
+    vocabulary_of,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +58,9 @@ class TextInputs:
         rust = getattr(tokenizer, "backend_tokenizer", None)
         encode = _slow_encode(tokenizer) if rust is None else fast_encode(deepcopy(rust))
         # Only of a tokenizer in Rust it is known which tokens are special.
-        self._tokens = Tokens(encode, length, cuts=rust is not None, vocabulary=len(tokenizer))
+        self._tokens = Tokens(
+            encode, length, cuts=rust is not None, vocabulary=vocabulary_of(tokenizer)
+        )
         proofs = PROOFS if rust is not None else PROOFS[:-1]
         expected = self._by_the_library(proofs)
         self._names = frozenset(expected)

@@ -21,7 +21,7 @@ from embedbridge.contract.local import (
 from embedbridge.contract.vectors import normalize
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.huggingface._folder import modes_of, set_pooling, warn_of_folder
-from embedbridge.providers.huggingface._identity import hub_commit, hub_folder
+from embedbridge.providers.huggingface._identity import base_of, hub_commit, hub_folder
 from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
 from embedbridge.providers.huggingface._length import limit_length
 from embedbridge.providers.huggingface._loader import load_transformer, require_libraries
@@ -162,6 +162,7 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
         ),
         identity={
             **weights,
+            **base_of(folder, cache_folder(options)),
             "max_length": length,
             **({"pooling": other_pooling} if other_pooling else {}),
         },

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.contract.batch import Prepared
-from embedbridge.contract.local import Encode, Ids, Tokens, fast_encode, pad, rows_of
+from embedbridge.contract.local import (
+    Encode,
+    Ids,
+    Tokens,
+    fast_encode,
+    pad,
+    rows_of,
+    vocabulary_of,
+)
 from embedbridge.providers.huggingface._inputs import first_module, named_texts
 
 if TYPE_CHECKING:
@@ -77,7 +85,7 @@ class TextFeatures:
                 encode,
                 limit,
                 left=getattr(self._module.tokenizer, "truncation_side", "right") == "left",
-                vocabulary=_vocabulary(self._module),
+                vocabulary=vocabulary_of(self._module.tokenizer),
             )
         )
         if self._tokens is not None:
@@ -181,12 +189,6 @@ def _hidden_limit(module: Any) -> int | None:
 
     cut = module.tokenizer.truncation if isinstance(module, StaticEmbedding) else None
     return None if cut is None else int(cut["max_length"])
-
-
-def _vocabulary(module: Any) -> int:
-    """How many different tokens a tokenizer in Rust has."""
-    tokenizer = getattr(module.tokenizer, "backend_tokenizer", module.tokenizer)
-    return int(tokenizer.get_vocab_size())
 
 
 def _encode(module: Any, *, special: bool) -> Encode | None:

@@ -83,6 +83,12 @@ class HuggingFaceOptions(LocalOptions):
             raise ValueError("precision and the dtype in model_kwargs say the same thing. Set one")
         return self
 
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.device is not None and self.target_devices is not None:
+            raise ValueError("device and target_devices both say where to compute. Set one")
+        return self
+
     def identity(self) -> dict[str, Any]:
         """The options that change a vector; where the weights lie does not."""
         identity = super().identity()

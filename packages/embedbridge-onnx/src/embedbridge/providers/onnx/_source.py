@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from embedbridge.contract.errors import UnknownModelError, short_path, short_repr
+from embedbridge.contract.errors import (
+    InvalidOptionError,
+    UnknownModelError,
+    short_path,
+    short_repr,
+)
 from embedbridge.contract.local import fetch_files, find_folder
 from embedbridge.providers.onnx import bundled
 
@@ -15,8 +20,9 @@ if TYPE_CHECKING:
 
 EXPORTS = ("onnx/model.onnx", "model.onnx")
 """Where an export lies, the usual place first."""
-BESIDE = ("_data", ".data")
-"""What the name of a file has at its end that holds the weights of an export beside it."""
+BESIDE = ("_data*", ".data*")
+"""What the name of a file has at its end that holds the weights of an export beside it: `_data_1` is a
+further part of many gigabytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +40,14 @@ class Source:
         """The ONNX file.
 
         Raises:
+            InvalidOptionError: The name leads out of the folder.
             UnknownModelError: There is none.
         """
+        if file_name and _leads_out(file_name):
+            raise InvalidOptionError(
+                f"file_name={short_repr(file_name)} leads out of the model's folder.",
+                hint="Name a file in it, as in file_name='onnx/model_fp16.onnx'.",
+            )
         for name in (file_name,) if file_name else EXPORTS:
             if (self.folder / name).is_file():
                 return self.folder / name
@@ -45,6 +57,12 @@ class Source:
             hint="Name the export with file_name, or make one: "
             "embedbridge export huggingface:MODEL FOLDER",
         )
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a name is no path below a folder, on this system or another."""
+    parts = PurePosixPath(name.replace("\\", "/"))
+    return parts.is_absolute() or ".." in parts.parts or bool(PureWindowsPath(name).drive)
 
 
 def find_source(name: str, options: OnnxOptions) -> Source:

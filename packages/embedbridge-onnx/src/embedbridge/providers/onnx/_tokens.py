@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embedbridge.contract.local import Tokens, fast_encode, read_tokenizer, warn_of_contradiction
+from embedbridge.contract.local import (
+    Tokens,
+    fast_encode,
+    read_tokenizer,
+    vocabulary_of,
+    warn_of_contradiction,
+)
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -47,7 +53,7 @@ def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens,
         fast_encode(tokenizer),
         max_length,
         left=side == "left",
-        vocabulary=tokenizer.get_vocab_size(),
+        vocabulary=vocabulary_of(tokenizer),
     )
     warn_of_contradiction(recipe.transformer, tokenizer.encode("a").tokens)
     return tokens, padding

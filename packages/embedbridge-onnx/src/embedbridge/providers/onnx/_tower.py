@@ -76,7 +76,7 @@ class Tower:
     ) -> NDArray[np.float32]:
         count = len(next(iter(arrays.values())))
         part = session.part_tokens(count * tokens)
-        share = count if part is None else max(part // tokens, 1)
+        share = count if part is None else max(part // max(tokens, 1), 1)
         feeds = [
             {
                 name: np.ascontiguousarray(arrays[name][start : start + share], dtype=spec.kind)

@@ -24,15 +24,16 @@ from embedbridge.contract.local import (
     TowerManifest,
     check_length,
     fast_encode,
-    folder_identity,
     pad,
     read_manifest,
     read_object,
     read_recipe,
     read_tokenizer,
     rows_of,
+    vocabulary_of,
 )
 from embedbridge.contract.vectors import normalize
+from embedbridge.providers.onnx._identity import identify_towers
 from embedbridge.providers.onnx._tokens import FILE, WITHOUT
 from embedbridge.providers.onnx._tower import Tower
 from embedbridge.providers.onnx.backends.session import Capacity, capacity
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 ONE_FILE = ("file_name", "pooling")
 """Options that mean nothing to two towers."""
+PICTURES = "preprocessor_config.json"
+"""What says how pictures are prepared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +111,8 @@ def load_towers(name: str, source: Source, options: OnnxOptions) -> LoadedTowers
     manifest = read_manifest(folder)
     length = _length(manifest.texts, options)
     tokenizer = read_tokenizer(folder / FILE, hint=WITHOUT)
-    vocabulary = tokenizer.get_vocab_size()
+    vocabulary = vocabulary_of(tokenizer)
     unit = options.normalize is not False
-    exported = [manifest.texts.sha256, manifest.images.sha256]
-    _, files = folder_identity(folder)
     return LoadedTowers(
         manifest=manifest,
         texts=Tower(manifest.texts, folder, options),
@@ -128,7 +129,7 @@ def load_towers(name: str, source: Source, options: OnnxOptions) -> LoadedTowers
             normalized=unit,
             space=manifest.space,
         ),
-        identity={**files, "export": exported, "max_length": length},
+        identity={**identify_towers(source, manifest, (FILE, PICTURES)), "max_length": length},
         device="cpu" if options.on_cpu else options.providers[0],
     )
 
@@ -159,7 +160,7 @@ def _limits(manifest: TowerManifest, most: Capacity, length: int) -> Limits:
 
 def _recipe(folder: Path) -> Recipe:
     """How pictures are prepared."""
-    path = folder / "preprocessor_config.json"
+    path = folder / PICTURES
     recipe = read_recipe(read_object(path))
     if recipe is None:
         raise ConfigurationError(

@@ -103,6 +103,8 @@ def decide(
     wrote: Library,
     wanted: Library | None,
     truncation: dict[str, Any] | None,
+    *,
+    weighs: bool,
 ) -> Recipe:
     """How a folder is read.
 
@@ -111,6 +113,7 @@ def decide(
         wrote: Which library's format it has.
         wanted: The library whose exact vectors are asked for.
         truncation: What `tokenizer.json` says about too long texts.
+        weighs: Whether tokens have weights beside their rows.
     """
     stated = truncation or {}
     of_tokenizer = stated.get("max_length")
@@ -121,7 +124,7 @@ def decide(
             normalizes=folder.normalize_module,
             max_length=of_tokenizer,
             left=left,
-            rounds=wanted is not None,
+            rounds=wanted is not None and not weighs,  # it multiplies rows and weights in float32
         )
     config = folder.config
     _check_length(folder)

@@ -92,7 +92,13 @@ def load(name: str, options: StaticOptions) -> Loaded:
             folder.place / FILE,
             f"it has {table.tokens} tokens, the tokenizer has {tokenizer.highest + 1}",
         )
-    recipe = decide(folder, table.wrote, options.compatible_with, tokenizer.truncation)
+    recipe = decide(
+        folder,
+        table.wrote,
+        options.compatible_with,
+        tokenizer.truncation,
+        weighs=table.weights is not None,
+    )
     if options.max_length is not None:
         recipe = replace(recipe, max_length=options.max_length)
     if recipe.drops_unknown:

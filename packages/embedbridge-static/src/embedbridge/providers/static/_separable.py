@@ -91,7 +91,7 @@ def separable(definition: Step, tokenizer: Tokenizer) -> Separable | None:
         or model.get("dropout")  # then the same word is read in another way each time
     ):
         return None
-    isolates = any(map(_isolates_punctuation, splitters))
+    isolates = _isolates_punctuation(splitters)
     composes = any(step.get("type") in COMPOSING for step in normalizers)
     if not isolates or composes or any(token.get("normalized") for token in added):
         return Separable(BETWEEN_GAPS)
@@ -119,7 +119,16 @@ def _is_one_word(token: Step, tokenizer: Tokenizer) -> bool:
     return all(form and not re.search(r"\s", form) for form in forms)
 
 
-def _isolates_punctuation(step: Step) -> bool:
-    """Whether each punctuation character becomes a piece of its own."""
-    kind: Sequence[object] = (step.get("type"), step.get("behavior"))
-    return kind[0] == "BertPreTokenizer" or kind == ("Punctuation", "Isolated")
+def _isolates_punctuation(splitters: Iterable[Step]) -> bool:
+    """Whether each punctuation character becomes a piece of its own, before a pattern looks over it.
+
+    A `Split` by `'s|'t` in front takes the mark and the letter together; cut at the mark, the text
+    would not have its pattern any more.
+    """
+    for step in splitters:
+        kind: Sequence[object] = (step.get("type"), step.get("behavior"))
+        if kind[0] == "BertPreTokenizer" or kind == ("Punctuation", "Isolated"):
+            return True
+        if kind[0] == "Split":
+            return False
+    return False

@@ -17,7 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.batch import Prepared
-from embedbridge.contract.local import Encode, fast_encode, read_object, read_tokenizer
+from embedbridge.contract.local import (
+    Encode,
+    fast_encode,
+    read_object,
+    read_tokenizer,
+    vocabulary_of,
+)
 from embedbridge.providers.static._separable import separable
 from embedbridge.providers.static._words import TokenBytes, WordCache
 
@@ -97,7 +103,7 @@ class StaticTokenizer:
     @property
     def highest(self) -> int:
         """The highest number of a token."""
-        return max(self.tokenizer.get_vocab().values(), default=-1)
+        return vocabulary_of(self.tokenizer) - 1
 
     def characters(self, tokens: int) -> int:
         """How many characters so many tokens have, if each is as long as the median (model2vec)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -46,10 +45,7 @@ def export(
             hint="Write huggingface:MODEL or clip:MODEL, from the Hub or disk.",
         )
     folder = expanded_for_writing(folder, "Name a folder here.")
-    if folder.exists():
-        raise ConfigurationError(
-            f"{short_path(folder)} exists already.", hint="Name a folder that does not."
-        )
+    _check_absent(folder)
     kind = import_module(f"embedbridge.cli.export.{KINDS[provider]}")
     _require_libraries(kind.LIBRARY)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +60,17 @@ def export(
                 f"cosine {least:.5f}.",
                 hint=f"Use it through {provider}:MODEL instead.",
             )
-        shutil.move(built, folder)
+        _check_absent(folder)  # minutes have passed
+        built.rename(folder)
     typer.echo(f"Cosine to torch on {kind.COMPARED}: mean {mean:.7f}, least {least:.7f}")
     typer.echo(f"Wrote {folder}. Use it as onnx:{folder}")
+
+
+def _check_absent(folder: Path) -> None:
+    if folder.exists():
+        raise ConfigurationError(
+            f"{short_path(folder)} exists already.", hint="Name a folder that does not."
+        )
 
 
 def _require_libraries(library: str) -> None:

@@ -13,12 +13,17 @@ from embedbridge.contract.errors import ConfigurationError, short_repr
 from embedbridge.contract.local import (
     WEIGHTED_LAYERS,
     SentenceFolder,
-    first_line,
+    find_folder,
     read_sentence_folder,
+    undo_onednn,
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
+
+    from embedbridge.core import Embedder
 
 LIBRARY = "sentence_transformers"
 """What loads them."""
@@ -42,26 +47,43 @@ def build(name: str, folder: Path, begin: Callable[[str], None]) -> tuple[float,
     from embedbridge.core import load_embedder
 
     begin("Loading")
-    if Path(name).is_dir():
-        read_sentence_folder(Path(name))  # what is not supported is known before it is loaded
-    model = _load(name)
-    begin("Saving")
-    model.save(str(folder))
-    recipe = _check(name, folder)
-    (folder / "onnx").mkdir()
-    model.eval().float()
-    texts = example_texts()
-    queries = model.encode_query(texts["query"], show_progress_bar=False)
-    documents = model.encode_document(texts["document"], show_progress_bar=False)
-    begin("Exporting")
-    _export(name, model, folder / "onnx/model.onnx", weighs_layers=recipe.weighs_layers)
+    local = find_folder(name)
+    if local is not None:
+        read_sentence_folder(local)  # what is not supported is known before it is loaded
+    settings = neutral_settings()  # the examples are the proof's own, not the user's
+    with load_embedder(f"huggingface:{name}", device="cpu", **settings) as embedder:
+        prompts = embedder.card.prompts  # loads it
+        model = _torch_model(embedder)
+        # Some are known by the id on the Hub alone, which no folder has.
+        model.prompts = {**model.prompts, **prompts}
+        begin("Saving")
+        model.save(str(folder))
+        recipe = _check(name, folder)
+        (folder / "onnx").mkdir()
+        model.float()
+        theirs = _vectors(embedder)
+        begin("Exporting")
+        _export(name, model, folder / "onnx/model.onnx", weighs_layers=recipe.weighs_layers)
     begin("Comparing")
-    with load_embedder(f"onnx:{folder}", **neutral_settings()) as embedder:
-        ours = [
-            embedder.embed(texts["query"], role="query", show_progress=False).vectors,
-            embedder.embed(texts["document"], role="document", show_progress=False).vectors,
-        ]
-    return compare(ours, [queries, documents], INSTEAD)
+    with load_embedder(f"onnx:{folder}", **settings) as embedder:
+        ours = _vectors(embedder)
+    return compare(ours, theirs, INSTEAD)
+
+
+def _vectors(embedder: Embedder) -> list[NDArray[np.float32]]:
+    """Those of the examples, of each role with its own prompt."""
+    return [
+        embedder.embed(texts, role=role, show_progress=False).vectors
+        for role, texts in example_texts().items()
+    ]
+
+
+def _torch_model(embedder: Embedder) -> SentenceTransformer:
+    """The model that the provider huggingface has loaded, as sentence-transformers made it."""
+    provided: Any = embedder.model
+    model: SentenceTransformer = provided.shared_weights.loaded.transformer
+    undo_onednn(model)
+    return model
 
 
 def _check(name: str, saved: Path) -> SentenceFolder:
@@ -73,18 +95,6 @@ def _check(name: str, saved: Path) -> SentenceFolder:
             hint=INSTEAD,
         )
     return recipe
-
-
-def _load(name: str) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        return SentenceTransformer(name, device="cpu")
-    except Exception as error:  # it raises OSError, ValueError and others for nearly everything
-        raise ConfigurationError(
-            f"{short_repr(name)} cannot be loaded: {first_line(error)}",
-            hint="Try it first: embedbridge embed text --model huggingface:MODEL",
-        ) from error
 
 
 def _export(name: str, model: SentenceTransformer, path: Path, *, weighs_layers: bool) -> None:

@@ -19,6 +19,7 @@ from embedbridge.contract.local import (
     manifest_path,
     read_object,
     read_recipe,
+    undo_onednn,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def _export(loaded: Any, space: str, folder: Path) -> None:
     texts, images = manifest.with_name(TEXTS_FILE), manifest.with_name(IMAGES_FILE)
     parts, card = loaded.parts, loaded.card
     length: int = card.limits.max_tokens_per_input
+    undo_onednn(parts.network)
     use_plain_attention(parts.network)
     _write(parts.network, "text", _example_texts(loaded, length), length, texts)
     _write(parts.network, "image", _example_images(loaded), None, images)

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.modules import WEIGHTED_LAYERS as WEIGHTED_LAYERS
     from embedbridge.contract.local.modules import Step as Step
     from embedbridge.contract.local.modules import StepKind as StepKind
+    from embedbridge.contract.local.onednn import undo_onednn as undo_onednn
     from embedbridge.contract.local.onednn import use_onednn as use_onednn
     from embedbridge.contract.local.options import LocalOptions as LocalOptions
     from embedbridge.contract.local.options import as_path as as_path
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.tokens import payloads_of as payloads_of
     from embedbridge.contract.local.tokens import read_tokenizer as read_tokenizer
     from embedbridge.contract.local.tokens import rows_of as rows_of
+    from embedbridge.contract.local.tokens import vocabulary_of as vocabulary_of
     from embedbridge.contract.local.tower_manifest import ImageTower as ImageTower
     from embedbridge.contract.local.tower_manifest import TextTower as TextTower
     from embedbridge.contract.local.tower_manifest import TowerManifest as TowerManifest
@@ -133,7 +135,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "memory": ["is_out_of_memory", "memory_error", "memory_errors", "return_freed_memory"],
         "model": ["LazyModel", "files_mark"],
         "modules": ["WEIGHTED_LAYERS", "Step", "StepKind"],
-        "onednn": ["use_onednn"],
+        "onednn": ["undo_onednn", "use_onednn"],
         "options": ["LocalOptions", "as_path", "as_torch_word", "as_tuple"],
         "pooling": ["PoolingName", "check_pooling", "mode_of", "warn_of_default"],
         "processor": ["Processor", "this_processor", "warn_of_imitated_bf16"],
@@ -152,6 +154,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "payloads_of",
             "read_tokenizer",
             "rows_of",
+            "vocabulary_of",
         ],
         "tower_manifest": [
             "ImageTower",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.local.threads import usable_processors
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class ImageThreads:
     def __init__(self, prepare: Prepare) -> None:
         self._prepare = prepare
         self._count = min(usable_processors(), MAX_THREADS)
+        self._lock = ForkSafeLock()
         self._threads: ThreadPoolExecutor | None = None
         self._owner = os.getpid()
 
@@ -59,14 +61,17 @@ class ImageThreads:
         if workers == 1:
             yield from map(self._prepare, portions)
             return
-        futures = [self._pool().submit(self._prepare, portion) for portion in portions]
+        with self._lock:  # what ends the threads waits until all portions are theirs
+            pool = self._pool()
+            futures = [pool.submit(self._prepare, portion) for portion in portions]
         for start in range(0, len(futures), workers):
             some = [future.result() for future in futures[start : start + workers]]
             yield {name: np.concatenate([each[name] for each in some]) for name in some[0]}
 
     def close(self) -> None:
-        """End the threads; the next use starts them anew."""
-        threads, self._threads = self._threads, None
+        """End the threads when they have done what they were given; the next use starts them anew."""
+        with self._lock:
+            threads, self._threads = self._threads, None
         if threads is not None and self._owner == os.getpid():
             threads.shutdown()
 

@@ -24,8 +24,9 @@ AMD = "AuthenticAMD"
 def use_onednn(network: nn.Module) -> int:
     """Let a model's linear layers multiply with oneDNN, where they lie on the CPU and that is faster.
 
-    Nothing but inference works with them afterwards: what is learned later does not count. They
-    keep their weights as they were, for whoever reads them; the memory of both is taken.
+    Nothing but inference works with them afterwards, until `undo_onednn`: what is learned later does
+    not count. They keep their weights as they were, for whoever reads them; the memory of both is
+    taken.
 
     Returns:
         How many layers were changed: 0 where torch knows no better way.
@@ -44,6 +45,17 @@ def use_onednn(network: nn.Module) -> int:
                 layer.forward = _packed(weight, layer.bias)  # type: ignore[method-assign]
                 changed += 1
     return changed
+
+
+def undo_onednn(network: nn.Module) -> None:
+    """Let a model's layers multiply as torch does it, for whoever does more than infer with them.
+
+    What is laid out for oneDNN has no shape that torch could trace, so that no export knows it.
+    """
+    for layer in network.modules():
+        forward = vars(layer).get("forward")
+        if isinstance(forward, partial) and forward.func is _multiply:
+            del layer.forward
 
 
 @cache

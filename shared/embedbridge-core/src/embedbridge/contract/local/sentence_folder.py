@@ -11,6 +11,7 @@ What sentence-transformers knows and this reader does not is refused by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,10 @@ LENGTH_FILES = tuple(
 """Names of the Transformer module's own file; the first that says anything counts."""
 COUNT_FROM_PADDING = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})
 """Architectures whose first position is the one after that of padding."""
+ROTARY = re.compile(r"(\w+_)?rope_|rotary_emb_base$")
+"""Keys of rotary embeddings, such as `rope_theta` and `global_rope_theta`."""
+COMPUTED = frozenset({"alibi", "rope", "rotary"})
+"""Kinds of positions that are computed, where an architecture has several kinds."""
 UNLIMITED = 10**9
 """Tokenizers without a limit of their own claim a far larger one."""
 LEFT_OUT = ("document_length", "processing_kwargs", "query_expansion", "query_length")
@@ -65,7 +70,7 @@ class SentenceFolder:
     max_length: int | None = None
     """Tokens of a text that the model reads by itself, special ones included; `None` means all."""
     positions: int | None = None
-    """Tokens for which it has learnt a position; `None` if nothing says so."""
+    """Tokens for which it has learnt a position; `None` if nothing says so, or it has no table of them."""
     lower_case: bool = False
     """Whether texts are put into lower case first, whatever the tokenizer does."""
     padding: int | None = None
@@ -112,7 +117,8 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
         else ((default_pooling(config),), True)
     )
     padding = config.get("pad_token_id")
-    positions = _positions(config)
+    most = _built_for(config)
+    positions = most if _has_positions(config) else None
     return SentenceFolder(
         transformer=transformer,
         weighs_layers=modules is not None and modules.weighs_layers and _gives_layers(config, own),
@@ -122,7 +128,7 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
         include_prompt=include_prompt,
         on_sentences=modules.on_sentences if modules else (),
         truncate_dim=saved.truncate_dim,
-        max_length=_length(own, tokenizer, positions),
+        max_length=_length(own, tokenizer, most, positions),
         positions=positions,
         lower_case=bool(own.get("do_lower_case")),
         padding=padding if is_count(padding) else None,
@@ -160,22 +166,47 @@ def _gives_layers(config: dict[str, Any], own: Mapping[str, Any]) -> bool:
 
 
 def _length(
-    own: Mapping[str, Any], tokenizer: Mapping[str, Any], positions: int | None
+    own: Mapping[str, Any], tokenizer: Mapping[str, Any], most: int | None, positions: int | None
 ) -> int | None:
-    """Tokens that are read: what the first file says, and never more than there are positions."""
+    """Tokens that are read.
+
+    Args:
+        own: The Transformer module's file. A length in it counts, up to the learnt positions.
+        tokenizer: The tokenizer's configuration. A length in it counts up to `most`.
+        most: For how many tokens the model was built.
+        positions: For how many it has learnt a position.
+    """
+    given = "model_max_length" in _options(own, "processor", "tokenizer")
     stated = own.get("max_seq_length")
-    if not is_count(stated) or "model_max_length" in _options(own, "processor", "tokenizer"):
+    if given or not is_count(stated):
         stated = tokenizer.get("model_max_length")
+        most = positions if given else most
+    else:
+        most = positions
     if not is_count(stated) or stated >= UNLIMITED:
-        return positions
-    return stated if positions is None else min(stated, positions)
+        return most
+    return stated if most is None else min(stated, most)
 
 
-def _positions(config: Mapping[str, Any]) -> int | None:
-    positions = config.get("max_position_embeddings")
-    if not is_count(positions):
+def _built_for(config: Mapping[str, Any]) -> int | None:
+    """Tokens for which a transformer was built."""
+    most = config.get("max_position_embeddings")
+    if not is_count(most):
         return None
     if config.get("model_type") in COUNT_FROM_PADDING:
         padding = config.get("pad_token_id", 1)
-        return int(positions) - (padding + 1 if is_count(padding) else 0)
-    return int(positions)
+        return int(most) - (padding + 1 if is_count(padding) else 0)
+    return int(most)
+
+
+def _has_positions(config: Mapping[str, Any]) -> bool:
+    """Whether a transformer looks positions up in a table, which has an end.
+
+    Others compute them (rotary embeddings, ALiBi), or know distances only (DeBERTa): they read longer
+    texts as well, and whoever trained them says how long.
+    """
+    return not (
+        any(ROTARY.match(key) for key in config)
+        or config.get("position_embedding_type") in COMPUTED
+        or config.get("position_biased_input") is False
+    )

@@ -6,7 +6,7 @@ call, so that two threads would disturb each other. Nothing is cut before it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -59,7 +59,8 @@ class Tokens:
         cuts: Whether the model cuts a text in the middle of its own tokens, and leaves the special
             ones around them. Otherwise, a text that is too long is left to the model.
         left: Whether a text that is too long loses its beginning instead of its end.
-        vocabulary: How many different tokens there are; with few of them, payloads are smaller.
+        vocabulary: One more than the highest number of a token, see `vocabulary_of`; where it is
+            small, payloads are too.
     """
 
     def __init__(
@@ -171,6 +172,19 @@ def read_tokenizer(path: Path, *, hint: str) -> Tokenizer:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises nothing narrower
         raise damaged(path, first_line(error)) from error
+
+
+class Vocabulary(Protocol):
+    """A tokenizer, of whatever library."""
+
+    def get_vocab(self) -> Mapping[str, int]:
+        """The number of each token, added ones included."""
+        ...
+
+
+def vocabulary_of(tokenizer: Vocabulary) -> int:
+    """One more than the highest number of a token; there may be fewer tokens, with gaps between them."""
+    return max(tokenizer.get_vocab().values(), default=-1) + 1
 
 
 def fast_encode(tokenizer: Tokenizer, *, special: bool = True) -> Encode:

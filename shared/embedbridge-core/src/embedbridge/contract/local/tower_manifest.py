@@ -88,7 +88,7 @@ def check_tower(tower: ExportedTower, folder: Path) -> Path:
         ConfigurationError: It is missing, or another one.
     """
     path = manifest_path(folder).parent / tower.file
-    if not path.is_file() or export_digest(path) != tower.sha256:
+    if not path.is_file() or export_digest(path, folder) != tower.sha256:
         raise ConfigurationError(
             f"{short_path(path)} is not the file that was exported.",
             hint="Export the model again, or copy the whole folder again.",

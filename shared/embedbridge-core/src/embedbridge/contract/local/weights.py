@@ -66,26 +66,36 @@ def folder_digest(folder: Path) -> FolderDigest:
     )
 
 
-def export_digest(export: Path) -> str:
-    """SHA-256 over an ONNX file and the files beside it that may hold its weights."""
+def export_digest(export: Path, folder: Path | None = None) -> str:
+    """SHA-256 over an ONNX file and the files that may hold its weights.
+
+    Args:
+        export: The file.
+        folder: That of the model, so that an export somewhere below a folder of exports is known as
+            such, as in `onnx/fp32/model.onnx`; `None` looks at the export's own folder only.
+    """
     whole = hashlib.sha256()
-    for path in sorted(export.parent.iterdir()):
-        if path == export or (path.is_file() and _may_hold_weights(path, export)):
-            with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
+    for path in sorted({export, *_weights_of(export, folder or export.parent.parent)}):
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
 
 
-def _may_hold_weights(path: Path, export: Path) -> bool:
-    """Whether an export may keep weights in a file beside it (`TensorProto.external_data`).
+def _weights_of(export: Path, folder: Path) -> Iterator[Path]:
+    """Files in which an export may keep weights (`TensorProto.external_data`).
 
-    Exporters call it `model.onnx_data` or `model.onnx.data`, and older ones by the name of a tensor.
+    Exporters call them `model.onnx_data` or `model.onnx.data`, and older ones by the name of a tensor,
+    beside the export or in a folder below.
     """
-    if path.name.startswith((f"{export.name}_", f"{export.name}.")):
-        return True
-    # Elsewhere than in a folder of exports, `folder_digest` reads every such file.
-    no_weights = (*IGNORED_ENDINGS, ".json", ".txt")
-    return export.parent.name in IGNORED_FOLDERS and not path.name.lower().endswith(no_weights)
+    for path in export.parent.iterdir():
+        if path.name.startswith((f"{export.name}_", f"{export.name}.")) and path.is_file():
+            yield path
+    # Elsewhere than in a folder of exports, `folder_digest` reads every file.
+    if IGNORED_FOLDERS.intersection(export.parent.relative_to(folder).parts):
+        no_weights = (*IGNORED_ENDINGS, ".json", ".txt")
+        for path in export.parent.rglob("*"):
+            if not path.name.lower().endswith(no_weights) and path.is_file():
+                yield path
 
 
 def _relevant_files(folder: Path) -> Iterator[str]:

@@ -64,6 +64,16 @@ class Constants:
             whole.ClearField("data_location")
         return whole
 
+    def size(self, tensor: TensorProto) -> int:
+        """Bytes of a stored tensor, wherever they are."""
+        return len(self._beside(tensor)) if _is_external(tensor) else tensor.ByteSize()
+
+    def bytes_of(self, tensor: TensorProto) -> memoryview | bytes | None:
+        """The values of a stored tensor; `None` if they are not stored as bytes."""
+        if _is_external(tensor):
+            return self._beside(tensor).data
+        return tensor.raw_data or None
+
     def _beside(self, tensor: TensorProto) -> NDArray[np.uint8]:
         """The bytes of a tensor in another file. They are mapped: their memory is free with the array.
 

@@ -45,6 +45,10 @@ SLOWER = ("SkipLayerNormFusion",)
 """Fusions that lose on a processor: onnxruntime 1.32 takes a third of the time for a sum and its norm
 in two steps, and 1.20 as long."""
 
+EXACT: Mapping[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}}
+"""Settings of execution providers that would else multiply float32 with fewer digits (TF32 has 10 bits
+of 23), under the fingerprint of exact vectors."""
+
 
 class OnnxruntimeSession:
     """A `Session` that computes a call in one, with all threads.
@@ -98,7 +102,7 @@ def open_onnxruntime(path: Path, options: OnnxOptions, choose: Choose) -> Onnxru
 
     Raises:
         MissingDependencyError: onnxruntime is not installed, or what int8 takes.
-        InvalidOptionError: This onnxruntime has no such execution provider.
+        InvalidOptionError: This onnxruntime has no such execution provider, or cannot start it.
         ConfigurationError: The file is damaged, or needs another onnxruntime.
     """
     disable_telemetry()
@@ -124,10 +128,29 @@ def open_onnxruntime(path: Path, options: OnnxOptions, choose: Choose) -> Onnxru
         session = onnxruntime.InferenceSession(
             str(model),
             _settings(options),
-            providers=list(options.providers),
+            providers=_providers(options),
             disabled_optimizers=SLOWER if options.on_cpu else (),
         )
+    _check_started(session, options.providers[0])
     return OnnxruntimeSession(session, choose)
+
+
+def _providers(options: OnnxOptions) -> list[str | tuple[str, dict[str, str]]]:
+    """Execution providers with their settings: exact is in float32 wherever it is computed."""
+    exact = options.precision == "exact"
+    return [(name, EXACT[name]) if exact and name in EXACT else name for name in options.providers]
+
+
+def _check_started(session: InferenceSession, wanted: str) -> None:
+    """Where a GPU or its libraries are missing, onnxruntime takes the processor, and hardly says so."""
+    started = session.get_providers()
+    if wanted not in started:
+        raise InvalidOptionError(
+            f"onnxruntime cannot start {wanted!r} here; it would compute with {', '.join(started)}.",
+            hint="Install the driver and the libraries that it takes, such as those of CUDA and "
+            "cuDNN in the versions of this onnxruntime; or leave out providers.",
+        )
+    session.disable_fallback()  # nor later, in the middle of a job
 
 
 def _settings(options: OnnxOptions) -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 from embedbridge.contract.errors import ConfigurationError, MissingDependencyError, short_path
 from embedbridge.providers.onnx.backends.constants import Constants
 from embedbridge.providers.onnx.backends.onnxruntime_int8_graph import ONNX, Rewriting
+from embedbridge.providers.onnx.backends.rounding import nothing_to_round
 
 OPSET = 11
 """The first that has DynamicQuantizeLinear."""
@@ -64,8 +65,5 @@ def quantize(export: Path, target: Path) -> None:
     with Path(f"{target}_data").open("wb") as beside:
         rewriting = Rewriting(model, Constants(model, export.parent), beside)
     if not rewriting.rounds_anything:
-        raise ConfigurationError(
-            f"{short_path(export)} has no constant matrix in float32, so int8 has nothing to round.",
-            hint="Use precision='exact', or a file in float32.",
-        )
+        raise nothing_to_round(export, "float32")
     target.write_bytes(rewriting.written.SerializeToString())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -29,6 +30,13 @@ ATTENTION = frozenset(
     )
 )
 """Attributes that attention may have to be computed in 8 bits."""
+MOST_INSIDE = 1 << 30
+"""Bytes that stay in the model's own file, which may have 2 GiB: that is all that protobuf can write. They
+do so wherever they can: a file that stays mapped cannot be deleted on Windows."""
+LARGE = 1 << 20
+"""Bytes of a tensor that lies beside it where there are more."""
+ALIGNED = 64
+"""Where a tensor in that file begins: as its numbers are read in memory."""
 
 
 class Rewriting:
@@ -73,9 +81,15 @@ class Rewriting:
         new.input.extend(value for value in old.input if value.name not in stored)
         new.output.extend(old.output)
         new.sparse_initializer.extend(old.sparse_initializer)
-        for tensor in old.initializer:
-            if tensor.name in needed:
+        kept = [tensor for tensor in old.initializer if tensor.name in needed]
+        inside = sum(map(self._constants.size, kept)) <= MOST_INSIDE
+        for tensor in kept:
+            large = not inside and self._constants.size(tensor) >= LARGE
+            values = self._constants.bytes_of(tensor) if large else None
+            if values is None:
                 new.initializer.append(self._constants.load(tensor))
+            else:
+                self._write_beside(tensor.name, tensor.dims, tensor.data_type, values)
 
     def _rewrite(self, node: NodeProto) -> bool:
         """Write a product in 8 bits, if it is one whose right side is constant."""
@@ -146,24 +160,30 @@ class Rewriting:
         ]
 
     def _store(self, name: str, integers: NDArray[np.int8]) -> str:
-        """Write a matrix into the file beside the model, from which it is mapped."""
+        """Write a matrix in 8 bits into the file beside the model."""
         from onnx import TensorProto
 
+        self._write_beside(name, integers.shape, TensorProto.INT8, integers.data)
+        return name
+
+    def _write_beside(
+        self, name: str, shape: Iterable[int], kind: int, values: bytes | memoryview
+    ) -> None:
+        """Write a tensor into the file beside the model, from which it is mapped."""
+        from onnx import TensorProto
+
+        self._beside.write(bytes(-self._beside.tell() % ALIGNED))
         where = {
             "location": Path(self._beside.name).name,
             "offset": self._beside.tell(),
-            "length": integers.nbytes,
+            "length": memoryview(values).nbytes,
         }
-        self._beside.write(integers.data)
+        self._beside.write(values)
         stored = self.written.graph.initializer.add(
-            name=name,
-            dims=integers.shape,
-            data_type=TensorProto.INT8,
-            data_location=TensorProto.EXTERNAL,
+            name=name, dims=shape, data_type=kind, data_location=TensorProto.EXTERNAL
         )
         for key, value in where.items():
             stored.external_data.add(key=key, value=str(value))
-        return name
 
     def _scale(self, name: str, scales: NDArray[np.float32]) -> str:
         from onnx.numpy_helper import from_array

@@ -18,6 +18,7 @@ from embedbridge.providers.onnx._inputs import InputSpec, Kind
 from embedbridge.providers.onnx.backends.failures import loading_errors
 from embedbridge.providers.onnx.backends.mapped_pages import drop_pages
 from embedbridge.providers.onnx.backends.openvino_int8 import quantize
+from embedbridge.providers.onnx.backends.rounding import nothing_to_round
 from embedbridge.providers.onnx.backends.session import Capacity, Choose, Feed
 from embedbridge.providers.onnx.backends.threads import threads_for
 
@@ -101,7 +102,7 @@ class OpenVINOSession:
 
     def part_tokens(self, total: int) -> int:
         """As many parts for each stream, so that all end at about the same time."""
-        rounds = -(-total // (PART_TOKENS * self._threads))
+        rounds = max(-(-total // (PART_TOKENS * self._threads)), 1)  # no text may have a token
         return max(-(-total // (rounds * self._threads)), WORTH_A_STREAM)
 
     def run(self, feeds: Sequence[Feed]) -> list[NDArray[np.float32]]:
@@ -196,7 +197,7 @@ def open_openvino(path: Path, options: OnnxOptions, choose: Choose) -> OpenVINOS
     Raises:
         MissingDependencyError: OpenVINO is not installed.
         InvalidOptionError: This processor does not compute in that precision.
-        ConfigurationError: The file is damaged, or needs another OpenVINO.
+        ConfigurationError: The file is damaged, or needs another OpenVINO, or has nothing to round.
     """
     try:
         with without_package("openvino_telemetry"):
@@ -219,7 +220,10 @@ def open_openvino(path: Path, options: OnnxOptions, choose: Choose) -> OpenVINOS
         folding.run_passes(model)
         if options.precision == "int8":
             exact = _addresses(model)
-            settings[GROUP] = quantize(model)
+            group = quantize(model)
+            if group is None:
+                raise nothing_to_round(path, "float32 or float16")
+            settings[GROUP] = group
             drop_pages(exact)
         return OpenVINOSession(core, model, path, options, settings, choose)
 

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 GROUPS = (128, 64, 32)
 """Numbers that may share a scale, the fastest first. OpenVINO takes only what divides a row."""
+FLOATS = frozenset({"f16", "f32"})
+"""Numbers of a matrix that is rounded, in OpenVINO's words."""
 
 
-def quantize(model: Any) -> int:
+def quantize(model: Any) -> int | None:
     """Write the matrices of a model in 8 bits, where they stand.
 
     Args:
@@ -32,11 +34,12 @@ def quantize(model: Any) -> int:
 
     Returns:
         What `DYNAMIC_QUANTIZATION_GROUP_SIZE` should be: numbers that share a scale, or 0 if a
-        matrix has rows that no group divides, so that only matrices are rounded.
+        matrix has rows that no group divides, so that only matrices are rounded. `None` if there is
+        nothing to round.
     """
     products = list(_products(model))
     if not products:
-        return 0
+        return None
     rounded, scales = _round(products)
     lengths = set()
     start = 0
@@ -51,15 +54,21 @@ def quantize(model: Any) -> int:
 
 
 def _products(model: Any) -> Iterator[Any]:
-    """Every product with a constant matrix on its right.
+    """Every product with a constant matrix of floats on its right.
 
-    Products of two texts' values have none, and stay exact.
+    Products of two texts' values have none, and stay exact. Those of integers are whole numbers.
     """
     for node in model.get_ops():
-        if node.get_type_name() == "MatMul":
+        if node.get_type_name() == "MatMul" and _kind(node) in FLOATS:
             right = node.input_value(1).get_node()
             if right.get_type_name() == "Constant" and len(right.get_output_shape(0)) == 2:
                 yield node
+
+
+def _kind(node: Any) -> str:
+    """Of which numbers a node is, in OpenVINO's words."""
+    kind: str = node.get_output_element_type(0).get_type_name()
+    return kind
 
 
 def _round(products: Sequence[Any]) -> tuple[mmap.mmap | memoryview, list[NDArray[np.float32]]]:
@@ -101,17 +110,23 @@ def _shape_by_row(product: Any) -> tuple[int, int]:
 
 
 def _replace(product: Any, integers: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
-    """A product with the same matrix in 8 bits, in the form in which OpenVINO knows it."""
+    """A product with the same matrix in 8 bits, in the form in which OpenVINO knows it.
+
+    It is in float32 whatever stands around it: scales of small numbers would lose digits in float16.
+    """
     from openvino import opset13 as op
 
+    kind, given = _kind(product), product.input_value(0)
     stored = op.constant(integers, shared_memory=True)
     expanded = op.multiply(op.convert(stored, "f32"), op.constant(np.ascontiguousarray(scales)))
     coarser = op.matmul(
-        product.input_value(0),
+        given if kind == "f32" else op.convert(given, "f32"),
         expanded,
         transpose_a=product.get_attributes()["transpose_a"],
         transpose_b=True,
     )
+    if kind != "f32":
+        coarser = op.convert(coarser, kind)
     coarser.set_friendly_name(product.get_friendly_name())
     for target in product.output(0).get_target_inputs():
         target.replace_source_output(coarser.output(0))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+
+from embedbridge.contract.errors import ConfigurationError, short_path
 
 LARGEST = 127
 """Symmetric: zero stays zero, and -128 is not used."""
@@ -11,6 +15,19 @@ SMALLEST = np.finfo(np.float32).tiny
 """A scale below it has lost digits; what it would scale is zero for every purpose."""
 AT_ONCE = 1 << 16
 """Numbers that are rounded in one step: they stay in a processor's caches, and take no memory."""
+
+
+def nothing_to_round(export: Path, kinds: str) -> ConfigurationError:
+    """The error for a model of which 8 bits would change nothing.
+
+    Args:
+        export: Its file.
+        kinds: The numbers that could be rounded.
+    """
+    return ConfigurationError(
+        f"{short_path(export)} has no constant matrix in {kinds}, so int8 has nothing to round.",
+        hint="Use precision='exact', or a file in float32.",
+    )
 
 
 def round_matrix(
