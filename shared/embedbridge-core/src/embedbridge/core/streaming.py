@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
 from embedbridge.contract.inputs import refuse_single
-from embedbridge.core.engine.local_driver import in_thread
+from embedbridge.core.threads import in_thread, running_loop, thread_per_call
 
 if TYPE_CHECKING:
     from embedbridge.contract.inputs import Input
@@ -46,7 +46,7 @@ async def awindows_of(
         return
     if not isinstance(inputs, AsyncIterable):
         windows = windows_of(inputs, size)
-        while read := await in_thread(next, windows, None):
+        while read := await in_thread(thread_per_call(), next, windows, None):
             yield read
         return
     window = []
@@ -57,6 +57,20 @@ async def awindows_of(
             window = []
     if window:
         yield window
+
+
+async def read(inputs: Iterable[Input]) -> Iterable[Input]:
+    """All inputs, in memory; those that are not yet are read in a thread, which they may block.
+
+    Raises:
+        InvalidInputError: A single input stands where many are due.
+        ConfigurationError: The caller runs on another library than asyncio.
+    """
+    running_loop()
+    if isinstance(inputs, list | tuple):
+        return inputs
+    refuse_single(inputs)
+    return await in_thread(thread_per_call(), list, inputs)
 
 
 def in_stream(result: EmbeddingResult, start: int) -> EmbeddingResult:
