@@ -175,7 +175,8 @@ async def test_what_a_listener_sets_it_finds_again() -> None:
             if isinstance(event, JobStarted):
                 tokens.append(span.set(1))
             elif isinstance(event, JobFinished):
-                span.reset(tokens.pop())  # raises in another context
+                span.reset(tokens[-1])  # raises in another context
+                tokens.pop()
 
     for model in (RemoteFakeModel(), FakeModel("small")):
         embedder = Embedder(model, listeners=[Listener()], limiter=RateLimiter())

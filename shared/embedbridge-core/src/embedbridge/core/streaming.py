@@ -6,10 +6,10 @@ The next window is read only when the consumer is done with the one before (back
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
 from embedbridge.contract.inputs import refuse_single
@@ -18,6 +18,8 @@ from embedbridge.core.threads import in_thread, running_loop, thread_per_call
 if TYPE_CHECKING:
     from embedbridge.contract.inputs import Input
     from embedbridge.core.result import EmbeddingResult, OnBatch
+
+T = TypeVar("T")
 
 
 def windows_of(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
@@ -34,11 +36,12 @@ def windows_of(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
 
 async def awindows_of(
     inputs: Iterable[Input] | AsyncIterable[Input], size: int
-) -> AsyncIterator[list[Input]]:
+) -> AsyncGenerator[list[Input]]:
     """The same for an async stream as well; what is not in memory yet is read in a thread.
 
     An iterable may read files or a database, and would block the event loop. Each window is read
-    with the caller's context variables; never by two threads at once.
+    with the caller's context variables; never by two threads at once. An async generator is closed
+    with this one.
     """
     if isinstance(inputs, list | tuple):
         for window in windows_of(inputs, size):
@@ -49,14 +52,29 @@ async def awindows_of(
         while read := await in_thread(thread_per_call(), next, windows, None):
             yield read
         return
-    window = []
-    async for value in inputs:
-        window.append(value)
-        if len(window) == size:
+    async with closing(aiter(inputs)) as source:
+        window = []
+        async for value in source:
+            window.append(value)
+            if len(window) == size:
+                yield window
+                window = []
+        if window:
             yield window
-            window = []
-    if window:
-        yield window
+
+
+@asynccontextmanager
+async def closing(source: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close an async generator on the way out, here and now; any other stream stays open.
+
+    Python itself would close it later, in another task: too late for who waits for the end, and an
+    error in a source with a timeout or a session, which belong to the task that reads.
+    """
+    try:
+        yield source
+    finally:
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
 
 
 async def read(inputs: Iterable[Input]) -> Iterable[Input]:
