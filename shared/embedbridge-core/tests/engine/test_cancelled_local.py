@@ -1,15 +1,19 @@
 """A cancelled async caller of a local model leaves nothing behind: no computing, no ticket, no thread."""
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from embedbridge.contract import Batch, BatchResult, hookimpl
-from embedbridge.contract.events import BatchFinished, Event, JobFinished
+from embedbridge.contract.events import BatchFinished, Event, JobFinished, JobStarted
 from embedbridge.core import Embedder, Ticket
 from embedbridge.core.engine.local_driver import local_driver
 from embedbridge.core.remote.loop import background_loop
@@ -94,11 +98,13 @@ class Ends:
     """Hears how jobs end."""
 
     def __init__(self) -> None:
+        self.started = 0
         self.errors: list[str | None] = []
         self.requests: list[int] = []
 
     @hookimpl
     def embedbridge_event(self, event: Event) -> None:
+        self.started += isinstance(event, JobStarted)
         if isinstance(event, JobFinished):
             self.requests.append(event.requests)
             self.errors.append(event.error)
@@ -207,6 +213,29 @@ async def test_who_left_the_limiter_is_neither_charged_nor_computed(model: Gated
     assert limiter.charged == 1
 
 
+async def test_a_ticket_that_comes_too_late_is_given_back_at_once(model: Gated) -> None:
+    """A limiter may admit a caller who has just left: the model, which is busy, is not waited for."""
+
+    class Stubborn(Full):
+        async def acquire_async(self, tokens: int) -> Ticket:
+            with suppress(asyncio.CancelledError):
+                await super().acquire_async(tokens)
+            return self.acquire(tokens)
+
+    first = await busy(model)
+    limiter, ends = Stubborn(), Ends()
+    gone = asyncio.create_task(
+        Embedder(model, limiter=limiter, listeners=[ends]).aembed_query("gone")
+    )
+    await until(lambda: limiter.waiting == 1)
+    await cancelled([gone])
+    await until(lambda: ends.errors == ["CancelledError"])
+
+    assert limiter.charged == 0
+    model.gate.set()
+    await first
+
+
 async def test_who_waits_for_a_limiter_holds_no_thread(model: Gated) -> None:
     """More callers wait than there are threads; who needs no ticket is served meanwhile."""
     model.gate.set()
@@ -220,6 +249,47 @@ async def test_who_waits_for_a_limiter_holds_no_thread(model: Gated) -> None:
 
     assert np.array_equal(found, EXPECTED.embed_queries([str(n) for n in range(len(tasks))]))
     assert limiter.charged == len(tasks)
+
+
+@given(
+    leaves=st.lists(st.integers(0, 40), min_size=1, max_size=40),
+    delays=st.lists(st.integers(0, 3), min_size=1),
+)
+async def test_whenever_callers_leave_the_books_are_right(
+    leaves: list[int], delays: list[int]
+) -> None:
+    """Charged is what was computed, every job ends, and who stays gets his vector."""
+
+    class Slow(Admits):
+        async def acquire_async(self, tokens: int) -> Ticket:
+            for _ in range(next(delay)):
+                await asyncio.sleep(0)
+            return self.acquire(tokens)
+
+    class Computes(FakeModel):
+        inputs = 0
+
+        def embed_batch(self, batch: Batch) -> BatchResult:
+            self.inputs += len(batch)
+            return super().embed_batch(batch)
+
+    delay = itertools.cycle(delays)
+    limiter, ends, model = Slow(), Ends(), Computes("small")
+    embedder = Embedder(model, limiter=limiter, listeners=[ends])
+    texts = [str(number) for number in range(len(leaves))]
+    tasks = [asyncio.create_task(embedder.aembed_query(text)) for text in texts]
+    for turn in range(30):
+        for task, leave in zip(tasks, leaves, strict=True):
+            if leave == turn:
+                task.cancel()
+        await asyncio.sleep(0)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    await until(lambda: len(ends.errors) == ends.started)
+
+    for text, outcome in zip(texts, outcomes, strict=True):
+        if not isinstance(outcome, asyncio.CancelledError):
+            assert np.array_equal(outcome, EXPECTED.embed_query(text))
+    assert limiter.charged == model.inputs == sum(ends.requests)
 
 
 async def test_a_limiter_that_fails_fails_the_job(model: Gated) -> None:

@@ -182,10 +182,17 @@ class Wraps:
         return await asyncio.to_thread(self.embed_query, text)
 
 
+class NeedsAThread(RemoteFakeModel):
+    """Like a provider that reads a key or a large answer: it hands blocking work to a thread."""
+
+    async def embed_batch(self, batch: Batch) -> BatchResult:
+        return await asyncio.to_thread(self.make_up, batch)
+
+
 @pytest.mark.parametrize("native", [None, True], ids=["in our thread", "in its own"])
-async def test_a_wrapped_embedder_of_ours_finds_a_thread_for_its_cache(native: bool | None) -> None:
+async def test_a_wrapped_embedder_of_ours_finds_the_threads_it_needs(native: bool | None) -> None:
     """Many queries wait for the object; the one that has it waits for a remote job inside."""
-    inner = Embedder(RemoteFakeModel(), cache=MemoryCache())
+    inner = Embedder(NeedsAThread(), cache=MemoryCache())
     outer = from_documents_and_queries(Wraps(inner), max_concurrency=MANY, native_async=native)
     texts = [f"text {number}" for number in range(MANY)]
     found = await asyncio.gather(*map(outer.aembed_query, texts))
@@ -233,6 +240,24 @@ async def test_a_call_in_a_thread_of_its_own_hands_over_its_error() -> None:
     """Nothing is lost in the thread."""
     with pytest.raises(ZeroDivisionError):
         await in_thread(thread_per_call(), divmod, 1, 0)
+
+
+@pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel])
+async def test_a_stop_iteration_in_a_thread_reaches_the_caller(kind: Any) -> None:
+    """No future can carry it: the caller of a careless model or source would wait for ever."""
+
+    class Careless(kind):  # type: ignore[misc]  # either
+        def identity(self) -> dict[str, object]:
+            return next(iter([]))
+
+    class Source:
+        def __iter__(self) -> Any:
+            raise StopIteration
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await Embedder(Careless("small")).aembed_query("a")
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await Embedder(kind("small")).aembed_documents(Source())
 
 
 def test_pools_belong_to_their_owners() -> None:

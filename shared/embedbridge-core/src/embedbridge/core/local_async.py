@@ -41,7 +41,7 @@ async def embed_in_threads(
     """
 
     def begin(cancelled: threading.Event) -> Steps:
-        return local_steps(spec(), inputs, cancelled)
+        return (yield from local_steps(spec(), inputs, cancelled))
 
     job = _LocalJob(local_driver(model).threads, begin)
     try:

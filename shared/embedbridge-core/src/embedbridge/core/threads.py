@@ -121,5 +121,12 @@ async def in_thread(threads: Executor, function: Callable[..., T], *args: Any) -
         ConfigurationError: The caller runs on another library than asyncio.
     """
     loop = running_loop()
-    call = partial(contextvars.copy_context().run, function, *args)
+    call = partial(contextvars.copy_context().run, _called, function, *args)
     return await loop.run_in_executor(threads, call)
+
+
+def _called(function: Callable[..., T], *args: Any) -> T:
+    try:
+        return function(*args)
+    except StopIteration as error:  # no future takes it, and the caller would wait for ever
+        raise RuntimeError("The function raised StopIteration.") from error

@@ -87,7 +87,8 @@ class _Turn:
         """Call the function in a thread when it is our turn, or take what a cancelled one left."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # a forked process has another
-            self._loop, self._free, self._waiting = loop, asyncio.Lock(), 0
+            self._loop, self._free = loop, asyncio.Lock()
+            self._waiting, self._left = 0, 0
         self._waiting += 1
         try:
             await self._free.acquire()

@@ -6,7 +6,8 @@
 
 The stages are functions in files of their own names; `finalize` in answer.py is check ► finish.
 `prepare` walks the first line; a driver walks the second for each batch, one in the caller's thread
-for local models, one on the background loop for remote ones (remote_driver.py); `scatter` is the last.
+for local models (in threads for its async callers, local_async.py), one on the background loop for
+remote ones (remote_driver.py); `scatter` is the last.
 A remote job makes its next request as soon as an answer is checked, while that is written to the cache.
 """
 
