@@ -288,6 +288,7 @@ async def test_whenever_callers_leave_the_books_are_right(
 
     for text, outcome in zip(texts, outcomes, strict=True):
         if not isinstance(outcome, asyncio.CancelledError):
+            assert not isinstance(outcome, BaseException)
             assert np.array_equal(outcome, EXPECTED.embed_query(text))
     assert limiter.charged == model.inputs == sum(ends.requests)
 
