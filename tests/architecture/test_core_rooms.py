@@ -12,11 +12,11 @@ FLOORS = (
     ("load",),
     ("embedder",),
     ("changes", "embedding_methods", "explain"),
-    ("streaming",),
+    ("local_async", "streaming"),
     ("engine",),
     ("discovery", "remote", "result"),
     ("cache", "listeners", "settings"),
-    ("images",),
+    ("images", "threads"),
 )
 """Files at core's own door, and rooms; from the roof to the ground."""
 UPWARDS = {("embedder", "load")}

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from contextvars import ContextVar
 from io import StringIO
 from itertools import count
@@ -206,7 +207,73 @@ async def test_an_async_stream_is_taken_only_as_fast_as_it_is_read(
         number += 1
         if number == 30:
             break
-    await vectors.aclose()  # type: ignore[attr-defined]  # an async generator
+    await vectors.aclose()
+
+
+@pytest.mark.parametrize("form", ["generator", "object"])
+@pytest.mark.parametrize("method", ["aembed_iter", "aembed_windows"])
+async def test_an_async_source_is_closed_with_its_reader(
+    embedder: Embedder, method: str, form: str
+) -> None:
+    """By the task that reads, before the reader's end: a timeout or session of its own is left."""
+    ended: list[Any] = []
+
+    class Reading:
+        async def __aiter__(self) -> AsyncIterator[str]:
+            try:
+                async with asyncio.timeout(None):  # belongs to the task
+                    for text in TEXTS:
+                        yield text
+            finally:
+                await asyncio.sleep(0)
+                ended.append(asyncio.current_task())
+
+    source: Any = Reading() if form == "object" else aiter(Reading())
+    async with aclosing(getattr(embedder.using(window=7), method)(source)) as results:
+        async for _ in results:
+            break
+
+    assert ended == [asyncio.current_task()]
+
+
+async def test_an_async_source_is_closed_after_an_error(embedder: Embedder) -> None:
+    """The error of a window reaches the caller when the source has ended."""
+    ended = []
+
+    async def source() -> AsyncIterator[Any]:
+        try:
+            yield "a"
+            yield None
+        finally:
+            await asyncio.sleep(0)
+            ended.append(True)
+
+    with pytest.raises(InvalidInputError, match="Input 1"):
+        await gathered(embedder.using(window=2).aembed_iter(source()))
+
+    assert ended
+
+
+async def test_a_stream_that_is_no_generator_stays_open(embedder: Embedder) -> None:
+    """Who made it closes it: a queue's other end may have more readers."""
+
+    class Queue:
+        closed = False
+
+        def __aiter__(self) -> Any:
+            return self
+
+        async def __anext__(self) -> str:
+            return "a"
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    queue = Queue()
+    async with aclosing(embedder.using(window=2).aembed_iter(queue)) as vectors:
+        await anext(vectors)
+
+    assert not queue.closed
 
 
 SAID: ContextVar[str] = ContextVar("SAID", default="nothing")

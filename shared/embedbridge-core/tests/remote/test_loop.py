@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from embedbridge.contract import Batch, BatchResult, ConfigurationError
-from embedbridge.core import Embedder
+from embedbridge.core import Embedder, RateLimiter, Ticket
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
@@ -144,12 +144,45 @@ async def test_context_variables_reach_listeners_and_models() -> None:
             seen.add(user.get())
             return self.make_up(batch)
 
+    class Asked(RateLimiter):
+        async def acquire_async(self, tokens: int) -> Ticket:
+            seen.add(user.get())
+            return await super().acquire_async(tokens)
+
     user.set("alice")
     for model in (Asking(), FakeModel("small")):
-        await Embedder(model, listeners=[Listener()]).aembed_query("a")
-        Embedder(model, listeners=[Listener()]).embed_query("b")
+        for limiter in (None, Asked()):
+            embedder = Embedder(model, listeners=[Listener()], limiter=limiter)
+            await embedder.aembed_query("a")
+            embedder.embed_query("b")
 
     assert seen == {"alice"}
+
+
+async def test_what_a_listener_sets_it_finds_again() -> None:
+    """A span that it attached when a job began is detached when it ends, also after a limiter."""
+    import contextvars
+
+    from embedbridge.contract import hookimpl
+    from embedbridge.contract.events import JobFinished, JobStarted
+
+    span = contextvars.ContextVar("span", default=0)
+    tokens: list[contextvars.Token[int]] = []
+
+    class Listener:
+        @hookimpl
+        def embedbridge_event(self, event: object) -> None:
+            if isinstance(event, JobStarted):
+                tokens.append(span.set(1))
+            elif isinstance(event, JobFinished):
+                span.reset(tokens[-1])  # raises in another context
+                tokens.pop()
+
+    for model in (RemoteFakeModel(), FakeModel("small")):
+        embedder = Embedder(model, listeners=[Listener()], limiter=RateLimiter())
+        await embedder.using(batch_size=5).aembed_documents(TEXTS)
+
+    assert not tokens
 
 
 def run_script(code: str) -> str:
@@ -174,7 +207,7 @@ def test_a_forked_child_starts_afresh(model: str, busy: bool) -> None:
         f"""
         import asyncio, os, sys, threading, warnings
         warnings.simplefilter("ignore", DeprecationWarning)  # that this process has threads
-        from embedbridge.core import Embedder
+        from embedbridge.core import Embedder, RateLimiter, Ticket
         from embedbridge.contract import Image
         from embedbridge.testing import FakeModel, RemoteFakeModel, tiny_png
 
@@ -239,7 +272,7 @@ def test_ctrl_c_in_a_waiting_caller_ends_its_request() -> None:
         """
         import asyncio, os, signal, sys, threading, traceback
         from embedbridge.contract import Batch, BatchResult
-        from embedbridge.core import Embedder
+        from embedbridge.core import Embedder, RateLimiter, Ticket
         from embedbridge.core.remote.loop import background_loop
         from embedbridge.testing import RemoteFakeModel
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -14,7 +14,6 @@ from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_le
 from embedbridge.core.embedding_methods import EmbeddingMethods
 from embedbridge.core.engine import identity, pipeline
 from embedbridge.core.engine.job_spec import JobSpec
-from embedbridge.core.engine.local_driver import in_thread
 from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.listeners.announce import Announcer
@@ -23,6 +22,8 @@ from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import as_limiter, portable_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
 from embedbridge.core.settings import Settings, parse_settings
+from embedbridge.core.streaming import read
+from embedbridge.core.threads import in_thread, thread_per_call, threads_of
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import ModelCard
@@ -100,7 +101,7 @@ class Embedder(EmbeddingMethods):
             EmbedBridgeError: The model failed. What was embedded until then is its `partial`.
         """
         if self.model.needs_discovery:
-            engine.discover(self.model)
+            remote.background_loop().run(engine.discover(self.model))
         spec = self._spec(role, task, show_progress, on_batch)
         if isinstance(self.model, LocalEmbeddingModel):
             return pipeline.embed_locally(spec, inputs)
@@ -118,16 +119,17 @@ class Embedder(EmbeddingMethods):
         on_batch: OnBatch | None = None,
     ) -> EmbeddingResult:
         """The async twin of `embed`; never blocks the event loop: a generator is read in a thread."""
+        inputs = await read(inputs)
         if self.model.needs_discovery:
-            await in_thread(engine.discover, self.model)
-        spec = await in_thread(self._spec, role, task, show_progress, on_batch)
+            await remote.background_loop().run_async(engine.discover(self.model))
+        # Made in the job's thread: an identity may read files.
+        spec = partial(self._spec, role, task, show_progress, on_batch)
         if isinstance(self.model, LocalEmbeddingModel):
-            cancelled = threading.Event()
-            try:
-                return await in_thread(pipeline.embed_locally, spec, inputs, cancelled)
-            finally:
-                cancelled.set()  # between two batches a thread looks whether it is still wanted
-        job, planned = await in_thread(pipeline.prepare, spec, inputs)
+            from embedbridge.core.local_async import embed_in_threads  # late: it takes asyncio
+
+            return await embed_in_threads(self.model, spec, inputs)
+        threads = threads_of(self.cache)
+        job, planned = await in_thread(threads, lambda: pipeline.prepare(spec(), inputs))
         await remote.background_loop().run_async(engine.embed_remotely(job, planned))
         return scatter(job)
 
@@ -156,10 +158,7 @@ class Embedder(EmbeddingMethods):
 
     @property
     def learned_limits(self) -> Mapping[str, int]:
-        """What the endpoint taught us: the most per request, by "items", "tokens" or a modality.
-
-        Setting `batch_size` keeps requests below what the server refuses.
-        """
+        """What the endpoint taught us: the most per request, by "items", "tokens" or a modality."""
         return endpoint_of(self.model).size_limits.learned
 
     def explain(self, text: str | Text, role: Role, task: Task | None = None) -> Explanation:
@@ -232,7 +231,7 @@ class Embedder(EmbeddingMethods):
     async def aclose(self) -> None:
         """The async twin of `close`; never blocks the event loop."""
         if isinstance(self.model, LocalEmbeddingModel):
-            await in_thread(self.model.close)
+            await in_thread(thread_per_call(), self.model.close)
         else:
             await remote.background_loop().run_async(self.model.aclose())
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Self
 
 from embedbridge.core.streaming import (
@@ -197,20 +198,22 @@ class EmbeddingMethods(ABC):
         role: Role = "document",
         task: Task | None = None,
         on_batch: OnBatch | None = None,
-    ) -> AsyncIterator[EmbeddingResult]:
+    ) -> AsyncGenerator[EmbeddingResult]:
         """The async twin of `embed_windows`; also takes an async stream.
 
-        Any other stream is read in threads, one after the other: of an object that belongs to the
-        thread that made it, such as a cursor of sqlite3, pass a list.
+        An async generator is closed with this one, by the same task. Any other stream is read in
+        threads, one after the other: of an object that belongs to the thread that made it, such as
+        a cursor of sqlite3, pass a list.
         """
         start = 0
-        async for window in awindows_of(inputs, self.settings.window):
-            with shifted_positions(start):
-                result = await self.aembed(
-                    window, role=role, task=task, on_batch=on_batch_from(on_batch, start)
-                )
-            yield in_stream(result, start)
-            start += len(window)
+        async with aclosing(awindows_of(inputs, self.settings.window)) as windows:
+            async for window in windows:
+                with shifted_positions(start):
+                    result = await self.aembed(
+                        window, role=role, task=task, on_batch=on_batch_from(on_batch, start)
+                    )
+                yield in_stream(result, start)
+                start += len(window)
 
     def embed_iter(
         self, inputs: Iterable[Input], *, role: Role = "document", task: Task | None = None
@@ -233,8 +236,9 @@ class EmbeddingMethods(ABC):
         *,
         role: Role = "document",
         task: Task | None = None,
-    ) -> AsyncIterator[NDArray[np.float32]]:
+    ) -> AsyncGenerator[NDArray[np.float32]]:
         """The async twin of `embed_iter`; also takes an async stream."""
-        async for result in self.aembed_windows(inputs, role=role, task=task):
-            for vector in result.vectors:
-                yield vector
+        async with aclosing(self.aembed_windows(inputs, role=role, task=task)) as results:
+            async for result in results:
+                for vector in result.vectors:
+                    yield vector

@@ -6,18 +6,20 @@ The next window is read only when the consumer is done with the one before (back
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
 from embedbridge.contract.inputs import refuse_single
-from embedbridge.core.engine.local_driver import in_thread
+from embedbridge.core.threads import in_thread, running_loop, thread_per_call
 
 if TYPE_CHECKING:
     from embedbridge.contract.inputs import Input
     from embedbridge.core.result import EmbeddingResult, OnBatch
+
+T = TypeVar("T")
 
 
 def windows_of(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
@@ -34,11 +36,12 @@ def windows_of(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
 
 async def awindows_of(
     inputs: Iterable[Input] | AsyncIterable[Input], size: int
-) -> AsyncIterator[list[Input]]:
+) -> AsyncGenerator[list[Input]]:
     """The same for an async stream as well; what is not in memory yet is read in a thread.
 
     An iterable may read files or a database, and would block the event loop. Each window is read
-    with the caller's context variables; never by two threads at once.
+    with the caller's context variables; never by two threads at once. An async generator is closed
+    with this one.
     """
     if isinstance(inputs, list | tuple):
         for window in windows_of(inputs, size):
@@ -46,17 +49,46 @@ async def awindows_of(
         return
     if not isinstance(inputs, AsyncIterable):
         windows = windows_of(inputs, size)
-        while read := await in_thread(next, windows, None):
+        while read := await in_thread(thread_per_call(), next, windows, None):
             yield read
         return
-    window = []
-    async for value in inputs:
-        window.append(value)
-        if len(window) == size:
+    async with closing(aiter(inputs)) as source:
+        window = []
+        async for value in source:
+            window.append(value)
+            if len(window) == size:
+                yield window
+                window = []
+        if window:
             yield window
-            window = []
-    if window:
-        yield window
+
+
+@asynccontextmanager
+async def closing(source: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close an async generator on the way out, here and now; any other stream stays open.
+
+    Python itself would close it later, in another task: too late for who waits for the end, and an
+    error in a source with a timeout or a session, which belong to the task that reads.
+    """
+    try:
+        yield source
+    finally:
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
+
+
+async def read(inputs: Iterable[Input]) -> Iterable[Input]:
+    """All inputs, in memory; those that are not yet are read in a thread, which they may block.
+
+    Raises:
+        InvalidInputError: A single input stands where many are due.
+        ConfigurationError: The caller runs on another library than asyncio.
+    """
+    running_loop()
+    if isinstance(inputs, list | tuple):
+        return inputs
+    refuse_single(inputs)
+    return await in_thread(thread_per_call(), list, inputs)
 
 
 def in_stream(result: EmbeddingResult, start: int) -> EmbeddingResult:

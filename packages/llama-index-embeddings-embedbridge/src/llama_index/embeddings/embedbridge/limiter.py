@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from embedbridge.contract import InvalidOptionError
@@ -40,6 +42,7 @@ class RateLimiterBridge:
         # By what they are, not by their names: many libraries call a coroutine function `acquire`.
         self._async = next(filter(_is_async, halves), None)
         self._sync = next(itertools.filterfalse(_is_async, halves), None)
+        self._turn = _Turn()
 
     @property
     def tokens_per_minute(self) -> int | None:
@@ -55,10 +58,15 @@ class RateLimiterBridge:
         return Ticket()  # a LlamaIndex limiter takes no tokens back
 
     async def acquire_async(self, tokens: int) -> Ticket:
-        """The same for an event loop, which is not blocked."""
+        """The same for an event loop, which is not blocked.
+
+        A limiter without an async half is asked by one thread at a time: who waits for that and is
+        cancelled was never charged, and what was charged for it meanwhile is the next one's.
+        """
         if self._async is None:
-            return await asyncio.to_thread(self.acquire, tokens)
-        await self._async(**self._charge(self._async, tokens))
+            await self._turn.take(self.acquire, tokens)
+        else:
+            await self._async(**self._charge(self._async, tokens))
         return Ticket()
 
     def _charge(self, acquire: Any, tokens: int) -> dict[str, int]:
@@ -67,6 +75,47 @@ class RateLimiterBridge:
         # A token bucket never holds more than its size: a larger request would wait for ever.
         most = self.tokens_per_minute
         return {"num_tokens": tokens if most is None else min(tokens, most)}
+
+
+class _Turn:
+    """A queue in front of a limiter that blocks; used on the engine's background loop."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._free: asyncio.Lock
+        self._waiting = 0
+        self._left = 0
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_Turn, ())  # a copy of the bridge has a queue of its own
+
+    async def take(self, acquire: Callable[[int], object], tokens: int) -> None:
+        """Call the function in a thread when it is our turn, or take what a cancelled one left."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # a forked process has another
+            self._loop, self._free = loop, asyncio.Lock()
+            self._waiting, self._left = 0, 0
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        left, self._left = self._left, 0
+        if left >= tokens:
+            self._free.release()
+            return
+        call = asyncio.ensure_future(asyncio.to_thread(acquire, tokens))
+        call.add_done_callback(lambda _: self._free.release())  # not before the thread has ended
+        try:
+            await asyncio.shield(call)
+        except asyncio.CancelledError:
+            call.add_done_callback(partial(self._leave, tokens))
+            raise
+
+    def _leave(self, tokens: int, call: asyncio.Future[object]) -> None:
+        # Only to those who wait already: later, it would be one request too many in its minute.
+        if call.exception() is None and self._waiting:
+            self._left = tokens
 
 
 def _is_async(acquire: Any) -> bool:

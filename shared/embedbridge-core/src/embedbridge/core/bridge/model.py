@@ -7,7 +7,6 @@ thread, one batch at a time. Its own cache, limiter, callbacks and retries stay 
 
 from __future__ import annotations
 
-import asyncio
 import io
 import uuid
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
 from embedbridge.core.bridge.introspect import digest_of, model_name, public_config, secrets_of
 from embedbridge.core.bridge.object_locks import lock_of
 from embedbridge.core.changes import Changes
+from embedbridge.core.threads import in_thread, threads_of
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif")
 """Files that are handed over as they are; others become PNG. Pillow opens them all."""
@@ -168,7 +168,9 @@ class AsyncBridgedModel(_Bridged):
         if method.is_truly_async or self.options.native_async:
             rows = await self._await(method, inputs)
         else:
-            rows = await asyncio.to_thread(self._call, method, inputs)
+            # In one thread: one call at a time is made anyhow, and who waits for one that hangs
+            # leaves no thread behind.
+            rows = await in_thread(threads_of(self, most=1), self._call, method, inputs)
         return BatchResult(vectors=rows)  # type: ignore[arg-type]  # `check` makes the array
 
     async def _await(self, method: Method, inputs: list[Any]) -> Rows:

@@ -6,29 +6,28 @@ batching window, no event loop and no extra thread: a single query runs in its c
 
 from __future__ import annotations
 
-import contextvars
 import threading
 from collections import ChainMap, deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from embedbridge.contract.batch import Batch, BatchResult
-from embedbridge.contract.errors import ConfigurationError
-from embedbridge.contract.forks import ForkSafeLock, in_forked_child, once_per_process
+from embedbridge.contract.forks import ForkSafeLock, in_forked_child
+from embedbridge.core.threads import new_pool
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from embedbridge.contract.model import LocalEmbeddingModel
 
-T = TypeVar("T")
 
-MAX_WAITING_THREADS = 32
-"""Async callers that may wait for a local model at once; threads are started as needed."""
+class WithdrawnError(Exception):
+    """The caller was cancelled before its request was computed."""
 
 
 class LocalDriver:
@@ -39,8 +38,18 @@ class LocalDriver:
         self._waiting: deque[_Request] = deque()
         self._queue_lock = threading.Lock()
 
+    @cached_property
+    def threads(self) -> ThreadPoolExecutor:
+        """Where jobs of async callers run and wait: those of another model never wait for them."""
+        return new_pool()
+
     def call(
-        self, model: LocalEmbeddingModel, batch: Batch, *, batch_size: int | None = None
+        self,
+        model: LocalEmbeddingModel,
+        batch: Batch,
+        *,
+        batch_size: int | None = None,
+        cancelled: threading.Event | None = None,
     ) -> BatchResult:
         """Compute one batch in this thread, or have it computed by the thread that holds the lock.
 
@@ -48,10 +57,15 @@ class LocalDriver:
             model: One of those that share this driver.
             batch: What to compute.
             batch_size: Inputs that it may be computed together with at most, itself included.
+            cancelled: Set when nobody wants the answer any more.
+
+        Raises:
+            WithdrawnError: It was not computed, since nobody wanted it.
         """
-        request = _Request(model, batch, batch_size)
-        with self._queue_lock:
-            self._waiting.append(request)
+        request = _Request(model, batch, batch_size, cancelled)
+        if not request.withdrawn():
+            with self._queue_lock:
+                self._waiting.append(request)
         while not request.done:
             with self._lock:
                 if not request.done:
@@ -59,14 +73,18 @@ class LocalDriver:
         return request.answer()
 
     def _take(self) -> list[_Request]:
-        """The request that waits longest, and those that can be computed together with it."""
+        """The request that waits longest, and those that can be computed together with it.
+
+        Those that nobody wants any more leave the queue; so there may be none.
+        """
+        group: list[_Request] = []
         with self._queue_lock:
-            group = [self._waiting.popleft()]
             for request in list(self._waiting):
-                # First come, first served: no request overtakes another.
-                if not _fit_together([*group, request]):
-                    break
-                group.append(request)
+                if not request.withdrawn():
+                    # First come, first served: no request overtakes another.
+                    if group and not _fit_together([*group, request]):
+                        break
+                    group.append(request)
                 self._waiting.remove(request)
         return group
 
@@ -75,7 +93,8 @@ class LocalDriver:
             if len(group) > 1:
                 self._serve_together(group)
             for request in group:
-                if not request.done:  # alone, or the group failed and the culprit must be found
+                # Alone, or the group failed and the culprit must be found.
+                if not request.done and not request.withdrawn():
                     request.compute()
         finally:
             # Interrupted (Ctrl-C) while serving others: they must not wait for ever.
@@ -109,14 +128,29 @@ class LocalDriver:
 class _Request:
     """One caller's batch and, later, its answer."""
 
-    def __init__(self, model: LocalEmbeddingModel, batch: Batch, batch_size: int | None) -> None:
+    def __init__(
+        self,
+        model: LocalEmbeddingModel,
+        batch: Batch,
+        batch_size: int | None,
+        cancelled: threading.Event | None = None,
+    ) -> None:
         self.model = model
         self.limits = model.card.limits  # may load the model: what fails, fails before it waits
         self.batch = batch
         self.batch_size = batch_size
+        self._cancelled = cancelled
         self.done = False
         self._result: BatchResult | None = None
         self._error: Exception | None = None
+
+    def withdrawn(self) -> bool:
+        """Whether nobody wants it any more; then it is done."""
+        if self._cancelled is None or not self._cancelled.is_set():
+            return False
+        self._error = WithdrawnError()
+        self.done = True
+        return True
 
     def compute(self) -> None:
         try:
@@ -187,29 +221,3 @@ def local_driver(model: LocalEmbeddingModel) -> LocalDriver:
         return driver
     with _drivers_lock:
         return _drivers.setdefault(shared, LocalDriver())
-
-
-@once_per_process
-def waiting_threads() -> ThreadPoolExecutor:
-    """Threads in which async callers wait for a local model, so that no event loop is blocked."""
-    return ThreadPoolExecutor(MAX_WAITING_THREADS, thread_name_prefix="embedbridge")
-
-
-async def in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Run blocking work in one of those threads, with the caller's context variables.
-
-    Raises:
-        ConfigurationError: The caller runs on another library than asyncio.
-    """
-    import asyncio  # late: a sync caller needs no event loop
-
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        raise ConfigurationError(
-            "Async methods take an event loop of asyncio, and none is running here.",
-            hint="Under Trio, await trio.to_thread.run_sync(embedder.embed_query, text).",
-        ) from None
-    context = contextvars.copy_context()
-    call = partial(context.run, function, *args)
-    return await loop.run_in_executor(waiting_threads(), call)

@@ -6,7 +6,8 @@
 
 The stages are functions in files of their own names; `finalize` in answer.py is check ► finish.
 `prepare` walks the first line; a driver walks the second for each batch, one in the caller's thread
-for local models, one on the background loop for remote ones (remote_driver.py); `scatter` is the last.
+for local models (in threads for its async callers, local_async.py), one on the background loop for
+remote ones (remote_driver.py); `scatter` is the last.
 A remote job makes its next request as soon as an answer is checked, while that is written to the cache.
 """
 
@@ -15,7 +16,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.engine.answer import accept, finalize, to_keep
@@ -34,13 +37,16 @@ from embedbridge.core.engine.job import Job
 from embedbridge.core.engine.job_events import announce_end, announce_start
 from embedbridge.core.engine.job_spec import JobSpec
 from embedbridge.core.engine.load_images import admit
-from embedbridge.core.engine.local_driver import local_driver
+from embedbridge.core.engine.local_driver import WithdrawnError, local_driver
 from embedbridge.core.engine.plan import plan_job
 from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.read_ahead import ReadAhead
 from embedbridge.core.engine.render import render
 from embedbridge.core.engine.scatter import abort, scatter
 from embedbridge.core.result import EmbeddingResult
+
+if TYPE_CHECKING:
+    from embedbridge.core.remote.limit import Limiter, Ticket
 
 
 def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]]:
@@ -70,10 +76,39 @@ def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]
         raise error from failure
 
 
-def embed_locally(
+def embed_locally(spec: JobSpec, inputs: Iterable[object]) -> EmbeddingResult:
+    """The driver for local models: in the caller's thread, batch by batch."""
+    steps = local_steps(spec, inputs)
+    step: Callable[[], Wanted] = steps.__next__
+    try:
+        while True:
+            wanted = step()
+            try:
+                ticket = wanted.limiter.acquire(wanted.tokens)
+            except BaseException as error:  # noqa: BLE001  # raised there
+                step = partial(steps.throw, error)
+            else:
+                step = partial(steps.send, ticket)
+    except StopIteration as end:
+        result: EmbeddingResult = end.value
+        return result
+
+
+class Wanted(NamedTuple):
+    """A ticket that a local job needs before it goes on."""
+
+    limiter: Limiter
+    tokens: int
+
+
+Steps: TypeAlias = "Generator[Wanted, Ticket | None, EmbeddingResult]"
+"""A local job, which waits for no limiter itself: where it needs a ticket, it is sent one."""
+
+
+def local_steps(
     spec: JobSpec, inputs: Iterable[object], cancelled: threading.Event | None = None
-) -> EmbeddingResult:
-    """The driver for local models: in the caller's thread, batch by batch.
+) -> Steps:
+    """The job of a local model, batch by batch, up to each ticket that it needs.
 
     Args:
         spec: What was asked.
@@ -101,10 +136,19 @@ def embed_locally(
                 if fail_unsent(job, batch):
                     continue
                 request = job.batch(batch)
+                ticket: Ticket | None = None
                 if spec.limiter is not None:
-                    spec.limiter.acquire(request.tokens)
+                    ticket = yield Wanted(spec.limiter, request.tokens)
                 job.requests += 1
-                answer = driver.call(model, request, batch_size=spec.settings.batch_size)
+                try:
+                    answer = driver.call(
+                        model, request, batch_size=spec.settings.batch_size, cancelled=cancelled
+                    )
+                except WithdrawnError:
+                    job.requests -= 1  # it was never made
+                    if ticket is not None:
+                        ticket.release()
+                    raise _cancelled() from None
                 answered = finalize(spec, answer, request)
                 if spec.cache is not None:
                     write_cache(spec.cache, *to_keep(job, batch, answered))
@@ -126,6 +170,10 @@ def embed_locally(
 
 def _stop_if(cancelled: threading.Event | None) -> None:
     if cancelled is not None and cancelled.is_set():
-        import asyncio  # late: only an async caller cancels, and has it already
+        raise _cancelled()
 
-        raise asyncio.CancelledError
+
+def _cancelled() -> BaseException:
+    import asyncio  # late: only an async caller cancels, and has it already
+
+    return asyncio.CancelledError()

@@ -38,22 +38,23 @@ from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.read_ahead import loading_threads
 from embedbridge.core.engine.scatter import abort
 from embedbridge.core.remote.limit import Ticket
-from embedbridge.core.remote.loop import background_loop
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.shared_requests import SharedRequest
 from embedbridge.core.remote.turns import Turn, Turns
+from embedbridge.core.threads import in_thread, threads_of
 
 
-def discover(model: EmbeddingModel) -> None:
+async def discover(model: EmbeddingModel) -> None:
     """Before all stages: let a model ask its server for limits that only the server knows.
 
-    Once per model and process; the card that the job is planned with then holds the answer.
+    Called on the background loop, once per model and process; the card that the job is planned with
+    then holds the answer.
 
     Raises:
         EmbedBridgeError: The model can never be used there.
     """
     try:
-        background_loop().run(model.discover())
+        await model.discover()
     except EmbedBridgeError as error:
         error.locate(provider=model.provider, model=model.name)
         raise
@@ -145,7 +146,7 @@ async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> l
     cache = job.spec.cache
     if cache is not None and cache is not request.cache:
         keys = job.cache_keys_of(batch, truncated)
-        await asyncio.to_thread(write_cache, cache, keys, result.vectors)
+        await in_thread(threads_of(cache), write_cache, cache, keys, result.vectors)
     accept(job, batch, Answered(result, attempts=0), seconds=time.monotonic() - begun)
     return []
 
@@ -209,7 +210,8 @@ async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
         await ticket.settle_async(usage.tokens)
     answered = Answered(with_cuts(job, batch, answered.result), attempts, answered.error)
     if spec.cache is not None:  # it may block, and nothing may block the loop
-        await asyncio.to_thread(write_cache, spec.cache, *to_keep(job, batch, answered))
+        threads = threads_of(spec.cache)
+        await in_thread(threads, write_cache, spec.cache, *to_keep(job, batch, answered))
     return answered
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import once_per_process
+from embedbridge.core.threads import thread_per_call
 
 T = TypeVar("T")
 
@@ -23,6 +24,9 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        # Whatever blocks runs there: name look-ups, a function that fetches a key, code of others
+        # that itself calls a remote model. In a pool, that would wait for a thread behind its caller.
+        self._loop.set_default_executor(thread_per_call())
         self._thread = threading.Thread(target=self._run, name="embedbridge-loop", daemon=True)
         self._thread.start()
 

@@ -1,0 +1,132 @@
+"""Executors: in which threads blocking work runs, so that none waits behind what it does not need.
+
+- What may wait for anybody, such as a generator, a limiter or code of a framework, has a thread of
+  its own for each call. In a pool, one call may wait for another that finds no thread there.
+- What computes, or asks a cache, has a pool for each owner: one that hangs stops its own users only.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.forks import ForkSafeLock, in_forked_child, once_per_process
+
+if TYPE_CHECKING:
+    import asyncio
+
+T = TypeVar("T")
+
+MAX_THREADS = 32
+"""Threads of one pool; they are started as needed."""
+
+
+class ThreadPerCall(ThreadPoolExecutor):
+    """Every call has a thread of its own, and none waits for another's.
+
+    What hangs costs its thread, and does not keep the process from ending.
+    """
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Start the call."""
+        future: Future[T] = Future()
+        call = partial(fn, *args, **kwargs)
+        threading.Thread(
+            target=_run, args=(future, call), name="embedbridge-call", daemon=True
+        ).start()
+        return future
+
+
+def _run(future: Future[T], call: Callable[[], T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001  # handed to whoever waits
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+    finally:
+        del future, call  # the error's traceback would keep them
+
+
+@once_per_process
+def thread_per_call() -> ThreadPerCall:
+    """For what may wait for anything: see the class."""
+    return ThreadPerCall()
+
+
+@once_per_process
+def _common_threads() -> ThreadPoolExecutor:
+    return new_pool()
+
+
+_pools: WeakKeyDictionary[object, ThreadPoolExecutor] = WeakKeyDictionary()
+in_forked_child(_pools.clear)  # a child has none of its parent's threads
+_pools_lock = ForkSafeLock()
+
+
+def threads_of(owner: object, most: int = MAX_THREADS) -> ThreadPoolExecutor:
+    """The pool for work that asks an object which may hang; `None` for work that asks nobody.
+
+    Nothing that runs there may wait for other work of the same pool.
+
+    Args:
+        owner: The object, for example a cache.
+        most: Threads of its pool; with one, calls follow each other, and one that is cancelled before
+            its turn is never made.
+    """
+    if owner is None:
+        return _common_threads()
+    try:
+        with _pools_lock:
+            found = _pools.get(owner)
+            return found or _pools.setdefault(owner, new_pool(most))
+    except TypeError:  # an object that cannot be hashed, or has no weak references
+        return _common_threads()
+
+
+def new_pool(most: int = MAX_THREADS) -> ThreadPoolExecutor:
+    """A pool that goes when nobody holds it any more."""
+    return ThreadPoolExecutor(most, thread_name_prefix="embedbridge")
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The caller's event loop.
+
+    Raises:
+        ConfigurationError: The caller runs on another library than asyncio.
+    """
+    import asyncio  # late: a sync caller needs no event loop
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "Async methods take an event loop of asyncio, and none is running here.",
+            hint="Under Trio, await trio.to_thread.run_sync(embedder.embed_query, text).",
+        ) from None
+
+
+async def in_thread(threads: Executor, function: Callable[..., T], *args: Any) -> T:
+    """Run blocking work in one of these threads, with the caller's context variables.
+
+    Raises:
+        ConfigurationError: The caller runs on another library than asyncio.
+    """
+    loop = running_loop()
+    call = partial(contextvars.copy_context().run, _called, function, *args)
+    return await loop.run_in_executor(threads, call)
+
+
+def _called(function: Callable[..., T], *args: Any) -> T:
+    try:
+        return function(*args)
+    except StopIteration as error:  # no future takes it, and the caller would wait for ever
+        raise RuntimeError("The function raised StopIteration.") from error
