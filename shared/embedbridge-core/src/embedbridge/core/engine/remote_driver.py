@@ -61,32 +61,10 @@ def discover(model: EmbeddingModel) -> None:
 
 async def embed_remotely(job: Job, planned: list[Planned]) -> None:
     """Embed all batches; called on the background loop."""
-    spec = job.spec
     error: BaseException | None = None
-    pending = deque(planned)
-    turns = Turns(spec.max_concurrency)
-
-    async def work() -> None:
-        while pending:
-            async with turns.take() as turn:
-                if not pending:
-                    return
-                batch = next_batch(job, pending)
-                try:
-                    left = await _embed_remotely(job, batch, turn)
-                except Exception:
-                    pending.clear()  # no request follows
-                    raise
-                pending.extendleft(reversed(left))
-
     announce_start(job, len(planned))
     try:
-        while pending:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(len(pending), turns.workers)):
-                    group.create_task(work())
-            pending.extend(take_unanswered(job))
-        fail_waiting(job, at_end=True)
+        await _embed_all(job, deque(planned))
     except BaseExceptionGroup as failures:
         error = _first_of(failures)  # callers know our errors, not groups of them
     except BaseException as failure:
@@ -98,6 +76,36 @@ async def embed_remotely(job: Job, planned: list[Planned]) -> None:
     if error is not None:
         abort(job, error)
         raise error
+
+
+async def _embed_all(job: Job, pending: deque[Planned]) -> None:
+    """Let workers take batch after batch, and put back what is still to be done for it."""
+    turns = Turns(job.spec.max_concurrency)
+    workers: set[asyncio.Task[None]] = set()
+
+    async def work() -> None:
+        while pending and not turns.over:
+            async with turns.take() as turn:
+                if not pending or turns.over:
+                    return
+                left = await _embed_remotely(job, next_batch(job, pending), turn)
+                pending.extendleft(reversed(left))
+            # The pieces of a search are tried one by one, since its verdict may spare the others.
+            hire(sum(piece.search is None for piece in left))
+
+    def hire(batches: int) -> None:
+        if turns.over:
+            return
+        for _ in range(min(batches, turns.workers - len(workers))):
+            worker = group.create_task(work())
+            workers.add(worker)
+            worker.add_done_callback(workers.discard)
+
+    while pending:
+        async with asyncio.TaskGroup() as group:
+            hire(len(pending))
+        pending.extend(take_unanswered(job))
+    fail_waiting(job, at_end=True)
 
 
 async def _embed_remotely(job: Job, batch: Planned, turn: Turn) -> list[Planned]:
@@ -163,6 +171,7 @@ async def _request(job: Job, batch: Planned, turn: Turn) -> list[Planned]:
     try:
         answered = await request.answer()
         accept(job, batch, answered, seconds=time.monotonic() - begun)
+        turn.kept()
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
         return handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
     finally:
