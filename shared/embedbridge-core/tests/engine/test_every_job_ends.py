@@ -1,5 +1,7 @@
 """Jobs that overlap on one server, in virtual time: whatever fails or is cancelled, every job ends.
 
+What it cost is counted once, and `on_batch` is not called after the end.
+
 The schedules are hypothesis': who asks for what and when, how long each step takes, which texts the
 server refuses, and when it goes down. Threads take virtual time too.
 """
@@ -28,7 +30,7 @@ from embedbridge.contract import (
     ProviderUnavailableError,
     RequestTooLargeError,
 )
-from embedbridge.core import Embedder, MemoryCache
+from embedbridge.core import Embedder, MemoryCache, UsageMeter
 from embedbridge.core.engine.pipeline import prepare
 from embedbridge.core.engine.remote_driver import embed_remotely
 from embedbridge.core.engine.scatter import scatter
@@ -127,13 +129,17 @@ class Model(RemoteFakeModel):
         self.over: set[int] = set()
         """Jobs that have ended."""
         self.asked_at: list[float] = []
+        self.tokens = 0
+        """In all answers."""
+        self.meter = UsageMeter()
         self.too_late: list[str] = []
         """What happened after the end of its job."""
 
     async def embed_batch(self, batch: Batch) -> BatchResult:
         loop, server = asyncio.get_running_loop(), self.server
-        waiters = {one.task: one.waiters for one in endpoint_of(self).requests.all()}
-        if current.get() in self.over and not waiters.get(asyncio.current_task()):
+        requests, this = endpoint_of(self).requests.all(), asyncio.current_task()
+        waiters = sum(request.waiters for request in requests if request.task is this)
+        if current.get() in self.over and not waiters:
             self.too_late.append("a request for nobody")
         self.asked_at.append(loop.time())
         await asyncio.sleep(max(server.seconds.get(text, 0) for text in batch.texts))
@@ -145,6 +151,7 @@ class Model(RemoteFakeModel):
             kind = server.refuses.get(text)
             if kind is not None and (kind != "large" or len(batch) > 1):
                 raise refusal(kind)
+        self.tokens += batch.tokens
         return self.make_up(batch)
 
 
@@ -171,7 +178,7 @@ async def play(model: Model, jobs: list[Asked]) -> list[tuple[str, float]]:
                 raise FullError
 
         cache = None if asked.cache is None else caches[asked.cache]
-        embedder = Embedder(model, cache=cache).using(
+        embedder = Embedder(model, cache=cache, listeners=[model.meter]).using(
             batch_size=asked.batch_size,
             max_concurrency=asked.max_concurrency,
             errors=asked.errors,
@@ -204,14 +211,19 @@ async def play(model: Model, jobs: list[Asked]) -> list[tuple[str, float]]:
         return await one(number, asked), loop.time()
 
     everything = asyncio.gather(*(timed(number, asked) for number, asked in enumerate(jobs)))
-    late = asyncio.create_task(asyncio.sleep(LATE))
-    await asyncio.wait({everything, late}, return_when=asyncio.FIRST_COMPLETED)
-    assert everything.done(), "a job hangs"
+    late = loop.call_later(LATE, everything.cancel)
+    try:
+        outcomes = await everything
+    except asyncio.CancelledError:
+        raise AssertionError("a job hangs") from None
     late.cancel()
-    outcomes = await everything
     await asyncio.sleep(2 * server.threads + 1)  # what was cancelled has left by then
 
     assert not model.too_late
+    totals = model.meter.totals
+    assert totals.usage.tokens <= model.tokens  # nothing is counted twice
+    if {outcome for outcome, _ in outcomes} <= {"answered", "collected"}:
+        assert (totals.usage.tokens, totals.requests) == (model.tokens, len(model.asked_at))
     assert not endpoint_of(model).requests.all()
     assert not endpoint_of(model).slots.in_flight
     assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -254,6 +266,13 @@ asked = st.builds(
     Server(seconds={"x": 3, "b": 1, "c": 1}, refuses={"x": "key", "b": "key", "c": "key"}),
     [Asked("x"), Asked("xabbcc", at=1, max_concurrency=2)],
 )
+@example(  # cancelled when it has failed already, and waits for `on_batch`
+    Server(seconds={"e": 1}, refuses={"a": "bad"}, threads=3.0),
+    [
+        Asked("adceb", batch_size=1, max_concurrency=3),
+        Asked("adceb", batch_size=1, max_concurrency=3, cancelled_after=1),
+    ],
+)
 @settings(max_examples=300)
 def test_every_job_ends(server: Server, jobs: list[Asked]) -> None:
     """With its vectors, its error or its cancellation, and nothing of it is left behind."""
@@ -276,7 +295,7 @@ def test_no_request_follows_the_one_that_ends_the_job() -> None:
     model = Model(server)
     outcomes = play_all(model, Asked("abcdef", max_concurrency=3, cache=0))
 
-    assert outcomes == [("failed", 11)]  # the answer for a and b is kept first
+    assert outcomes == [("failed", 21)]  # the answer for a and b is kept first, and handed on
     assert model.asked_at == [0, 0, 0]
 
 
