@@ -28,6 +28,7 @@ from embedbridge.contract import (
     InvalidInputError,
     ModelCard,
     ProviderUnavailableError,
+    RateLimitedError,
     RequestTooLargeError,
 )
 from embedbridge.core import Embedder, MemoryCache, UsageMeter
@@ -94,6 +95,8 @@ class Server:
     refuses: dict[str, str] = field(default_factory=dict)
     most: int = 99
     """Inputs that it takes in one request."""
+    bears: int = 99
+    """Requests at once; one more is refused."""
     down_at: float = LATE
     threads: float = 0.0
     """Seconds that work in a thread takes: writing to a cache, a call of `on_batch`."""
@@ -128,6 +131,7 @@ class Model(RemoteFakeModel):
         self.server = server
         self.over: set[int] = set()
         """Jobs that have ended."""
+        self.inside = 0
         self.asked_at: list[float] = []
         self.tokens = 0
         """In all answers."""
@@ -142,7 +146,13 @@ class Model(RemoteFakeModel):
         if current.get() in self.over and not waiters:
             self.too_late.append("a request for nobody")
         self.asked_at.append(loop.time())
-        await asyncio.sleep(max(server.seconds.get(text, 0) for text in batch.texts))
+        if self.inside == server.bears:
+            raise RateLimitedError("busy")
+        self.inside += 1
+        try:
+            await asyncio.sleep(max(server.seconds.get(text, 0) for text in batch.texts))
+        finally:
+            self.inside -= 1
         if loop.time() >= server.down_at:
             raise AuthenticationError("revoked")
         if len(batch) > server.most:
@@ -192,7 +202,7 @@ async def play(model: Model, jobs: list[Asked]) -> list[tuple[str, float]]:
             loop.call_later(asked.cancelled_after, task.cancel)
         try:
             await task
-        except (AuthenticationError, ProviderUnavailableError, InvalidInputError):
+        except (AuthenticationError, ProviderUnavailableError, InvalidInputError, RateLimitedError):
             return "failed"
         except FullError:
             return "full"
@@ -241,6 +251,7 @@ servers = st.builds(
     refuses=st.dictionaries(
         st.sampled_from(TEXTS), st.sampled_from(["key", "key", *REFUSALS]), min_size=1, max_size=3
     ),
+    bears=st.sampled_from([99, 99, 1, 2]),
     down_at=st.sampled_from([LATE, LATE, LATE, 2, 4]),
     threads=st.sampled_from([0.0, 0.5, 3.0]),
 )

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.batch import BatchResult, Usage
+from embedbridge.contract.batch import BatchResult
 from embedbridge.contract.errors import EmbedBridgeError
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.contract.vectors import zero_rows
@@ -164,9 +164,10 @@ async def _join(
     if cache is not None and cache is not request.cache:
         keys = job.cache_keys_of(batch, truncated)
         await asyncio.to_thread(write_cache, cache, keys, vectors)
-    usage, attempts = _bill(answered, request)
-    result = BatchResult(vectors=vectors, truncated=truncated, usage=usage)
-    accepted = take_in(job, batch, Answered(result, attempts), seconds=time.monotonic() - begun)
+    billed = _bill(answered, request)
+    result = BatchResult(vectors=vectors, truncated=truncated, usage=billed.result.usage)
+    billed = Answered(result, billed.attempts)
+    accepted = take_in(job, batch, billed, seconds=time.monotonic() - begun)
     await _hand_on(job, accepted, thread)
     return []
 
@@ -187,8 +188,7 @@ async def _request(job: Job, batch: Planned, turn: Turn, thread: OwnThread) -> l
         finally:
             for limit in probed:
                 limit.probing = False
-        usage, attempts = _bill(answered, request)
-        billed = Answered(replace(answered.result, usage=usage), attempts, answered.error)
+        billed = _bill(answered, request)
         accepted = take_in(job, batch, billed, seconds=time.monotonic() - begun)
         await _hand_on(job, accepted, thread)
         turn.kept()
@@ -258,11 +258,11 @@ def _call(on_batch: OnBatch, *batch: Any) -> None:
         raise EndedError(reason) from None
 
 
-def _bill(answered: Answered, request: SharedRequest[Answered]) -> tuple[Usage, int]:
-    """The usage and the requests that a job counts which takes this answer: all or nothing."""
+def _bill(answered: Answered, request: SharedRequest[Answered]) -> Answered:
+    """The answer, and what this job counts for it: all that it cost, or nothing."""
     if request.claim():
-        return answered.result.usage or NO_USAGE, answered.attempts
-    return NO_USAGE, 0
+        return answered
+    return Answered(replace(answered.result, usage=NO_USAGE), 0, answered.error)
 
 
 def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:
