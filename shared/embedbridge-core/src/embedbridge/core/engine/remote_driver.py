@@ -250,10 +250,8 @@ async def _hand_on(job: Job, accepted: Accepted, thread: OwnThread) -> None:
 def _call(on_batch: OnBatch, *batch: Any) -> None:
     try:
         call_on_batch(on_batch, *batch)
-    except Exception:
-        raise
-    except BaseException as failure:  # noqa: BLE001  # `SystemExit` would end the loop of all jobs
-        reason = EmbedBridgeError(f"on_batch raised {type(failure).__name__}.")
+    except asyncio.CancelledError as failure:  # its own: it would end a worker in silence
+        reason = EmbedBridgeError("on_batch raised a CancelledError.")
         reason.__cause__ = failure
         raise EndedError(reason) from None
 
