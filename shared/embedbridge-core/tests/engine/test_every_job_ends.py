@@ -131,7 +131,7 @@ class Model(RemoteFakeModel):
         self.server = server
         self.over: set[int] = set()
         """Jobs that have ended."""
-        self.inside = 0
+        self.inside = self.fails = 0
         self.asked_at: list[float] = []
         self.tokens = 0
         """In all answers."""
@@ -153,7 +153,8 @@ class Model(RemoteFakeModel):
             await asyncio.sleep(max(server.seconds.get(text, 0) for text in batch.texts))
         finally:
             self.inside -= 1
-        if loop.time() >= server.down_at:
+        self.fails -= 1
+        if loop.time() >= server.down_at or self.fails >= 0:
             raise AuthenticationError("revoked")
         if len(batch) > server.most:
             raise refusal("large")
@@ -296,6 +297,26 @@ def test_an_error_does_not_wait_for_another_jobs_request() -> None:
     outcomes = play_all(model, Asked("x"), Asked("xab"))
 
     assert outcomes == [("answered", 100), ("failed", 2)]
+
+
+def test_who_shares_a_failure_does_not_queue_for_it() -> None:
+    """Ten callers of one text while a server is down: not one after the other, and not all at once."""
+    model = Model(Server(seconds={"x": 10}, refuses={"x": "key"}))
+    outcomes = play_all(model, *[Asked("x")] * 10)
+
+    assert {outcome for outcome, _ in outcomes} == {"failed"}
+    assert max(ended for _, ended in outcomes) == 30
+    assert model.asked_at == [0, 10, *[20] * 8]
+
+
+def test_a_failure_that_passes_costs_the_sharers_one_request() -> None:
+    """Who waited for a request that failed shares the next one."""
+    model = Model(Server(seconds={"x": 10}))
+    model.fails = 1
+    outcomes = play_all(model, *[Asked("x")] * 10)
+
+    assert sorted(outcomes) == [("answered", 20)] * 9 + [("failed", 10)]
+    assert model.asked_at == [0, 10]
 
 
 def test_no_request_follows_the_one_that_ends_the_job() -> None:

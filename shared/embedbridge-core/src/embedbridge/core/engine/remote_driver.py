@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.batch import BatchResult
-from embedbridge.contract.errors import EmbedBridgeError
+from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, RequestTooLargeError
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.contract.vectors import zero_rows
 from embedbridge.core.engine.answer import (
@@ -52,6 +52,10 @@ from embedbridge.core.remote.turns import Turn, Turns
 
 if TYPE_CHECKING:
     from embedbridge.core.result import OnBatch
+
+
+MOST_JOINED = 2
+"""Requests of other jobs that an input waits for, before its job asks itself."""
 
 
 def discover(model: EmbeddingModel) -> None:
@@ -124,13 +128,15 @@ async def _embed_remotely(job: Job, batch: Planned, turn: Turn, thread: OwnThrea
     """Embed one batch; returns what is still to be done for it.
 
     For inputs that another job's request asks for already, that request is joined; the others go
-    out as one request of our own.
+    out as one request of our own. So do all of them when that was in vain twice: where a server is
+    down, those who wait for the same input would fail one after the other.
     """
     if batch.needs_loading:
         loop = asyncio.get_running_loop()
         loaded = await loop.run_in_executor(loading_threads(), load_images, job, batch)
         return admit(job, loaded)
-    found = job.spec.endpoint.requests.find(job.keys_of(batch))
+    requests, joins = job.spec.endpoint.requests, batch.waited < MOST_JOINED
+    found = requests.find(job.keys_of(batch)) if joins else [None] * len(batch)
     own = batch.only([request is None for request in found])
     # No task for our own request: whoever asks for the same at this very moment must find it.
     async with asyncio.TaskGroup() as group:
@@ -147,18 +153,20 @@ async def _join(
 ) -> list[Planned]:
     """Take vectors from another job's request; returns what must be asked for again."""
     begun = time.monotonic()
+    again = replace(batch, waited=batch.waited + 1)
     try:
         answered = await request.answer()
-    except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
-        return [batch]
+    except Exception as failure:  # noqa: BLE001  # maybe for an input that is not ours
+        is_cut = isinstance(failure, InvalidInputError | RequestTooLargeError)
+        return [batch if is_cut and len(request.rows) > 1 else again]  # its pieces are joined too
     rows, result = [request.rows[key] for key in job.keys_of(batch)], answered.result
     if answered.error is not None and not set(rows).isdisjoint(answered.error.rows):
-        return [batch]
+        return [again]
     truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
     if not takes_zeros(job.spec) and zero_rows(result.vectors[rows]).any():
-        return [batch]
+        return [again]
     if any(truncated) and job.spec.settings.on_too_long == "error":
-        return [batch]  # the other job had it cut, which is an error here
+        return [again]  # the other job had it cut, which is an error here
     vectors = result.vectors[rows]
     cache = job.spec.cache
     if cache is not None and cache is not request.cache:
