@@ -9,6 +9,7 @@ import PIL.Image
 import pytest
 
 from embedbridge.contract import (
+    AuthenticationError,
     Batch,
     BatchResult,
     EmbedBridgeError,
@@ -74,6 +75,24 @@ def test_inputs_that_were_never_sent_were_not_retried(errors: Any) -> None:
 
     assert meter.totals.requests > 0
     assert meter.totals.retries == 0
+
+
+@pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel])
+def test_what_an_aborted_job_never_embedded_has_failed(kind: type[FakeModel]) -> None:
+    """The second of four batches fails: three inputs have no vector, whichever driver it was."""
+
+    def answer(batch: Batch) -> BatchResult:
+        if "b" in batch.inputs:
+            raise AuthenticationError("refused")
+        return FakeModel("small").make_up(batch)
+
+    meter, model = UsageMeter(), kind("small")
+    model.make_up = answer  # type: ignore[method-assign]
+    settings = Settings(batch_size=1, max_concurrency=1)
+    with pytest.raises(AuthenticationError):
+        Embedder(model, settings=settings, listeners=[meter]).embed_documents(["a", "b", "c", "d"])
+
+    assert (meter.totals.failed, meter.totals.jobs) == (3, 1)
 
 
 def test_threads_lose_no_count() -> None:

@@ -125,6 +125,30 @@ def test_the_loop_waits_for_no_model() -> None:
         assert slow.result().shape == (8,)
 
 
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt()], ids=["exit", "interrupt"])
+def test_the_loop_outlives_a_model_that_exits(raised: BaseException) -> None:
+    """Its caller is told; asyncio also stops the loop, and the others waited for ever."""
+    asked = asyncio.Event()
+
+    class Exits(RemoteFakeModel):
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            asked.set()
+            raise raised
+
+    class Waits(RemoteFakeModel):
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            await asked.wait()
+            return self.make_up(batch)
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(Embedder(Waits()).embed_documents, TEXTS)
+        with pytest.raises(type(raised)) as caught:
+            Embedder(Exits()).embed_query("a")
+
+        assert caught.value is raised
+        assert np.array_equal(other.result(), EXPECTED)
+
+
 async def test_context_variables_reach_listeners_and_models() -> None:
     """Tracing hangs its spans on the caller's context."""
     import contextvars

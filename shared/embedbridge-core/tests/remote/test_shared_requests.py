@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from embedbridge.contract import Batch, BatchResult, ProviderUnavailableError
-from embedbridge.core import Embedder, Settings
+from embedbridge.contract import Batch, BatchResult, Image, ProviderUnavailableError, Usage
+from embedbridge.core import Embedder, Settings, UsageMeter
 from embedbridge.core.engine.pipeline import prepare
 from embedbridge.core.engine.remote_driver import embed_remotely
 from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.loop import background_loop
-from embedbridge.testing import FakeModel, RemoteFakeModel
+from embedbridge.testing import FakeModel, RemoteFakeModel, tiny_png
 
 
 class GatedModel(RemoteFakeModel):
@@ -143,6 +144,49 @@ async def test_one_waiter_leaving_does_not_cancel_the_others(
     assert np.array_equal(await second, EXPECTED.embed_documents(["a", "b"]))
     assert model.batches == [["a"], ["b"]]
     assert model.cancelled == 0
+
+
+async def test_who_takes_the_answer_counts_what_it_cost(
+    model: GatedModel, embedder: Embedder
+) -> None:
+    """If the caller who asked first gives up, the vector was paid for all the same."""
+    meter = UsageMeter()
+    metered = embedder.using(listeners=[meter])
+    expected = EXPECTED.embed(["a", "b"], role="document").usage
+    first = asyncio.create_task(metered.aembed_documents(["a", "b"]))
+    await model.arrived()
+    second = asyncio.create_task(metered.aembed_documents(["a"]))
+    await all_wait(model, 2)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    await until_worked_off()
+    await model.open()
+    await second
+
+    assert (meter.totals.usage, meter.totals.requests) == (expected, 1)
+
+
+@pytest.mark.parametrize("asked", ["a", Image.from_bytes(tiny_png())], ids=["text", "image"])
+async def test_a_shared_request_is_counted_once(asked: Any) -> None:
+    """Its tokens and its images, by the caller who asked first."""
+
+    class WaitsForTwo(RemoteFakeModel):
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            (request,) = endpoint_of(self).requests.all()
+            while request.waiters < 2:  # noqa: ASYNC110  # one turn of the loop, not a pause
+                await asyncio.sleep(0)
+            return self.make_up(batch)
+
+    meter = UsageMeter()
+    embedder = Embedder(WaitsForTwo("small"), listeners=[meter])
+    results = await asyncio.gather(*(embedder.aembed([asked], role="document") for _ in range(2)))
+    usages = [result.usage for result in results]
+
+    assert sorted(usages, key=str) == sorted(
+        [Usage(), EXPECTED.embed([asked], role="document").usage], key=str
+    )
+    assert meter.totals.usage == usages[0] + usages[1]
 
 
 async def test_the_last_waiter_leaving_cancels_the_request(

@@ -75,7 +75,11 @@ def embedbridge_variant(name: str, row: Mapping[str, object]) -> ProviderSpec | 
 
 @hookspec
 def embedbridge_event(event: Event) -> None:
-    """Something happened in a job: progress bars and tracing listen here."""
+    """Something happened in a job: progress bars and tracing listen here.
+
+    It is called where the job runs, for remote models on the event loop that all of them share: a
+    listener that blocks holds them all up.
+    """
 
 
 class Announced:

@@ -7,7 +7,7 @@ keeps, what jobs that share a request get, and what the caller gets.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,13 +18,16 @@ from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.core.engine.check import check
 from embedbridge.core.engine.finish import finish
 from embedbridge.core.engine.fit import SPLIT
-from embedbridge.core.engine.job_events import announce_batch
+from embedbridge.core.engine.job_events import NO_USAGE, announce_batch
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from embedbridge.contract.batch import Batch, Vectors
     from embedbridge.core.engine.job import Job
     from embedbridge.core.engine.job_spec import JobSpec
     from embedbridge.core.engine.planned import Planned
+    from embedbridge.core.result import OnBatch
 
 
 class EndedError(Exception):
@@ -109,29 +112,76 @@ def with_cuts(job: Job, planned: Planned, result: BatchResult) -> BatchResult:
     return replace(result, truncated=[a or b for a, b in zip(cut, told, strict=True)])
 
 
+def with_cost(job: Job, planned: Planned, answered: Answered) -> Answered:
+    """The answer with what all of it cost: as the model says, or as it was planned."""
+    usage = answered.result.usage
+    usage = usage or Usage(tokens=planned.tokens, estimated=job.tokens.estimated)
+    if not usage.images and (images := sum(map(_images_in, planned.loaded or ()))):
+        usage = replace(usage, images=images)  # most servers report only tokens
+    return answered._replace(result=replace(answered.result, usage=usage))
+
+
+class Accepted(NamedTuple):
+    """What a job took from an answer."""
+
+    places: NDArray[np.intp]
+    result: BatchResult
+    """Its vectors and truncation flags, in the order of the places."""
+
+    def for_caller(self, job: Job) -> tuple[NDArray[np.intp], Vectors, NDArray[np.bool_]]:
+        """What `on_batch` gets: arrays of its own, since other jobs may still read the answer."""
+        positions = job.first_positions(self.places)
+        return positions, self.result.vectors.copy(), job.truncated[self.places]
+
+
 def accept(job: Job, planned: Planned, answered: Answered, *, seconds: float) -> None:
-    """Keep the vectors of a batch in its job, and count what the whole answer cost."""
-    attempts = answered.attempts
+    """Take an answer into its job, and hand it on; in a thread that may block.
+
+    Raises:
+        InvalidResponseError: Its vectors are not as wide as those before.
+        EndedError: What ends the job.
+    """
+    accepted = take_in(job, planned, with_cost(job, planned, answered), seconds=seconds)
+    if job.spec.on_batch is not None:
+        call_on_batch(job.spec.on_batch, *accepted.for_caller(job))
+    refuse_cut(job, accepted)
+
+
+def take_in(job: Job, planned: Planned, answered: Answered, *, seconds: float) -> Accepted:
+    """Keep the vectors of a batch in its job, and count what the answer says that it cost."""
     planned, result = answered.sound(planned)
     job.store(planned.places, result.vectors)
     if planned.search is not None:
         planned.search.accepted = True
     if len(result.truncated):
         job.truncated[planned.places] |= np.asarray(result.truncated, dtype=np.bool_)
-    if job.spec.on_batch is not None:
-        try:
-            job.spec.on_batch(
-                job.first_positions(planned.places), result.vectors, job.truncated[planned.places]
-            )
-        except Exception as failure:  # noqa: BLE001  # the driver raises it
-            raise EndedError(failure) from None
-    usage = result.usage or Usage(tokens=planned.tokens, estimated=job.tokens.estimated)
-    if not usage.images and (images := sum(map(_images_in, planned.loaded or ()))):
-        usage = replace(usage, images=images)  # most servers report only tokens
+    usage = result.usage or NO_USAGE
     job.usage += usage
-    announce_batch(job, planned, seconds=seconds, attempts=attempts, usage=usage)
+    announce_batch(job, planned, seconds=seconds, attempts=answered.attempts, usage=usage)
+    return Accepted(planned.places, result)
+
+
+def call_on_batch(on_batch: OnBatch, *batch: Any) -> None:
+    """Hand a batch on to the caller.
+
+    Raises:
+        EndedError: What it raised.
+    """
+    try:
+        on_batch(*batch)
+    except Exception as failure:  # noqa: BLE001  # the driver raises it
+        raise EndedError(failure) from None
+
+
+def refuse_cut(job: Job, accepted: Accepted) -> None:
+    """Fail texts of which the model read only a part, where that is an error.
+
+    Raises:
+        EndedError: With the error of the first one, unless errors are collected.
+    """
     if job.spec.settings.on_too_long == "error":  # longer than it was counted
-        for place, is_cut in zip(planned.places.tolist(), result.truncated, strict=False):
+        flags = accepted.result.truncated
+        for place, is_cut in zip(accepted.places.tolist(), flags, strict=False):
             if is_cut:
                 _refuse(job, place)
 

@@ -97,7 +97,7 @@ def _fitting(job: Job, batch: Planned, items: int, tokens: int, weight: int | No
 
 def _is_plain(job: Job, batch: Planned) -> bool:
     """Whether a batch may be cut and joined: texts that are not sent as they are for a reason."""
-    if batch.modality != "text" or batch.search is not None or batch.spent:
+    if batch.modality != "text" or batch.search is not None or batch.spent or batch.waited:
         return False
     return job.suspects.isdisjoint(batch.places[:1].tolist())  # those travel alone
 

@@ -32,6 +32,8 @@ class Planned:
     """The search that this batch is a piece of, after a refusal that named no input."""
     spent: int = 0
     """Requests that were spent on its inputs, in answers without a vector for them."""
+    waited: int = 0
+    """Requests of other jobs that its inputs waited for in vain."""
 
     @property
     def needs_loading(self) -> bool:

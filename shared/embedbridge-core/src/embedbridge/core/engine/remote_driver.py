@@ -9,17 +9,23 @@ import asyncio
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.batch import BatchResult, Usage
-from embedbridge.contract.errors import EmbedBridgeError
+from embedbridge.contract.batch import BatchResult
+from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, RequestTooLargeError
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.contract.vectors import zero_rows
 from embedbridge.core.engine.answer import (
+    Accepted,
     Answered,
     EndedError,
-    accept,
+    call_on_batch,
     finalize,
+    refuse_cut,
+    take_in,
     to_keep,
+    with_cost,
     with_cuts,
 )
 from embedbridge.core.engine.cache_stage import takes_zeros, write_cache
@@ -31,17 +37,25 @@ from embedbridge.core.engine.failures import (
     take_unanswered,
 )
 from embedbridge.core.engine.job import Job
-from embedbridge.core.engine.job_events import announce_end, announce_start
+from embedbridge.core.engine.job_events import NO_USAGE, announce_end, announce_start
 from embedbridge.core.engine.load_images import admit, load_images
 from embedbridge.core.engine.plan import next_batch
 from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.read_ahead import loading_threads
 from embedbridge.core.engine.scatter import abort
 from embedbridge.core.remote.limit import Ticket
+from embedbridge.core.remote.own_thread import OwnThread
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.shared_requests import SharedRequest
 from embedbridge.core.remote.turns import Turn, Turns
 from embedbridge.core.threads import in_thread, threads_of
+
+if TYPE_CHECKING:
+    from embedbridge.core.result import OnBatch
+
+
+MOST_JOINED = 2
+"""Requests of other jobs that an input waits for, before its job asks itself."""
 
 
 async def discover(model: EmbeddingModel) -> None:
@@ -62,96 +76,112 @@ async def discover(model: EmbeddingModel) -> None:
 
 async def embed_remotely(job: Job, planned: list[Planned]) -> None:
     """Embed all batches; called on the background loop."""
-    spec = job.spec
     error: BaseException | None = None
-    pending = deque(planned)
-    turns = Turns(spec.max_concurrency)
-
-    async def work() -> None:
-        while pending:
-            async with turns.take() as turn:
-                if not pending:
-                    return
-                batch = next_batch(job, pending)
-                try:
-                    left = await _embed_remotely(job, batch, turn)
-                except Exception:
-                    pending.clear()  # no request follows
-                    raise
-                pending.extendleft(reversed(left))
-
+    thread = OwnThread()
     announce_start(job, len(planned))
     try:
-        while pending:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(len(pending), turns.workers)):
-                    group.create_task(work())
-            pending.extend(take_unanswered(job))
-        fail_waiting(job, at_end=True)
+        await _embed_all(job, deque(planned), thread)
     except BaseExceptionGroup as failures:
         error = _first_of(failures)  # callers know our errors, not groups of them
-    except BaseException as failure:
+    except BaseException as failure:  # noqa: BLE001  # raised below
         error = failure
-        abort(job, failure)
-        raise
+    try:
+        await thread.close()
+        if error is not None:
+            abort(job, error)
     finally:
-        announce_end(job, error)
+        announce_end(job, error)  # as the last of all: it counts what was aborted
     if error is not None:
-        abort(job, error)
         raise error
 
 
-async def _embed_remotely(job: Job, batch: Planned, turn: Turn) -> list[Planned]:
+async def _embed_all(job: Job, pending: deque[Planned], thread: OwnThread) -> None:
+    """Let workers take batch after batch, and put back what is still to be done for it."""
+    turns = Turns(job.spec.max_concurrency)
+    workers: set[asyncio.Task[None]] = set()
+
+    async def work() -> None:
+        while pending and not turns.over:
+            async with turns.take() as turn:
+                if not pending or turns.over:
+                    return
+                left = await _embed_remotely(job, next_batch(job, pending), turn, thread)
+                pending.extendleft(reversed(left))
+            # The pieces of a search are tried one by one, since its verdict may spare the others.
+            hire(sum(piece.search is None for piece in left))
+
+    def hire(batches: int) -> None:
+        if turns.over:
+            return
+        for _ in range(min(batches, turns.workers - len(workers))):
+            worker = group.create_task(work())
+            workers.add(worker)
+            worker.add_done_callback(workers.discard)
+
+    while pending:
+        async with asyncio.TaskGroup() as group:
+            hire(len(pending))
+        pending.extend(take_unanswered(job))
+    fail_waiting(job, at_end=True)
+
+
+async def _embed_remotely(job: Job, batch: Planned, turn: Turn, thread: OwnThread) -> list[Planned]:
     """Embed one batch; returns what is still to be done for it.
 
     For inputs that another job's request asks for already, that request is joined; the others go
-    out as one request of our own.
+    out as one request of our own. So do all of them when that was in vain twice: where a server is
+    down, those who wait for the same input would fail one after the other.
     """
     if batch.needs_loading:
         loop = asyncio.get_running_loop()
         loaded = await loop.run_in_executor(loading_threads(), load_images, job, batch)
         return admit(job, loaded)
-    found = job.spec.endpoint.requests.find(job.keys_of(batch))
+    requests, joins = job.spec.endpoint.requests, batch.waited < MOST_JOINED
+    found = requests.find(job.keys_of(batch)) if joins else [None] * len(batch)
     own = batch.only([request is None for request in found])
     # No task for our own request: whoever asks for the same at this very moment must find it.
     async with asyncio.TaskGroup() as group:
         joined = []
         for request in {request for request in found if request is not None}:
             shared = batch.only([other is request for other in found])
-            joined.append(group.create_task(_join(job, shared, request)))
-        left = await _request(job, own, turn) if len(own) else []
+            joined.append(group.create_task(_join(job, shared, request, thread)))
+        left = await _request(job, own, turn, thread) if len(own) else []
     return [*left, *(piece for task in joined for piece in task.result())]
 
 
-async def _join(job: Job, batch: Planned, request: SharedRequest[Answered]) -> list[Planned]:
+async def _join(
+    job: Job, batch: Planned, request: SharedRequest[Answered], thread: OwnThread
+) -> list[Planned]:
     """Take vectors from another job's request; returns what must be asked for again."""
     begun = time.monotonic()
+    again = replace(batch, waited=batch.waited + 1)
     try:
         answered = await request.answer()
-    except Exception:  # noqa: BLE001  # it may have failed for an input that is not ours
-        return [batch]
+    except Exception as failure:  # noqa: BLE001  # maybe for an input that is not ours
+        is_cut = isinstance(failure, InvalidInputError | RequestTooLargeError)
+        return [batch if is_cut and len(request.rows) > 1 else again]  # its pieces are joined too
     rows, result = [request.rows[key] for key in job.keys_of(batch)], answered.result
     if answered.error is not None and not set(rows).isdisjoint(answered.error.rows):
-        return [batch]
+        return [again]
     truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
     if not takes_zeros(job.spec) and zero_rows(result.vectors[rows]).any():
-        return [batch]
+        return [again]
     if any(truncated) and job.spec.settings.on_too_long == "error":
-        return [batch]  # the other job had it cut, which is an error here
-    result = BatchResult(
-        vectors=result.vectors[rows],
-        truncated=truncated,
-        usage=Usage(),  # the other job counts it
-    )
+        return [again]  # the other job had it cut, which is an error here
+    vectors = result.vectors[rows]
     cache = job.spec.cache
     if cache is not None and cache is not request.cache:
         keys = job.cache_keys_of(batch, truncated)
-        await in_thread(threads_of(cache), write_cache, cache, keys, result.vectors)
-    accept(job, batch, Answered(result, attempts=0), seconds=time.monotonic() - begun)
+        await in_thread(threads_of(cache), write_cache, cache, keys, vectors)
+    billed = _bill(answered, request)
+    result = BatchResult(vectors=vectors, truncated=truncated, usage=billed.result.usage)
+    billed = Answered(result, billed.attempts)
+    accepted = take_in(job, batch, billed, seconds=time.monotonic() - begun)
+    await _hand_on(job, accepted, thread)
     return []
 
 
-async def _request(job: Job, batch: Planned, turn: Turn) -> list[Planned]:
+async def _request(job: Job, batch: Planned, turn: Turn, thread: OwnThread) -> list[Planned]:
     """Make a request that other jobs can join; returns what must be asked for in other pieces."""
     fail_waiting(job)
     if fail_unsent(job, batch):
@@ -162,13 +192,17 @@ async def _request(job: Job, batch: Planned, turn: Turn) -> list[Planned]:
     work = _answer(job, batch, turn)
     request = spec.endpoint.requests.start(job.keys_of(batch), work, spec.cache)
     try:
-        answered = await request.answer()
-        accept(job, batch, answered, seconds=time.monotonic() - begun)
+        try:
+            answered = await request.answer()
+        finally:
+            for limit in probed:
+                limit.probing = False
+        billed = _bill(answered, request)
+        accepted = take_in(job, batch, billed, seconds=time.monotonic() - begun)
+        await _hand_on(job, accepted, thread)
+        turn.kept()
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
         return handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
-    finally:
-        for limit in probed:
-            limit.probing = False
     return handle_unusable(job, batch, answered)
 
 
@@ -209,10 +243,34 @@ async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
     if usage is not None:  # the books may be in a file, and no slot waits for that
         await ticket.settle_async(usage.tokens)
     answered = Answered(with_cuts(job, batch, answered.result), attempts, answered.error)
+    answered = with_cost(job, batch, answered)
     if spec.cache is not None:  # it may block, and nothing may block the loop
         threads = threads_of(spec.cache)
         await in_thread(threads, write_cache, spec.cache, *to_keep(job, batch, answered))
     return answered
+
+
+async def _hand_on(job: Job, accepted: Accepted, thread: OwnThread) -> None:
+    """Tell the caller of an accepted batch."""
+    if job.spec.on_batch is not None:
+        await thread.call(_call, job.spec.on_batch, *accepted.for_caller(job))
+    refuse_cut(job, accepted)
+
+
+def _call(on_batch: OnBatch, *batch: Any) -> None:
+    try:
+        call_on_batch(on_batch, *batch)
+    except asyncio.CancelledError as failure:  # its own: it would end a worker in silence
+        reason = EmbedBridgeError("on_batch raised a CancelledError.")
+        reason.__cause__ = failure
+        raise EndedError(reason) from None
+
+
+def _bill(answered: Answered, request: SharedRequest[Answered]) -> Answered:
+    """The answer, and what this job counts for it: all that it cost, or nothing."""
+    if request.claim():
+        return answered
+    return Answered(replace(answered.result, usage=NO_USAGE), 0, answered.error)
 
 
 def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
@@ -32,7 +33,12 @@ class BackgroundLoop:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        while True:
+            # `SystemExit` in a task goes to who waits for it; asyncio also stops the loop with it,
+            # and all other jobs would wait for ever.
+            with suppress(SystemExit, KeyboardInterrupt):
+                self._loop.run_forever()
+                return
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Begin the work; cancelling the future cancels it."""

@@ -66,6 +66,15 @@ class SharedRequest(Generic[T]):
     rows: dict[str, int]
     cache: VectorCache | None
     waiters: int = field(default=0)
+    claimed: bool = field(default=False)
+
+    def claim(self) -> bool:
+        """Whether the caller is the first to take the answer: it counts what that cost.
+
+        Most often this is who asked; but it may have been cancelled while others waited.
+        """
+        first, self.claimed = not self.claimed, True
+        return first
 
     async def answer(self) -> T:
         """Wait for the answer, together with all others who do.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 KEEPING = 2
 """Answers of a job that may be on their way to the cache while all requests that may be are out."""
@@ -24,48 +23,53 @@ class Turns:
 
     def __init__(self, requests: int) -> None:
         self.workers = requests + KEEPING
+        self.over = False
+        """Whether a request ended the job. A turn may be had all the same, to see that."""
         self._free = asyncio.Semaphore(requests)
-        self._keeping: set[asyncio.Task[Any]] = set()
+        self._keeping: set[asyncio.Future[None]] = set()
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[Turn]:
         """Wait for a turn; the block makes one request and keeps its answer.
 
-        An error leaves the block when the answers that are there are kept, and its turn is lost: the
-        job is over.
+        An error leaves the block when the answers that are there are kept: the job is over.
         """
         await self._free.acquire()
-        worker = asyncio.current_task()
-        assert worker is not None  # noqa: S101  # this is a coroutine
-        turn = Turn(self._free, self._keeping, worker)
+        turn = Turn(self._free, self._keeping)
         try:
             yield turn
         except Exception:
-            self._keeping.discard(worker)  # no two wait for each other
+            self.over = True
+            turn.end()  # before it waits: no two wait for each other, and no worker for this turn
             while self._keeping:  # more answers may come meanwhile
                 await asyncio.wait(self._keeping)
             raise
-        else:
-            turn.answered()
         finally:
-            self._keeping.discard(worker)
+            turn.end()
 
 
 class Turn:
     """The right to have one request out."""
 
-    def __init__(
-        self,
-        free: asyncio.Semaphore,
-        keeping: set[asyncio.Task[Any]],
-        worker: asyncio.Task[Any],
-    ) -> None:
-        self._free, self._keeping, self._worker = free, keeping, worker
+    def __init__(self, free: asyncio.Semaphore, keeping: set[asyncio.Future[None]]) -> None:
+        self._free, self._keeping = free, keeping
+        self._kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._is_held = True
 
     def answered(self) -> None:
-        """The answer is there: the next request may go out. Said again, this does nothing."""
+        """The answer is there, and will be kept: the next request may go out."""
         if self._is_held:
             self._is_held = False
-            self._keeping.add(self._worker)
+            self._keeping.add(self._kept)
             self._free.release()
+
+    def kept(self) -> None:
+        """Its answer is kept: from now on nobody waits for it, whatever its worker waits for."""
+        if self._kept in self._keeping:
+            self._keeping.discard(self._kept)
+            self._kept.set_result(None)
+
+    def end(self) -> None:
+        """The turn is over, well or not."""
+        self.answered()
+        self.kept()
