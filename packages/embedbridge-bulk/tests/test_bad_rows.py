@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -351,6 +352,39 @@ def test_texts_that_were_cut_are_errors_as_soon_as_they_should_be(
     assert (report.embedded, report.kept, report.failed, report.truncated) == (0, 2, 2, 0)
     assert has_vector == [True, False, True, False]
     assert job(source, errors="column").embedded == 1
+
+
+class Cutting(RemoteFakeModel):
+    """Says with its answer which texts it has cut: those of more than ten characters."""
+
+    asked: list[str]
+
+    async def embed_batch(self, batch: Any) -> Any:
+        self.asked.extend(batch.inputs)
+        result = await super().embed_batch(batch)
+        return replace(result, truncated=[len(text) > 10 for text in batch.inputs])
+
+
+@pytest.mark.parametrize("errors", ["fail", "column", "file"])
+def test_a_text_that_the_answer_says_was_cut_is_an_error(job: Any, out: Any, errors: Any) -> None:
+    """Its vector came, and is no row's; the run says what the stage says."""
+    source = pa.table({"id": [1, 2, 3], "text": ["a", "longer than ten", "b"]})
+    model = Cutting("small")
+    model.asked = []
+    embedder = Embedder(model, settings=Settings(on_too_long="error"))
+    stage = EmbedStage(embedder, Columns(id="id", text="text"))(source)
+    with _fails_if(errors == "fail"):
+        report = job(source, model=embedder, errors=errors)
+        assert (report.embedded, report.failed, report.truncated) == (2, 1, 0)
+        left = stage if errors == "column" else stage.take([0, 2])
+        assert out().column("id").to_pylist() == left.column("id").to_pylist()
+        assert out().column("vector").to_pylist() == left.column("vector").to_pylist()
+        assert out().column("embedding_error") == left.column("embedding_error")
+    model.asked.clear()
+    kept = job(source, model=embedder, errors="column")
+
+    assert (kept.embedded, kept.failed) == (0, 1)
+    assert {*model.asked} <= {"longer than ten"}
 
 
 @pytest.mark.parametrize("before", ["column", "fail"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedbridge.bulk.failures import Failure, Failures
 from embedbridge.bulk.output import Embedded, spread
 from embedbridge.bulk.paying import Payments
 from embedbridge.bulk.seen import NOWHERE, Seen
@@ -70,9 +71,9 @@ class Embedding:
         self._stage = stage
         self._stored = stored
         self._journal = journal
-        self._seen = Seen()
+        self._seen, self._failures = Seen(), Failures()
         self._resume()
-        self.paid = Payments(engine.open(stage), self._keep)
+        self.paid = Payments(engine.open(stage), self._keep, self._fail)
         """What the model is asked for."""
 
     def start(self, chunk: Chunk) -> Claimed:
@@ -95,15 +96,14 @@ class Embedding:
             EmbedBridgeError: The model cannot be used, or the journal cannot be written.
         """
         self.paid.settle(claimed.end)
-        errors = self.paid.failed
         rows = np.flatnonzero(claimed.chunk.present)
         places = self._seen.places(claimed.numbers)
-        has = places != NOWHERE
-        lost = np.flatnonzero(~has)
+        fails = self._failures.are_in(places)
+        has = ~fails & (places != NOWHERE)  # an empty text that is skipped has neither
+        lost = np.flatnonzero(fails)
         failed = {
-            int(rows[at]): errors[number]
-            for at, number in zip(lost.tolist(), claimed.numbers[lost].tolist(), strict=True)
-            if number in errors  # an empty text that is skipped has no error
+            int(rows[at]): self._failures[number]
+            for at, number in zip(lost.tolist(), places[lost].tolist(), strict=True)
         }
         total = claimed.chunk.table.num_rows
         vectors, truncated = self._gather(places[has].astype(np.int64))
@@ -113,11 +113,11 @@ class Embedding:
                 vectors=spread(vectors, rows[has], total),
                 has_vector=spread(np.ones(int(has.sum()), np.bool_), rows[has], total),
                 truncated=spread(truncated, rows[has], total),
-                errors={row: text for row, (text, _) in failed.items()},
+                errors={row: failure.text for row, failure in failed.items()},
             ),
             embedded=int((claimed.new & has).sum()),
             kept=int((was_there & has).sum()),
-            may_pass=sum(may_pass for _, may_pass in failed.values()),
+            may_pass=sum(failure.may_pass for failure in failed.values()),
         )
 
     def close(self) -> None:
@@ -142,6 +142,10 @@ class Embedding:
         first = self._journal.append(self._seen.digests(numbers), vectors, truncated)
         start = len(self._stored) + first
         self._seen.put(numbers, np.arange(start, start + len(numbers)))
+
+    def _fail(self, numbers: Numbers, failures: list[Failure]) -> None:
+        # Also of contents whose vector was kept: the model said with it that it had read only a part.
+        self._seen.put(numbers, self._failures.numbers(failures))
 
     def _gather(self, places: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
         journalled = places >= len(self._stored)
