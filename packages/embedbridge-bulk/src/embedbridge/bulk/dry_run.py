@@ -90,7 +90,7 @@ def estimate(
         UnsupportedModalityError: The model embeds nothing of their kind.
         SourceError: The source cannot be read.
         TargetError: The target holds something else, or another job writes to it.
-        SpaceMismatchError: The target holds vectors of another space.
+        SpaceMismatchError: The target holds vectors of another space, or of another width.
         MissingDependencyError: Source or target are of Lance, which is not installed.
         EmbedBridgeError: The model cannot be used.
     """

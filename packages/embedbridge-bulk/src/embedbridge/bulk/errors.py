@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from embedbridge.contract.errors import EmbedBridgeError, short_path
+from embedbridge.contract.errors import EmbedBridgeError, SpaceMismatchError, short_path
 
 MAX_SHOWN = 200
 """Characters of another library's message that ours shows."""
@@ -35,6 +35,25 @@ class RowError(EmbedBridgeError):
 
 class EngineError(EmbedBridgeError):
     """The engine of a job does not work: its workers die again and again."""
+
+
+class WidthError(SpaceMismatchError):
+    """Vectors of this job's kind are of another width than those that the model makes.
+
+    Args:
+        path: Where they are.
+        held: Their dimensions.
+        made: Those of the model's vectors.
+    """
+
+    def __init__(self, path: object, held: int, made: int) -> None:
+        super().__init__(
+            f"{short_path(path)}, or its journal, holds vectors of {held} dimensions, this model's have "
+            f"{made}: it is another model under the same name.",
+            hint="Name another target, or replace it: replace=True, --replace.",
+        )
+        self.made = made
+        """Dimensions of the model's vectors."""
 
 
 def error_text(error: EmbedBridgeError) -> str:

@@ -14,7 +14,7 @@ place in an index. Older versions stay until somebody has Lance clean up.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.types as t
 
 from embedbridge.bulk.columns import OUTPUT
-from embedbridge.bulk.errors import MAX_SHOWN, TargetError
+from embedbridge.bulk.errors import MAX_SHOWN, TargetError, WidthError
 from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.provenance import PREFIX, facts_of
 from embedbridge.bulk.sources.lance import REFUSALS
@@ -79,7 +79,7 @@ class LanceTarget(Target):
     def is_of_this_kind(self) -> bool:
         """Whether a finished job of this kind had filled it when it was read."""
         found = self._dataset
-        return found is not None and self._is_alike(facts_of(found.schema.metadata))
+        return found is not None and self._is_usable(facts_of(found.schema.metadata))
 
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a dataset knows the types of these columns.
@@ -127,16 +127,22 @@ class LanceTarget(Target):
             self._show_left_out(names)
             self._publish(names)
 
+    def _facts(self) -> list[Mapping[str, str]]:
+        found = [part.facts for part in staged_parts(self._staged, self.folder)]
+        if self._dataset is not None:
+            found.append(facts_of(self._dataset.schema.metadata))
+        return [facts for facts in found if self._is_alike(facts)]
+
     @property
     def _is_open_to_parts(self) -> bool:
         return self.is_of_this_kind and takes_new_files(self._dataset)
 
     def _usable(self) -> dict[str, LancePart]:
-        parts = {part.name: part for part in self._committed}
+        parts = {part.name: part for part in self._committed if self._is_usable(part.facts)}
         # A kill may have left what speaks of them, too.
         taken_in = {part.file.name for part in self._committed}
         for part in staged_parts(self._staged, self.folder):
-            if self._is_alike(part.facts) and part.file.name not in taken_in:
+            if self._is_usable(part.facts) and part.file.name not in taken_in:
                 parts[part.name] = part
         return parts
 
@@ -195,9 +201,16 @@ class LanceTarget(Target):
             ) from failure
 
     def _of_one_width(self, parts: Sequence[LancePart]) -> list[LancePart]:
-        """Parts in the order of the source. Without vectors, the width may have been unknown: now it is."""
+        """Parts in the order of the source. Without vectors, the width may have been unknown: now it is.
+
+        Raises:
+            SpaceMismatchError: Some hold vectors of another width, which would become nulls.
+        """
         kinds = [part.schema.field(VECTOR) for part in parts]
         kind = next((kind for kind in kinds if t.is_fixed_size_list(kind.type)), None)
+        for own in kinds:
+            if t.is_fixed_size_list(own.type) and own.type != kind.type:
+                raise WidthError(self.folder, own.type.list_size, kind.type.list_size)
         fitting = [
             part if kind is None or own.equals(kind) else self._rewritten(part, kind)
             for part, own in zip(parts, kinds, strict=True)

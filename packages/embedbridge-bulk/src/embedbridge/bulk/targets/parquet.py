@@ -10,7 +10,7 @@ and older ones are deleted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ class ParquetTarget(Target):
     def is_of_this_kind(self) -> bool:
         """Whether a finished job of this kind had filled it when it was read."""
         is_filled = bool(self._older) and not self._first.exists()
-        return is_filled and all(self._is_alike(part.facts) for part in self._older)
+        return is_filled and all(self._is_usable(part.facts) for part in self._older)
 
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a file knows the types of these columns.
@@ -72,7 +72,7 @@ class ParquetTarget(Target):
 
     def parts(self) -> list[StoredPart]:
         """Parts of this job's kind, also those that wait for the end; each name once."""
-        return [*{part.name: part for part in self._found()}.values()]
+        return [*{part.name: part for part in self._usable()}.values()]
 
     def vectors(self) -> ParquetVectors:
         """Vectors of this job's kind, but for those of files that this job replaces.
@@ -81,7 +81,7 @@ class ParquetTarget(Target):
         others: a place would be that of another row. Its vectors are in the journal, or in an
         older part.
         """
-        fixed = [part for part in self._found() if part.is_final or not self._is_in_place(part)]
+        fixed = [part for part in self._usable() if part.is_final or not self._is_in_place(part)]
         return ParquetVectors(fixed)
 
     def new_part(self, schema: pa.Schema) -> ParquetPartWriter:
@@ -94,10 +94,17 @@ class ParquetTarget(Target):
         if self._first.exists():
             self._show_left_out({name})
 
-    def _found(self) -> list[ParquetPart]:
+    def _facts(self) -> list[Mapping[str, str]]:
+        found = [part.facts for part in self._found()]
+        return [facts for facts in found if self._is_alike(facts)]
+
+    def _usable(self) -> list[ParquetPart]:
         """Parts of this job's kind; those that wait come last."""
-        parts = (*self._older, *parts_in(self._staged, replace=True))
-        return [part for part in parts if self._is_alike(part.facts)]
+        return [part for part in self._found() if self._is_usable(part.facts)]
+
+    def _found(self) -> list[ParquetPart]:
+        """All parts; those that wait come last."""
+        return [*self._older, *parts_in(self._staged, replace=True)]
 
     def _is_in_place(self, part: ParquetPart) -> bool:
         """Whether a part is where another one of its name would go."""
