@@ -46,7 +46,9 @@ class Failures:
     def are_in(self, places: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Which of these are errors; the others are places of vectors, or `NOWHERE`."""
         with self._lock:
-            return (places > FIRST - len(self._failures)) & (places != NOWHERE)
+            last = FIRST - len(self._failures)
+        found: NDArray[np.bool_] = (places > last) & (places != NOWHERE)
+        return found
 
     def __getitem__(self, number: int) -> Failure:
         return self._failures[FIRST - number]

@@ -201,16 +201,9 @@ class LanceTarget(Target):
             ) from failure
 
     def _of_one_width(self, parts: Sequence[LancePart]) -> list[LancePart]:
-        """Parts in the order of the source. Without vectors, the width may have been unknown: now it is.
-
-        Raises:
-            SpaceMismatchError: Some hold vectors of another width, which would become nulls.
-        """
+        """Parts in the order of the source. Without vectors, the width may have been unknown: now it is."""
         kinds = [part.schema.field(VECTOR) for part in parts]
         kind = next((kind for kind in kinds if t.is_fixed_size_list(kind.type)), None)
-        for own in kinds:
-            if t.is_fixed_size_list(own.type) and own.type != kind.type:
-                raise WidthError(self.folder, own.type.list_size, kind.type.list_size)
         fitting = [
             part if kind is None or own.equals(kind) else self._rewritten(part, kind)
             for part, own in zip(parts, kinds, strict=True)
@@ -218,7 +211,14 @@ class LanceTarget(Target):
         return sorted(fitting, key=lambda part: part.number)
 
     def _rewritten(self, part: LancePart, kind: pa.Field) -> LancePart:
-        """The same part with vectors of this kind, all null."""
+        """The same part with vectors of this kind, all null.
+
+        Raises:
+            SpaceMismatchError: It has vectors, and they are of another width.
+        """
+        own = part.schema.field(VECTOR).type
+        if t.is_fixed_size_list(own):
+            raise WidthError(self.folder, own.list_size, kind.type.list_size)
         reader = import_extra("lance.file", "lance").LanceFileReader(str(part.file))
         schema = part.schema.set(part.schema.get_field_index(VECTOR), kind)
         rows = reader.read_all().to_table()

@@ -15,7 +15,7 @@ from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.provenance import PREFIX
 
 VECTOR, _, _, DIGEST = OUTPUT
-WIDTH = f"{PREFIX}dimensions".encode()
+WIDTH = f"{PREFIX}dimensions"
 
 
 class ParquetPartWriter:
@@ -31,7 +31,7 @@ class ParquetPartWriter:
         self._temporary = temporary
         self._place = place
         self._counts: Counter[str] = Counter()
-        self._width: dict[bytes, bytes] = {}
+        self._width: dict[str, str] = {}
         leaves = {field.name: list(leaf_paths(field)) for field in schema}
         searched = [
             path for name, paths in leaves.items() if name not in (VECTOR, DIGEST) for path in paths
@@ -54,7 +54,8 @@ class ParquetPartWriter:
         """
         self._counts.update(counts)
         # Before the first vector it may be unknown.
-        self._width = {key: value for key, value in table.schema.metadata.items() if key == WIDTH}
+        if (width := table.schema.metadata.get(WIDTH.encode())) is not None:
+            self._width[WIDTH] = width.decode()
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
     def close(self, name: str) -> None:
