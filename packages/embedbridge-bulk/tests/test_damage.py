@@ -353,7 +353,8 @@ def test_a_disk_that_is_full_loses_nothing(
     worker = Path(__file__).with_name("killed_worker.py")
     command = [sys.executable, str(worker), str(source), str(target), "0", "local"]
     full = subprocess.run(
-        [sys.executable, "-c", LITTLE_ROOM, str(most), *command],
+        # -B: bytecode has no room either, and would be cut for all later processes.
+        [sys.executable, "-c", LITTLE_ROOM, str(most), sys.executable, "-B", *command[1:]],
         capture_output=True,
         text=True,
         check=False,

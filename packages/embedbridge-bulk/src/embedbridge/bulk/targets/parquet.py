@@ -5,7 +5,8 @@
     TARGET.journal/part.tmp             a part that is being written
 
 Else parts wait in `staged/`, so that older ones stay until the end: then staged ones are moved in,
-and older ones are deleted.
+and older ones are deleted. They wait as well if a first job did not end, and the source is no longer
+what it was: beside parts of before, its rows would be there twice.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.targets.base import Target
 from embedbridge.bulk.targets.parquet_parts import ENDING, NAME, ParquetVectors, read_part
 from embedbridge.bulk.targets.parquet_writer import ParquetPartWriter
+from embedbridge.bulk.targets.parts import number_of
 from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class ParquetTarget(Target):
     def leave_out(self, name: str, lines: Sequence[str]) -> None:
         """Keep the rows that a part leaves out: beside the target, if the part goes into it at once."""
         super().leave_out(name, lines)
-        if self._first.exists():
+        if self._goes_in_at_once(name):
             self._show_left_out({name})
 
     def _facts(self) -> list[Mapping[str, str]]:
@@ -123,7 +125,17 @@ class ParquetTarget(Target):
 
     def _place(self, name: str) -> Path:
         """Where a part of this name belongs: into the target, or where it waits for the end."""
-        return (self.folder if self._first.exists() else self._staged) / f"{name}{ENDING}"
+        folder = self.folder if self._goes_in_at_once(name) else self._staged
+        return folder / f"{name}{ENDING}"
+
+    def _goes_in_at_once(self, name: str) -> bool:
+        """Whether the target holds nothing but the parts before this one, of the same source.
+
+        All that is there of an earlier job is then before it: another part of a number that was
+        there says that the source has changed, and that one waits, and all after it.
+        """
+        is_after = all(part.number < number_of(name) for part in self._older)
+        return self._first.exists() and is_after and not any(self._staged.iterdir())
 
     @property
     def _temporary(self) -> Path:

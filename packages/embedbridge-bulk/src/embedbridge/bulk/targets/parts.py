@@ -32,7 +32,7 @@ class StoredPart:
     @property
     def number(self) -> int:
         """Which part of its target it is."""
-        return int(self.name.split("-")[1])
+        return number_of(self.name)
 
     @property
     def is_final(self) -> bool:
@@ -81,6 +81,11 @@ class PartWriter(Protocol):
 
     def abort(self) -> None:
         """Leave nothing behind."""
+
+
+def number_of(name: str) -> int:
+    """Which part of its target a name is of."""
+    return int(name.split("-")[1])
 
 
 def embedded_rows(start: int, digests: pa.Array, errors: pa.Array, truncated: pa.Array) -> Found:
