@@ -84,7 +84,7 @@ class ParquetTarget(Target):
         older part.
         """
         fixed = [part for part in self._usable() if part.is_final or not self._is_in_place(part)]
-        return ParquetVectors(fixed)
+        return ParquetVectors(fixed, replace=self._replace)
 
     def new_part(self, schema: pa.Schema) -> ParquetPartWriter:
         """Begin a part, with tables of this schema."""

@@ -28,6 +28,8 @@ ENDING = ".parquet"
 NAME = re.compile(r"part-\d{5,}-[0-9a-f]{32}\.parquet")
 VECTOR, ERROR, TRUNCATED, DIGEST = OUTPUT
 GROUPS_HELD = 2
+UNREADABLE = (OSError, pa.ArrowException)
+"""What pyarrow raises for a file that is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,37 @@ class ParquetPart(StoredPart):
 
     path: Path
 
+    def sizes(self) -> list[int]:
+        """Rows of each row group.
+
+        Raises:
+            TargetError: The file is damaged.
+        """
+        try:
+            metadata = pq.read_metadata(self.path)
+        except UNREADABLE as failure:
+            raise damaged(self.path, failure) from failure
+        return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+    def group(self, number: int, columns: list[str]) -> pa.Table:
+        """Some columns of a row group.
+
+        Raises:
+            TargetError: The file is damaged.
+        """
+        try:
+            return pq.ParquetFile(self.path).read_row_group(number, columns)
+        except UNREADABLE as failure:
+            raise damaged(self.path, failure) from failure
+
     def digests(self, start: int) -> Iterator[Found]:
-        """The rows that have a vector, by row group; the first one's place is `start`."""
-        file = pq.ParquetFile(self.path)
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, [DIGEST, ERROR, TRUNCATED])
+        """The rows that have a vector, by row group; the first one's place is `start`.
+
+        Raises:
+            TargetError: The file is damaged.
+        """
+        for group in range(len(self.sizes())):
+            table = self.group(group, [DIGEST, ERROR, TRUNCATED])
             digests = table.column(DIGEST).combine_chunks()
             yield embedded_rows(start, digests, table.column(ERROR), table.column(TRUNCATED))
             start += table.num_rows
@@ -54,11 +82,8 @@ def read_part(path: Path) -> ParquetPart:
     """
     try:
         metadata = pq.read_metadata(path)
-    except (OSError, pa.ArrowException) as failure:
-        raise TargetError(
-            f"{short_path(path)} in the target is damaged: {type(failure).__name__}.",
-            hint="Delete it: what it held is embedded again. Or restore it from a copy.",
-        ) from failure
+    except UNREADABLE as failure:
+        raise damaged(path, failure) from failure
     facts = facts_of(metadata.metadata)
     if not say_how_made(facts):
         raise TargetError(
@@ -67,15 +92,24 @@ def read_part(path: Path) -> ParquetPart:
     return ParquetPart(path.stem, metadata.num_rows, facts, path)
 
 
+def damaged(path: Path, failure: Exception) -> TargetError:
+    """The error for a part that cannot be read: its end, or what is inside."""
+    return TargetError(
+        f"{short_path(path)} in the target is damaged: {type(failure).__name__}.",
+        hint="Delete it: what it held is embedded again. Or restore it from a copy.",
+    )
+
+
 class ParquetVectors:
     """The vectors of stored parts, by place: rows of all parts are counted through.
 
     Args:
         parts: All that are used.
+        replace: Whether to leave out what cannot be read.
     """
 
-    def __init__(self, parts: Sequence[ParquetPart]) -> None:
-        self._parts = parts
+    def __init__(self, parts: Sequence[ParquetPart], *, replace: bool = False) -> None:
+        self._parts, self._replace = parts, replace
         self._starts = np.cumsum([0, *(part.rows for part in parts)])
         self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
 
@@ -83,12 +117,26 @@ class ParquetVectors:
         return int(self._starts[-1])
 
     def digests(self) -> Iterator[Found]:
-        """The places that have a vector, some at a time."""
+        """The places that have a vector, some at a time.
+
+        Raises:
+            TargetError: A file is damaged.
+        """
         for start, part in zip(self._starts, self._parts, strict=False):
-            yield from part.digests(int(start))
+            try:
+                found = [*part.digests(int(start))]  # all of a part, or nothing
+            except TargetError:
+                if not self._replace:
+                    raise
+            else:
+                yield from found
 
     def gather(self, places: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
-        """The vectors at some places, and which were truncated."""
+        """The vectors at some places, and which were truncated.
+
+        Raises:
+            TargetError: A file is damaged.
+        """
         numbers = np.searchsorted(self._starts, places, side="right") - 1
         pieces = [(np.flatnonzero(numbers == number), int(number)) for number in np.unique(numbers)]
         found: list[tuple[NDArray[np.intp], Vectors, NDArray[np.bool_]]] = []
@@ -103,20 +151,18 @@ class ParquetVectors:
     def _of_part(
         self, number: int, rows: NDArray[np.intp], at: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.intp], Vectors, NDArray[np.bool_]]]:
-        file = pq.ParquetFile(self._parts[number].path)
-        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-        starts = np.cumsum([0, *sizes])
+        starts = np.cumsum([0, *self._parts[number].sizes()])
         groups = np.searchsorted(starts, at, side="right") - 1
         for group in np.unique(groups):
             some = np.flatnonzero(groups == group)
-            table = self._group(file, number, int(group))
+            table = self._group(number, int(group))
             yield rows[some], *_rows_of(table, at[some] - starts[group])
 
-    def _group(self, file: pq.ParquetFile, number: int, group: int) -> pa.Table:
+    def _group(self, number: int, group: int) -> pa.Table:
         """A row group; the last ones stay in memory, since neighbours are asked for next."""
         key = (number, group)
         if key not in self._groups:
-            self._groups[key] = file.read_row_group(group, [VECTOR, TRUNCATED])
+            self._groups[key] = self._parts[number].group(group, [VECTOR, TRUNCATED])
             while len(self._groups) > GROUPS_HELD:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(key)
