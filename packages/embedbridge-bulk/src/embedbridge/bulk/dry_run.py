@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.bulk.kept_parts import KeptPart, pieces_to_make
+from embedbridge.bulk.known import Known
 from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
 from embedbridge.bulk.reading import PART_BYTES, Part
 from embedbridge.bulk.sample import Sample
@@ -149,7 +150,7 @@ class _Count:
         self.rows = self.with_vector = self.kept = self.contents = 0
         # Of images only the time is reckoned, and a thousand of them are heavy.
         self.sample = Sample(TEXTS if stage.columns.modality == "text" else TIMED)
-        self._seen, self._known = seen, len(seen)
+        self._known = Known(stage, seen)
         self._refuses_blank = stage.embedder.settings.on_empty in REFUSED_OR_SKIPPED
 
     def add(self, piece: Chunk | Part | KeptPart) -> None:
@@ -161,8 +162,7 @@ class _Count:
             self.with_vector += piece.with_vector
             self.kept += piece.with_vector
             return
-        numbers, new = self._seen.claim(piece.digests)
-        has_vector = numbers < self._known
+        numbers, new, has_vector = self._known.claim(piece)
         embedded = has_vector | ~piece.contents.is_blank() if self._refuses_blank else None
         self.rows += piece.table.num_rows
         self.kept += int(has_vector.sum())

@@ -6,7 +6,6 @@ vector would, in `Seen`. Places are counted up from 0, these numbers down from t
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -31,22 +30,19 @@ class Failure(NamedTuple):
 
 
 class Failures:
-    """The different errors of a job. Thread-safe."""
+    """The different errors of a job. One thread at a time adds some; all may read."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._numbers: dict[Failure, int] = {}
         self._failures: list[Failure] = []
 
     def numbers(self, failures: Iterable[Failure]) -> NDArray[np.uint32]:
         """A number for each, to be put where the place of a vector would be."""
-        with self._lock:
-            return np.fromiter(map(self._number, failures), np.uint32)
+        return np.fromiter(map(self._number, failures), np.uint32)
 
     def are_in(self, places: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Which of these are errors; the others are places of vectors, or `NOWHERE`."""
-        with self._lock:
-            last = FIRST - len(self._failures)
+        last = FIRST - len(self._failures)
         found: NDArray[np.bool_] = (places > last) & (places != NOWHERE)
         return found
 

@@ -68,7 +68,7 @@ class Payments:
     Args:
         workers: What embeds.
         keep: Called for each batch as soon as it is answered, in any thread.
-        fail: Called for each window that has errors, after `keep`, in any thread.
+        fail: Called for each window, after `keep`, in any thread, one at a time.
     """
 
     def __init__(self, workers: Workers, keep: Keep, fail: Fail) -> None:
@@ -152,15 +152,14 @@ class Payments:
         others = np.flatnonzero(result.ok & ~kept)
         if len(others):
             keep(others, result.vectors[others], result.truncated[others])
-        self._fail(
-            numbers[np.fromiter(result.errors, np.intp)], [*map(_failure, result.errors.values())]
-        )
-        self._count(result)
+        self._count(result, numbers)
 
-    def _count(self, result: EmbeddingResult) -> None:
+    def _count(self, result: EmbeddingResult, numbers: Numbers) -> None:
+        failed = numbers[np.fromiter(result.errors, np.intp)]
         with self._lock:
             self.usage += result.usage
             self.requests += result.requests
+            self._fail(failed, [*map(_failure, result.errors.values())])
 
 
 def _failure(error: EmbedBridgeError) -> Failure:
