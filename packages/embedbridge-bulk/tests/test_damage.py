@@ -282,21 +282,23 @@ def damage_inside(part: Path, column: str) -> None:
 @pytest.mark.parametrize("any_target", ["out"], indirect=True)
 @pytest.mark.parametrize("replace", [False, True])
 @pytest.mark.parametrize("column", ["content_digest", "vector"])
+@pytest.mark.parametrize("far", [False, True])
 def test_damage_inside_a_part_is_named(
-    job: Any, rows: Any, out: Any, tmp_path: Any, column: Any, replace: Any
+    job: Any, rows: Any, out: Any, tmp_path: Any, column: Any, replace: Any, far: Any
 ) -> None:
     """Rows that move want its vectors. With replace=True, digests that cannot be read cost their part."""
     job(rows(300))
     part = min((tmp_path / "out").iterdir())
     damage_inside(part, column)
-    moved = pa.concat_tables([rows(1, 1000), rows(300)])
+    order = sorted(range(300), key=lambda n: n % 40) if far else list(range(300))
+    moved = pa.concat_tables([rows(1, 1000), rows(300).take(order)])
     if not (replace and column == "content_digest"):
         with pytest.raises(TargetError, match=r"part-00000.*damaged.*Delete it"):
             job(moved, replace=replace)
         part.unlink()
     report = job(moved, replace=replace)
 
-    assert out().column("id").to_pylist() == [1000, *range(300)]
+    assert out().column("id").to_pylist() == [1000, *order]
     assert 1 < report.embedded < 300
 
 

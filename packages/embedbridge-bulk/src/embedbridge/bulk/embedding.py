@@ -123,7 +123,10 @@ class Embedding:
 
     def close(self) -> None:
         """Begin nothing more, and wait for the answers to what is under way."""
-        self.paid.close()
+        try:
+            self.paid.close()
+        finally:
+            self._stored.close()
 
     def _resume(self) -> None:
         """Take up what is there; the journal comes last, since it is the faster to read."""

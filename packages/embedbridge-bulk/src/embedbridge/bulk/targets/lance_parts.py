@@ -165,6 +165,9 @@ class LanceVectors:
         truncated = np.asarray(table.column(TRUNCATED))
         return flat.reshape(len(wanted), -1)[rows], truncated[rows]
 
+    def close(self) -> None:
+        """Single rows are read where they lie: nothing was made for that."""
+
 
 def _described(name: str, file: Path, fragment: Any, *, is_staged: bool = False) -> LancePart:
     reader = import_extra("lance.file", "lance").LanceFileReader(str(file))

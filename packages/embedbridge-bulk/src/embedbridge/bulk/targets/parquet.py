@@ -3,6 +3,7 @@
     TARGET/part-00000-DIGEST.parquet    whole parts
     TARGET.journal/first/               says that the target was empty: parts go into it at once
     TARGET.journal/part.tmp             a part that is being written
+    TARGET.journal/copy.tmp             vectors of before, where rows moved far: see `parquet_vectors`
 
 Else parts wait in `staged/`, so that older ones stay until the end: then staged ones are moved in,
 and older ones are deleted. They wait as well if a first job did not end, and the source is no longer
@@ -20,7 +21,8 @@ import pyarrow.parquet as pq
 
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.targets.base import Target
-from embedbridge.bulk.targets.parquet_parts import ENDING, NAME, ParquetVectors, read_part
+from embedbridge.bulk.targets.parquet_parts import ENDING, NAME, read_part
+from embedbridge.bulk.targets.parquet_vectors import ParquetVectors
 from embedbridge.bulk.targets.parquet_writer import ParquetPartWriter
 from embedbridge.bulk.targets.parts import number_of
 from embedbridge.contract.errors import short_path
@@ -84,7 +86,7 @@ class ParquetTarget(Target):
         older part.
         """
         fixed = [part for part in self._usable() if part.is_final or not self._is_in_place(part)]
-        return ParquetVectors(fixed, replace=self._replace)
+        return ParquetVectors(fixed, self._copy, replace=self._replace)
 
     def new_part(self, schema: pa.Schema) -> ParquetPartWriter:
         """Begin a part, with tables of this schema."""
@@ -117,7 +119,8 @@ class ParquetTarget(Target):
             self._first.mkdir(exist_ok=True)
         self._is_new = not self.folder.exists()
         self.folder.mkdir(exist_ok=True)
-        self._temporary.unlink(missing_ok=True)
+        for left in (self._temporary, self._copy):
+            left.unlink(missing_ok=True)
 
     def _discard(self) -> None:
         if self._is_new and not any(self.folder.iterdir()):
@@ -141,6 +144,11 @@ class ParquetTarget(Target):
     def _temporary(self) -> Path:
         """Where a part is written."""
         return self._work / "part.tmp"
+
+    @property
+    def _copy(self) -> Path:
+        """Where vectors of moved rows are read from."""
+        return self._work / "copy.tmp"
 
     def _publish(self, names: Collection[str]) -> None:
         for path in self._staged.glob(f"*{ENDING}"):

@@ -64,6 +64,9 @@ class StoredVectors(Protocol):
     def gather(self, places: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
         """The vectors at some places, and which were truncated."""
 
+    def close(self) -> None:
+        """Let go of all that was made to read them."""
+
 
 class PartWriter(Protocol):
     """Writes one part."""
