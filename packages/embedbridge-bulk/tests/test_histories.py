@@ -248,7 +248,7 @@ def test_a_first_job_that_did_not_end_and_a_source_that_changed_double_no_row(
 ) -> None:
     """Parts of before stay alone in the target until all rows are known; those of now wait."""
     history = History(target, "column")
-    ends: list[dict[str, int]] = [{"credit": 8}, {"credit": 2}]
+    ends: list[Any] = [{"credit": 8}, {"credit": 2}]
     if how == "damaged":
         ends = [{"damaged": 1}] * 2
     history.run("abcdefghijkl", **ends[0])

@@ -194,6 +194,7 @@ def test_parts_before_the_first_vector_get_its_width(job: Any, out: Any, dataset
 
     assert before == pa.list_(pa.float32())
     assert dataset().schema.field("vector").type == pa.list_(pa.float32(), 1)
+    assert dataset().schema.metadata[b"embedbridge.dimensions"] == b"1"
     assert out().column("id").to_pylist() == list(range(90))
     assert out().column("vector").null_count == 60
 

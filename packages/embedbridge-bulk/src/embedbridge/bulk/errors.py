@@ -38,22 +38,27 @@ class EngineError(EmbedBridgeError):
 
 
 class WidthError(SpaceMismatchError):
-    """Vectors of this job's kind are of another width than those that the model makes.
+    """Vectors of this job's kind have another width than those that the model makes."""
+
+    made: int = 0
+    """Dimensions of the model's vectors."""
+
+
+def other_width(path: object, held: int, made: int) -> WidthError:
+    """The error for vectors of another width than those that the model makes.
 
     Args:
         path: Where they are.
         held: Their dimensions.
         made: Those of the model's vectors.
     """
-
-    def __init__(self, path: object, held: int, made: int) -> None:
-        super().__init__(
-            f"{short_path(path)}, or its journal, holds vectors of {held} dimensions, this model's have "
-            f"{made}: it is another model under the same name.",
-            hint="Name another target, or replace it: replace=True, --replace.",
-        )
-        self.made = made
-        """Dimensions of the model's vectors."""
+    error = WidthError(
+        f"{short_path(path)}, or its journal, holds vectors of {held} dimensions, this model's have "
+        f"{made}: it is another model under the same name.",
+        hint="Name another target, or replace it: replace=True, --replace.",
+    )
+    error.made = made
+    return error
 
 
 def error_text(error: EmbedBridgeError) -> str:

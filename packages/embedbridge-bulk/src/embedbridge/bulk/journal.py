@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedbridge.bulk.errors import WidthError, cannot_write
+from embedbridge.bulk.errors import cannot_write, other_width
 from embedbridge.contract.vectors import zero_rows
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Journal:
         with self._lock:
             held, made = self.dimensions, vectors.shape[1]
             if held is not None and held != made:
-                raise WidthError(self._beside, held, made)
+                raise other_width(self._beside, held, made)
             try:
                 if self._dtype is None:
                     self._begin(vectors.shape[1])

@@ -30,7 +30,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from embedbridge.bulk.errors import WidthError, cannot_write
+from embedbridge.bulk.errors import cannot_write, other_width
 from embedbridge.bulk.journal import Journal, has_records
 from embedbridge.bulk.lock import FileLock
 from embedbridge.contract.errors import SpaceMismatchError, short_path
@@ -267,7 +267,7 @@ class Target(ABC):
         self.width = told[0]
         other = next((width for width in told if width != self.width), None)
         if other is not None and not self._replace:
-            raise WidthError(self.folder, other, self.width)
+            raise other_width(self.folder, other, self.width)
         self.journal.expect(self.width, self.folder)
 
     def _check_space(self, found: Collection[Mapping[str, str]]) -> None:

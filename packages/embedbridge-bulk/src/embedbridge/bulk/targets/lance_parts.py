@@ -169,10 +169,18 @@ class LanceVectors:
         """Single rows are read where they lie: nothing was made for that."""
 
 
+def facts_in(schema: pa.Schema) -> dict[str, str]:
+    """What the schema of a part or a dataset says about its vectors. Their type says how wide they are."""
+    facts, kind = facts_of(schema.metadata), schema.field(VECTOR).type
+    if pa.types.is_fixed_size_list(kind):
+        facts["dimensions"] = str(kind.list_size)
+    return facts
+
+
 def _described(name: str, file: Path, fragment: Any, *, is_staged: bool = False) -> LancePart:
     reader = import_extra("lance.file", "lance").LanceFileReader(str(file))
     metadata = reader.metadata()
-    facts = facts_of(metadata.schema.metadata)
+    facts = facts_in(metadata.schema)
     return LancePart(name, metadata.num_rows, facts, file, metadata.schema, fragment, is_staged)
 
 

@@ -138,7 +138,7 @@ class ParquetTarget(Target):
         there says that the source has changed, and that one waits, and all after it.
         """
         is_after = all(part.number < number_of(name) for part in self._older)
-        return self._first.exists() and is_after and not any(self._staged.iterdir())
+        return self._first.exists() and is_after and not any(self._staged.glob("*"))
 
     @property
     def _temporary(self) -> Path:

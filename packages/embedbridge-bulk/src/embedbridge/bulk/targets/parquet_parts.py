@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,8 @@ class ParquetPart(StoredPart):
         Raises:
             TargetError: The file is damaged.
         """
-        try:
+        with naming(self.path):
             metadata = pq.read_metadata(self.path)
-        except UNREADABLE as failure:
-            raise damaged(self.path, failure) from failure
         return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
 
     def group(self, number: int, columns: list[str]) -> pa.Table:
@@ -47,10 +46,8 @@ class ParquetPart(StoredPart):
         Raises:
             TargetError: The file is damaged.
         """
-        try:
+        with naming(self.path):
             return pq.ParquetFile(self.path).read_row_group(number, columns)
-        except UNREADABLE as failure:
-            raise damaged(self.path, failure) from failure
 
     def digests(self, start: int) -> Iterator[Found]:
         """The rows that have a vector, by row group; the first one's place is `start`.
@@ -58,8 +55,11 @@ class ParquetPart(StoredPart):
         Raises:
             TargetError: The file is damaged.
         """
-        for group in range(len(self.sizes())):
-            table = self.group(group, [DIGEST, ERROR, TRUNCATED])
+        with naming(self.path):
+            file = pq.ParquetFile(self.path)
+        for group in range(file.num_row_groups):
+            with naming(self.path):
+                table = file.read_row_group(group, [DIGEST, ERROR, TRUNCATED])
             digests = table.column(DIGEST).combine_chunks()
             yield embedded_rows(start, digests, table.column(ERROR), table.column(TRUNCATED))
             start += table.num_rows
@@ -71,10 +71,8 @@ def read_part(path: Path) -> ParquetPart:
     Raises:
         TargetError: The file is damaged, or not of a bulk job.
     """
-    try:
+    with naming(path):
         metadata = pq.read_metadata(path)
-    except UNREADABLE as failure:
-        raise damaged(path, failure) from failure
     facts = facts_of(metadata.metadata)
     if not say_how_made(facts):
         raise TargetError(
@@ -83,9 +81,17 @@ def read_part(path: Path) -> ParquetPart:
     return ParquetPart(path.stem, metadata.num_rows, facts, path)
 
 
-def damaged(path: Path, failure: Exception) -> TargetError:
-    """The error for a part that cannot be read: its end, or what is inside."""
-    return TargetError(
-        f"{short_path(path)} in the target is damaged: {type(failure).__name__}.",
-        hint="Delete it: what it held is embedded again. Or restore it from a copy.",
-    )
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What cannot be read inside is named: the end of a part's file, or a page of it.
+
+    Raises:
+        TargetError: Something could not be read.
+    """
+    try:
+        yield
+    except UNREADABLE as failure:
+        raise TargetError(
+            f"{short_path(path)} in the target is damaged: {type(failure).__name__}.",
+            hint="Delete it: what it held is embedded again. Or restore it from a copy.",
+        ) from failure
