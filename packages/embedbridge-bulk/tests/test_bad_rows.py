@@ -2,15 +2,17 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from embedbridge.bulk import Columns, EmbedStage, RowError
+from embedbridge.bulk import Columns, EmbedStage, RowError, estimate, run
 from embedbridge.contract import InvalidInputError, ProviderUnavailableError
 from embedbridge.contract.errors import (
     AuthenticationError,
@@ -353,6 +355,39 @@ def test_texts_that_were_cut_are_errors_as_soon_as_they_should_be(
     assert job(source, errors="column").embedded == 1
 
 
+class Cutting(RemoteFakeModel):
+    """Says with its answer which texts it has cut: those of more than ten characters."""
+
+    asked: list[str]
+
+    async def embed_batch(self, batch: Any) -> Any:
+        self.asked.extend(batch.inputs)
+        result = await super().embed_batch(batch)
+        return replace(result, truncated=[len(text) > 10 for text in batch.inputs])
+
+
+@pytest.mark.parametrize("errors", ["fail", "column", "file"])
+def test_a_text_that_the_answer_says_was_cut_is_an_error(job: Any, out: Any, errors: Any) -> None:
+    """Its vector came, and is no row's; the run says what the stage says."""
+    source = pa.table({"id": [1, 2, 3], "text": ["a", "longer than ten", "b"]})
+    model = Cutting("small")
+    model.asked = []
+    embedder = Embedder(model, settings=Settings(on_too_long="error"))
+    stage = EmbedStage(embedder, Columns(id="id", text="text"))(source)
+    with _fails_if(errors == "fail"):
+        report = job(source, model=embedder, errors=errors)
+        assert (report.embedded, report.failed, report.truncated) == (2, 1, 0)
+        left = stage if errors == "column" else stage.take([0, 2])
+        assert out().column("id").to_pylist() == left.column("id").to_pylist()
+        assert out().column("vector").to_pylist() == left.column("vector").to_pylist()
+        assert out().column("embedding_error") == left.column("embedding_error")
+    model.asked.clear()
+    kept = job(source, model=embedder, errors="column")
+
+    assert (kept.embedded, kept.failed) == (0, 1)
+    assert {*model.asked} <= {"longer than ten"}
+
+
 @pytest.mark.parametrize("before", ["column", "fail"])
 def test_zeros_are_not_taken_once_they_should_be_something_else(
     job: Any, out: Any, before: Any
@@ -369,6 +404,74 @@ def test_zeros_are_not_taken_once_they_should_be_something_else(
 
     assert (report.embedded, report.kept, report.failed) == (1, 2, 1)
     assert out().column("vector").to_pylist()[:3] == wanted.tolist()
+
+
+@pytest.mark.filterwarnings("ignore:on_empty=.zero")
+@pytest.mark.parametrize("errors", ["column", "file", "fail"])
+@pytest.mark.parametrize("on_empty", ["error", "skip", "zero"])
+@pytest.mark.parametrize("ended", [False, True])
+def test_empty_texts_are_what_the_setting_says_also_where_they_have_a_vector(
+    job: Any, out: Any, target: Any, on_empty: Any, errors: Any, ended: Any
+) -> None:
+    """From the target, or from the journal: as in a target of their own. Nothing else is asked for."""
+    source = pa.table({"id": [1, 2, 3, 4, 5], "text": ["a", " ", "b", " ", "\t"]})
+    if ended:
+        with pytest.raises(EOFError):
+            job(source, on_empty="embed", progress=_end)
+    else:
+        job(source, on_empty="embed")
+    model = RecordingModel("small")
+    options = {"model": Embedder(model), "errors": errors, "on_empty": on_empty}
+    found = estimate(source, target, text="text", id="id", **options)
+    with _fails_if(errors == "fail" and on_empty == "error"):
+        report = job(source, **options)
+        assert (found.rows, found.contents, found.repeated, found.kept) == (
+            report.rows, report.embedded, report.repeated, report.kept,
+        )  # fmt: skip
+        assert report.kept == 2
+        ours = out()
+        elsewhere = target.with_name(f"alone{target.suffix}")
+        alone = run(source, elsewhere, text="text", id="id", **options)
+        assert (report.failed, report.empty) == (alone.failed, alone.empty)
+        assert ours.to_pylist() == out.func(elsewhere).to_pylist()
+        assert job(source, **options).parts_written == 0
+    assert {*model.seen} <= {"a", "b"}
+
+
+@pytest.mark.parametrize("kind", ["bytes", "path", "mixed"])
+@pytest.mark.parametrize(
+    "limit", [{"max_image_bytes": 90}, {"max_image_pixels": 40}, {"min_image_side": 8}]
+)
+def test_limits_of_images_hold_also_where_they_have_a_vector(
+    job: Any, tmp_path: Path, kind: Any, limit: Any
+) -> None:
+    """By size alone: none is decoded again, and none within the limit is paid again."""
+    pixels = {"a": (6, 6), "b": (9, 9) if "min_image_side" not in limit else (3, 3)}
+    for name, size in pixels.items():
+        PIL.Image.effect_noise(size, 50).save(tmp_path / f"{name}.png")
+    values = [(tmp_path / f"{name}.png").read_bytes() for name in pixels]
+    names = [f"{name}.png" for name in pixels]
+    bound = {"max_image_bytes": max(map(len, values)) - 1, "min_image_side": 5}
+    limit = {name: bound.get(name, value) for name, value in limit.items()}
+    source = pa.table({"id": [1, 2], "image": names if kind == "path" else values})
+    text = "text" if kind == "mixed" else None
+    if text:
+        source = source.append_column("text", pa.array(["x", "y"]))
+    columns = Columns(id="id", text=text, image="image", image_root=str(tmp_path))
+    options = {"columns": columns, "errors": "column", "text": None, "id": None}
+    job(source, **options)
+    model = RecordingModel("small")
+    report = job(source, **options, model=Embedder(model), **limit)
+    back = job(source, **options)
+
+    assert (report.embedded, report.kept, report.failed) == (0, 1, 1)
+    assert not model.seen
+    assert (back.embedded, back.kept, back.failed) == (1, 1, 0)
+
+
+def _end(_: Any) -> None:
+    """Ends a job, when all is paid for and before the target has it."""
+    raise EOFError
 
 
 def _fails_if(wanted: bool) -> Any:

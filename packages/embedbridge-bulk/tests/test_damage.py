@@ -269,6 +269,42 @@ def test_a_damaged_part_is_named(job: Any, rows: Any, out: Any, tmp_path: Any, d
     assert report.parts_written == 1
 
 
+def damage_inside(part: Path, column: str) -> None:
+    """Overwrite the head of a column's first page; the end of the file is as it was."""
+    group = pq.read_metadata(part).row_group(0)
+    (chunk,) = (
+        found
+        for found in map(group.column, range(group.num_columns))
+        if found.path_in_schema.startswith(column)
+    )
+    data = bytearray(part.read_bytes())
+    data[chunk.data_page_offset : chunk.data_page_offset + 20] = b"\xff" * 20
+    part.write_bytes(data)
+
+
+@pytest.mark.parametrize("any_target", ["out"], indirect=True)
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize("column", ["content_digest", "vector"])
+@pytest.mark.parametrize("far", [False, True])
+def test_damage_inside_a_part_is_named(
+    job: Any, rows: Any, out: Any, tmp_path: Any, column: Any, replace: Any, far: Any
+) -> None:
+    """Rows that move want its vectors. With replace=True, digests that cannot be read cost their part."""
+    job(rows(300))
+    part = min((tmp_path / "out").iterdir())
+    damage_inside(part, column)
+    order = sorted(range(300), key=lambda n: n % 40) if far else list(range(300))
+    moved = pa.concat_tables([rows(1, 1000), rows(300).take(order)])
+    if not (replace and column == "content_digest"):
+        with pytest.raises(TargetError, match=r"part-00000.*damaged.*Delete it"):
+            job(moved, replace=replace)
+        part.unlink()
+    report = job(moved, replace=replace)
+
+    assert out().column("id").to_pylist() == [1000, *order]
+    assert 1 < report.embedded < 300
+
+
 @pytest.mark.parametrize("any_target", ["out"], indirect=True)
 def test_a_parquet_file_of_somebody_else_is_refused(job: Any, rows: Any, tmp_path: Any) -> None:
     """It has the name of a part, and is none."""
@@ -378,7 +414,8 @@ def test_a_disk_that_is_full_loses_nothing(
     worker = Path(__file__).with_name("killed_worker.py")
     command = [sys.executable, str(worker), str(source), str(target), "0", "local"]
     full = subprocess.run(
-        [sys.executable, "-c", LITTLE_ROOM, str(most), *command],
+        # -B: bytecode has no room either, and would be cut for all later processes.
+        [sys.executable, "-c", LITTLE_ROOM, str(most), sys.executable, "-B", *command[1:]],
         capture_output=True,
         text=True,
         check=False,

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from embedbridge.bulk import Report, run
+from embedbridge.bulk import Report, SourceError, run
 from embedbridge.bulk.targets.lance import LanceTarget
 from embedbridge.bulk.targets.parquet import ParquetTarget
 from embedbridge.contract import BatchResult, ProviderUnavailableError
@@ -59,19 +60,30 @@ class History:
         self.service = Service()
         self.known: set[str] = set()
         """What is in the target, or paid for since it was finished."""
+        self.sources: list[Counter[tuple[int, str]]] = []
+        """The rows of each source so far."""
         self.deleted: set[str] = set()
         """What was known before somebody deleted the target: the journal may have it, or not."""
 
-    def run(self, texts: str, *, failing: str = "", credit: int | None = None) -> Report | None:
-        """One job; `None` if it ended without credit. What it leaves is as it should be."""
+    def run(
+        self,
+        texts: str,
+        *,
+        failing: str = "",
+        credit: int | None = None,
+        damaged: int | None = None,
+    ) -> Report | None:
+        """One job; `None` if it ended without credit, or one of three files is damaged. What it leaves is as it should be."""
         service = self.service
         service.answered, service.failing, service.credit = [], frozenset(failing), credit
         one_each = Settings(batch_size=1, window=1, max_attempts=1, max_concurrency=1)
-        source = pa.table({"n": range(len(texts)), "text": pa.array([*texts], pa.string())})
+        table = pa.table({"n": range(len(texts)), "text": pa.array([*texts], pa.string())})
+        self.sources.append(Counter(enumerate(texts)))
         report = None
-        with suppress(*() if credit is None else (QuotaExhaustedError,)):
+        ends = [] if credit is None else [QuotaExhaustedError]
+        with suppress(*ends if damaged is None else [*ends, SourceError]):
             report = run(
-                source,
+                table if damaged is None else self._files(table, damaged),
                 self.target,
                 model=Embedder(service, settings=one_each),
                 text="text",
@@ -81,13 +93,26 @@ class History:
         assert not self.known & set(service.answered), "paid twice"
         assert len(service.answered) == len(set(service.answered))
         self.known |= set(service.answered)
-        for row in self.rows():  # also of a job that has not ended
+        rows = self.rows()  # also of a job that has not ended
+        for row in rows:
             assert row["vector"] in (None, VECTORS[row["text"]].tolist()), row
+        found = Counter((row["n"], row["text"]) for row in rows)
+        assert any(found <= source for source in self.sources), "rows of two sources"
         if report is not None:
             self._check(texts, failing)
             self.known = {row["text"] for row in self.rows() if row["vector"] is not None}
             self.deleted.clear()
         return report
+
+    def _files(self, table: pa.Table, damaged: int) -> Path:
+        """The rows in three files, one of them damaged."""
+        folder = self.target.with_name("in")
+        folder.mkdir(exist_ok=True)
+        third = len(table) // 3 + 1
+        for number in range(3):
+            pq.write_table(table.slice(number * third, third), folder / f"{number}.parquet")
+        (folder / f"{damaged}.parquet").write_bytes(b"")
+        return folder
 
     def delete_target(self) -> None:
         """What somebody does to embed all again: what was in it is paid again."""
@@ -217,6 +242,25 @@ def clean_up(target: Path) -> None:
     dataset.cleanup_old_versions(older_than=timedelta(0), delete_unverified=True)
 
 
+@pytest.mark.parametrize("how", ["damaged", "ended"])
+def test_a_first_job_that_did_not_end_and_a_source_that_changed_double_no_row(
+    target: Path, how: str
+) -> None:
+    """Parts of before stay alone in the target until all rows are known; those of now wait."""
+    history = History(target, "column")
+    ends: list[Any] = [{"credit": 8}, {"credit": 2}]
+    if how == "damaged":
+        ends = [{"damaged": 1}] * 2
+    history.run("abcdefghijkl", **ends[0])
+    before = [row["text"] for row in history.rows()]
+    history.run("bcdefghijklm", **ends[1])
+    again = [row["text"] for row in history.rows()]
+    history.run("bcdefghijklm")
+
+    assert before == again
+    assert [row["text"] for row in history.rows()] == [*"bcdefghijklm"]
+
+
 FEW = LETTERS[:6]
 """Letters that repeat."""
 appended = st.tuples(st.just("append"), st.text(LETTERS[:10], min_size=4, max_size=9))
@@ -229,7 +273,12 @@ edits = st.one_of(
     st.tuples(st.just("delete"), st.none()),
 )
 steps = st.lists(
-    st.tuples(edits, st.sampled_from([True, True, False]), st.none() | st.integers(1, 5)),
+    st.tuples(
+        edits,
+        st.sampled_from([True, True, False]),
+        st.none() | st.integers(1, 5),
+        st.none() | st.none() | st.integers(0, 2),
+    ),
     min_size=2,
     max_size=6,
 )
@@ -252,7 +301,7 @@ def edited(source: str, how: str, what: Any) -> str:
 @example(
     source="abcdef",
     failing="a",
-    history=[(("append", "aaaa"), True, None), (("append", "aghb"), True, 1)],
+    history=[(("append", "aaaa"), True, None, None), (("append", "aghb"), True, 1, None)],
 )
 @settings(max_examples=15)
 def test_any_history_gives_each_row_its_own_vector(
@@ -263,14 +312,14 @@ def test_any_history_gives_each_row_its_own_vector(
     failing: str,
     history: Any,
 ) -> None:
-    """Whatever failed, passed or ended before: at the end all rows are there, and none was paid twice."""
+    """Whatever failed, passed, was damaged or ended before: at the end all rows are there, and none was paid twice."""
     jobs = History(tmp_path_factory.mktemp("history") / form, errors)
-    for (how, what), fails, credit in history:
+    for (how, what), fails, credit, damaged in history:
         if how == "delete":
             jobs.delete_target()
         else:
             source = edited(source, how, what)
-        jobs.run(source, failing=failing if fails else "", credit=credit)
+        jobs.run(source, failing=failing if fails else "", credit=credit, damaged=damaged)
     jobs.run(source)
 
     assert [row["text"] for row in jobs.rows()] == [*source]

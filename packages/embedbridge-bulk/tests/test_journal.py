@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.journal import Journal
+from embedbridge.contract import SpaceMismatchError
 
 MADE = {"space": "fake:small", "fingerprint": "f" * 64}
 RNG = np.random.default_rng(3)
@@ -101,6 +102,20 @@ def test_another_recipe_is_begun_anew(tmp_path: Any) -> None:
 
     with closing(Journal(path, {**MADE, "fingerprint": "0" * 64})) as journal:
         assert len(journal) == 0
+
+
+def test_another_width_is_refused(tmp_path: Any) -> None:
+    """Nothing is appended: a record has the length of the first, or of what lies beside it."""
+    path = tmp_path / "vectors"
+    filled(path, [4])
+    with closing(Journal(path, MADE)) as journal, pytest.raises(SpaceMismatchError, match=r"3.*5"):
+        journal.append(*records(2, width=5))
+    with closing(Journal(path, MADE)) as journal:
+        assert len(journal) == 4
+        journal.expect(5, tmp_path)
+        with pytest.raises(SpaceMismatchError, match=r"5.*3"):
+            journal.append(*records(2))
+        assert journal.append(*records(2, width=5)) == 0
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Any) -> None:

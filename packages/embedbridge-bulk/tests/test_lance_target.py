@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedbridge.bulk import RowError, TargetError, estimate, run
+from embedbridge.bulk.targets.lance_parts import LanceVectors
 from embedbridge.contract import InvalidOptionError, MissingDependencyError, ModelCard
 from embedbridge.core import Embedder, Settings
 from embedbridge.testing import FakeModel, RecordingModel, RemoteFakeModel
@@ -135,6 +136,20 @@ def test_what_is_damaged_is_named(job: Any, rows: Any, out: Any, target: Path) -
     assert 0 < report.embedded < 301
 
 
+def test_vectors_that_are_damaged_are_named(
+    job: Any, rows: Any, target: Path, dataset: Any
+) -> None:
+    """Whatever could be read of their rows before."""
+    job(rows(300))
+    vectors = LanceVectors(dataset(), target, replace=True)
+    places = np.concatenate([found.places for found in vectors.digests()])
+    for file in (target / "data").iterdir():
+        file.write_bytes(b"x")
+
+    with pytest.raises(TargetError, match=r"out\.lance' is damaged"):
+        vectors.gather(places)
+
+
 def test_a_dataset_of_somebody_else_is_not_touched(
     job: Any, rows: Any, lance: Any, target: Path, dataset: Any
 ) -> None:
@@ -179,6 +194,7 @@ def test_parts_before_the_first_vector_get_its_width(job: Any, out: Any, dataset
 
     assert before == pa.list_(pa.float32())
     assert dataset().schema.field("vector").type == pa.list_(pa.float32(), 1)
+    assert dataset().schema.metadata[b"embedbridge.dimensions"] == b"1"
     assert out().column("id").to_pylist() == list(range(90))
     assert out().column("vector").null_count == 60
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedbridge.bulk.kept_parts import KeptPart, pieces_to_make
+from embedbridge.bulk.known import Known
 from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
 from embedbridge.bulk.reading import PART_BYTES, Part
 from embedbridge.bulk.sample import Sample
@@ -91,7 +92,7 @@ def estimate(
         UnsupportedModalityError: The model embeds nothing of their kind.
         SourceError: The source cannot be read.
         TargetError: The target holds something else, or another job writes to it.
-        SpaceMismatchError: The target holds vectors of another space.
+        SpaceMismatchError: The target holds vectors of another space, or of another width.
         MissingDependencyError: Source or target are of Lance, which is not installed.
         EmbedBridgeError: The model cannot be used.
     """
@@ -150,7 +151,7 @@ class _Count:
         self.rows = self.with_vector = self.kept = self.contents = 0
         # Of images only the time is reckoned, and a thousand of them are heavy.
         self.sample = Sample(TEXTS if stage.columns.modality == "text" else TIMED)
-        self._seen, self._known = seen, len(seen)
+        self._known = Known(stage, seen)
         self._refuses_blank = stage.embedder.settings.on_empty in REFUSED_OR_SKIPPED
 
     def add(self, piece: Chunk | Part | KeptPart) -> None:
@@ -162,8 +163,7 @@ class _Count:
             self.with_vector += piece.with_vector
             self.kept += piece.with_vector
             return
-        numbers, new = self._seen.claim(piece.digests)
-        has_vector = numbers < self._known
+        numbers, new, has_vector = self._known.claim(piece)
         embedded = has_vector | ~piece.contents.is_blank() if self._refuses_blank else None
         self.rows += piece.table.num_rows
         self.kept += int(has_vector.sum())

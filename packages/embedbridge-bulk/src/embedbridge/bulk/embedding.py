@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedbridge.bulk.failures import Failure, Failures
+from embedbridge.bulk.known import Known
 from embedbridge.bulk.output import Embedded, spread
 from embedbridge.bulk.paying import Payments
 from embedbridge.bulk.seen import NOWHERE, Seen
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from embedbridge.bulk.engines.base import Engine
     from embedbridge.bulk.journal import Journal
+    from embedbridge.bulk.known import Claim
     from embedbridge.bulk.reading import Chunk
     from embedbridge.bulk.seen import Numbers
     from embedbridge.bulk.stage import EmbedStage
@@ -32,11 +35,10 @@ CLAIMED_BYTES = 1 << 27
 
 @dataclass(slots=True, eq=False)
 class Claimed:
-    """A chunk on its way: the number of each of its contents, and those that are new."""
+    """A chunk on its way."""
 
     chunk: Chunk
-    numbers: Numbers
-    new: NDArray[np.bool_]
+    content: Claim
     end: int
     """New contents up to its end, those of earlier chunks included."""
 
@@ -70,16 +72,17 @@ class Embedding:
         self._stage = stage
         self._stored = stored
         self._journal = journal
-        self._seen = Seen()
+        self._seen, self._failures = Seen(), Failures()
         self._resume()
-        self.paid = Payments(engine.open(stage), self._keep)
+        self._known = Known(stage, self._seen)
+        self.paid = Payments(engine.open(stage), self._keep, self._fail)
         """What the model is asked for."""
 
     def start(self, chunk: Chunk) -> Claimed:
         """Begin with a chunk; chunks are claimed in the order in which they are finished."""
-        numbers, new = self._seen.claim(chunk.digests)
-        rows = np.flatnonzero(chunk.present)[new]
-        return Claimed(chunk, numbers, new, self.paid.take(chunk, rows, numbers[new]))
+        found = self._known.claim(chunk)
+        rows = np.flatnonzero(chunk.present)[found.new]
+        return Claimed(chunk, found, self.paid.take(chunk, rows, found.numbers[found.new]))
 
     def has_enough(self, claimed: Sequence[Claimed]) -> bool:
         """Whether these chunks, in their order, leave nothing idle until the first is finished."""
@@ -95,34 +98,35 @@ class Embedding:
             EmbedBridgeError: The model cannot be used, or the journal cannot be written.
         """
         self.paid.settle(claimed.end)
-        errors = self.paid.failed
         rows = np.flatnonzero(claimed.chunk.present)
-        places = self._seen.places(claimed.numbers)
-        has = places != NOWHERE
-        lost = np.flatnonzero(~has)
+        places = self._seen.places(claimed.content.numbers)
+        fails = self._failures.are_in(places)
+        has = ~fails & (places != NOWHERE)  # an empty text that is skipped has neither
+        lost = np.flatnonzero(fails)
         failed = {
-            int(rows[at]): errors[number]
-            for at, number in zip(lost.tolist(), claimed.numbers[lost].tolist(), strict=True)
-            if number in errors  # an empty text that is skipped has no error
+            int(rows[at]): self._failures[number]
+            for at, number in zip(lost.tolist(), places[lost].tolist(), strict=True)
         }
         total = claimed.chunk.table.num_rows
         vectors, truncated = self._gather(places[has].astype(np.int64))
-        was_there = claimed.numbers < self._known
         return Settled(
             Embedded(
                 vectors=spread(vectors, rows[has], total),
                 has_vector=spread(np.ones(int(has.sum()), np.bool_), rows[has], total),
                 truncated=spread(truncated, rows[has], total),
-                errors={row: text for row, (text, _) in failed.items()},
+                errors={row: failure.text for row, failure in failed.items()},
             ),
-            embedded=int((claimed.new & has).sum()),
-            kept=int((was_there & has).sum()),
-            may_pass=sum(may_pass for _, may_pass in failed.values()),
+            embedded=int((claimed.content.new & has).sum()),
+            kept=int((claimed.content.known & has).sum()),
+            may_pass=sum(failure.may_pass for failure in failed.values()),
         )
 
     def close(self) -> None:
         """Begin nothing more, and wait for the answers to what is under way."""
-        self.paid.close()
+        try:
+            self.paid.close()
+        finally:
+            self._stored.close()
 
     def _resume(self) -> None:
         """Take up what is there; the journal comes last, since it is the faster to read."""
@@ -136,12 +140,15 @@ class Embedding:
             numbers, _ = self._seen.claim(digests[usable])
             self._seen.put(numbers, start + np.flatnonzero(usable))
             start += len(digests)
-        self._known = len(self._seen)
 
     def _keep(self, numbers: Numbers, vectors: Vectors, truncated: NDArray[np.bool_]) -> None:
         first = self._journal.append(self._seen.digests(numbers), vectors, truncated)
         start = len(self._stored) + first
         self._seen.put(numbers, np.arange(start, start + len(numbers)))
+
+    def _fail(self, numbers: Numbers, failures: list[Failure]) -> None:
+        # Also of contents whose vector was kept: the model said with it that it had read only a part.
+        self._seen.put(numbers, self._failures.numbers(failures))
 
     def _gather(self, places: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
         journalled = places >= len(self._stored)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from embedbridge.contract.errors import EmbedBridgeError, short_path
+from embedbridge.contract.errors import EmbedBridgeError, SpaceMismatchError, short_path
 
 MAX_SHOWN = 200
 """Characters of another library's message that ours shows."""
@@ -36,6 +36,30 @@ class RowError(EmbedBridgeError):
 
 class EngineError(EmbedBridgeError):
     """The engine of a job does not work: its workers die again and again."""
+
+
+class WidthError(SpaceMismatchError):
+    """Vectors of this job's kind have another width than those that the model makes."""
+
+    made: int = 0
+    """Dimensions of the model's vectors."""
+
+
+def other_width(path: object, held: int, made: int) -> WidthError:
+    """The error for vectors of another width than those that the model makes.
+
+    Args:
+        path: Where they are.
+        held: Their dimensions.
+        made: Those of the model's vectors.
+    """
+    error = WidthError(
+        f"{short_path(path)}, or its journal, holds vectors of {held} dimensions, this model's have "
+        f"{made}: it is another model under the same name.",
+        hint="Name another target, or replace it: replace=True, --replace.",
+    )
+    error.made = made
+    return error
 
 
 def error_text(error: EmbedBridgeError) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedbridge.bulk.errors import cannot_write
+from embedbridge.bulk.errors import cannot_write, other_width
 from embedbridge.contract.vectors import zero_rows
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Journal:
         self._file: io.FileIO | None = None
         self._dtype: np.dtype[Any] | None = None
         self._count = 0
+        self._expected: int | None = None
+        self._beside: Path = path
         self._open()
 
     def __len__(self) -> int:
@@ -66,16 +68,32 @@ class Journal:
 
     @property
     def dimensions(self) -> int | None:
-        """Width of its vectors, as soon as it has one."""
-        return None if self._dtype is None else int(self._dtype["vector"].shape[0])
+        """Width of its vectors, as soon as it has one, or knows it from those that lie beside it."""
+        return self._expected if self._dtype is None else int(self._dtype["vector"].shape[0])
+
+    def expect(self, dimensions: int | None, beside: Path) -> None:
+        """Take vectors of this width only; what is there of another one is begun anew.
+
+        Args:
+            dimensions: As others of their kind have it; `None` if nothing tells it yet.
+            beside: Where those are.
+        """
+        if self.dimensions != dimensions:
+            self.close()
+            self._dtype, self._count = None, 0
+        self._expected, self._beside = dimensions, beside
 
     def append(self, digests: Digests, vectors: Vectors, truncated: NDArray[np.bool_]) -> int:
         """Keep vectors; returns the number of the first record. Once it returns, a kill loses none.
 
         Raises:
             TargetError: The disk is full, or the like.
+            SpaceMismatchError: They have another width than the others.
         """
         with self._lock:
+            held, made = self.dimensions, vectors.shape[1]
+            if held is not None and held != made:
+                raise other_width(self._beside, held, made)
             try:
                 if self._dtype is None:
                     self._begin(vectors.shape[1])

@@ -49,8 +49,9 @@ def open_job(
     part_bytes: int,
     errors: Errors,
     options: Mapping[str, Any],
+    width: int | None = None,
 ) -> Opened:
-    """Open what `run` takes; the arguments are its own.
+    """Open what `run` takes; the arguments are its own, and how wide vectors are if an answer told it.
 
     Raises:
         InvalidOptionError: The source has not these columns, the target cannot hold them, the limit
@@ -69,6 +70,7 @@ def open_job(
     stage = EmbedStage(model, columns, role=role, task=task, **options)
     stage.check(opened.schema)
     found = find_target(target, opened.paths, stage.provenance, replace=replace)
+    found.width = width or stage.embedder.dimensions
     refuse_unstorable(opened.schema, columns, found)
     return Opened(opened, stage, found, Sizes.of(_declared_width(stage.embedder), part_bytes))
 

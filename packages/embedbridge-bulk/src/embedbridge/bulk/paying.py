@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from embedbridge.bulk.errors import error_text
+from embedbridge.bulk.failures import Failure
 from embedbridge.contract.batch import Usage
 from embedbridge.contract.errors import InvalidInputError
 
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     from embedbridge.bulk.seen import Numbers
     from embedbridge.bulk.windows import Answered
     from embedbridge.contract.batch import Vectors
+    from embedbridge.contract.errors import EmbedBridgeError
     from embedbridge.core import EmbeddingResult
 
 Keep: TypeAlias = Callable[["Numbers", "Vectors", "NDArray[np.bool_]"], None]
 """Keeps the vectors of contents, and which of them were truncated."""
+Fail: TypeAlias = Callable[["Numbers", "list[Failure]"], None]
+"""Told of the errors of contents; of some of these, a vector was kept before."""
 
 COLLECTED_BYTES = 1 << 25
 """The chunks whose contents wait for a full window hold at most so much: the window begins as it is."""
@@ -64,11 +68,12 @@ class Payments:
     Args:
         workers: What embeds.
         keep: Called for each batch as soon as it is answered, in any thread.
+        fail: Called for each window, after `keep`, in any thread, one at a time.
     """
 
-    def __init__(self, workers: Workers, keep: Keep) -> None:
+    def __init__(self, workers: Workers, keep: Keep, fail: Fail) -> None:
         self._workers, self._windows = workers, workers.windows
-        self._keep = keep
+        self._keep, self._fail = keep, fail
         self._collected: deque[ChunkRows] = deque()
         self._begun: deque[_Begun] = deque()
         self._taken = self._sent = self._settled = 0
@@ -77,8 +82,6 @@ class Payments:
         """Calls made to the model, retries included, of the windows that are done."""
         self.usage = Usage()
         """What they cost."""
-        self.failed: dict[int, tuple[str, bool]] = {}
-        """By the content's number: its error, and whether another run may not have it."""
 
     @property
     def ahead(self) -> int:
@@ -152,14 +155,14 @@ class Payments:
         self._count(result, numbers)
 
     def _count(self, result: EmbeddingResult, numbers: Numbers) -> None:
+        failed = numbers[np.fromiter(result.errors, np.intp)]
         with self._lock:
             self.usage += result.usage
             self.requests += result.requests
-            self.failed |= {
-                int(numbers[at]): (
-                    error_text(error),
-                    # An image whose server or disk failed may be sound.
-                    error.retryable or not isinstance(error, InvalidInputError),
-                )
-                for at, error in result.errors.items()
-            }
+            self._fail(failed, [*map(_failure, result.errors.values())])
+
+
+def _failure(error: EmbedBridgeError) -> Failure:
+    # An image whose server or disk failed may be sound.
+    may_pass = error.retryable or not isinstance(error, InvalidInputError)
+    return Failure(error_text(error), may_pass)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from embedbridge.bulk.engines.base import as_engine
+from embedbridge.bulk.errors import WidthError
 from embedbridge.bulk.job import Errors, Job
 from embedbridge.bulk.opening import columns_for, open_job, refuse_limit
 from embedbridge.bulk.reading import PART_BYTES
@@ -67,7 +68,7 @@ def run(
         errors: What a bad row does: end the job ("fail"), have its error in a column ("column"),
             or go to a file of its own ("file").
         limit: Rows at most, to try it out.
-        replace: Whether a target of another space is replaced.
+        replace: Whether a target of another space or width is replaced.
         price: What a million tokens cost, for the report.
         progress: Called with the report so far, now and then.
         filesystem: Of pyarrow or fsspec, where the source is.
@@ -80,40 +81,51 @@ def run(
         EngineError: The engine lost its workers.
         SourceError: Some file cannot be read; the rows of all others are done.
         TargetError: The target cannot be written, or holds something else.
-        SpaceMismatchError: The target holds vectors of another space.
+        SpaceMismatchError: The target holds vectors of another space, or of another width.
         MissingDependencyError: Source or target are of Lance, which is not installed.
         RowError: A row cannot be embedded, and `errors` is "fail".
         EmbedBridgeError: The model cannot be used.
     """
     workers = as_engine(engine)
-    opened = open_job(
-        source,
-        target,
-        model=model,
-        columns=columns or columns_for(source, text=text, image=image, id=id, keep=keep),
-        role=role,
-        task=task,
-        limit=limit,
-        replace=replace,
-        filesystem=filesystem,
-        part_bytes=part_bytes,
-        errors=errors,
-        options=options,
-    )
-    opened.target.open()
-    try:
-        refuse_limit(opened.target, limit)
-        job = Job(
-            opened.source,
-            opened.target,
-            opened.stage,
-            engine=workers,
-            errors=errors,
-            sizes=opened.sizes,
+
+    def attempt(width: int | None = None) -> Report:
+        opened = open_job(
+            source,
+            target,
+            model=model,
+            columns=columns or columns_for(source, text=text, image=image, id=id, keep=keep),
+            role=role,
+            task=task,
             limit=limit,
-            progress=progress or (lambda _: None),
+            replace=replace,
+            filesystem=filesystem,
+            part_bytes=part_bytes,
+            errors=errors,
+            options=options,
+            width=width,
         )
-        job.report.price = price
-        return job.run()
-    finally:
-        opened.target.close()
+        opened.target.open()
+        try:
+            refuse_limit(opened.target, limit)
+            job = Job(
+                opened.source,
+                opened.target,
+                opened.stage,
+                engine=workers,
+                errors=errors,
+                sizes=opened.sizes,
+                limit=limit,
+                progress=progress or (lambda _: None),
+            )
+            job.report.price = price
+            return job.run()
+        finally:
+            opened.target.close()
+
+    try:
+        return attempt()
+    except WidthError as other:
+        if not replace:
+            raise
+        # Only an answer told that what is there is of another model: none of it is used.
+        return attempt(other.made)

@@ -22,12 +22,15 @@ from embedbridge.bulk.shared_embedders import shared_embedder
 from embedbridge.contract.errors import (
     AuthenticationError,
     ConfigurationError,
+    InvalidImageError,
     InvalidInputError,
     QuotaExhaustedError,
     UnsupportedModalityError,
 )
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Mixed
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.tooling import portable_limiter
+from embedbridge.core.tooling import ImageRules, open_image, portable_limiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
     from embedbridge.contract import Input
     from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core import EmbeddingResult, Limiter, OnBatch
+    from embedbridge.core import EmbeddingResult, Limiter, OnBatch, Settings
 
 FEW = 8
 """Rows: if fewer fail together, it may be for what they are."""
@@ -45,15 +48,8 @@ ROWS_AT_ONCE = 16384
 BYTES_AT_ONCE = 1 << 28
 """Of these rows, about: images take many times as much where they are decoded."""
 
-POLICIES = (
-    "on_empty",
-    "on_too_long",
-    "on_zero_vector",
-    "allow_urls",
-    "max_image_bytes",
-    "max_image_pixels",
-    "min_image_side",
-)
+IMAGE_LIMITS = ("max_image_bytes", "max_image_pixels", "min_image_side")
+POLICIES = ("on_empty", "on_too_long", "on_zero_vector", "allow_urls", *IMAGE_LIMITS)
 
 
 class EmbedStage:
@@ -130,6 +126,26 @@ class EmbedStage:
         """
         must_fail = truncated & (self.embedder.settings.on_too_long == "error")
         return ~must_fail if zeros is None else ~(must_fail | zeros)
+
+    def refuses(self, contents: Contents, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which contents would have no vector now, or another one, with the settings of today.
+
+        Empty texts, unless they are embedded; and images beyond a limit that is set, by size alone.
+        What is behind a URL is not fetched for that: its vector is taken.
+
+        Args:
+            contents: Of a chunk.
+            known: Which of the rows that have a content have a vector: no other is looked at.
+        """
+        settings = self.embedder.settings
+        refused = np.zeros(len(known), np.bool_)
+        if settings.on_empty != "embed" and self.columns.text is not None:
+            refused |= contents.is_blank()
+        if self.columns.image is not None and any(limit in self.policies for limit in IMAGE_LIMITS):
+            at = np.flatnonzero(known & ~refused)
+            inputs = contents.inputs(np.flatnonzero(contents.present)[at])
+            refused[at] = [not _is_within_limits(one, settings) for one in inputs]
+        return refused
 
     @property
     def provenance(self) -> Provenance:
@@ -247,3 +263,20 @@ def _of_all(result: EmbeddingResult, rows: NDArray[np.intp], total: int) -> Embe
         truncated=spread(result.truncated, rows, total),
         errors=errors,
     )
+
+
+def _is_within_limits(content: Input, settings: Settings) -> bool:
+    """Whether the image of a content is within the limits of these settings, by its header."""
+    rules = ImageRules(
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_image_pixels,
+        min_side=settings.min_image_side,
+    )
+    parts = content.parts if isinstance(content, Mixed) else (content,)
+    try:
+        for image in parts:
+            if isinstance(image, Image):
+                open_image(image, rules)
+    except InvalidImageError:
+        return False
+    return True

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from embedbridge.core.discovery.resolve import BUNDLED as BUNDLED
     from embedbridge.core.discovery.resolve import resolve as resolve
     from embedbridge.core.engine.plan import items_per_answer as items_per_answer
+    from embedbridge.core.images.decode import open_image as open_image
     from embedbridge.core.images.image_files import is_image_file as is_image_file
+    from embedbridge.core.images.rules import ImageRules as ImageRules
     from embedbridge.core.remote.endpoint import Endpoint as Endpoint
     from embedbridge.core.remote.endpoint import forget_endpoints as forget_endpoints
     from embedbridge.core.remote.limit import portable_limiter as portable_limiter
@@ -38,7 +40,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "discovery.own_providers": ["DISTRIBUTIONS", "OBJECTS"],
         "discovery.resolve": ["BUNDLED", "resolve"],
         "engine.plan": ["items_per_answer"],
+        "images.decode": ["open_image"],
         "images.image_files": ["is_image_file"],
+        "images.rules": ["ImageRules"],
         "remote.endpoint": ["Endpoint", "forget_endpoints"],
         "remote.limit": ["portable_limiter", "tokens_per_minute"],
         "remote.loop": ["run_sync"],

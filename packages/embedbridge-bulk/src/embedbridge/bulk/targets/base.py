@@ -25,12 +25,12 @@ import json
 import shutil
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from embedbridge.bulk.errors import TargetError, cannot_write
+from embedbridge.bulk.errors import TargetError, cannot_write, other_width
 from embedbridge.bulk.journal import Journal, has_records
 from embedbridge.bulk.lock import FileLock
 from embedbridge.contract.errors import SpaceMismatchError, short_path
@@ -74,6 +74,8 @@ class Target(ABC):
 
     def __init__(self, folder: Path, made: Provenance, *, replace: bool = False) -> None:
         self.folder, self.errors, self._work = folders_of(folder)
+        self.width: int | None = None
+        """Dimensions of the job's vectors, as soon as anything tells them."""
         self._made = made
         self._replace = replace
         self._staged = self._work / "staged"
@@ -116,6 +118,10 @@ class Target(ABC):
         """Vectors of this job's kind."""
 
     @abstractmethod
+    def _facts(self) -> Iterable[Mapping[str, str]]:
+        """What is there of this job's kind says about its vectors, of whatever width they are."""
+
+    @abstractmethod
     def new_part(self, schema: pa.Schema) -> PartWriter:
         """Begin a part, with tables of this schema."""
 
@@ -141,7 +147,7 @@ class Target(ABC):
 
         Raises:
             TargetError: It cannot be written, or holds something else; or another job writes to it.
-            SpaceMismatchError: It holds vectors of another space.
+            SpaceMismatchError: It holds vectors of another space, or of another width.
         """
         self._only_reads = only_reads
         with ExitStack() as undo:
@@ -154,6 +160,7 @@ class Target(ABC):
                 self.journal = Journal(self._journal, made, only_reads=only_reads)
                 undo.callback(self.close)
                 self.read()
+                self._settle_width()
                 if not only_reads:
                     self._staged.mkdir(exist_ok=True)
                     self._prepare()
@@ -251,6 +258,29 @@ class Target(ABC):
         described = self._made.described()
         return {name: facts.get(name) for name in described} == described
 
+    def _is_usable(self, facts: Mapping[str, str]) -> bool:
+        """Whether vectors with these facts are of this job's kind and width; parts without any say no width."""
+        is_as_wide = None in (self.width, _width(facts)) or _width(facts) == self.width
+        return self._is_alike(facts) and is_as_wide
+
+    def _settle_width(self) -> None:
+        """Find how wide the job's vectors are; those of another width are not used.
+
+        A model that tells its width only with an answer has the same fingerprint whatever that is.
+
+        Raises:
+            SpaceMismatchError: There are some of another width, and they are not to be replaced.
+        """
+        parts = [width for facts in self._facts() if (width := _width(facts)) is not None]
+        told = [width for width in (self.width, self.journal.dimensions, *parts) if width]
+        if not told:
+            return
+        self.width = told[0]
+        other = next((width for width in told if width != self.width), None)
+        if other is not None and not self._replace:
+            raise other_width(self.folder, other, self.width)
+        self.journal.expect(self.width, self.folder)
+
     def _check_space(self, found: Collection[Mapping[str, str]]) -> None:
         """Compare what the target says about its vectors with what this job makes.
 
@@ -272,3 +302,8 @@ class Target(ABC):
                 UserWarning,
                 stacklevel=5,
             )
+
+
+def _width(facts: Mapping[str, str]) -> int | None:
+    """Dimensions of vectors with these facts; `None` if there are none."""
+    return int(facts["dimensions"]) if "dimensions" in facts else None

@@ -14,7 +14,7 @@ place in an index. Older versions stay until somebody has Lance clean up.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.types as t
 
 from embedbridge.bulk.columns import OUTPUT
-from embedbridge.bulk.errors import MAX_SHOWN, TargetError
+from embedbridge.bulk.errors import MAX_SHOWN, TargetError, other_width
 from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.provenance import PREFIX, facts_of
 from embedbridge.bulk.sources.lance import REFUSALS
@@ -33,6 +33,7 @@ from embedbridge.bulk.targets.lance_parts import (
     LancePart,
     LanceVectors,
     committed_parts,
+    facts_in,
     parts_without_rows,
     staged_part,
     staged_parts,
@@ -79,7 +80,7 @@ class LanceTarget(Target):
     def is_of_this_kind(self) -> bool:
         """Whether a finished job of this kind had filled it when it was read."""
         found = self._dataset
-        return found is not None and self._is_alike(facts_of(found.schema.metadata))
+        return found is not None and self._is_usable(facts_in(found.schema))
 
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a dataset knows the types of these columns.
@@ -127,16 +128,22 @@ class LanceTarget(Target):
             self._show_left_out(names)
             self._publish(names)
 
+    def _facts(self) -> list[Mapping[str, str]]:
+        found = [part.facts for part in staged_parts(self._staged, self.folder)]
+        if self._dataset is not None:
+            found.append(facts_in(self._dataset.schema))
+        return [facts for facts in found if self._is_alike(facts)]
+
     @property
     def _is_open_to_parts(self) -> bool:
         return self.is_of_this_kind and takes_new_files(self._dataset)
 
     def _usable(self) -> dict[str, LancePart]:
-        parts = {part.name: part for part in self._committed}
+        parts = {part.name: part for part in self._committed if self._is_usable(part.facts)}
         # A kill may have left what speaks of them, too.
         taken_in = {part.file.name for part in self._committed}
         for part in staged_parts(self._staged, self.folder):
-            if self._is_alike(part.facts) and part.file.name not in taken_in:
+            if self._is_usable(part.facts) and part.file.name not in taken_in:
                 parts[part.name] = part
         return parts
 
@@ -205,9 +212,17 @@ class LanceTarget(Target):
         return sorted(fitting, key=lambda part: part.number)
 
     def _rewritten(self, part: LancePart, kind: pa.Field) -> LancePart:
-        """The same part with vectors of this kind, all null."""
+        """The same part with vectors of this kind, all null.
+
+        Raises:
+            SpaceMismatchError: It has vectors, and they are of another width.
+        """
+        own = part.schema.field(VECTOR).type
+        if t.is_fixed_size_list(own):
+            raise other_width(self.folder, own.list_size, kind.type.list_size)
         reader = import_extra("lance.file", "lance").LanceFileReader(str(part.file))
-        schema = part.schema.set(part.schema.get_field_index(VECTOR), kind)
+        facts = {**part.schema.metadata, f"{PREFIX}dimensions": str(kind.type.list_size)}
+        schema = part.schema.set(part.schema.get_field_index(VECTOR), kind).with_metadata(facts)
         rows = reader.read_all().to_table()
         record = write_part([rows], schema, part.name, self._temporary, self._staged)
         written = staged_part(record, self.folder)

@@ -138,33 +138,55 @@ class LanceVectors:
         for fragment in [] if self._dataset is None else self._dataset.get_fragments():
             at = start
             start += fragment.count_rows()
+            found = []
             try:
                 for batch in fragment.to_batches(columns=[DIGEST, ERROR, TRUNCATED]):
-                    yield embedded_rows(at, *batch.columns)
+                    found.append(embedded_rows(at, *batch.columns))
                     at += batch.num_rows
             except REFUSALS as failure:
                 if not self._replace:
                     raise _damaged(self._folder, fragment.fragment_id, failure) from failure
+            else:
+                yield from found  # all of a fragment, or nothing
 
     def gather(self, places: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
-        """The vectors at some places, and which were truncated."""
+        """The vectors at some places, and which were truncated.
+
+        Raises:
+            TargetError: A file is damaged.
+        """
         # Each once and in order, as they lie in the files.
         wanted, rows = np.unique(places, return_inverse=True)
-        table = self._dataset.take(pa.array(wanted), columns=[VECTOR, TRUNCATED])
+        try:
+            table = self._dataset.take(pa.array(wanted), columns=[VECTOR, TRUNCATED])
+        except REFUSALS as failure:
+            raise _damaged(self._folder, None, failure) from failure
         flat = table.column(VECTOR).combine_chunks().flatten().to_numpy(zero_copy_only=False)
         truncated = np.asarray(table.column(TRUNCATED))
         return flat.reshape(len(wanted), -1)[rows], truncated[rows]
+
+    def close(self) -> None:
+        """Single rows are read where they lie: nothing was made for that."""
+
+
+def facts_in(schema: pa.Schema) -> dict[str, str]:
+    """What the schema of a part or a dataset says about its vectors. Their type says how wide they are."""
+    facts, kind = facts_of(schema.metadata), schema.field(VECTOR).type
+    if pa.types.is_fixed_size_list(kind):
+        facts["dimensions"] = str(kind.list_size)
+    return facts
 
 
 def _described(name: str, file: Path, fragment: Any, *, is_staged: bool = False) -> LancePart:
     reader = import_extra("lance.file", "lance").LanceFileReader(str(file))
     metadata = reader.metadata()
-    facts = facts_of(metadata.schema.metadata)
+    facts = facts_in(metadata.schema)
     return LancePart(name, metadata.num_rows, facts, file, metadata.schema, fragment, is_staged)
 
 
-def _damaged(folder: Path, fragment: int, failure: Exception) -> TargetError:
+def _damaged(folder: Path, fragment: int | None, failure: Exception) -> TargetError:
+    where = "" if fragment is None else f", fragment {fragment},"
     return TargetError(
-        f"{short_path(folder)}, fragment {fragment}, is damaged: {type(failure).__name__}.",
+        f"{short_path(folder)}{where} is damaged: {type(failure).__name__}.",
         hint="Restore it from a copy, or go back to an older version of the dataset.",
     )

@@ -3,14 +3,16 @@
     TARGET/part-00000-DIGEST.parquet    whole parts
     TARGET.journal/first/               says that the target was empty: parts go into it at once
     TARGET.journal/part.tmp             a part that is being written
+    TARGET.journal/copy.tmp             vectors of before, where rows moved far: see `parquet_vectors`
 
 Else parts wait in `staged/`, so that older ones stay until the end: then staged ones are moved in,
-and older ones are deleted.
+and older ones are deleted. They wait as well if a first job did not end, and the source is no longer
+what it was: beside parts of before, its rows would be there twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +21,10 @@ import pyarrow.parquet as pq
 
 from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.targets.base import Target
-from embedbridge.bulk.targets.parquet_parts import ENDING, NAME, ParquetVectors, read_part
+from embedbridge.bulk.targets.parquet_parts import ENDING, NAME, read_part
+from embedbridge.bulk.targets.parquet_vectors import ParquetVectors
 from embedbridge.bulk.targets.parquet_writer import ParquetPartWriter
+from embedbridge.bulk.targets.parts import number_of
 from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
@@ -49,7 +53,7 @@ class ParquetTarget(Target):
     def is_of_this_kind(self) -> bool:
         """Whether a finished job of this kind had filled it when it was read."""
         is_filled = bool(self._older) and not self._first.exists()
-        return is_filled and all(self._is_alike(part.facts) for part in self._older)
+        return is_filled and all(self._is_usable(part.facts) for part in self._older)
 
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a file knows the types of these columns.
@@ -72,7 +76,7 @@ class ParquetTarget(Target):
 
     def parts(self) -> list[StoredPart]:
         """Parts of this job's kind, also those that wait for the end; each name once."""
-        return [*{part.name: part for part in self._found()}.values()]
+        return [*{part.name: part for part in self._usable()}.values()]
 
     def vectors(self) -> ParquetVectors:
         """Vectors of this job's kind, but for those of files that this job replaces.
@@ -81,8 +85,8 @@ class ParquetTarget(Target):
         others: a place would be that of another row. Its vectors are in the journal, or in an
         older part.
         """
-        fixed = [part for part in self._found() if part.is_final or not self._is_in_place(part)]
-        return ParquetVectors(fixed)
+        fixed = [part for part in self._usable() if part.is_final or not self._is_in_place(part)]
+        return ParquetVectors(fixed, self._copy, replace=self._replace)
 
     def new_part(self, schema: pa.Schema) -> ParquetPartWriter:
         """Begin a part, with tables of this schema."""
@@ -91,13 +95,20 @@ class ParquetTarget(Target):
     def leave_out(self, name: str, lines: Sequence[str]) -> None:
         """Keep the rows that a part leaves out: beside the target, if the part goes into it at once."""
         super().leave_out(name, lines)
-        if self._first.exists():
+        if self._goes_in_at_once(name):
             self._show_left_out({name})
 
-    def _found(self) -> list[ParquetPart]:
+    def _facts(self) -> list[Mapping[str, str]]:
+        found = [part.facts for part in self._found()]
+        return [facts for facts in found if self._is_alike(facts)]
+
+    def _usable(self) -> list[ParquetPart]:
         """Parts of this job's kind; those that wait come last."""
-        parts = (*self._older, *parts_in(self._staged, replace=True))
-        return [part for part in parts if self._is_alike(part.facts)]
+        return [part for part in self._found() if self._is_usable(part.facts)]
+
+    def _found(self) -> list[ParquetPart]:
+        """All parts; those that wait come last."""
+        return [*self._older, *parts_in(self._staged, replace=True)]
 
     def _is_in_place(self, part: ParquetPart) -> bool:
         """Whether a part is where another one of its name would go."""
@@ -108,7 +119,8 @@ class ParquetTarget(Target):
             self._first.mkdir(exist_ok=True)
         self._is_new = not self.folder.exists()
         self.folder.mkdir(exist_ok=True)
-        self._temporary.unlink(missing_ok=True)
+        for left in (self._temporary, self._copy):
+            left.unlink(missing_ok=True)
 
     def _discard(self) -> None:
         if self._is_new and not any(self.folder.iterdir()):
@@ -116,12 +128,27 @@ class ParquetTarget(Target):
 
     def _place(self, name: str) -> Path:
         """Where a part of this name belongs: into the target, or where it waits for the end."""
-        return (self.folder if self._first.exists() else self._staged) / f"{name}{ENDING}"
+        folder = self.folder if self._goes_in_at_once(name) else self._staged
+        return folder / f"{name}{ENDING}"
+
+    def _goes_in_at_once(self, name: str) -> bool:
+        """Whether the target holds nothing but the parts before this one, of the same source.
+
+        All that is there of an earlier job is then before it: another part of a number that was
+        there says that the source has changed, and that one waits, and all after it.
+        """
+        is_after = all(part.number < number_of(name) for part in self._older)
+        return self._first.exists() and is_after and not any(self._staged.glob("*"))
 
     @property
     def _temporary(self) -> Path:
         """Where a part is written."""
         return self._work / "part.tmp"
+
+    @property
+    def _copy(self) -> Path:
+        """Where vectors of moved rows are read from."""
+        return self._work / "copy.tmp"
 
     def _publish(self, names: Collection[str]) -> None:
         for path in self._staged.glob(f"*{ENDING}"):

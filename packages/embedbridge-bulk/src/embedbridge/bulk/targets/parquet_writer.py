@@ -15,6 +15,7 @@ from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.provenance import PREFIX
 
 VECTOR, _, _, DIGEST = OUTPUT
+WIDTH = f"{PREFIX}dimensions"
 
 
 class ParquetPartWriter:
@@ -30,6 +31,7 @@ class ParquetPartWriter:
         self._temporary = temporary
         self._place = place
         self._counts: Counter[str] = Counter()
+        self._width: dict[str, str] = {}
         leaves = {field.name: list(leaf_paths(field)) for field in schema}
         searched = [
             path for name, paths in leaves.items() if name not in (VECTOR, DIGEST) for path in paths
@@ -51,12 +53,15 @@ class ParquetPartWriter:
             counts: What is added to the counts in the metadata of the part.
         """
         self._counts.update(counts)
+        # Before the first vector it may be unknown.
+        if (width := table.schema.metadata.get(WIDTH.encode())) is not None:
+            self._width[WIDTH] = width.decode()
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
     def close(self, name: str) -> None:
         """Finish the file, and put it in its place."""
         counts = {f"{PREFIX}{count}": str(number) for count, number in self._counts.items()}
-        self._writer.add_key_value_metadata(counts)
+        self._writer.add_key_value_metadata({**counts, **self._width})
         self._writer.close()
         with self._temporary.open("rb+") as file:
             os.fsync(file.fileno())

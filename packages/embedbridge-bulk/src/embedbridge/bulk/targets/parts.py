@@ -32,7 +32,7 @@ class StoredPart:
     @property
     def number(self) -> int:
         """Which part of its target it is."""
-        return int(self.name.split("-")[1])
+        return number_of(self.name)
 
     @property
     def is_final(self) -> bool:
@@ -64,6 +64,9 @@ class StoredVectors(Protocol):
     def gather(self, places: NDArray[np.int64]) -> tuple[Vectors, NDArray[np.bool_]]:
         """The vectors at some places, and which were truncated."""
 
+    def close(self) -> None:
+        """Let go of all that was made to read them."""
+
 
 class PartWriter(Protocol):
     """Writes one part."""
@@ -81,6 +84,11 @@ class PartWriter(Protocol):
 
     def abort(self) -> None:
         """Leave nothing behind."""
+
+
+def number_of(name: str) -> int:
+    """Which part of its target a name is of."""
+    return int(name.split("-")[1])
 
 
 def embedded_rows(start: int, digests: pa.Array, errors: pa.Array, truncated: pa.Array) -> Found:
