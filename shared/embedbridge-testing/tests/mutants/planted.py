@@ -7,7 +7,7 @@ written with the checks. `NOT_IN_MIND` were written down before a check was writ
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -74,9 +74,15 @@ class WithoutHeaders(Refusals):
     """Refusals that do not see the headers of the answer, where Retry-After is."""
 
     def error(
-        self, status: int, body: object, headers: Mapping[str, str], secrets: Secrets
+        self,
+        status: int,
+        body: object,
+        headers: Mapping[str, str],
+        secrets: Secrets,
+        *,
+        sent: Collection[str] = (),
     ) -> EmbedBridgeError:
-        return super().error(status, body, {}, secrets)
+        return super().error(status, body, {}, secrets, sent=sent)
 
 
 class ForgetsRetryAfter(AcmeModel):
