@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from contextvars import ContextVar
 from typing import Any
 
@@ -164,3 +165,29 @@ async def tasks_left(number: int) -> None:
     """Wait until so many others are on this loop."""
     while len(asyncio.all_tasks()) - 1 > number:  # noqa: ASYNC110  # one turn of the loop, not a pause
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_no_more_is_paid_and_not_handed_on_than_requests_may_be_out(concurrency: int) -> None:
+    """Whoever keeps the vectors himself loses no more if the process dies."""
+    paid: list[int] = []
+    handed = 0
+
+    class Counting(RemoteFakeModel):
+        """Counts what is paid."""
+
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            paid.append(len(batch))
+            return await super().embed_batch(batch)
+
+    def on_batch(positions: Any, vectors: Any, truncated: Any) -> None:
+        nonlocal handed
+        for _ in range(200):  # all who may go ahead have their time
+            time.sleep(0)
+            assert len(paid) - handed <= concurrency
+        handed += 1
+
+    embedder = Embedder(Counting("small")).using(batch_size=1, max_concurrency=concurrency)
+    embedder.embed([str(n) for n in range(20)], role="document", on_batch=on_batch)
+
+    assert handed == 20

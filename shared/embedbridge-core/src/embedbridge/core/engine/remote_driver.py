@@ -222,7 +222,7 @@ async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
                 spec.card.limits, items=len(batch), tokens=batch.tokens, seconds=seconds
             )
         if answered.error is None:  # else the job may end here
-            turn.answered()
+            turn.answered(goes_on=spec.on_batch is None)
         return answered, ticket
 
     if spec.limiter is not None:

@@ -56,20 +56,30 @@ class Turn:
         self._kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._is_held = True
 
-    def answered(self) -> None:
-        """The answer is there, and will be kept: the next request may go out."""
+    def answered(self, *, goes_on: bool = True) -> None:
+        """The answer is there, and a job that ends now waits until it is kept.
+
+        Args:
+            goes_on: Whether the next request may go out meanwhile. Where the caller keeps the answers
+                himself, no more may be paid and not kept than requests may be out.
+        """
         if self._is_held:
-            self._is_held = False
             self._keeping.add(self._kept)
-            self._free.release()
+            if goes_on:
+                self._give_on()
 
     def kept(self) -> None:
         """Its answer is kept: from now on nobody waits for it, whatever its worker waits for."""
         if self._kept in self._keeping:
             self._keeping.discard(self._kept)
             self._kept.set_result(None)
+        self._give_on()
 
     def end(self) -> None:
         """The turn is over, well or not."""
-        self.answered()
         self.kept()
+
+    def _give_on(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._free.release()
