@@ -222,7 +222,8 @@ async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
                 spec.card.limits, items=len(batch), tokens=batch.tokens, seconds=seconds
             )
         if answered.error is None:  # else the job may end here
-            turn.answered(goes_on=spec.on_batch is None)
+            # Without a cache, what is paid is only kept when `on_batch` has it.
+            turn.answered(goes_on=spec.on_batch is None or spec.cache is not None)
         return answered, ticket
 
     if spec.limiter is not None:

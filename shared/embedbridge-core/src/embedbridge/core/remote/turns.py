@@ -60,8 +60,8 @@ class Turn:
         """The answer is there, and a job that ends now waits until it is kept.
 
         Args:
-            goes_on: Whether the next request may go out meanwhile. Where the caller keeps the answers
-                himself, no more may be paid and not kept than requests may be out.
+            goes_on: Whether the next request may go out meanwhile. Where only the caller keeps the
+                answers, no more may be paid and not kept than requests may be out.
         """
         if self._is_held:
             self._keeping.add(self._kept)
