@@ -136,6 +136,7 @@ TOOLING = [
     "SETTING_PREFIX",
     "SETTING_SYNONYMS",
     "SlidingWindow",
+    "called_at_once",
     "default_path",
     "forget_endpoints",
     "is_busy",

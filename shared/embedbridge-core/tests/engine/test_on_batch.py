@@ -13,6 +13,7 @@ from embedbridge.contract import Batch, BatchResult, EmbedBridgeError
 from embedbridge.core import Embedder, UsageMeter
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.loop import background_loop
+from embedbridge.core.tooling import called_at_once
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
 EXPECTED = Embedder(FakeModel("small"))
@@ -191,3 +192,16 @@ def test_no_more_is_paid_and_not_handed_on_than_requests_may_be_out(concurrency:
     embedder.embed([str(n) for n in range(20)], role="document", on_batch=on_batch)
 
     assert handed == 20
+
+
+def test_one_that_says_so_is_called_where_the_answer_arrives() -> None:
+    """Between what is paid and what is kept lies no other thread."""
+    threads: list[str] = []
+
+    @called_at_once
+    def on_batch(positions: Any, vectors: Any, truncated: Any) -> None:
+        threads.append(threading.current_thread().name)
+
+    Embedder(RemoteFakeModel("small")).embed(["a"], role="document", on_batch=on_batch)
+
+    assert threads == ["embedbridge-loop"]

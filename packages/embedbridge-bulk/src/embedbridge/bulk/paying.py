@@ -16,6 +16,7 @@ from embedbridge.bulk.errors import error_text
 from embedbridge.bulk.failures import Failure
 from embedbridge.contract.batch import Usage
 from embedbridge.contract.errors import InvalidInputError
+from embedbridge.core.tooling import called_at_once
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,6 +142,7 @@ class Payments:
         numbers = np.concatenate([part.numbers for part in window])
         kept = np.zeros(len(numbers), np.bool_)
 
+        @called_at_once  # nothing that is paid waits for a thread to be kept
         def keep(at: NDArray[np.intp], vectors: Vectors, truncated: NDArray[np.bool_]) -> None:
             self._keep(numbers[at], vectors, truncated)
             more = len(at) - int(kept[at].sum())

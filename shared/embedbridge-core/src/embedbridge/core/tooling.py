@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embedbridge.core.discovery.own_providers import OBJECTS as OBJECTS
     from embedbridge.core.discovery.resolve import BUNDLED as BUNDLED
     from embedbridge.core.discovery.resolve import resolve as resolve
+    from embedbridge.core.engine.answer import called_at_once as called_at_once
     from embedbridge.core.engine.plan import items_per_answer as items_per_answer
     from embedbridge.core.images.decode import open_image as open_image
     from embedbridge.core.images.image_files import is_image_file as is_image_file
@@ -39,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "cache.sqlite": ["is_busy"],
         "discovery.own_providers": ["DISTRIBUTIONS", "OBJECTS"],
         "discovery.resolve": ["BUNDLED", "resolve"],
+        "engine.answer": ["called_at_once"],
         "engine.plan": ["items_per_answer"],
         "images.decode": ["open_image"],
         "images.image_files": ["is_image_file"],

@@ -161,6 +161,20 @@ def take_in(job: Job, planned: Planned, answered: Answered, *, seconds: float) -
     return Accepted(planned.places, result)
 
 
+AT_ONCE = "embedbridge_at_once"
+"""Attribute of a function that is marked by `called_at_once`."""
+
+
+def called_at_once(on_batch: OnBatch) -> OnBatch:
+    """Mark an `on_batch` that takes no longer than a thread to begin, such as appending to a file.
+
+    It is called where the answer arrives, on the event loop of all remote models: nothing lies between
+    what is paid and what is kept, if the process dies.
+    """
+    setattr(on_batch, AT_ONCE, True)
+    return on_batch
+
+
 def call_on_batch(on_batch: OnBatch, *batch: Any) -> None:
     """Hand a batch on to the caller.
 

@@ -17,6 +17,7 @@ from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, Req
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.contract.vectors import zero_rows
 from embedbridge.core.engine.answer import (
+    AT_ONCE,
     Accepted,
     Answered,
     EndedError,
@@ -253,8 +254,11 @@ async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
 
 async def _hand_on(job: Job, accepted: Accepted, thread: OwnThread) -> None:
     """Tell the caller of an accepted batch."""
-    if job.spec.on_batch is not None:
-        await thread.call(_call, job.spec.on_batch, *accepted.for_caller(job))
+    on_batch = job.spec.on_batch
+    if on_batch is not None and hasattr(on_batch, AT_ONCE):
+        _call(on_batch, *accepted.for_caller(job))
+    elif on_batch is not None:
+        await thread.call(_call, on_batch, *accepted.for_caller(job))
     refuse_cut(job, accepted)
 
 
