@@ -160,9 +160,13 @@ def test_tokens_are_those_of_a_sorted_source(tmp_path: Path) -> None:
 def test_requests_fit_into_a_minute(tmp_path: Path) -> None:
     """No request has more tokens than all of a minute may have together, whoever says so."""
     table = pa.table({"text": [f"{'many words ' * 50} {number}" for number in range(400)]})
+    low = FileRateLimiter(tmp_path / "low", tokens_per_minute=10_000)
+    high = FileRateLimiter(tmp_path / "high", tokens_per_minute=20_000)
     ways: list[dict[str, Any]] = [
         {"tokens_per_minute": 10_000},
-        {"limiter": FileRateLimiter(tmp_path / "budget", tokens_per_minute=10_000)},
+        {"limiter": low},
+        {"limiter": low, "tokens_per_minute": 20_000},
+        {"limiter": high, "tokens_per_minute": 10_000},
     ]
     for way in ways:
         model = load_embedder("openai:text-embedding-3-small", api_key="k", **way)

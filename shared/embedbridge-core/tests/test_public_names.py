@@ -142,12 +142,12 @@ TOOLING = [
     "is_busy",
     "is_image_file",
     "items_per_answer",
+    "limits_within",
     "open_image",
     "parse_settings",
     "portable_limiter",
     "resolve",
     "run_sync",
-    "tokens_per_minute",
 ]
 LOCAL = [
     "AtOnce",

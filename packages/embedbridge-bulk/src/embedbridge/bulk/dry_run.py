@@ -19,7 +19,7 @@ from embedbridge.bulk.seen import Seen
 from embedbridge.bulk.windows import items_per_request
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.model import LocalEmbeddingModel
-from embedbridge.core.tooling import tokens_per_minute
+from embedbridge.core.tooling import limits_within
 
 if TYPE_CHECKING:
     from embedbridge.bulk.columns import Columns
@@ -196,11 +196,11 @@ def _tokens(stage: EmbedStage, samples: list[Input], contents: int) -> int | Non
 
 
 def _requests(stage: EmbedStage, contents: int, tokens: int | None) -> int:
-    items = items_per_request(stage.embedder, stage.columns.modality, stage.role)
+    embedder = stage.embedder
+    items = items_per_request(embedder, stage.columns.modality, stage.role)
     by_items = -(-contents // (items or max(1, contents)))
-    limiter = stage.embedder.limiter or stage.embedder.settings
-    known = (stage.embedder.card.limits.max_tokens_per_request, tokens_per_minute(limiter))
-    most_tokens = min((number for number in known if number is not None), default=None)
+    limits = limits_within(embedder.card.limits, embedder.limiter, embedder.settings)
+    most_tokens = limits.max_tokens_per_request
     if tokens is None or most_tokens is None:
         return by_items
     return max(by_items, -(-tokens // most_tokens))

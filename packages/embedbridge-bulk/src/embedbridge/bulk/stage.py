@@ -30,7 +30,7 @@ from embedbridge.contract.errors import (
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Mixed
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.tooling import ImageRules, open_image, portable_limiter
+from embedbridge.core.tooling import open_image, portable_limiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     from embedbridge.contract import Input
     from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core import EmbeddingResult, Limiter, OnBatch, Settings
+    from embedbridge.core import EmbeddingResult, Limiter, OnBatch
+    from embedbridge.core.tooling import ImageRules
 
 FEW = 8
 """Rows: if fewer fail together, it may be for what they are."""
@@ -144,7 +145,8 @@ class EmbedStage:
         if self.columns.image is not None and any(limit in self.policies for limit in IMAGE_LIMITS):
             at = np.flatnonzero(known & ~refused)
             inputs = contents.inputs(np.flatnonzero(contents.present)[at])
-            refused[at] = [not _is_within_limits(one, settings) for one in inputs]
+            rules = settings.image_rules
+            refused[at] = [not _is_within(rules, one) for one in inputs]
         return refused
 
     @property
@@ -265,13 +267,8 @@ def _of_all(result: EmbeddingResult, rows: NDArray[np.intp], total: int) -> Embe
     )
 
 
-def _is_within_limits(content: Input, settings: Settings) -> bool:
-    """Whether the image of a content is within the limits of these settings, by its header."""
-    rules = ImageRules(
-        max_bytes=settings.max_image_bytes,
-        max_pixels=settings.max_image_pixels,
-        min_side=settings.min_image_side,
-    )
+def _is_within(rules: ImageRules, content: Input) -> bool:
+    """Whether the image of a content is within these limits, by its header."""
     parts = content.parts if isinstance(content, Mixed) else (content,)
     try:
         for image in parts:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.options import parse_options
-from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
+from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, ImageRules
 
 SETTING_PREFIX = "EMBEDBRIDGE_"
 """How the environment variables begin."""
@@ -79,6 +79,16 @@ class Settings(BaseModel):
     """Inputs that `embed_iter` and `embed_windows` hold at once."""
     show_progress: bool = False
     """Whether to show a progress bar (takes tqdm)."""
+
+    @property
+    def image_rules(self) -> ImageRules:
+        """Which images the user accepts, whatever the model takes."""
+        return ImageRules(
+            max_bytes=self.max_image_bytes,
+            max_pixels=self.max_image_pixels,
+            min_side=self.min_image_side,
+            allow_urls=self.allow_urls,
+        )
 
     @field_validator("allow_urls", mode="before")
     @classmethod

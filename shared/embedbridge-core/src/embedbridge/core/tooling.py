@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from embedbridge.core.images.rules import ImageRules as ImageRules
     from embedbridge.core.remote.endpoint import Endpoint as Endpoint
     from embedbridge.core.remote.endpoint import forget_endpoints as forget_endpoints
+    from embedbridge.core.remote.limit import limits_within as limits_within
     from embedbridge.core.remote.limit import portable_limiter as portable_limiter
-    from embedbridge.core.remote.limit import tokens_per_minute as tokens_per_minute
     from embedbridge.core.remote.loop import run_sync as run_sync
     from embedbridge.core.remote.sliding_window import Charge as Charge
     from embedbridge.core.remote.sliding_window import Rate as Rate
@@ -46,7 +46,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "images.image_files": ["is_image_file"],
         "images.rules": ["ImageRules"],
         "remote.endpoint": ["Endpoint", "forget_endpoints"],
-        "remote.limit": ["portable_limiter", "tokens_per_minute"],
+        "remote.limit": ["limits_within", "portable_limiter"],
         "remote.loop": ["run_sync"],
         "remote.sliding_window": ["Charge", "Rate", "SlidingWindow"],
         "settings": [

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.vocabulary import Task
-from embedbridge.core.images.rules import ImageRules
-from embedbridge.core.remote.limit import tokens_per_minute
+from embedbridge.core.remote.limit import limits_within
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits, ModelCard
     from embedbridge.contract.model import EmbeddingModel
     from embedbridge.contract.vocabulary import Role
     from embedbridge.core.cache.base import VectorCache
+    from embedbridge.core.images.rules import ImageRules
     from embedbridge.core.listeners.announce import Announcer
     from embedbridge.core.remote.endpoint import Endpoint
     from embedbridge.core.remote.limit import Limiter
@@ -71,27 +71,13 @@ class JobSpec:
 
     @property
     def limits(self) -> Limits:
-        """The card's, with no more tokens in a request than the limiter admits per minute.
-
-        A server would refuse such a request for ever, however empty the minute is.
-        """
-        limits, per_minute = self.card.limits, tokens_per_minute(self.limiter)
-        most = limits.max_tokens_per_request
-        if per_minute is None or (most is not None and most <= per_minute):
-            return limits
-        return replace(limits, max_tokens_per_request=per_minute)
+        """The card's, with no more tokens in a request than the limiter admits per minute."""
+        return limits_within(self.card.limits, self.limiter)
 
     @property
     def image_rules(self) -> ImageRules:
         """Which images are accepted: within the user's limits and the model's."""
-        limits, settings = self.card.limits, self.settings
-        most = limits.max_bytes_per_image, limits.max_pixels_per_image
-        return ImageRules(
-            max_bytes=min(settings.max_image_bytes, most[0] or settings.max_image_bytes),
-            max_pixels=min(settings.max_image_pixels, most[1] or settings.max_image_pixels),
-            min_side=settings.min_image_side,
-            allow_urls=settings.allow_urls,
-        )
+        return self.settings.image_rules.within(self.card.limits)
 
     @property
     def answered_dimensions(self) -> int | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import InvalidImageError
+
+if TYPE_CHECKING:
+    from embedbridge.contract.card import Limits
 
 MAX_IMAGE_BYTES = 20_000_000
 MAX_IMAGE_PIXELS = 50_000_000
@@ -26,6 +30,14 @@ class ImageRules:
     `"example.org"` is exactly this host, on ports 80 and 443 of a public address. With its port,
     `"10.0.0.7:8080"` or `"pictures.intranet:443"`, its address may be private or this machine's.
     """
+
+    def within(self, limits: Limits) -> ImageRules:
+        """These rules, and no larger image than a model takes."""
+        return replace(
+            self,
+            max_bytes=min(self.max_bytes, limits.max_bytes_per_image or self.max_bytes),
+            max_pixels=min(self.max_pixels, limits.max_pixels_per_image or self.max_pixels),
+        )
 
 
 def urls_are_off() -> InvalidImageError:

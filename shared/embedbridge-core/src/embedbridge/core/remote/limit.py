@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from typing import Protocol, cast, runtime_checkable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from embedbridge.contract.errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from embedbridge.contract.card import Limits
 
 
 class Ticket:
@@ -74,6 +78,20 @@ def tokens_per_minute(limiter: object) -> int | None:
     """Tokens that a limiter admits per minute, by its attribute of this name; `None` if it has none."""
     most = getattr(limiter, "tokens_per_minute", None)
     return most if type(most) is int and most > 0 else None
+
+
+def limits_within(limits: Limits, *limiters: object) -> Limits:
+    """A card's limits, with no more tokens in a request than each of these admits per minute.
+
+    A server would refuse such a request for ever, however empty the minute is.
+
+    Args:
+        limits: The card's.
+        limiters: Whatever may have a number `tokens_per_minute`: limiters, the settings, or `None`.
+    """
+    most = (limits.max_tokens_per_request, *map(tokens_per_minute, limiters))
+    lowest = min((number for number in most if number is not None), default=None)
+    return replace(limits, max_tokens_per_request=lowest)
 
 
 UNLIMITED = Ticket()
