@@ -5,6 +5,7 @@ import threading
 import time
 from contextvars import ContextVar
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -205,3 +206,13 @@ def test_one_that_says_so_is_called_where_the_answer_arrives() -> None:
     Embedder(RemoteFakeModel("small")).embed(["a"], role="document", on_batch=on_batch)
 
     assert threads == ["embedbridge-loop"]
+
+
+def test_one_that_has_every_attribute_does_not_say_so() -> None:
+    """Such as a mock, which may wait for another embedder as any other function."""
+    threads: list[str] = []
+    on_batch = Mock(side_effect=lambda *_: threads.append(threading.current_thread().name))
+    Embedder(RemoteFakeModel("small")).embed(["a"], role="document", on_batch=on_batch)
+
+    assert len(threads) == 1
+    assert threads != ["embedbridge-loop"]

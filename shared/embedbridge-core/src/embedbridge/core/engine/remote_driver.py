@@ -255,7 +255,7 @@ async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
 async def _hand_on(job: Job, accepted: Accepted, thread: OwnThread) -> None:
     """Tell the caller of an accepted batch."""
     on_batch = job.spec.on_batch
-    if on_batch is not None and hasattr(on_batch, AT_ONCE):
+    if on_batch is not None and getattr(on_batch, AT_ONCE, False) is True:
         _call(on_batch, *accepted.for_caller(job))
     elif on_batch is not None:
         await thread.call(_call, on_batch, *accepted.for_caller(job))

@@ -7,11 +7,14 @@ their requests pass; and in a pool, one that hangs would take a thread from the 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from embedbridge.core.threads import in_thread, new_pool
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 
 class OwnThread:
@@ -28,10 +31,9 @@ class OwnThread:
             Exception: What it raised.
         """
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedbridge-job")
-        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+            self._thread = new_pool(1)
         try:
-            await loop.run_in_executor(self._thread, context.run, function, *args)
+            await in_thread(self._thread, function, *args)
         except asyncio.CancelledError:
             self._was_left = True
             raise

@@ -40,12 +40,12 @@ class Turns:
             yield turn
         except Exception:
             self.over = True
-            turn.end()  # before it waits: no two wait for each other, and no worker for this turn
+            turn.kept()  # before it waits: no two wait for each other, and no worker for this turn
             while self._keeping:  # more answers may come meanwhile
                 await asyncio.wait(self._keeping)
             raise
         finally:
-            turn.end()
+            turn.kept()
 
 
 class Turn:
@@ -69,15 +69,11 @@ class Turn:
                 self._give_on()
 
     def kept(self) -> None:
-        """Its answer is kept: from now on nobody waits for it, whatever its worker waits for."""
+        """Its answer is kept, or there is none: nobody waits for it, whatever its worker waits for."""
         if self._kept in self._keeping:
             self._keeping.discard(self._kept)
             self._kept.set_result(None)
         self._give_on()
-
-    def end(self) -> None:
-        """The turn is over, well or not."""
-        self.kept()
 
     def _give_on(self) -> None:
         if self._is_held:
