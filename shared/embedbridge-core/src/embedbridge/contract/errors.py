@@ -27,9 +27,12 @@ worker processes. None of them ever holds a key, a header or a whole input.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, TypeVar, Unpack
+
+T = TypeVar("T")
+Converted = TypeVar("Converted")
 
 MAX_SHOWN = 80
 """Characters of a caller's value that a message shows at most."""
@@ -295,6 +298,15 @@ def naming_input(index: int) -> Iterator[None]:
     except InvalidInputError as error:
         error.index = index
         raise
+
+
+def convert_each(inputs: Iterable[T], convert: Callable[[T], Converted]) -> list[Converted]:
+    """What becomes of each input; what is wrong with one has its position."""
+    converted = []
+    for index, value in enumerate(inputs):
+        with naming_input(index):
+            converted.append(convert(value))
+    return converted
 
 
 def exception_chain(error: BaseException | None) -> Iterator[BaseException]:

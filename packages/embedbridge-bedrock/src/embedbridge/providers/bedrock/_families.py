@@ -15,6 +15,7 @@ from embedbridge.contract.batch import Batch
 from embedbridge.contract.errors import (
     InvalidResponseError,
     UnsupportedModalityError,
+    convert_each,
     naming_input,
 )
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
@@ -141,9 +142,9 @@ class Cohere(Family):
         if batch.modality == "text":
             kind = {"texts": batch.texts}
         elif batch.modality == "image":
-            kind = {"images": [self._image(image, n) for n, image in enumerate(batch.images)]}
+            kind = {"images": convert_each(batch.images, self._image)}
         else:
-            kind = {"inputs": [self._mixed(mixed, n) for n, mixed in enumerate(batch.mixed)]}
+            kind = {"inputs": convert_each(batch.mixed, self._mixed)}
         return {
             "input_type": self._input_type(batch),
             "embedding_types": [options.output_type],
@@ -164,15 +165,15 @@ class Cohere(Family):
     def _input_type(self, batch: Batch) -> str:
         return batch.task if batch.task in self.tasks else f"search_{batch.role}"
 
-    def _image(self, image: LoadedImage, number: int) -> str:
-        return _data_url(image, FOUR, MAX_FILES, number)
+    def _image(self, image: LoadedImage) -> str:
+        return image.to_data_url(FOUR, max_bytes=MAX_FILES)
 
-    def _mixed(self, mixed: LoadedMixed, number: int) -> Json:
+    def _mixed(self, mixed: LoadedMixed) -> Json:
         """On Bedrock an image is a plain string; in Cohere's own API it is an object."""
         parts = [
             {"type": "text", "text": part}
             if isinstance(part, str)
-            else {"type": "image_url", "image_url": self._image(part, number)}
+            else {"type": "image_url", "image_url": self._image(part)}
             for part in mixed.parts
         ]
         return {"content": parts}
@@ -191,8 +192,8 @@ class OldCohere(Cohere):
     def _input_type(self, batch: Batch) -> str:
         return "image" if batch.modality == "image" else super()._input_type(batch)
 
-    def _image(self, image: LoadedImage, number: int) -> str:
-        return _data_url(image, JPEG_PNG, COHERE_V3.max_bytes_per_image, number)
+    def _image(self, image: LoadedImage) -> str:
+        return image.to_data_url(JPEG_PNG, max_bytes=COHERE_V3.max_bytes_per_image)
 
 
 class Marengo(Family):
@@ -268,11 +269,5 @@ def _media(image: LoadedImage) -> Json:
 
 
 def _in_base64(image: LoadedImage, most: int | None) -> str:
-    return _data_url(image, JPEG_PNG, most, 0).partition(",")[2]
-
-
-def _data_url(
-    image: LoadedImage, media_types: frozenset[str], most: int | None, number: int
-) -> str:
-    with naming_input(number):
-        return image.to_data_url(media_types, max_bytes=most)
+    with naming_input(0):
+        return image.to_data_url(JPEG_PNG, max_bytes=most).partition(",")[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from embedbridge.contract.batch import Batch
-from embedbridge.contract.errors import InvalidInputError, RequestTooLargeError, naming_input
+from embedbridge.contract.errors import InvalidInputError, RequestTooLargeError, convert_each
 from embedbridge.contract.loaded import LoadedImage
 from embedbridge.providers.cohere.catalog import LIMITS, MAX_BASE64, V3_LIMITS, takes_inputs
 
@@ -29,24 +29,22 @@ def contents(name: str, batch: Batch) -> dict[str, Any]:
     if batch.modality == "text":
         return {"texts": batch.texts}
     if batch.modality == "image" and not takes_inputs(name):
-        return {"images": [_old_image(image, n) for n, image in enumerate(batch.images)]}
+        return {"images": convert_each(batch.images, _old_image)}
     inputs = [mixed.parts for mixed in batch.mixed] or [(image,) for image in batch.images]
-    spelled = [[_part(part, n) for part in parts] for n, parts in enumerate(inputs)]
+    spelled = convert_each(inputs, lambda parts: [_part(part) for part in parts])
     _check_size(spelled)
     return {"inputs": [{"content": parts} for parts in spelled]}
 
 
-def _part(part: str | LoadedImage, number: int) -> dict[str, Any]:
+def _part(part: str | LoadedImage) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    with naming_input(number):
-        url = part.to_data_url(MEDIA_TYPES, max_bytes=LIMITS.max_bytes_per_request)
+    url = part.to_data_url(MEDIA_TYPES, max_bytes=LIMITS.max_bytes_per_request)
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-def _old_image(image: LoadedImage, number: int) -> str:
-    with naming_input(number):
-        return image.to_data_url(MEDIA_TYPES, max_bytes=V3_LIMITS.max_bytes_per_image)
+def _old_image(image: LoadedImage) -> str:
+    return image.to_data_url(MEDIA_TYPES, max_bytes=V3_LIMITS.max_bytes_per_image)
 
 
 def _check_size(inputs: list[list[dict[str, Any]]]) -> None:

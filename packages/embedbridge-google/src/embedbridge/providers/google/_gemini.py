@@ -19,7 +19,7 @@ from embedbridge.contract.errors import (
     InvalidImageError,
     InvalidInputError,
     InvalidOptionError,
-    naming_input,
+    convert_each,
 )
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.contract.remote import (
@@ -140,11 +140,7 @@ def contents(batch: Batch, most: int | None = None) -> list[dict[str, Any]]:
     Raises:
         InvalidInputError: An input holds more images than the model takes, or one that is too large.
     """
-    found = []
-    for place, given in enumerate(batch.inputs):
-        with naming_input(place):
-            found.append({"parts": list(_parts(given, most))})
-    return found
+    return convert_each(batch.inputs, lambda given: {"parts": list(_parts(given, most))})
 
 
 def quoted(name: str) -> str:

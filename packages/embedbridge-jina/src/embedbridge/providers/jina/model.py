@@ -15,7 +15,7 @@ from embedbridge.contract.errors import (
     InvalidOptionError,
     QuotaExhaustedError,
     UnknownModelError,
-    naming_input,
+    convert_each,
 )
 from embedbridge.contract.loaded import Loaded, LoadedMixed
 from embedbridge.contract.options import ModelOptions
@@ -119,11 +119,7 @@ class JinaModel(HttpModel):
 
     def _inputs(self, batch: Batch) -> list[dict[str, object]]:
         most = self.listed_card.limits.max_bytes_per_image
-        inputs = []
-        for number, content in enumerate(batch.inputs):
-            with naming_input(number):
-                inputs.append(_spelled(content, most))
-        return inputs
+        return convert_each(batch.inputs, lambda content: _spelled(content, most))
 
     def _task(self, batch: Batch) -> str | None:
         """Jina's word for role and task, or the user's own."""

@@ -15,9 +15,9 @@ from embedbridge.contract.errors import (
     InvalidKeyError,
     InvalidOptionError,
     UnknownModelError,
-    naming_input,
+    convert_each,
 )
-from embedbridge.contract.loaded import LoadedImage, LoadedMixed
+from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.contract.options import ModelOptions
 from embedbridge.contract.remote import (
     Credential,
@@ -157,7 +157,7 @@ class VoyageModel(HttpModel):
             return CHUNKS, {"inputs": [[text] for text in batch.texts], **fields}
         fields["truncation"] = self.options.truncation
         if self._asked_at == PARTS:
-            return PARTS, {"inputs": _inputs(batch), **fields}
+            return PARTS, {"inputs": convert_each(batch.inputs, _spelled), **fields}
         return self._asked_at, {"input": batch.texts, **fields}
 
     def read(self, answer: dict[str, Any], batch: Batch) -> BatchResult:
@@ -172,13 +172,9 @@ class VoyageModel(HttpModel):
         return BatchResult(vectors=self.output_type.matrix(rows), usage=usage)
 
 
-def _inputs(batch: Batch) -> list[dict[str, object]]:
-    inputs: list[dict[str, object]] = []
-    for number, content in enumerate(batch.inputs):
-        parts = content.parts if isinstance(content, LoadedMixed) else (content,)
-        with naming_input(number):
-            inputs.append({"content": [_part(part) for part in parts]})
-    return inputs
+def _spelled(content: Loaded) -> dict[str, object]:
+    parts = content.parts if isinstance(content, LoadedMixed) else (content,)
+    return {"content": [_part(part) for part in parts]}
 
 
 def _part(part: str | LoadedImage) -> dict[str, str]:

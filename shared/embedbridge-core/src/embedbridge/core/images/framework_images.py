@@ -13,7 +13,7 @@ from io import BytesIO
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union, runtime_checkable
 
-from embedbridge.contract.errors import InvalidImageError, naming_input, short_repr
+from embedbridge.contract.errors import InvalidImageError, convert_each, short_repr
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import refuse_single
 
@@ -58,7 +58,7 @@ def translate(values: Iterable[Any], make: Callable[[Any], T], *single: type) ->
         InvalidInputError: One of the values is bad; or there is a single one and no list.
     """
     refuse_single(values, bytes, bytearray, memoryview, PathLike, _File, *single)
-    return [_at(index, value, make) for index, value in enumerate(values)]
+    return convert_each(values, make)
 
 
 def as_image(value: ImageLike) -> Image:
@@ -85,11 +85,6 @@ def as_image(value: ImageLike) -> Image:
         hint="Pass a path, bytes, a binary file object, a Pillow image, or an Image "
         "(Image.from_array, Image.from_base64, …).",
     )
-
-
-def _at(index: int, value: Any, make: Callable[[Any], T]) -> T:
-    with naming_input(index):
-        return make(value)
 
 
 def _from_string(text: str) -> Image:
