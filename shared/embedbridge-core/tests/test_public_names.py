@@ -113,14 +113,18 @@ ADAPTING = [
     "as_images",
     "bridge",
     "bridged_model",
+    "deepcopy_adapter",
     "files_mark",
     "from_documents_and_queries",
+    "give_kept",
     "is_outdated",
     "is_truly_async",
+    "kept_by_subclass",
     "refuse_single",
     "run_sync",
     "translate",
     "unwrapped",
+    "update_fields",
     "warn_of_cache_left_behind",
 ]
 TOOLING = [

@@ -19,7 +19,7 @@ from embedbridge.contract import (
 )
 from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.adapting import ImageLike, as_images
+from embedbridge.core.adapting import ImageLike, as_images, deepcopy_adapter, update_fields
 
 
 class EmbedBridgeEmbeddings(BaseModel, Embeddings):
@@ -184,18 +184,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         return self._embedder
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        # An embedder is thread-safe and never changes: weights, clients and keys are shared. What a
-        # subclass keeps is copied.
-        memo = {} if memo is None else memo
-        twin = memo[id(self)] = self.__copy__()
-        private = twin.__pydantic_private__ or {}
-        for values, ours in (
-            (vars(twin), EmbedBridgeEmbeddings.model_fields.keys()),
-            (private, EmbedBridgeEmbeddings.__private_attributes__.keys()),
-        ):
-            for name in values.keys() - ours:
-                values[name] = copy.deepcopy(values[name], memo)
-        return twin
+        return deepcopy_adapter(self, EmbedBridgeEmbeddings, memo)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other fields, or other settings of the engine.
@@ -220,12 +209,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
             )
         held = _load(None, self._embedder, changes)
         twin = copy.deepcopy(self) if deep else self.__copy__()
-        for name, value in fields.items():
-            if name in EmbedBridgeEmbeddings.model_fields:
-                setattr(twin, name, value)  # it is checked, as any assignment
-            else:
-                vars(twin)[name] = value  # those of a subclass are not, as in pydantic
-                twin.__pydantic_fields_set__.add(name)
+        update_fields(twin, EmbedBridgeEmbeddings, fields)
         twin._embedder = held  # noqa: SLF001  # of our own class
         return twin
 

@@ -6,6 +6,12 @@ from the rooms behind it, which may then move.
 
 from embedbridge.contract.inputs import refuse_single
 from embedbridge.contract.local import files_mark
+from embedbridge.core.adapter_copies import (
+    deepcopy_adapter,
+    give_kept,
+    kept_by_subclass,
+    update_fields,
+)
 from embedbridge.core.bridge import (
     AsyncBridgedModel,
     BridgeArguments,
@@ -38,13 +44,17 @@ __all__ = [
     "as_images",
     "bridge",
     "bridged_model",
+    "deepcopy_adapter",
     "files_mark",
     "from_documents_and_queries",
+    "give_kept",
     "is_outdated",
     "is_truly_async",
+    "kept_by_subclass",
     "refuse_single",
     "run_sync",
     "translate",
     "unwrapped",
+    "update_fields",
     "warn_of_cache_left_behind",
 ]

@@ -21,7 +21,13 @@ from llama_index.core.bridge.pydantic import (
 from embedbridge.contract import ConfigurationError, EmbeddingModel, InvalidOptionError
 from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.adapting import warn_of_cache_left_behind
+from embedbridge.core.adapting import (
+    deepcopy_adapter,
+    give_kept,
+    kept_by_subclass,
+    update_fields,
+    warn_of_cache_left_behind,
+)
 from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
 from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
 from llama_index.embeddings.embedbridge.marks import MARKS, marks
@@ -162,19 +168,11 @@ class EmbedBridgeEmbedding(EngineMethods):
         if self.embeddings_cache is not None and not self._warned_of_cache:
             self._warned_of_cache = True
             warn_of_cache_left_behind(self.embeddings_cache)
-        all_added, all_private = self._added()
+        all_added, all_private = kept_by_subclass(self, EmbedBridgeEmbedding)
         added, private = dict(self._picklable(all_added)), dict(self._picklable(all_private))
         config = {name: value for name, value in self.to_dict().items() if name not in all_added}
         config |= {name: added[name] for name in type(self).model_fields.keys() & added.keys()}
         return (_restore, (type(self), config, self._embedder, added, private))
-
-    def _added(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a subclass keeps in its instances: fields, and private attributes."""
-        ours, private = EmbedBridgeEmbedding, self.__pydantic_private__ or {}
-        return (
-            {name: vars(self)[name] for name in vars(self).keys() - ours.model_fields.keys()},
-            {name: private[name] for name in private.keys() - ours.__private_attributes__.keys()},
-        )
 
     def _picklable(self, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, value in values.items():
@@ -193,11 +191,7 @@ class EmbedBridgeEmbedding(EngineMethods):
     # Copies in this process: the model, the cache, the limiter and the callbacks are there once.
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        memo = {} if memo is None else memo
-        twin = memo[id(self)] = self.__copy__()
-        added, private = copy.deepcopy(self._added(), memo)
-        _add(twin, added, private)
-        return twin
+        return deepcopy_adapter(self, EmbedBridgeEmbedding, memo)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other fields, or other settings of the engine.
@@ -222,12 +216,7 @@ class EmbedBridgeEmbedding(EngineMethods):
                 )
         held = load_embedder(self._embedder, **changes)
         twin = copy.deepcopy(self) if deep else self.__copy__()
-        for name, value in fields.items():
-            if name in EmbedBridgeEmbedding.model_fields:
-                setattr(twin, name, value)  # it is checked, as any assignment
-            else:
-                vars(twin)[name] = value  # those of a subclass are not, as in pydantic
-                twin.__pydantic_fields_set__.add(name)
+        update_fields(twin, EmbedBridgeEmbedding, fields)
         twin._embedder, twin._derived = held, None  # noqa: SLF001  # of our own class
         return twin
 
@@ -247,15 +236,8 @@ def _restore(
     private: dict[str, Any],
 ) -> EmbedBridgeEmbedding:
     made = kind.from_dict(config, embedder=embedder)
-    _add(made, added, private)
+    give_kept(made, added, private)
     return made
-
-
-def _add(made: EmbedBridgeEmbedding, added: dict[str, Any], private: dict[str, Any]) -> None:
-    """Give an instance of a subclass what another one keeps, past all validation."""
-    vars(made).update(added)
-    if made.__pydantic_private__ is not None:
-        made.__pydantic_private__.update(private)
 
 
 def _make_embedder(
