@@ -25,9 +25,10 @@ from embedbridge.contract import (
     ConfigurationError,
     InvalidOptionError,
 )
-from embedbridge.core import Embedder, Ticket, load_embedder
+from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.openai import OpenAIModel
 from embedbridge.testing import FaultServer, faults
+from embedbridge.testing.limiters import RecordingLimiter
 
 Load: TypeAlias = Callable[..., Embedder]
 
@@ -248,34 +249,12 @@ def test_a_certificate_that_is_not_trusted_stays_so(key: str) -> None:
     assert caught.value.attempts == 1
 
 
-class Tickets:
-    """A limiter that counts its tickets."""
-
-    def __init__(self) -> None:
-        self.given = 0
-        self.returned = 0
-
-    def acquire(self, tokens: int) -> Ticket:
-        raise AssertionError
-
-    async def acquire_async(self, tokens: int) -> Ticket:
-        self.given += 1
-        return self.Counted(self)
-
-    class Counted(Ticket):
-        def __init__(self, tickets: Tickets) -> None:
-            self.tickets = tickets
-
-        def release(self) -> None:
-            self.tickets.returned += 1
-
-
 @pytest.mark.parametrize("fetched_before", [0, 1])
 def test_a_limiter_charges_what_was_sent(
     server: FaultServer, load: Load, key: str, fetched_before: int
 ) -> None:
     """A key that cannot be fetched costs nothing; unless a request was sent, and is to be made again."""
-    keys, tickets = [key] * fetched_before, Tickets()
+    keys, tickets = [key] * fetched_before, RecordingLimiter(blocking=False)
     server.always(faults.status(400, "Unknown parameter: encoding_format"))
     embedder = load(api_key=keys.pop, limiter=tickets)  # IndexError when there is none left
     with pytest.raises(AuthenticationError):

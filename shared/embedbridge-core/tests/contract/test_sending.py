@@ -17,8 +17,9 @@ from embedbridge.contract import (
     ModelCard,
 )
 from embedbridge.contract.remote import HttpModel, Vendor, in_order, matrix, rows_at
-from embedbridge.core import Embedder, Ticket
+from embedbridge.core import Embedder
 from embedbridge.testing import Exchange, Fault, FaultServer
+from embedbridge.testing.limiters import RecordingLimiter
 
 KEY = "canary-acme-0123456789abcdef"
 
@@ -43,28 +44,6 @@ class AcmeModel(HttpModel):
         return BatchResult(vectors=matrix(in_order(rows_at(answer, "data"), len(batch))))
 
 
-class Tickets:
-    """A limiter that counts its tickets."""
-
-    def __init__(self) -> None:
-        self.given = 0
-        self.returned = 0
-
-    def acquire(self, tokens: int) -> Ticket:
-        raise AssertionError
-
-    async def acquire_async(self, tokens: int) -> Ticket:
-        self.given += 1
-        return self.Counted(self)
-
-    class Counted(Ticket):
-        def __init__(self, tickets: Tickets) -> None:
-            self.tickets = tickets
-
-        def release(self) -> None:
-            self.tickets.returned += 1
-
-
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
     with FaultServer(dimensions=8) as server:
@@ -85,7 +64,7 @@ def fails_from(number: int) -> Callable[[], str]:
 
 def charged(server: FaultServer, texts: list[str], key: object) -> int:
     """How many tickets were not returned, over a job that fails."""
-    tickets = Tickets()
+    tickets = RecordingLimiter(blocking=False)
     model = AcmeModel("acme-1", base_url=server.url, api_key=key)
     with Embedder(model, limiter=tickets) as embedder, pytest.raises(EmbedBridgeError):
         embedder.using(max_attempts=1).embed_documents(texts)
@@ -112,7 +91,7 @@ def test_what_fails_before_it_is_sent_is_not_charged(
 
 def test_a_batch_that_is_too_large_is_charged_for_its_pieces(server: FaultServer) -> None:
     """It was cut in two before anything was sent: two requests, two tickets."""
-    tickets = Tickets()
+    tickets = RecordingLimiter(blocking=False)
     model = AcmeModel("acme-1", base_url=server.url, api_key=KEY)
     with Embedder(model, limiter=tickets) as embedder:
         embedder.embed_documents(["a" * 180, "b" * 180])

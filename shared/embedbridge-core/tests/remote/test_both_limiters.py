@@ -17,47 +17,21 @@ from embedbridge.core.remote.limit import is_returnable
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.slots import Slots
 from embedbridge.testing import FakeModel, FlakyModel, RemoteFakeModel
+from embedbridge.testing.limiters import RecordingLimiter
 from embedbridge.testing.virtual_time import JumpingLoop
 
 
-class Ledger:
-    """A limiter that admits at once, and writes down what happens to its tickets."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-
-    def acquire(self, tokens: int) -> Ticket:
-        self.events.append(f"acquire {tokens}")
-        return self.Entry(self)
-
-    async def acquire_async(self, tokens: int) -> Ticket:
-        return self.acquire(tokens)
-
-    def pause(self, seconds: float) -> None:
-        self.events.append(f"pause {seconds:g}")
-
-    class Entry(Ticket):
-        def __init__(self, ledger: "Ledger") -> None:
-            self.ledger = ledger
-
-        def settle(self, used_tokens: int) -> None:
-            self.ledger.events.append(f"settle {used_tokens}")
-
-        def release(self) -> None:
-            self.ledger.events.append("release")
-
-
-class Broken(Ledger):
+class Broken(RecordingLimiter):
     """One that cannot be asked."""
 
-    def acquire(self, tokens: int) -> Ticket:
+    def admit(self, tokens: int) -> Ticket:
         raise ProviderUnavailableError("the books are closed")
 
 
-class Bucket(Ledger):
+class Bucket(RecordingLimiter):
     """One that takes nothing back, with an answer that is no ticket."""
 
-    def acquire(self, tokens: int) -> Ticket:
+    def admit(self, tokens: int) -> Ticket:
         return None  # type: ignore[return-value]  # as users write it
 
 
@@ -72,7 +46,7 @@ def test_a_job_asks_the_limiter_and_its_rates(
     kind: Any, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever the rates come from: neither of the two is left out."""
-    mine, rates = Ledger(), dict[str, Any](requests_per_minute=1000)
+    mine, rates = RecordingLimiter(), dict[str, Any](requests_per_minute=1000)
     if place == "environment":
         monkeypatch.setenv("EMBEDBRIDGE_REQUESTS_PER_MINUTE", "1000")
         rates = {}
@@ -88,7 +62,7 @@ def test_a_job_asks_the_limiter_and_its_rates(
 
 def test_both_tickets_are_settled_and_released() -> None:
     """Whatever becomes of the request, no book keeps what is wrong."""
-    one, other = Ledger(), Ledger()
+    one, other = RecordingLimiter(), RecordingLimiter()
     both = BothLimiters(one, other)
     ticket = both.acquire(5)
     ticket.settle(7)
@@ -125,7 +99,7 @@ def test_where_both_are_wanted_by_others_requests_get_on() -> None:
 @pytest.mark.parametrize("sync", [True, False])
 def test_a_limiter_that_fails_leaves_nothing_charged(*, sync: bool) -> None:
     """The ticket of the other one goes back."""
-    one = Ledger()
+    one = RecordingLimiter()
     both = BothLimiters(one, Broken())
     with pytest.raises(ProviderUnavailableError):
         both.acquire(5) if sync else asyncio.run(both.acquire_async(5))
@@ -135,7 +109,7 @@ def test_a_limiter_that_fails_leaves_nothing_charged(*, sync: bool) -> None:
 
 def test_a_ticket_that_one_of_them_keeps_is_not_given_back() -> None:
     """Asking again would charge it double."""
-    ticket = BothLimiters(Bucket(), Ledger()).acquire(5)
+    ticket = BothLimiters(Bucket(), RecordingLimiter()).acquire(5)
 
     assert not is_returnable(ticket)
     ticket.settle(3)
@@ -143,13 +117,13 @@ def test_a_ticket_that_one_of_them_keeps_is_not_given_back() -> None:
 
 def test_what_is_the_same_is_one_object() -> None:
     """Its requests stand in one queue; it goes when no job has it any more."""
-    endpoint, mine = Endpoint(), Ledger()
+    endpoint, mine = Endpoint(), RecordingLimiter()
     first = endpoint.limiter(10, None, mine)
 
     assert endpoint.limiter(None, None, mine) is mine
     assert endpoint.limiter(10, None, mine) is first
     assert endpoint.limiter(20, None, mine) is not first
-    assert endpoint.limiter(10, None, Ledger()) is not first
+    assert endpoint.limiter(10, None, RecordingLimiter()) is not first
     del first
     gc.collect()
     assert not endpoint._both
@@ -206,7 +180,7 @@ def test_no_minute_holds_more_than_either_allows(
 
 def test_the_pause_of_a_server_is_told() -> None:
     """The limiter that others share hears of it, beside rates that nobody shares."""
-    mine = Ledger()
+    mine = RecordingLimiter()
     model = FlakyModel(failures=[RateLimitedError("slow down", retry_after=0.001)])
     Embedder(model, limiter=mine).using(requests_per_minute=100).embed_query("a")
 

@@ -18,6 +18,7 @@ from embedbridge.core import Embedder, RateLimiter, Settings, Ticket, load_embed
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.slots import Slots
 from embedbridge.testing import FlakyModel, RemoteFakeModel
+from embedbridge.testing.limiters import RecordingLimiter
 from embedbridge.testing.virtual_time import JumpingLoop
 
 
@@ -155,44 +156,18 @@ def test_a_released_ticket_frees_its_place() -> None:
     assert limiter.reserve(5).at == 1000
 
 
-class Ledger:
-    """A limiter that writes down what happens to its tickets."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-
-    def acquire(self, tokens: int) -> Ticket:
-        return self.Entry(self)
-
-    async def acquire_async(self, tokens: int) -> Ticket:
-        return self.Entry(self)
-
-    def pause(self, seconds: float) -> None:
-        self.events.append(f"pause {seconds:g}")
-
-    class Entry(Ticket):
-        def __init__(self, ledger: "Ledger") -> None:
-            self.ledger = ledger
-
-        def settle(self, used_tokens: int) -> None:
-            self.ledger.events.append("settle")
-
-        def release(self) -> None:
-            self.ledger.events.append("release")
-
-
 def test_the_engine_settles_what_was_answered() -> None:
     """One ticket per request; that of a refused one stays charged, and the pause is told."""
-    ledger = Ledger()
+    ledger = RecordingLimiter()
     model = FlakyModel(failures=[RateLimitedError("slow down", retry_after=0.001)])
     Embedder(model, limiter=ledger).embed_query("a")
 
-    assert ledger.events == ["pause 0.001", "settle"]
+    assert ledger.events == ["acquire 5", "pause 0.001", "acquire 5", "settle 5"]
 
 
 def test_the_engine_releases_what_was_never_sent() -> None:
     """Cancelled while all slots are taken: the request never went out."""
-    ledger, slots = Ledger(), Slots()
+    ledger, slots = RecordingLimiter(), Slots()
 
     async def never(ticket: Ticket) -> None:
         raise AssertionError
@@ -209,7 +184,7 @@ def test_the_engine_releases_what_was_never_sent() -> None:
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         runner.run(give_up())
 
-    assert ledger.events == ["release"]
+    assert ledger.events == ["acquire 0", "release"]
     assert slots.in_flight == 1
 
 

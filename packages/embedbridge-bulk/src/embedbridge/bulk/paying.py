@@ -1,4 +1,4 @@
-"""Payments: each new content is embedded once, in windows across chunks, and journalled as soon as it is answered."""
+"""Payments: each new content is embedded once, in windows across chunks, and its answer is journalled."""
 
 from __future__ import annotations
 

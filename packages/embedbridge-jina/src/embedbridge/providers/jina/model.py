@@ -33,7 +33,8 @@ from embedbridge.providers.jina.catalog import CARDS, UNKNOWN, VENDOR, family_of
 from embedbridge.providers.jina.options import JinaOptions
 
 MEDIA_TYPES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
-"""What is sent as it is; all else travels as PNG, or as JPEG where that is too large. Source: `media.py` of jina-on-prem."""
+"""What is sent as it is; all else travels as PNG, or as JPEG where that is too large.
+Source: `media.py` of jina-on-prem."""
 TASKS = {
     "similarity": ("text-matching",),
     "classification": ("classification",),

@@ -1,8 +1,9 @@
 """Refusals: what a server says when it refuses a request, as one of our errors.
 
 A code of the vendor's decides first, then a sentence of its own, an option's field that is named, a
-sentence that all servers share, and the status. Servers word the same refusal in many ways, so a table of sentences is never complete. What no row
-knows becomes an `InvalidInputError` without a position, and the engine searches in halves.
+sentence that all servers share, and the status. Servers word the same refusal in many ways, so a table of
+sentences is never complete. What no row knows becomes an `InvalidInputError` without a position, and the
+engine searches in halves.
 """
 
 from __future__ import annotations

@@ -59,8 +59,9 @@ class SqliteFile:
     """A cache file, and the connection of this process to it.
 
     A file that stays locked costs one wait. Then it is left alone (circuit breaker), and tried again
-    without a wait, at most once a minute; reading goes on where only writing waits. A file that was removed or replaced while it was open, by a
-    person or by a process that set it aside, is opened anew: what is written reaches the path.
+    without a wait, at most once a minute; reading goes on where only writing waits. A file that was
+    removed or replaced while it was open, by a person or by a process that set it aside, is opened anew:
+    what is written reaches the path.
 
     Args:
         path: The file; made when it is first needed.
