@@ -1,7 +1,8 @@
-"""A limiter beside the rates of the settings: both hold. Time is virtual here."""
+"""A limiter beside the rates of the settings: both hold. Where time counts, it is virtual."""
 
 import asyncio
 import gc
+import math
 from collections.abc import Coroutine
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from embedbridge.contract import ProviderUnavailableError, RateLimitedError
 from embedbridge.core import Embedder, RateLimiter, Settings, Ticket, load_embedder
+from embedbridge.core.remote import both_limiters
 from embedbridge.core.remote.both_limiters import BothLimiters
 from embedbridge.core.remote.endpoint import Endpoint, endpoint_of
 from embedbridge.core.remote.limit import is_returnable
@@ -35,11 +37,18 @@ class Bucket(RecordingLimiter):
         return None  # type: ignore[return-value]  # as users write it
 
 
+@pytest.fixture
+def _nobody_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where time is not virtual: a machine that is busy for a moment gives no ticket back."""
+    monkeypatch.setattr(both_limiters, "LATE", math.inf)
+
+
 def run(work: Coroutine[Any, Any, None]) -> None:
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         runner.run(work)
 
 
+@pytest.mark.usefixtures("_nobody_is_late")
 @pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel])
 @pytest.mark.parametrize("place", ["argument", "environment"])
 def test_a_job_asks_the_limiter_and_its_rates(
@@ -60,6 +69,7 @@ def test_a_job_asks_the_limiter_and_its_rates(
     assert sum(charge.requests for charge in charges._window.charges) == 3
 
 
+@pytest.mark.usefixtures("_nobody_is_late")
 def test_both_tickets_are_settled_and_released() -> None:
     """Whatever becomes of the request, no book keeps what is wrong."""
     one, other = RecordingLimiter(), RecordingLimiter()
