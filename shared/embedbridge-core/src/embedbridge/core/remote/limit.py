@@ -7,6 +7,7 @@ in a file or on a server, and be asked by several machines.
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
@@ -89,9 +90,11 @@ def limits_within(limits: Limits, *limiters: object) -> Limits:
         limits: The card's.
         limiters: Whatever may have a number `tokens_per_minute`: limiters, the settings, or `None`.
     """
-    most = (limits.max_tokens_per_request, *map(tokens_per_minute, limiters))
-    lowest = min((number for number in most if number is not None), default=None)
-    return replace(limits, max_tokens_per_request=lowest)
+    for limiter in limiters:
+        most = tokens_per_minute(limiter)
+        if most is not None and most < (limits.max_tokens_per_request or math.inf):
+            limits = replace(limits, max_tokens_per_request=most)
+    return limits
 
 
 UNLIMITED = Ticket()
