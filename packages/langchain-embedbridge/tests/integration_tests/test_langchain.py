@@ -109,7 +109,7 @@ class TestCacheBackedEmbeddings:
 
     @pytest.mark.parametrize("cache_queries", [False, True])
     async def test_cached_vectors_are_the_same(self, cache_queries: bool) -> None:
-        """A second run gives the same vectors and asks the model for no document again."""
+        """A second run asks for no document again; a query that is also a document stays a query."""
         classic = pytest.importorskip(
             "langchain_classic.embeddings",
             reason="CacheBackedEmbeddings lives in langchain-classic, which is not installed",
@@ -123,10 +123,12 @@ class TestCacheBackedEmbeddings:
             query_embedding_cache=InMemoryByteStore() if cache_queries else False,
             key_encoder="sha256",
         )
-        first = cached.embed_documents(ANIMALS), cached.embed_query("a")
+        both = ANIMALS[0]
+        first = cached.embed_documents(ANIMALS), cached.embed_query(both)
         asked = len(model.seen)
-        again = cached.embed_documents(ANIMALS), await cached.aembed_query("a")
+        again = cached.embed_documents(ANIMALS), await cached.aembed_query(both)
 
-        assert again == first == (embeddings.embed_documents(ANIMALS), embeddings.embed_query("a"))
+        assert again == first == (embeddings.embed_documents(ANIMALS), embeddings.embed_query(both))
+        assert first[0][0] != first[1]
         assert first[0] == await cached.aembed_documents(ANIMALS)
         assert asked == len(ANIMALS) + 1
