@@ -87,8 +87,12 @@ def test_what_a_subclass_keeps_travels(way: Callable[[Any], Any]) -> None:
 
 
 @pytest.mark.slow
-def test_it_travels_to_the_processes_of_a_pipeline() -> None:
+def test_it_travels_to_the_processes_of_a_pipeline(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """`num_workers=2`: another process makes the vectors that this one would make."""
+    # They import the subclass from here, by the name that pytest gave this file.
+    monkeypatch.syspath_prepend(request.config.rootpath)
     made = Prefixing(model_name="fake:small").times(5)
     nodes = [TextNode(text=f"text {number}") for number in range(4)]
     done = IngestionPipeline(transformations=[made]).run(nodes=nodes, num_workers=2)
