@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from embedbridge.contract import (
     AuthenticationError,
+    Batch,
+    BatchResult,
     ConfigurationError,
     EmbedBridgeError,
     InvalidOptionError,
@@ -33,6 +35,7 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder, MemoryCache
 from embedbridge.core.bridge import from_documents_and_queries as from_object
+from embedbridge.testing import RemoteFakeModel
 
 KEY = "canary-5f0c9e8b7a6d4c3b2a190817"
 TEXTS = [f"text {number}" for number in range(10)]
@@ -89,6 +92,46 @@ class EmbedsNatively(Embeds):
         await asyncio.sleep(0)
         self._record(texts)
         return [made_up(text, "document") for text in texts]
+
+
+class Alone(Embeds):
+    """Keeps its job in itself, so that two at once give wrong vectors; the first call waits for that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._job: list[str] = []
+        self._second = threading.Event()
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        self._job = texts
+        if self.calls:
+            self._second.set()
+        self._record(texts)
+        self._second.wait(0.05)
+        return super().embed_documents(self._job)
+
+
+class Forwards(Embeds):
+    """A wrapper, whose async methods are what those of the object in it are."""
+
+    chunk_size = 2
+
+    def __init__(self, inner: Embeds) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return self._inner.embed_documents(texts)
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        return await self._inner.aembed_documents(texts)
+
+
+class AwaitsItsBase(Alone):
+    chunk_size = 2
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        return await super().aembed_documents(texts)
 
 
 class Fails(Embeds):
@@ -200,6 +243,51 @@ def test_an_object_is_never_called_by_two_threads_at_once() -> None:
 
     assert all(np.array_equal(vectors, documents(TEXTS)) for vectors in found)
     assert not held._overlapped
+
+
+@pytest.mark.parametrize("make", [lambda: Forwards(Alone()), AwaitsItsBase])
+async def test_nor_where_its_async_code_comes_down_to_threads(make: Callable[[], Embeds]) -> None:
+    """A wrapper's code does not tell whether what it awaits is native, so its threads take turns."""
+    embedder = from_object(make())
+
+    assert np.array_equal(embedder.embed_documents(TEXTS), documents(TEXTS))
+    assert np.array_equal(await embedder.aembed_documents(TEXTS), documents(TEXTS))
+
+
+def test_what_it_asks_of_other_models_is_no_part_of_its_turn() -> None:
+    """In its thread, a wrapped object waits for a model that hands work to threads as well."""
+
+    class Remote(RemoteFakeModel):
+        async def embed_batch(self, batch: Batch) -> BatchResult:
+            await asyncio.to_thread(int)
+            return await super().embed_batch(batch)
+
+    inner = Embedder(Remote("small"))
+
+    class AsksAnother(Embeds):
+        chunk_size = 2
+
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            return inner.embed_documents(texts).tolist()  # type: ignore[no-any-return]
+
+    embedder = from_object(Forwards(AsksAnother()))
+
+    assert np.array_equal(embedder.embed_documents(TEXTS), inner.embed_documents(TEXTS))
+
+
+@pytest.mark.parametrize("kind", [EmbedsNatively, lambda: Forwards(EmbedsNatively())])
+def test_native_code_is_awaited_several_at_once(kind: Callable[[], Embeds]) -> None:
+    """Through a wrapper too: as many batches are in flight as may be."""
+    together = asyncio.Barrier(4)
+
+    class Meets(Forwards):
+        async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+            await together.wait()
+            return await self._inner.aembed_documents(texts)
+
+    embedder = from_object(Meets(kind()), max_items=1, max_concurrency=4)
+
+    assert np.array_equal(embedder.embed_documents(TEXTS[:8]), documents(TEXTS[:8]))
 
 
 @pytest.mark.parametrize(("native", "threads"), [(False, 1), (None, 1), (True, 0)])

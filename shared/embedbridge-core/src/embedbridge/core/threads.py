@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -35,31 +37,55 @@ class ThreadPerCall(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Start the call."""
+        return self._start(nullcontext(), partial(fn, *args, **kwargs))
+
+    def _start(self, turn: AbstractContextManager[Any], call: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
-        call = partial(fn, *args, **kwargs)
         threading.Thread(
-            target=_run, args=(future, call), name="embedbridge-call", daemon=True
+            target=_run, args=(future, turn, call), name="embedbridge-call", daemon=True
         ).start()
         return future
 
 
-def _run(future: Future[T], call: Callable[[], T]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        result = call()
-    except BaseException as error:  # noqa: BLE001  # handed to whoever waits
-        future.set_exception(error)
-    else:
-        future.set_result(result)
-    finally:
-        del future, call  # the error's traceback would keep them
+def _run(future: Future[T], turn: AbstractContextManager[Any], call: Callable[[], T]) -> None:
+    with turn:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001  # handed to whoever waits
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        finally:
+            del future, call  # the error's traceback would keep them
 
 
 @once_per_process
 def thread_per_call() -> ThreadPerCall:
     """For what may wait for anything: see the class."""
     return ThreadPerCall()
+
+
+_turn: ContextVar[AbstractContextManager[Any] | None] = ContextVar("turn", default=None)
+
+
+@contextmanager
+def one_call_at_a_time(turn: AbstractContextManager[Any] | None) -> Iterator[None]:
+    """Within, what async code hands over to `ThreadInTurn` runs inside this lock; `None` ends that."""
+    token = _turn.set(turn)
+    try:
+        yield
+    finally:
+        _turn.reset(token)
+
+
+class ThreadInTurn(ThreadPerCall):
+    """A thread per call, too; but calls within `one_call_at_a_time` follow each other."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Start the call when its turn has come; one that is cancelled before is never made."""
+        return self._start(_turn.get() or nullcontext(), partial(fn, *args, **kwargs))
 
 
 @once_per_process

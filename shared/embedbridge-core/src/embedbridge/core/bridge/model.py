@@ -25,7 +25,7 @@ from embedbridge.core.bridge.foreign import ForeignEmbedder, Method, Rows
 from embedbridge.core.bridge.introspect import digest_of, model_name, public_config, secrets_of
 from embedbridge.core.bridge.object_locks import lock_of
 from embedbridge.core.changes import Changes
-from embedbridge.core.threads import in_thread, threads_of
+from embedbridge.core.threads import in_thread, one_call_at_a_time, threads_of
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif")
 """Files that are handed over as they are; others become PNG. Pillow opens them all."""
@@ -175,7 +175,9 @@ class AsyncBridgedModel(_Bridged):
 
     async def _await(self, method: Method, inputs: list[Any]) -> Rows:
         try:
-            return await method.asynchronous(inputs)
+            # A wrapper's async method may come down to a thread of what it wraps.
+            with one_call_at_a_time(lock_of(self.foreign.wrapped)):
+                return await method.asynchronous(inputs)
         except Exception as error:  # noqa: BLE001  # every kind is translated
             failure = translated(error, self.foreign.wrapped)
         raise failure  # as above

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import once_per_process
-from embedbridge.core.threads import thread_per_call
+from embedbridge.core.threads import ThreadInTurn, one_call_at_a_time
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class BackgroundLoop:
         self._loop = asyncio.new_event_loop()
         # Whatever blocks runs there: name look-ups, a function that fetches a key, code of others
         # that itself calls a remote model. In a pool, that would wait for a thread behind its caller.
-        self._loop.set_default_executor(thread_per_call())
+        self._loop.set_default_executor(ThreadInTurn())
         self._thread = threading.Thread(target=self._run, name="embedbridge-loop", daemon=True)
         self._thread.start()
 
@@ -42,7 +42,8 @@ class BackgroundLoop:
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Begin the work; cancelling the future cancels it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        with one_call_at_a_time(None):  # a job of ours is not a part of the call that waits for it
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def run_async(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work and await it on another event loop."""
