@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
+
+from embedbridge.core.adapting import add_async_twins
 
 if TYPE_CHECKING:
     from langchain_embedbridge.embeddings import EmbedBridgeEmbeddings
@@ -27,6 +29,10 @@ class ImageFileEmbeddings(Embeddings):
 
     def __init__(self, embeddings: EmbedBridgeEmbeddings) -> None:
         self._embeddings = embeddings
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        add_async_twins(cls, ImageFileEmbeddings)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Vectors of the image files with these paths."""
