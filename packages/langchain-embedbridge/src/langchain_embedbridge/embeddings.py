@@ -1,6 +1,8 @@
-"""`EmbedBridgeEmbeddings`: an embedder, in the words of LangChain."""
+"""`EmbedBridgeEmbeddings`: an embedder, in the words of LangChain.
 
-from __future__ import annotations
+No `from __future__ import annotations` here: a chain takes the schema of its input from the
+annotation of a step's parameter, and LangChain does not resolve one that is text.
+"""
 
 import asyncio
 import copy

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.embeddings import Embeddings
 
 from embedbridge.core.adapting import add_async_twins
-
-if TYPE_CHECKING:
-    from langchain_embedbridge.embeddings import EmbedBridgeEmbeddings
+from langchain_embedbridge.embeddings import EmbedBridgeEmbeddings
 
 
 class ImageFileEmbeddings(Embeddings):

@@ -101,7 +101,7 @@ class CallsTheTwinAbove(OverridesSync):
 
 class Static(Adapter):
     @staticmethod
-    def embed(text: str) -> str:  # type: ignore[override]  # as some write it
+    def embed(text: str) -> str:
         return f"{text} static"
 
 

@@ -74,4 +74,7 @@ def _method(instance: object, kind: type, name: str) -> Callable[..., Any]:
     lineage = type(instance).__mro__
     later = lineage[lineage.index(kind) :]
     found: Any = next(vars(base)[name] for base in later if name in vars(base))
-    return found.__get__(instance, type(instance)) if hasattr(found, "__get__") else found
+    method: Callable[..., Any] = (
+        found.__get__(instance, type(instance)) if hasattr(found, "__get__") else found
+    )
+    return method
