@@ -109,6 +109,7 @@ ADAPTING = [
     "ForeignEmbedder",
     "ImageLike",
     "Method",
+    "add_async_twins",
     "as_image",
     "as_images",
     "bridge",

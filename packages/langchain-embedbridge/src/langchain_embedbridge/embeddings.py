@@ -1,6 +1,8 @@
-"""`EmbedBridgeEmbeddings`: an embedder, in the words of LangChain."""
+"""`EmbedBridgeEmbeddings`: an embedder, in the words of LangChain.
 
-from __future__ import annotations
+No `from __future__ import annotations` here: a chain takes the schema of its input from the
+annotation of a step's parameter, and LangChain does not resolve one that is text.
+"""
 
 import asyncio
 import copy
@@ -19,13 +21,20 @@ from embedbridge.contract import (
 )
 from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.core.adapting import ImageLike, as_images, deepcopy_adapter, update_fields
+from embedbridge.core.adapting import (
+    ImageLike,
+    add_async_twins,
+    as_images,
+    deepcopy_adapter,
+    update_fields,
+)
 
 
 class EmbedBridgeEmbeddings(BaseModel, Embeddings):
     """Embeddings of any provider, with the model's own prompts for queries and documents.
 
     A whole job goes to the engine at once, which plans it into batches; nothing is sliced here.
+    A subclass may override sync methods only, as in LangChain: the async ones then run them.
 
     Example:
         embeddings = EmbedBridgeEmbeddings(model="huggingface:BAAI/bge-small-en-v1.5")
@@ -68,6 +77,11 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         name = f"{held.model.provider}:{held.model.name}"
         super().__init__(model=name, show_progress=show_progress, **added)
         self._embedder = held
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        add_async_twins(cls, EmbedBridgeEmbeddings)
 
     @classmethod
     def _added_fields(cls) -> set[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from langchain_core.embeddings import Embeddings
 
-if TYPE_CHECKING:
-    from langchain_embedbridge.embeddings import EmbedBridgeEmbeddings
+from embedbridge.core.adapting import add_async_twins
+from langchain_embedbridge.embeddings import EmbedBridgeEmbeddings
 
 
 class ImageFileEmbeddings(Embeddings):
@@ -27,6 +27,10 @@ class ImageFileEmbeddings(Embeddings):
 
     def __init__(self, embeddings: EmbedBridgeEmbeddings) -> None:
         self._embeddings = embeddings
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        add_async_twins(cls, ImageFileEmbeddings)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Vectors of the image files with these paths."""

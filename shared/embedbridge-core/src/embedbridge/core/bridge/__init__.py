@@ -5,6 +5,7 @@ to `bridge`; `from_documents_and_queries` does so for all that look like a LangC
 """
 
 from embedbridge.core.bridge.async_check import is_outdated, is_truly_async
+from embedbridge.core.bridge.async_twins import add_async_twins
 from embedbridge.core.bridge.bridge import bridge, bridged_model
 from embedbridge.core.bridge.foreign import ForeignEmbedder, Method
 from embedbridge.core.bridge.langchain_like import (
@@ -27,6 +28,7 @@ __all__ = [
     "EmbedsDocumentsAndQueries",
     "ForeignEmbedder",
     "Method",
+    "add_async_twins",
     "bridge",
     "bridged_model",
     "from_documents_and_queries",

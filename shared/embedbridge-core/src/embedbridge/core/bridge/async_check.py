@@ -63,7 +63,7 @@ def _is_truly_async(kind: type, name: str, callers: frozenset[str]) -> bool:
             return False
         called.update(part.co_names)
     callers |= {name}
-    own = [other for other in called - callers if _code_of(kind, other) is not None]
+    own = [other for other in called - callers if _is_async(kind, other)]
     return awaits > threads and all(_is_truly_async(kind, other, callers) for other in own)
 
 
@@ -102,6 +102,12 @@ def _after_the_call(instructions: list[dis.Instruction], start: int) -> dis.Inst
         if depth == 0 and name.startswith("CALL"):
             return instructions[at]
     return None
+
+
+def _is_async(kind: type, name: str) -> bool:
+    """Whether an attribute is a coroutine method, also one that a decorator made of a sync one."""
+    function = getattr(kind, name, None)
+    return inspect.iscoroutinefunction(function) or _code_of(kind, name) is not None
 
 
 def _code_of(kind: type, name: str) -> CodeType | None:

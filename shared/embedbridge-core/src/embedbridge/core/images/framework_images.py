@@ -11,18 +11,31 @@ import re
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from os import PathLike
-from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Union, runtime_checkable
+from typing import IO, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from embedbridge.contract.errors import InvalidImageError, convert_each, short_repr
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import refuse_single
 
-if TYPE_CHECKING:
-    import PIL.Image
-
 T = TypeVar("T")
 
-ImageLike: TypeAlias = Union[str, PathLike[str], bytes, IO[bytes], "PIL.Image.Image", Image]
+
+@runtime_checkable
+class PillowImage(Protocol):
+    """A `PIL.Image.Image`.
+
+    Pillow need not be installed, but frameworks read annotations while a program runs.
+    """
+
+    @property
+    def mode(self) -> str:
+        """How its pixels are stored."""
+
+    def tobytes(self) -> bytes:
+        """Its pixels."""
+
+
+ImageLike: TypeAlias = str | PathLike[str] | bytes | IO[bytes] | PillowImage | Image
 """A path, a URL or data URL, encoded bytes, a binary file object, a Pillow image, or an `Image`."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://|data:", re.IGNORECASE)
