@@ -117,7 +117,7 @@ class EmbedBridgeEmbedding(EngineMethods):
 
     def _engine(self) -> Embedder:
         """The embedder with the fields applied; fields may be assigned at any time."""
-        size = self.embed_batch_size if "embed_batch_size" in self.model_fields_set else None
+        size = self._most_per_call()
         wish = (size, self.num_workers, id(self.embeddings_cache), id(self.rate_limiter))
         derived = self._derived
         if derived is None or derived[0] != wish:
@@ -125,6 +125,9 @@ class EmbedBridgeEmbedding(EngineMethods):
             engine = self._embedder.using(**changes) if changes else self._embedder
             derived = self._derived = (wish, engine)
         return derived[1]
+
+    def _most_per_call(self) -> int | None:
+        return self.embed_batch_size if "embed_batch_size" in self.model_fields_set else None
 
     def __embedbridge__(self) -> Embedder:
         # What the bridge of core asks an adapter of ours for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os import PathLike
 from typing import TypeAlias
 
 from llama_index.core.schema import BaseComponent, ImageDocument, ImageNode, MetadataMode
@@ -35,6 +36,12 @@ def to_mixed(values: Iterable[MixedLike]) -> list[Mixed]:
         InvalidInputError: One of them is not a mixed input; it names the position.
     """
     return translate(values, _to_mixed, BaseComponent)
+
+
+def shown(value: object) -> str:
+    """What events say about an image that nothing has looked at: its path, never its content."""
+    is_path = isinstance(value, str | PathLike) and not str(value).startswith("data:")
+    return str(value) if is_path else f"image: {type(value).__name__}"
 
 
 def _to_image(value: ImageLike) -> Image:

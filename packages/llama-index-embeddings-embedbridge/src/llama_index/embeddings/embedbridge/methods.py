@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from llama_index.core.base.embeddings.base import Embedding, dispatcher, mean_agg
-from llama_index.core.embeddings import MultiModalEmbedding
 from llama_index.core.schema import BaseNode, MetadataMode
 
 from embedbridge.contract import Input, InvalidInputError, Role
-from embedbridge.core import Embedder
-from embedbridge.core.adapting import refuse_single
+from embedbridge.core.adapting import in_thread, refuse_single, thread_per_call
+from llama_index.embeddings.embedbridge.engine_hooks import EngineHooks
 from llama_index.embeddings.embedbridge.events import announced
-from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike, to_images, to_mixed
+from llama_index.embeddings.embedbridge.images import (
+    ImageLike,
+    MixedLike,
+    shown,
+    to_images,
+    to_mixed,
+)
+from llama_index.embeddings.embedbridge.overriding import acall_hook, call_hook, follow_overridden
 
 TEXTS = "Generating embeddings"
 IMAGES = "Generating image embeddings"
 MIXED = "Generating mixed embeddings"
 
 
-class EngineMethods(MultiModalEmbedding):
+class EngineMethods(EngineHooks):
     """Every method of LlamaIndex's embedding models, sync and async, over one embedder.
 
     A job reaches the engine whole: it removes duplicates, reads the cache, plans batches by tokens
     and calls the model. Queries are embedded as queries, texts and images as documents.
     """
 
-    def _engine(self) -> Embedder:
-        # Not abstract: LlamaIndex records a span for each implementation of an abstract method.
-        raise NotImplementedError
+    _overridden: ClassVar[frozenset[str]] = frozenset()
+    """Methods of LlamaIndex's that a subclass overrides."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._overridden = follow_overridden(cls, EngineMethods)
 
     # Queries.
 
     @dispatcher.span
     def get_query_embedding(self, query: str) -> Embedding:
         """Vector of a text that is searched for."""
-        return self._run([query], "query")[0]
+        return self._run([query], "query", "_get_query_embedding")[0]
 
     @dispatcher.span
     async def aget_query_embedding(self, query: str) -> Embedding:
         """The async twin of `get_query_embedding`."""
-        return (await self._arun([query], "query"))[0]
+        return (await self._arun([query], "query", "_aget_query_embedding"))[0]
 
     @dispatcher.span
     def get_agg_embedding_from_queries(
@@ -53,26 +62,36 @@ class EngineMethods(MultiModalEmbedding):
         Raises:
             InvalidInputError: A query cannot be embedded; or there is none, and so no mean.
         """
-        return (agg_fn or _mean)(self._run(_listed(queries), "query"))
+        listed = _listed(queries)
+        if "get_agg_embedding_from_queries" in self._overridden:
+            vectors = [self.get_query_embedding(query) for query in listed]
+        else:
+            vectors = self._run(listed, "query", None)
+        return (agg_fn or _mean)(vectors)
 
     @dispatcher.span
     async def aget_agg_embedding_from_queries(
         self, queries: Iterable[str], agg_fn: Callable[..., Embedding] | None = None
     ) -> Embedding:
         """The async twin of `get_agg_embedding_from_queries`."""
-        return (agg_fn or _mean)(await self._arun(await _alisted(queries), "query"))
+        listed = await _alisted(queries)
+        if "aget_agg_embedding_from_queries" in self._overridden:
+            vectors = [await self.aget_query_embedding(query) for query in listed]
+        else:
+            vectors = await self._arun(listed, "query", None)
+        return (agg_fn or _mean)(vectors)
 
     # Texts.
 
     @dispatcher.span
     def get_text_embedding(self, text: str) -> Embedding:
         """Vector of a text that is searched in."""
-        return self._run([text], "document")[0]
+        return self._run([text], "document", "_get_text_embedding")[0]
 
     @dispatcher.span
     async def aget_text_embedding(self, text: str) -> Embedding:
         """The async twin of `get_text_embedding`."""
-        return (await self._arun([text], "document"))[0]
+        return (await self._arun([text], "document", "_aget_text_embedding"))[0]
 
     @dispatcher.span
     def get_text_embedding_batch(
@@ -86,7 +105,8 @@ class EngineMethods(MultiModalEmbedding):
             show_progress: Show a bar.
             kwargs: Ignored, as in LlamaIndex.
         """
-        return self._run(_listed(texts), "document", TEXTS if show_progress else None)
+        bar = TEXTS if show_progress else None
+        return self._run(_listed(texts), "document", "_get_text_embeddings", bar)
 
     @dispatcher.span
     async def aget_text_embedding_batch(
@@ -94,7 +114,7 @@ class EngineMethods(MultiModalEmbedding):
     ) -> list[Embedding]:
         """The async twin of `get_text_embedding_batch`."""
         bar = TEXTS if show_progress else None
-        return await self._arun(await _alisted(texts), "document", bar)
+        return await self._arun(await _alisted(texts), "document", "_aget_text_embeddings", bar)
 
     # Images.
 
@@ -111,13 +131,12 @@ class EngineMethods(MultiModalEmbedding):
             InvalidImageError: It is no image, or one that is not taken.
             UnsupportedModalityError: The model embeds texts only.
         """
-        return self._run(to_images([img_file_path]), "document")[0]
+        return self._run_images([img_file_path], "_get_image_embedding")[0]
 
     @dispatcher.span
     async def aget_image_embedding(self, img_file_path: ImageLike) -> Embedding:
         """The async twin of `get_image_embedding`."""
-        images = await asyncio.to_thread(to_images, [img_file_path])
-        return (await self._arun(images, "document"))[0]
+        return (await self._arun_images([img_file_path], "_aget_image_embedding"))[0]
 
     @dispatcher.span
     def get_image_embedding_batch(
@@ -134,7 +153,7 @@ class EngineMethods(MultiModalEmbedding):
                 others are embedded first, and `error.partial.vectors` holds what they gave.
         """
         bar = IMAGES if show_progress else None
-        return self._run(to_images(img_file_paths), "document", bar)
+        return self._run_images(img_file_paths, "_get_image_embeddings", bar)
 
     @dispatcher.span
     async def aget_image_embedding_batch(
@@ -142,8 +161,7 @@ class EngineMethods(MultiModalEmbedding):
     ) -> list[Embedding]:
         """The async twin of `get_image_embedding_batch`."""
         bar = IMAGES if show_progress else None
-        images = await asyncio.to_thread(to_images, img_file_paths)
-        return await self._arun(images, "document", bar)
+        return await self._arun_images(img_file_paths, "_aget_image_embeddings", bar)
 
     # Texts and images that become one vector, for which LlamaIndex has no method.
 
@@ -162,28 +180,28 @@ class EngineMethods(MultiModalEmbedding):
         Raises:
             UnsupportedModalityError: The model embeds no such thing.
         """
-        return self._run(to_mixed([mixed]), role)[0]
+        return self._run(to_mixed([mixed]), role, None)[0]
 
     @dispatcher.span
     async def aget_mixed_embedding(self, mixed: MixedLike, role: Role = "document") -> Embedding:
         """The async twin of `get_mixed_embedding`."""
-        inputs = await asyncio.to_thread(to_mixed, [mixed])
-        return (await self._arun(inputs, role))[0]
+        inputs = await in_thread(thread_per_call(), to_mixed, [mixed])
+        return (await self._arun(inputs, role, None))[0]
 
     @dispatcher.span
     def get_mixed_embedding_batch(
         self, mixed: Iterable[MixedLike], role: Role = "document", show_progress: bool = False
     ) -> list[Embedding]:
         """Vectors of mixed inputs, in their order."""
-        return self._run(to_mixed(mixed), role, MIXED if show_progress else None)
+        return self._run(to_mixed(mixed), role, None, MIXED if show_progress else None)
 
     @dispatcher.span
     async def aget_mixed_embedding_batch(
         self, mixed: Iterable[MixedLike], role: Role = "document", show_progress: bool = False
     ) -> list[Embedding]:
         """The async twin of `get_mixed_embedding_batch`."""
-        inputs = await asyncio.to_thread(to_mixed, mixed)
-        return await self._arun(inputs, role, MIXED if show_progress else None)
+        inputs = await in_thread(thread_per_call(), to_mixed, mixed)
+        return await self._arun(inputs, role, None, MIXED if show_progress else None)
 
     # Nodes, as a transformation of a pipeline, which may hand fewer on.
 
@@ -203,84 +221,54 @@ class EngineMethods(MultiModalEmbedding):
 
     # One job.
 
+    def _most_per_call(self) -> int | None:
+        """Inputs of one call to the model, if that was set."""
+        raise NotImplementedError
+
     def _run(
-        self, inputs: Sequence[Input], role: Role, progress: str | None = None
+        self, inputs: Sequence[Input], role: Role, hook: str | None, progress: str | None = None
     ) -> list[Embedding]:
         with announced(self, inputs) as finish:
-            vectors = self._embed(inputs, role, progress)
+            if hook in self._overridden:
+                vectors = call_hook(self, hook, inputs, progress)
+            else:
+                vectors = self._embed(inputs, role, progress)
             finish(vectors)
         return vectors
 
     async def _arun(
-        self, inputs: Sequence[Input], role: Role, progress: str | None = None
+        self, inputs: Sequence[Input], role: Role, hook: str | None, progress: str | None = None
     ) -> list[Embedding]:
         with announced(self, inputs) as finish:
-            vectors = await self._aembed(inputs, role, progress)
+            if hook in self._overridden:
+                vectors = await acall_hook(self, hook, inputs, progress)
+            else:
+                vectors = await self._aembed(inputs, role, progress)
             finish(vectors)
         return vectors
 
-    def _embed(
-        self, inputs: Iterable[Input], role: Role, progress: str | None = None
+    def _run_images(
+        self, images: Iterable[ImageLike], hook: str, progress: str | None = None
     ) -> list[Embedding]:
-        result = self._engine_for_lists().embed(inputs, role=role, show_progress=progress)
-        return result.complete().tolist()
+        if hook not in self._overridden:
+            return self._run(to_images(images), "document", hook, progress)
+        given = _listed(images)  # a hook of a subclass takes them as they are
+        with announced(self, list(map(shown, given))) as finish:
+            vectors = call_hook(self, hook, given, progress)
+            finish(vectors)
+        return vectors
 
-    async def _aembed(
-        self, inputs: Iterable[Input], role: Role, progress: str | None = None
+    async def _arun_images(
+        self, images: Iterable[ImageLike], hook: str, progress: str | None = None
     ) -> list[Embedding]:
-        result = await self._engine_for_lists().aembed(inputs, role=role, show_progress=progress)
-        return await result.complete().atolist()
-
-    def _engine_for_lists(self) -> Embedder:
-        """The engine of methods that owe a vector for each input: there, nothing can be skipped."""
-        engine = self._engine()
-        # Refused with its position before anything is sent, instead of after the rest was paid for.
-        return engine.using(on_empty="error") if engine.settings.on_empty == "skip" else engine
-
-    # What LlamaIndex's other models implement, for code that calls it: the same without events.
-
-    def _get_query_embedding(self, query: str) -> Embedding:
-        return self._embed([query], "query")[0]
-
-    async def _aget_query_embedding(self, query: str) -> Embedding:
-        return (await self._aembed([query], "query"))[0]
-
-    def _get_text_embedding(self, text: str) -> Embedding:
-        return self._embed([text], "document")[0]
-
-    async def _aget_text_embedding(self, text: str) -> Embedding:
-        return (await self._aembed([text], "document"))[0]
-
-    def _get_text_embeddings(self, texts: Iterable[str]) -> list[Embedding]:
-        return self._embed(texts, "document")
-
-    async def _aget_text_embeddings(self, texts: Iterable[str]) -> list[Embedding]:
-        return await self._aembed(texts, "document")
-
-    def _get_image_embedding(self, img_file_path: ImageLike) -> Embedding:
-        return self._embed(to_images([img_file_path]), "document")[0]
-
-    async def _aget_image_embedding(self, img_file_path: ImageLike) -> Embedding:
-        images = await asyncio.to_thread(to_images, [img_file_path])
-        return (await self._aembed(images, "document"))[0]
-
-    def _get_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
-        return self._embed(to_images(img_file_paths), "document")
-
-    async def _aget_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
-        images = await asyncio.to_thread(to_images, img_file_paths)
-        return await self._aembed(images, "document")
-
-    # LlamaIndex's would key by the bare text, and charge the limiter a second time.
-
-    def _get_text_embeddings_cached(self, texts: Iterable[str]) -> list[Embedding]:
-        return self._embed(texts, "document")
-
-    async def _aget_text_embeddings_cached(self, texts: Iterable[str]) -> list[Embedding]:
-        return await self._aembed(texts, "document")
-
-    async def _aget_text_embeddings_rate_limited(self, texts: Iterable[str]) -> list[Embedding]:
-        return await self._aembed(texts, "document")
+        if hook not in self._overridden:
+            inputs = await in_thread(thread_per_call(), to_images, images)
+            return await self._arun(inputs, "document", hook, progress)
+        given = await _alisted(images)
+        with announced(self, list(map(shown, given))) as finish:
+            vectors = await acall_hook(self, hook, given, progress)
+            finish(vectors)
+        return vectors
 
 
 def _listed(texts: Iterable[str]) -> list[Any]:
@@ -294,7 +282,7 @@ async def _alisted(texts: Iterable[str]) -> list[Any]:
     return (
         _listed(texts)
         if isinstance(texts, list | tuple)
-        else await asyncio.to_thread(_listed, texts)
+        else await in_thread(thread_per_call(), _listed, texts)
     )
 
 

@@ -8,7 +8,7 @@ subclass by: one store would get vectors of two kinds.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
@@ -22,7 +22,7 @@ _callers: ContextVar[frozenset[tuple[int, type, str]]] = ContextVar("_callers", 
 """The twins that wait for what runs here: object, class and name."""
 
 
-def add_async_twins(kind: type, ours: type) -> None:
+def add_async_twins(kind: type, ours: type, names: Iterable[str] | None = None) -> None:
     """Give a subclass of an adapter async methods that do what its overridden sync ones do.
 
     For `__init_subclass__`, or what the framework has in its place. A method that the subclass
@@ -31,8 +31,9 @@ def add_async_twins(kind: type, ours: type) -> None:
     Args:
         kind: The subclass; it is changed.
         ours: The adapter's own class. Only the methods that it has are looked at.
+        names: Those of the async methods that may be changed; all of them by default.
     """
-    for name in dir(ours):
+    for name in dir(ours) if names is None else names:
         if is_outdated(kind, name) and inspect.iscoroutinefunction(getattr(ours, name)):
             setattr(kind, name, _twin(kind, name))
 
