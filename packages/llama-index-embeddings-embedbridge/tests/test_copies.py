@@ -14,7 +14,7 @@ from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from embedbridge.contract import InvalidOptionError
 from embedbridge.core import UsageMeter, load_embedder
@@ -57,6 +57,59 @@ class Connected(EmbedBridgeEmbedding):
     _lock: Any = PrivateAttr(default=None)
 
 
+class OwnConstructor(EmbedBridgeEmbedding):
+    """Its constructor takes none of our arguments."""
+
+    word: str = ""
+
+    def __init__(self, word: str) -> None:
+        super().__init__("fake:small", embed_batch_size=3)
+        self.word = word
+
+
+class Computed(EmbedBridgeEmbedding):
+    """What it tells about itself is written down as a field is, and is no argument."""
+
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
+    @property
+    def width(self) -> int:
+        return 3
+
+
+class Open(EmbedBridgeEmbedding):
+    """It takes whatever is assigned to it."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Required(EmbedBridgeEmbedding):
+    """A field without a default, of which no pickle takes the value."""
+
+    lock: Any
+
+
+class Remade(EmbedBridgeEmbedding):
+    """Its constructor makes what no pickle takes."""
+
+    _lock: Any = PrivateAttr()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._lock = threading.Lock()
+
+
+class Defaulted(OwnConstructor):
+    """What no pickle takes has a default."""
+
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
+
+def opened() -> Open:
+    made = Open("fake:small")
+    made.word = "on"
+    return made
+
+
 def by_pickle(embedding: Any) -> Any:
     return pickle.loads(pickle.dumps(embedding))
 
@@ -86,14 +139,63 @@ def test_what_a_subclass_keeps_travels(way: Callable[[Any], Any]) -> None:
     assert twin.get_text_embedding_batch(["a"]) == made.get_text_embedding_batch(["a"])
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda: OwnConstructor("on"), lambda: Computed("fake:small"), opened],
+    ids=["own constructor", "computed field", "extra fields"],
+)
+def test_a_pickle_needs_no_constructor(make: Callable[[], Any]) -> None:
+    """A process of a pool that cannot unpickle is replaced for ever, and the pipeline hangs."""
+    made = make()
+    twin = by_pickle(made)
+
+    assert twin.to_dict() == made.to_dict()
+    assert twin.model_fields_set == made.model_fields_set
+    assert getattr(twin, "word", None) == getattr(made, "word", None)
+    assert twin.get_text_embedding_batch(["a", "b"]) == made.get_text_embedding_batch(["a", "b"])
+
+
+def test_what_stays_here_is_made_anew() -> None:
+    """By the constructor, or by default; what has neither is missing, and nothing else fails."""
+    with pytest.warns(RuntimeWarning, match="cannot be pickled"):
+        remade, defaulted, required = map(
+            by_pickle,
+            (
+                Remade(model="fake:small"),
+                Defaulted("on"),
+                Required("fake:small", lock=threading.Lock()),
+            ),
+        )
+
+    assert remade._lock.acquire(blocking=False)
+    assert defaulted._lock.acquire(blocking=False)
+    assert defaulted.word == "on"
+    with pytest.raises(AttributeError, match="lock"):
+        _ = required.lock
+    for twin in (remade, defaulted, required):
+        assert twin.get_text_embedding("a") == EmbedBridgeEmbedding(
+            "fake:small"
+        ).get_text_embedding("a")
+        assert twin.to_dict()["class_name"] == type(twin).__name__
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Prefixing(model_name="fake:small").times(5),
+        lambda: OwnConstructor("on"),
+        lambda: Computed("fake:small"),
+    ],
+    ids=["state", "own constructor", "computed field"],
+)
 def test_it_travels_to_the_processes_of_a_pipeline(
-    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """`num_workers=2`: another process makes the vectors that this one would make."""
     # They import the subclass from here, by the name that pytest gave this file.
     monkeypatch.syspath_prepend(request.config.rootpath)
-    made = Prefixing(model_name="fake:small").times(5)
+    made = make()
     nodes = [TextNode(text=f"text {number}") for number in range(4)]
     done = IngestionPipeline(transformations=[made]).run(nodes=nodes, num_workers=2)
 

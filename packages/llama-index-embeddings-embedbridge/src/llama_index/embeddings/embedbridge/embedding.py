@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import pickle
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 from llama_index.core.bridge.pydantic import (
@@ -23,8 +21,6 @@ from embedbridge.contract.errors import short_repr
 from embedbridge.core import Embedder, load_embedder
 from embedbridge.core.adapting import (
     deepcopy_adapter,
-    give_kept,
-    kept_by_subclass,
     update_fields,
     warn_of_cache_left_behind,
 )
@@ -32,6 +28,7 @@ from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
 from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
 from llama_index.embeddings.embedbridge.marks import MARKS, marks
 from llama_index.embeddings.embedbridge.methods import EngineMethods
+from llama_index.embeddings.embedbridge.pickling import reduced
 from llama_index.embeddings.embedbridge.same_setting import refuse_contradictions
 
 
@@ -171,25 +168,8 @@ class EmbedBridgeEmbedding(EngineMethods):
         if self.embeddings_cache is not None and not self._warned_of_cache:
             self._warned_of_cache = True
             warn_of_cache_left_behind(self.embeddings_cache)
-        all_added, all_private = kept_by_subclass(self, EmbedBridgeEmbedding)
-        added, private = dict(self._picklable(all_added)), dict(self._picklable(all_private))
-        config = {name: value for name, value in self.to_dict().items() if name not in all_added}
-        config |= {name: added[name] for name in type(self).model_fields.keys() & added.keys()}
-        return (_restore, (type(self), config, self._embedder, added, private))
-
-    def _picklable(self, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        for name, value in values.items():
-            try:
-                pickle.dumps(value)
-            except Exception as error:  # noqa: BLE001  # any, as in LlamaIndex
-                warnings.warn(
-                    f"{name} of {type(self).__name__} stays in this process, for it cannot be pickled "
-                    f"({type(error).__name__}).",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
-            else:
-                yield name, value
+        private = {"_embedder": self._embedder, "_warned_of_cache": False, "_derived": None}
+        return reduced(self, EmbedBridgeEmbedding, private)
 
     # Copies in this process: the model, the cache, the limiter and the callbacks are there once.
 
@@ -229,18 +209,6 @@ class EmbedBridgeEmbedding(EngineMethods):
 
     def __str__(self) -> str:
         return repr(self)
-
-
-def _restore(
-    kind: type[EmbedBridgeEmbedding],
-    config: dict[str, Any],
-    embedder: Embedder,
-    added: dict[str, Any],
-    private: dict[str, Any],
-) -> EmbedBridgeEmbedding:
-    made = kind.from_dict(config, embedder=embedder)
-    give_kept(made, added, private)
-    return made
 
 
 def _make_embedder(

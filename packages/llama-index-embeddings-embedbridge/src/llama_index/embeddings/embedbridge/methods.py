@@ -271,13 +271,13 @@ class EngineMethods(EngineHooks):
         return vectors
 
 
-def _listed(texts: Iterable[str]) -> list[Any]:
+def _listed(texts: Iterable[Any]) -> list[Any]:
     """The texts of a job, which are looked at more than once; a generator cannot be."""
     refuse_single(texts)
     return list(texts)
 
 
-async def _alisted(texts: Iterable[str]) -> list[Any]:
+async def _alisted(texts: Iterable[Any]) -> list[Any]:
     """The same; what is no list yet is read in a thread, as the engine reads it."""
     return (
         _listed(texts)
