@@ -119,7 +119,7 @@ def test_a_copy_shares_model_cache_and_limiter() -> None:
     twin = copy.deepcopy(embedding)
     twin.embed_batch_size = 3
 
-    assert twin.embedder is embedding.embedder
+    assert twin.embedder.model is embedding.embedder.model
     assert twin.embeddings_cache is embedding.embeddings_cache
     assert twin.rate_limiter is embedding.rate_limiter
     assert embedding.embed_batch_size == 10

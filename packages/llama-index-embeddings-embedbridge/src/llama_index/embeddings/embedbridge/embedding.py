@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Self
 
 from llama_index.core.bridge.pydantic import (
-    ConfigDict,
     Field,
     PrivateAttr,
     SerializationInfo,
@@ -15,6 +15,7 @@ from llama_index.core.bridge.pydantic import (
     field_validator,
     model_serializer,
 )
+from pydantic_core import PydanticUndefined
 
 from embedbridge.contract import ConfigurationError, EmbeddingModel, InvalidOptionError
 from embedbridge.contract.errors import short_repr
@@ -24,12 +25,20 @@ from embedbridge.core.adapting import (
     update_fields,
     warn_of_cache_left_behind,
 )
+from llama_index.embeddings.embedbridge.arguments import (
+    class_defaults,
+    pop_fields,
+    refuse_reserved,
+)
 from llama_index.embeddings.embedbridge.kvstore import KVStoreCache
 from llama_index.embeddings.embedbridge.limiter import RateLimiterBridge
 from llama_index.embeddings.embedbridge.marks import MARKS, marks
 from llama_index.embeddings.embedbridge.methods import EngineMethods
 from llama_index.embeddings.embedbridge.pickling import reduced
 from llama_index.embeddings.embedbridge.same_setting import refuse_contradictions
+
+_making: ContextVar[Any] = ContextVar("_making")
+"""The embedder of the component that is being made."""
 
 
 class EmbedBridgeEmbedding(EngineMethods):
@@ -59,8 +68,6 @@ class EmbedBridgeEmbedding(EngineMethods):
         MissingDependencyError: The provider needs a package that is not installed.
     """
 
-    model_config = ConfigDict(validate_assignment=True)  # a wrong value fails where it is written
-
     embeddings_cache: Any | None = Field(
         default=None,
         exclude=True,  # a store may hold a connection and its password
@@ -72,7 +79,8 @@ class EmbedBridgeEmbedding(EngineMethods):
         description="Any BaseRateLimiter; charged per request with its tokens.",
     )
 
-    _embedder: Embedder = PrivateAttr()
+    # While it is made, a subclass may embed already, in its `model_post_init` or a validator.
+    _embedder: Embedder = PrivateAttr(default_factory=lambda: _making.get(PydanticUndefined))
     _warned_of_cache: bool = PrivateAttr(default=False)
     _derived: tuple[tuple[object, ...], Embedder] | None = PrivateAttr(default=None)
 
@@ -83,6 +91,16 @@ class EmbedBridgeEmbedding(EngineMethods):
             RateLimiterBridge(rate_limiter)
         return rate_limiter
 
+    @field_validator("num_workers")
+    @classmethod
+    def _is_a_number(cls, num_workers: int | None) -> int | None:
+        if num_workers is not None and num_workers < 0:
+            raise InvalidOptionError(
+                f"num_workers is {num_workers}, which is no number of requests at once.",
+                hint="Leave it out for the default.",
+            )
+        return num_workers
+
     def __init__(
         self,
         model: str | None = None,
@@ -92,15 +110,41 @@ class EmbedBridgeEmbedding(EngineMethods):
     ) -> None:
         for name in ("class_name", *MARKS):  # of what was written down, for `model_validate`
             options.pop(name, None)
-        names = [name for name in options if name in type(self).model_fields]
-        fields = {name: options.pop(name) for name in names}
+        if (
+            embedder is not None
+        ):  # written down as fields are, and no options of a model that exists
+            for name in type(self).model_computed_fields.keys() - type(self).model_fields.keys():
+                options.pop(name, None)
+        fields = pop_fields(type(self), options)
+        defaults = class_defaults(type(self), EmbedBridgeEmbedding)
+        label = defaults.pop("model_name", None)
+        fields = {**defaults, **fields}
         refuse_contradictions(fields, options)
         if embedder is None:
-            model = model or fields.get("model_name")  # as other models of LlamaIndex are named
+            # As other models of LlamaIndex are named.
+            model = model or fields.get("model_name", label)
         made = _make_embedder(model, embedder, options)
         fields.setdefault("model_name", f"{made.model.provider}:{made.model.name}")
-        super().__init__(**fields)
+        token = _making.set(made)
+        try:
+            super().__init__(**fields)
+        finally:
+            _making.reset(token)
         self._embedder = made
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        refuse_reserved(cls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # A wrong value of ours fails where it is written. Fields of a subclass are as anywhere in
+        # LlamaIndex: `validate_assignment` would call its validators, which may assign, for ever.
+        if name in EmbedBridgeEmbedding.model_fields:
+            blank = EmbedBridgeEmbedding.model_construct()
+            EmbedBridgeEmbedding.__pydantic_validator__.validate_assignment(blank, name, value)
+            value = vars(blank)[name]
+        super().__setattr__(name, value)
 
     @classmethod
     def class_name(cls) -> str:
@@ -109,8 +153,11 @@ class EmbedBridgeEmbedding(EngineMethods):
 
     @property
     def embedder(self) -> Embedder:
-        """The embedder as it was handed over or loaded, for what LlamaIndex has no words for."""
-        return self._embedder
+        """The embedder that does the work, for what LlamaIndex has no words for.
+
+        The one that was handed over or loaded, and a copy with the fields where any is set.
+        """
+        return self._engine()
 
     def _engine(self) -> Embedder:
         """The embedder with the fields applied; fields may be assigned at any time."""

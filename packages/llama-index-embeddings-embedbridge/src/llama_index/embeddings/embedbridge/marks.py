@@ -14,7 +14,7 @@ from embedbridge.contract.local import LazyModel
 from embedbridge.core import Embedder
 from embedbridge.core.adapting import files_mark
 
-FILES = "files"
+FILES = "embedder_files"
 """The state of the files of a model in a folder."""
 FINGERPRINT = "embedder_fingerprint"
 """The fingerprint of an embedder, which is how its vectors are made."""
