@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
@@ -144,3 +145,32 @@ def test_one_object_in_many_threads() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(embedding.get_text_embedding_batch, jobs)) == expected
+
+
+class Busy(ThreadPoolExecutor):
+    """The threads of an application, none of which is free."""
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("It would wait.")
+
+
+ASYNC_CALLS: dict[str, Callable[[EmbedBridgeEmbedding], Awaitable[Any]]] = {
+    "image": lambda model: model.aget_image_embedding(tiny_png()),
+    "images": lambda model: model.aget_image_embedding_batch([tiny_png()]),
+    "mixed": lambda model: model.aget_mixed_embedding(Mixed("a", Image.from_bytes(tiny_png()))),
+    "several mixed": lambda model: model.aget_mixed_embedding_batch([Mixed("a", "b")]),
+    "generator": lambda model: model.aget_text_embedding_batch(iter(["a"])),
+    "queries": lambda model: model.aget_agg_embedding_from_queries(iter(["a"])),
+    "hook for an image": lambda model: model._aget_image_embedding(tiny_png()),
+    "hook for images": lambda model: model._aget_image_embeddings([tiny_png()]),
+}
+
+
+@pytest.mark.parametrize("call", ASYNC_CALLS.values(), ids=ASYNC_CALLS.keys())
+async def test_the_callers_threads_are_not_needed(
+    call: Callable[[EmbedBridgeEmbedding], Awaitable[Any]],
+) -> None:
+    """All of an application's threads may wait for what is embedded: there must be others."""
+    asyncio.get_running_loop().set_default_executor(Busy(1))
+
+    assert await call(EmbedBridgeEmbedding("fake:small"))

@@ -14,6 +14,7 @@ from llama_index.core.callbacks import (
     EventPayload,
     TokenCountingHandler,
 )
+from llama_index.core.schema import TextNode
 
 from embedbridge.contract import EmbedBridgeError, Image, InvalidInputError, Mixed, Text
 from embedbridge.testing import RecordingModel, RemoteFakeModel, tiny_png
@@ -277,3 +278,14 @@ def test_who_listens_to_llama_index_itself(embedding: EmbedBridgeEmbedding, even
         dispatcher.event_handlers.remove(recorder)
 
     assert recorder.names() == [START, END]
+
+
+async def test_a_transformation_is_one_span(embedding: EmbedBridgeEmbedding, spans: Any) -> None:
+    """A pipeline shows each step once, as with every other model of LlamaIndex's."""
+    embedding([TextNode(text="a")])
+    called = list(spans.entered)
+    spans.entered.clear()
+    await embedding.acall([TextNode(text="a")])
+
+    assert [name.rpartition(".")[2] for name in called] == ["__call__", "get_text_embedding_batch"]
+    assert [name.rpartition(".")[2] for name in spans.entered] == ["aget_text_embedding_batch"]

@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from llama_index.core.base.embeddings.base import Embedding, dispatcher, mean_agg
 from llama_index.core.schema import BaseNode, MetadataMode
 
-from embedbridge.contract import Input, InvalidInputError, Role
-from embedbridge.core.adapting import in_thread, refuse_single, thread_per_call
-from llama_index.embeddings.embedbridge.engine_hooks import EngineHooks
-from llama_index.embeddings.embedbridge.events import announced
-from llama_index.embeddings.embedbridge.images import (
-    ImageLike,
-    MixedLike,
-    shown,
-    to_images,
-    to_mixed,
-)
-from llama_index.embeddings.embedbridge.overriding import acall_hook, call_hook, follow_overridden
+from embedbridge.contract import InvalidInputError, Role
+from embedbridge.core.adapting import in_thread, thread_per_call
+from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike, to_mixed
+from llama_index.embeddings.embedbridge.jobs import EngineJobs, alisted, listed
+from llama_index.embeddings.embedbridge.overriding import follow_overridden
 
 TEXTS = "Generating embeddings"
 IMAGES = "Generating image embeddings"
 MIXED = "Generating mixed embeddings"
 
 
-class EngineMethods(EngineHooks):
+class EngineMethods(EngineJobs):
     """Every method of LlamaIndex's embedding models, sync and async, over one embedder.
 
     A job reaches the engine whole: it removes duplicates, reads the cache, plans batches by tokens
     and calls the model. Queries are embedded as queries, texts and images as documents.
     """
-
-    _overridden: ClassVar[frozenset[str]] = frozenset()
-    """Methods of LlamaIndex's that a subclass overrides."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -62,11 +52,11 @@ class EngineMethods(EngineHooks):
         Raises:
             InvalidInputError: A query cannot be embedded; or there is none, and so no mean.
         """
-        listed = _listed(queries)
+        asked = listed(queries)
         if "get_agg_embedding_from_queries" in self._overridden:
-            vectors = [self.get_query_embedding(query) for query in listed]
+            vectors = [self.get_query_embedding(query) for query in asked]
         else:
-            vectors = self._run(listed, "query", None)
+            vectors = self._run(asked, "query", None)
         return (agg_fn or _mean)(vectors)
 
     @dispatcher.span
@@ -74,11 +64,11 @@ class EngineMethods(EngineHooks):
         self, queries: Iterable[str], agg_fn: Callable[..., Embedding] | None = None
     ) -> Embedding:
         """The async twin of `get_agg_embedding_from_queries`."""
-        listed = await _alisted(queries)
+        asked = await alisted(queries)
         if "aget_agg_embedding_from_queries" in self._overridden:
-            vectors = [await self.aget_query_embedding(query) for query in listed]
+            vectors = [await self.aget_query_embedding(query) for query in asked]
         else:
-            vectors = await self._arun(listed, "query", None)
+            vectors = await self._arun(asked, "query", None)
         return (agg_fn or _mean)(vectors)
 
     # Texts.
@@ -106,7 +96,7 @@ class EngineMethods(EngineHooks):
             kwargs: Ignored, as in LlamaIndex.
         """
         bar = TEXTS if show_progress else None
-        return self._run(_listed(texts), "document", "_get_text_embeddings", bar)
+        return self._run(listed(texts), "document", "_get_text_embeddings", bar)
 
     @dispatcher.span
     async def aget_text_embedding_batch(
@@ -114,7 +104,7 @@ class EngineMethods(EngineHooks):
     ) -> list[Embedding]:
         """The async twin of `get_text_embedding_batch`."""
         bar = TEXTS if show_progress else None
-        return await self._arun(await _alisted(texts), "document", "_aget_text_embeddings", bar)
+        return await self._arun(await alisted(texts), "document", "_aget_text_embeddings", bar)
 
     # Images.
 
@@ -207,83 +197,27 @@ class EngineMethods(EngineHooks):
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """The nodes with their vectors; with `on_empty="skip"`, without those that have no text."""
-        return super().__call__(self._worth_embedding(nodes), **kwargs)
+        # Not by `super()`: LlamaIndex records a span for each `__call__`.
+        kept, texts = self._worth_embedding(nodes)
+        return _with_vectors(kept, self.get_text_embedding_batch(texts, **kwargs))
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """The async twin of `__call__`."""
-        return await super().acall(self._worth_embedding(nodes), **kwargs)
+        kept, texts = self._worth_embedding(nodes)
+        return _with_vectors(kept, await self.aget_text_embedding_batch(texts, **kwargs))
 
-    def _worth_embedding(self, nodes: Sequence[BaseNode]) -> Sequence[BaseNode]:
+    def _worth_embedding(self, nodes: Sequence[BaseNode]) -> tuple[Sequence[BaseNode], list[str]]:
+        texts = [node.get_content(metadata_mode=MetadataMode.EMBED) for node in nodes]
         if self._engine().settings.on_empty != "skip":
-            return nodes
-        texts = (node.get_content(metadata_mode=MetadataMode.EMBED) for node in nodes)
-        return [node for node, text in zip(nodes, texts, strict=True) if text.strip()]
-
-    # One job.
-
-    def _most_per_call(self) -> int | None:
-        """Inputs of one call to the model, if that was set."""
-        raise NotImplementedError
-
-    def _run(
-        self, inputs: Sequence[Input], role: Role, hook: str | None, progress: str | None = None
-    ) -> list[Embedding]:
-        with announced(self, inputs) as finish:
-            if hook in self._overridden:
-                vectors = call_hook(self, hook, inputs, progress)
-            else:
-                vectors = self._embed(inputs, role, progress)
-            finish(vectors)
-        return vectors
-
-    async def _arun(
-        self, inputs: Sequence[Input], role: Role, hook: str | None, progress: str | None = None
-    ) -> list[Embedding]:
-        with announced(self, inputs) as finish:
-            if hook in self._overridden:
-                vectors = await acall_hook(self, hook, inputs, progress)
-            else:
-                vectors = await self._aembed(inputs, role, progress)
-            finish(vectors)
-        return vectors
-
-    def _run_images(
-        self, images: Iterable[ImageLike], hook: str, progress: str | None = None
-    ) -> list[Embedding]:
-        if hook not in self._overridden:
-            return self._run(to_images(images), "document", hook, progress)
-        given = _listed(images)  # a hook of a subclass takes them as they are
-        with announced(self, list(map(shown, given))) as finish:
-            vectors = call_hook(self, hook, given, progress)
-            finish(vectors)
-        return vectors
-
-    async def _arun_images(
-        self, images: Iterable[ImageLike], hook: str, progress: str | None = None
-    ) -> list[Embedding]:
-        if hook not in self._overridden:
-            inputs = await in_thread(thread_per_call(), to_images, images)
-            return await self._arun(inputs, "document", hook, progress)
-        given = await _alisted(images)
-        with announced(self, list(map(shown, given))) as finish:
-            vectors = await acall_hook(self, hook, given, progress)
-            finish(vectors)
-        return vectors
+            return nodes, texts
+        kept = [node for node, text in zip(nodes, texts, strict=True) if text.strip()]
+        return kept, [text for text in texts if text.strip()]
 
 
-def _listed(texts: Iterable[Any]) -> list[Any]:
-    """The texts of a job, which are looked at more than once; a generator cannot be."""
-    refuse_single(texts)
-    return list(texts)
-
-
-async def _alisted(texts: Iterable[Any]) -> list[Any]:
-    """The same; what is no list yet is read in a thread, as the engine reads it."""
-    return (
-        _listed(texts)
-        if isinstance(texts, list | tuple)
-        else await in_thread(thread_per_call(), _listed, texts)
-    )
+def _with_vectors(nodes: Sequence[BaseNode], vectors: Sequence[Embedding]) -> Sequence[BaseNode]:
+    for node, vector in zip(nodes, vectors, strict=True):
+        node.embedding = vector
+    return nodes
 
 
 def _mean(vectors: list[Embedding]) -> Embedding:

@@ -22,7 +22,7 @@ from embedbridge.contract import ConfigurationError
 from embedbridge.core.adapting import add_async_twins
 
 if TYPE_CHECKING:
-    from llama_index.embeddings.embedbridge.methods import EngineMethods
+    from llama_index.embeddings.embedbridge.jobs import EngineJobs
 
 BATCH_OF = {
     "_get_text_embedding": "_get_text_embeddings",
@@ -105,7 +105,7 @@ def _author(kind: type, ours: type, name: str) -> type | None:
 
 
 def call_hook(
-    model: EngineMethods, hook: str, inputs: Sequence[Any], progress: str | None
+    model: EngineJobs, hook: str, inputs: Sequence[Any], progress: str | None
 ) -> list[Embedding]:
     """What an overridden hook gives for a job, in calls of `embed_batch_size`, if that is set."""
     function = getattr(model, hook)
@@ -116,7 +116,7 @@ def call_hook(
 
 
 async def acall_hook(
-    model: EngineMethods, hook: str, inputs: Sequence[Any], progress: str | None
+    model: EngineJobs, hook: str, inputs: Sequence[Any], progress: str | None
 ) -> list[Embedding]:
     """The async twin of `call_hook`; calls run at once, and at most `num_workers`, if that is set."""
     function = getattr(model, hook)
@@ -130,6 +130,6 @@ async def acall_hook(
     return [vector for part in rows for vector in part]
 
 
-def _parts(model: EngineMethods, inputs: Sequence[Any]) -> list[Sequence[Any]]:
+def _parts(model: EngineJobs, inputs: Sequence[Any]) -> list[Sequence[Any]]:
     size = model._most_per_call() or max(len(inputs), 1)  # noqa: SLF001  # of our own class
     return [inputs[start : start + size] for start in range(0, len(inputs), size)]
