@@ -109,7 +109,7 @@ async def test_one_charge_per_request(kind: Any, texts: list[str]) -> None:
     assert len(charged) == 3
     assert min(charged) > 10
     assert sorted(limiter.charged) == sorted(charged * 2)
-    assert limiter.ways == ({"sync", "async"} if kind is FakeModel else {"async"})
+    assert limiter.ways == {"sync"}
 
 
 async def test_what_the_cache_answers_is_not_charged(texts: list[str]) -> None:
@@ -153,6 +153,63 @@ async def test_limiters_of_other_shapes(kind: Any, way: Any) -> None:
     asked = limiter.requests if way is WithoutTokens else len(limiter.charged)
     assert asked == 2
     assert "embedbridge-loop" not in getattr(limiter, "threads", ())
+
+
+class OfTheLoop:
+    """A limiter in asyncio's words, which an LLM on the application's event loop shares."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.charged: list[int] = []
+
+    def acquire(self, num_tokens: int = 0) -> None:
+        self.charged.append(num_tokens)
+
+    async def async_acquire(self, num_tokens: int = 0) -> None:
+        async with self.lock:
+            self.acquire(num_tokens)
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel], ids=["local", "remote"])
+async def test_a_lock_of_the_applications_loop_is_left_alone(kind: Any) -> None:
+    """It belongs to the first event loop that waits for it; one of the two would fail."""
+    limiter = OfTheLoop()
+    embedding = EmbedBridgeEmbedding(embedder=kind("small"), rate_limiter=limiter)
+    vectors = [embedding.aget_query_embedding(f"query {number}") for number in range(5)]
+    await asyncio.gather(*(limiter.async_acquire() for _ in range(5)), *vectors)
+
+    assert len(limiter.charged) == 10
+
+
+@pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel], ids=["local", "remote"])
+async def test_a_sync_half_may_be_a_stub(kind: Any) -> None:
+    """`BaseRateLimiter` wants both; who needs one only lets the other raise."""
+
+    class Stub(AsyncOnly):
+        def acquire(self, num_tokens: int = 0) -> None:
+            raise NotImplementedError
+
+    limiter = Stub()
+    embedding = EmbedBridgeEmbedding(embedder=kind("small"), rate_limiter=limiter)
+    for text in ("a", "b"):
+        await embedding.aget_text_embedding(text)
+        embedding.get_query_embedding(text)
+
+    assert len(limiter.charged) == 4
+
+
+async def test_llama_indexs_own_are_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their async half belongs to no event loop, and takes no thread."""
+    theirs = pytest.importorskip(
+        "llama_index.core.rate_limiter", reason="it came with LlamaIndex 0.14.16"
+    )
+    kind = theirs.TokenBucketRateLimiter
+    monkeypatch.setattr(kind, "acquire", Slow.acquire)  # would wait for ever
+    limiter = kind(requests_per_minute=60)
+    embedding = EmbedBridgeEmbedding(embedder=RemoteFakeModel("small"), rate_limiter=limiter)
+
+    assert await embedding.aget_text_embedding("a")
 
 
 class Slow:

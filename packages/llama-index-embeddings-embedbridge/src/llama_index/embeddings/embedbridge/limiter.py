@@ -12,7 +12,7 @@ from typing import Any
 from embedbridge.contract import InvalidOptionError
 from embedbridge.contract.errors import short_repr
 from embedbridge.core import Ticket
-from embedbridge.core.adapting import run_sync
+from embedbridge.core.adapting import in_thread, run_sync, thread_per_call
 
 
 class RateLimiterBridge:
@@ -23,8 +23,9 @@ class RateLimiterBridge:
 
     Args:
         rate_limiter: A `BaseRateLimiter`, or any object with `acquire()` or `async_acquire()`, with
-            or without `num_tokens`. Either may be a coroutine function, and is awaited on the
-            engine's background loop.
+            or without `num_tokens`. Either may be a coroutine function. With a sync and an async
+            half, the sync one is called, in a thread where that must not block; with an async half
+            only, that is awaited on the engine's background loop.
 
     Raises:
         InvalidOptionError: It has neither method.
@@ -40,9 +41,13 @@ class RateLimiterBridge:
             )
         self._limiter = rate_limiter
         # By what they are, not by their names: many libraries call a coroutine function `acquire`.
-        self._async = next(filter(_is_async, halves), None)
-        self._sync = next(itertools.filterfalse(_is_async, halves), None)
+        self._async: Any = next(filter(_is_async, halves), None)
+        self._sync: Any = next(itertools.filterfalse(_is_async, halves), None)
         self._turn = _Turn()
+        # An async half of a user's may hold a lock of the application's event loop, which ours is not.
+        self._in_threads = self._async is None or (
+            self._sync is not None and not _is_llama_indexs(self._async)
+        )
 
     @property
     def tokens_per_minute(self) -> int | None:
@@ -52,18 +57,24 @@ class RateLimiterBridge:
 
     def acquire(self, tokens: int) -> Ticket:
         """Wait until one request of so many tokens may go out."""
-        if self._sync is None:
-            return run_sync(self.acquire_async(tokens))
-        self._sync(**self._charge(self._sync, tokens))
-        return Ticket()  # a LlamaIndex limiter takes no tokens back
+        if (sync := self._sync) is not None:
+            try:
+                sync(**self._charge(sync, tokens))
+            except NotImplementedError:
+                if self._async is None:
+                    raise
+                self._sync, self._in_threads = None, False  # one for async code only
+            else:
+                return Ticket()  # a LlamaIndex limiter takes no tokens back
+        return run_sync(self.acquire_async(tokens))
 
     async def acquire_async(self, tokens: int) -> Ticket:
         """The same for an event loop, which is not blocked.
 
-        A limiter without an async half is asked by one thread at a time: who waits for that and is
-        cancelled was never charged, and what was charged for it meanwhile is the next one's.
+        A limiter that blocks is asked by one thread at a time: who waits for that and is cancelled
+        was never charged, and what was charged for it meanwhile is the next one's.
         """
-        if self._async is None:
+        if self._in_threads:
             await self._turn.take(self.acquire, tokens)
         else:
             await self._async(**self._charge(self._async, tokens))
@@ -104,7 +115,7 @@ class _Turn:
         if left >= tokens:
             self._free.release()
             return
-        call = asyncio.ensure_future(asyncio.to_thread(acquire, tokens))
+        call = asyncio.ensure_future(in_thread(thread_per_call(), acquire, tokens))
         call.add_done_callback(lambda _: self._free.release())  # not before the thread has ended
         try:
             await asyncio.shield(call)
@@ -121,6 +132,11 @@ class _Turn:
 def _is_async(acquire: Any) -> bool:
     # The method may also be an object that is called like one.
     return any(map(inspect.iscoroutinefunction, (acquire, type(acquire).__call__)))
+
+
+def _is_llama_indexs(acquire: Any) -> bool:
+    # Its limiters only sleep there, on any event loop, and end at once where that is cancelled.
+    return str(getattr(acquire, "__module__", "")).startswith("llama_index.core.")
 
 
 def _takes_tokens(acquire: Any) -> bool:
