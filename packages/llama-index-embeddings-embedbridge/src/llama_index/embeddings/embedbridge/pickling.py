@@ -86,7 +86,7 @@ def _restored(
 
 
 def _begun(
-    kind: type[BaseEmbedding], fields: dict[str, Any], was_set: set[str], private: dict[str, Any]
+    kind: Any, fields: dict[str, Any], was_set: set[str], private: dict[str, Any]
 ) -> BaseEmbedding:
     """An instance that made what did not travel anew, as far as its class can."""
     given = {name: fields[name] for name in was_set & kind.model_fields.keys()}
@@ -99,4 +99,5 @@ def _begun(
     for make in ways:
         with suppress(Exception):
             return make()
-    return kind.__new__(kind)
+    made: BaseEmbedding = kind.__new__(kind)
+    return made
