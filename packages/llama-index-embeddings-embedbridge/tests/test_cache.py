@@ -43,6 +43,19 @@ class AsyncOnlyStore(BaseKVStore):
         return await self.inner.adelete(key, collection)
 
 
+class AsyncClientStore(AsyncOnlyStore):
+    """A store that was made with an async client only; the sync one is `None`."""
+
+    def __init__(self, error: type[Exception] = ValueError) -> None:
+        super().__init__()
+        self.error = error
+
+    def _no(self, *args: Any, **kwargs: Any) -> Any:
+        raise self.error("There is no sync client.")
+
+    put = put_all = get = get_all = delete = _no
+
+
 class PipeliningStore(SimpleKVStore):
     """A store that writes many entries in one go."""
 
@@ -65,9 +78,9 @@ class BrokenStore(SimpleKVStore):
         raise ConnectionError("refused")
 
 
-@pytest.fixture(params=[SimpleKVStore, AsyncOnlyStore, PipeliningStore])
+@pytest.fixture(params=[SimpleKVStore, AsyncOnlyStore, AsyncClientStore, PipeliningStore])
 def store(request: Any) -> BaseKVStore:
-    """Stores of three kinds."""
+    """Stores of several kinds."""
     made: BaseKVStore = request.param()
     return made
 
@@ -250,6 +263,22 @@ def test_a_store_that_fails_costs_no_vector(texts: list[str]) -> None:
     with pytest.warns(RuntimeWarning, match="cache could not be"):
         vectors = embedding.get_text_embedding_batch(texts)
     assert vectors == EmbedBridgeEmbedding("fake:small").get_text_embedding_batch(texts)
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, AttributeError])
+def test_the_async_half_is_asked_where_there_is_no_sync_client(error: Any) -> None:
+    """Whatever it is that such a store raises; if both halves fail, the sync one's error is told."""
+    store = AsyncClientStore(error)
+    model = RecordingModel()
+    for _ in range(2):
+        cached(model, store).get_text_embedding("a")
+    assert model.seen == ["a"]
+
+    store.inner = BrokenStore()
+    with pytest.warns(
+        RuntimeWarning, match=rf"cache could not be (read|written) \({error.__name__}\)"
+    ):
+        cached(model, store).get_text_embedding("a")
 
 
 def test_a_store_may_be_assigned_and_taken_away(model: RecordingModel) -> None:

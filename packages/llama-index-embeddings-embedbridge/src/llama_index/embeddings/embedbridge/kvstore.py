@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from llama_index.core.storage.kvstore.types import (
@@ -24,6 +24,11 @@ from embedbridge.contract import InvalidOptionError
 from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.core.adapting import run_sync
 
+T = TypeVar("T")
+
+NO_SYNC_HALF = (NotImplementedError, ValueError, TypeError, AttributeError)
+"""What stores raise that were made with an async client only; some call what is `None`."""
+
 COLLECTION = "embedbridge"
 """Where the vectors lie in the store; LlamaIndex's own lie in "embeddings"."""
 
@@ -31,7 +36,9 @@ COLLECTION = "embedbridge"
 class KVStoreCache:
     """A LlamaIndex key-value store as a cache of the engine.
 
-    Called in threads, so the store's sync half is used; its async half only if it has no other.
+    Called in threads, so the store's sync half is used; its async half, on the engine's background
+    loop, only if it has no other. A store whose connection belongs to one thread, or to the
+    application's event loop, keeps nothing: the job goes on without it, and warns.
 
     Example:
         embedder = load_embedder("fake:small", cache=KVStoreCache(SimpleKVStore()))
@@ -60,8 +67,8 @@ class KVStoreCache:
         try:
             with self._turn:
                 entries = [self._store.get(key, collection=COLLECTION) for key in keys]
-        except NotImplementedError:
-            entries = run_sync(self._aget(keys))
+        except NO_SYNC_HALF as error:
+            entries = _instead(error, lambda: run_sync(self._aget(keys)))
         decoded = {key: _decode(key, entry) for key, entry in zip(keys, entries, strict=True)}
         return {key: vector for key, vector in decoded.items() if vector is not None}
 
@@ -73,8 +80,8 @@ class KVStoreCache:
         try:
             with self._turn:
                 self._store.put_all(pairs, collection=COLLECTION, batch_size=size)
-        except NotImplementedError:
-            run_sync(self._aput(pairs))
+        except NO_SYNC_HALF as error:
+            _instead(error, lambda: run_sync(self._aput(pairs)))
 
     async def _aget(self, keys: Sequence[str]) -> list[dict[str, Any] | None]:
         return [await self._store.aget(key, collection=COLLECTION) for key in keys]
@@ -82,6 +89,16 @@ class KVStoreCache:
     async def _aput(self, pairs: Sequence[tuple[str, dict[str, Any]]]) -> None:
         for key, entry in pairs:
             await self._store.aput(key, entry, collection=COLLECTION)
+
+
+def _instead(error: Exception, ask: Callable[[], T]) -> T:
+    """What the async half gives; if it cannot either, the sync half's error is the one to hear of."""
+    try:
+        return ask()
+    except Exception:
+        if isinstance(error, NotImplementedError):
+            raise
+        raise error from None
 
 
 def _encode(key: str, vector: NDArray[np.float32]) -> dict[str, Any]:
