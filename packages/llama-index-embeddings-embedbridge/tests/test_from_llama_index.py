@@ -250,6 +250,23 @@ def test_its_own_callbacks_and_cache_go_on_working(callbacks: Any) -> None:
     assert len(store.get_all("embeddings")) == 25
 
 
+@pytest.mark.parametrize(
+    ("inside", "outside", "told"), [(False, True, 3), (True, False, 3), (True, True, 6)]
+)
+def test_events_of_both_inside_a_component(
+    callbacks: Any, inside: bool, outside: bool, told: int
+) -> None:
+    """The job's and the calls': whoever counts tokens listens to one of the two."""
+    manager, none = CallbackManager([callbacks]), CallbackManager([])
+    held = Counting(callback_manager=manager if inside else none)
+    outer = EmbedBridgeEmbedding(
+        embedder=from_llama_index(held), callback_manager=manager if outside else none
+    )
+    outer.get_text_embedding_batch(TEXTS)
+
+    assert len(callbacks.ids("start")) == len(callbacks.ids("end")) == told
+
+
 def test_its_own_limiter_goes_on_working() -> None:
     """LlamaIndex asks it once per slice, what the object's cache answers included."""
     if "rate_limiter" not in BaseEmbedding.model_fields:
