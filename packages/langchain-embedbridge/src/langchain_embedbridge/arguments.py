@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from pydantic import AliasChoices, AliasPath, BaseModel, ValidationError
+from pydantic_core import InitErrorDetails
 
 from embedbridge.contract import ConfigurationError, EmbeddingModel, InvalidOptionError
 from embedbridge.core import Embedder, load_embedder
@@ -79,14 +80,20 @@ def is_wanted(name: str, include: object, exclude: object) -> bool:
     return (include is None or _holds(include, name)) and not _holds(exclude, name)
 
 
-def error_of_ours(error: ValidationError) -> ConfigurationError | None:
+def validation_error(kind: type, values: object, error: ConfigurationError) -> ValidationError:
+    """Pydantic's error for one of ours. Of what was passed it shows the names: a key may be among it."""
+    shown = sorted(map(str, values)) if isinstance(values, Mapping) else type(values).__name__
+    line = InitErrorDetails(type="value_error", input=shown, ctx={"error": error})
+    return ValidationError.from_exception_data(kind.__name__, [line])
+
+
+def error_of_ours(error: ConfigurationError | ValidationError) -> ConfigurationError | None:
     """What we raised while pydantic validated the arguments of one object; `None` if it was not us."""
+    if isinstance(error, ConfigurationError):
+        return error
     first = error.errors(include_url=False, include_input=False)[0]
     raised = first.get("ctx", {}).get("error")
-    for one in (raised, getattr(raised, "__cause__", None)):
-        if not first["loc"] and isinstance(one, ConfigurationError):
-            return one
-    return None
+    return raised if isinstance(raised, ConfigurationError) and not first["loc"] else None
 
 
 def _names_of(kind: type[BaseModel]) -> set[str]:

@@ -46,6 +46,7 @@ from langchain_embedbridge.arguments import (
     error_of_ours,
     is_wanted,
     load,
+    validation_error,
 )
 
 
@@ -127,11 +128,11 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         """In a field of another class, a wrong configuration is a `ValidationError` like any other."""
         try:
             return validate(values)
-        except ConfigurationError as error:
-            # A package that is missing says nothing about the values.
-            if isinstance(error, ValueError | ImportError):
-                raise
-            raise ValueError(str(error)) from error
+        except (ConfigurationError, ValidationError) as error:
+            failure = error_of_ours(error)
+            if failure is None or isinstance(failure, ImportError):
+                raise  # what is not installed says nothing about the values
+        raise validation_error(cls, values, failure)  # as above
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
