@@ -132,6 +132,70 @@ class Twins:
         return await self.aembed(texts)
 
 
+class TwinsAnd(Twins):
+    """An async method beside a sync one that it calls, or seems to."""
+
+    inner: Any = None
+    limits: Any = None
+
+    async def aready(self) -> None:
+        await self.client.connect()
+
+    def search(self, texts: list[str]) -> Any:
+        return self.embed(texts)
+
+
+class CallsItsTwin(TwinsAnd):
+    async def asearch(self, texts: list[str]) -> Any:
+        await self.aready()
+        return self.search(texts)
+
+
+class CallsAnotherTwin(TwinsAnd):
+    async def asearch(self, texts: list[str]) -> Any:
+        await self.aready()
+        return [self.embed([text]) for text in texts]
+
+
+class CallsTheTwinOfWhatItWraps(TwinsAnd):
+    async def asearch(self, texts: list[str]) -> Any:
+        async with self.limits:
+            return self.inner.search(texts if self.limits else [""], role="document")
+
+
+class CallsTheTwinOfItsBase(TwinsAnd):
+    async def asearch(self, texts: list[str]) -> Any:
+        await self.aready()
+        return super().search(texts)
+
+
+class AwaitsItsNamesake(TwinsAnd):
+    async def asearch(self, texts: list[str]) -> Any:
+        await self.aready()
+        counts = compute([text.strip() for text in texts])
+        return await self.client.search(counts, roles=[*texts, len(texts)], **self.limits)
+
+
+class AwaitsItBeneathAnotherCall(TwinsAnd):
+    async def asearch(self, texts: list[str]) -> Any:
+        return compute((await self.client.search(*texts)).rows)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [CallsItsTwin, CallsAnotherTwin, CallsTheTwinOfWhatItWraps, CallsTheTwinOfItsBase],
+)
+def test_one_that_calls_sync_code_is_not_native(kind: type) -> None:
+    """It awaits something first, and then computes on the event loop."""
+    assert not is_truly_async(kind, "asearch")
+
+
+@pytest.mark.parametrize("kind", [AwaitsItsNamesake, AwaitsItBeneathAnotherCall])
+def test_one_that_awaits_what_is_called_alike_is_native(kind: type) -> None:
+    """A client's coroutine may have the name of the class's own sync method."""
+    assert is_truly_async(kind, "asearch")
+
+
 class OverridesSync(Twins):
     def embed(self, texts: list[str]) -> Any:
         return compute([*texts, "more"])

@@ -643,6 +643,25 @@ def test_a_message_is_whole_sentences(theirs: str, ours: str) -> None:
     assert raised.value.message == f"Fails failed with ValueError: {ours}"
 
 
+async def test_a_lock_of_another_event_loop_says_what_helps() -> None:
+    """The bridge awaits on a loop of its own; an object may have a connection to the user's."""
+
+    class Limited(EmbedsNatively):
+        free = asyncio.Condition()
+
+        async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+            async with self.free:
+                return await super().aembed_documents(texts)
+
+    held = Limited()
+    async with held.free:  # a second one waits, on this loop
+        waits = asyncio.create_task(held.aembed_documents(["a"]))
+        await asyncio.sleep(0)
+        with pytest.raises(EmbedBridgeError, match="native_async=False"):
+            await from_object(held).aembed_documents(["a"])
+    await waits
+
+
 def test_how_long_to_wait_is_kept() -> None:
     """`Retry-After` travels with the error."""
     with pytest.raises(RateLimitedError) as raised:

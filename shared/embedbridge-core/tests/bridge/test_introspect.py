@@ -29,7 +29,7 @@ class Config:
 
 
 class Holder(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
 
     model_name: str = "m-1"
     held: Any = None

@@ -3,9 +3,9 @@
 Frameworks give every class async methods. Many of them run the sync method in a thread, and some
 simply call it and block the event loop. Whether a class overrides the method tells neither: the
 code does. It must await something, that must be more than a thread, and the methods of its own
-class that it calls must do so too. A subclass may override the sync method only, and then the async
-one lacks what it adds. When in doubt, the answer is no: the sync method, called in a
-thread, is always right.
+class that it calls must do so too. It must not call a sync twin, its own or that of an object which
+it wraps. A subclass may override the sync method only, and then the async one lacks what it adds.
+When in doubt, the answer is no: the sync method, called in a thread, is always right.
 """
 
 from __future__ import annotations
@@ -55,13 +55,53 @@ def _is_truly_async(kind: type, name: str, callers: frozenset[str]) -> bool:
         return False
     awaits, threads, called = 0, 0, set[str]()
     for part in _with_nested(code):
-        for instruction in dis.get_instructions(part):
+        instructions = list(dis.get_instructions(part))
+        for instruction in instructions:
             awaits += instruction.opname == "GET_AWAITABLE"
             threads += instruction.argval in THREADS and instruction.opname.startswith("LOAD_")
+        if any(_is_sync_twin(kind, method) for method in _called_at_once(instructions)):
+            return False
         called.update(part.co_names)
     callers |= {name}
     own = [other for other in called - callers if _is_async(kind, other)]
     return awaits > threads and all(_is_truly_async(kind, other, callers) for other in own)
+
+
+def _is_sync_twin(kind: type, name: str) -> bool:
+    """Whether a class has this method, and an async one of the same name with an `a` in front."""
+    private = "_" if name.startswith("_") else ""
+    twin = f"{private}a{name.removeprefix(private)}"
+    return _code_of(kind, name) is None and hasattr(kind, name) and _code_of(kind, twin) is not None
+
+
+def _called_at_once(instructions: list[dis.Instruction]) -> Iterator[str]:
+    """Names of the methods, of any object, that are called and whose answer is not awaited."""
+    for start, loaded in enumerate(instructions):
+        if loaded.opname in ("LOAD_METHOD", "LOAD_ATTR", "LOAD_SUPER_ATTR"):
+            after = _after_the_call(instructions, start)
+            if after is not None and after.opname != "GET_AWAITABLE":
+                yield str(loaded.argval)
+
+
+def _after_the_call(instructions: list[dis.Instruction], start: int) -> dis.Instruction | None:
+    """What follows the call of the method that is loaded at `start`; `None` where it is not called.
+
+    The interpreter's stack tells which call it is: that which puts its answer where the object was.
+    """
+    places = {instruction.offset: place for place, instruction in enumerate(instructions)}
+    at = start
+    depth = 2 if instructions[at].opname == "LOAD_SUPER_ATTR" else 0  # it takes two objects more
+    while at < len(instructions):
+        instruction = instructions[at]
+        name = instruction.opname
+        jumps = name in ("FOR_ITER", "SEND", "JUMP_FORWARD")  # past a loop, an await, an `else`
+        depth += dis.stack_effect(instruction.opcode, instruction.arg, jump=jumps)
+        at = places[instruction.argval] if jumps else at + 1
+        if depth < 0 or name.startswith("JUMP_BACKWARD"):
+            return None
+        if depth == 0 and name.startswith("CALL"):
+            return instructions[at]
+    return None
 
 
 def _is_async(kind: type, name: str) -> bool:

@@ -33,6 +33,13 @@ CREDENTIAL_WORDS = re.compile(
 )
 """In messages: SDKs miss a key before they send anything, and raise their most general class."""
 
+LOOP_WORDS = re.compile(r"event loop is closed|different (?:event )?loop", re.IGNORECASE)
+"""In messages of asyncio about a lock, a future or a connection that another event loop made."""
+ANOTHER_LOOP = (
+    "Its async client is used on another event loop too. Pass native_async=False to the bridge, "
+    "which then calls its sync methods."
+)
+
 
 def translated(error: Exception, wrapped: object) -> EmbedBridgeError:
     """Our error for one of theirs, of the kind that its HTTP status or its class stands for.
@@ -46,7 +53,10 @@ def translated(error: Exception, wrapped: object) -> EmbedBridgeError:
     texts = (f"{one!s} {one!r}" for one in exception_chain(error))
     is_safe = all(hide(said, secrets) == said for said in texts)
     ours = _translated(_beneath_retries(error), wrapped, secrets)
-    ours.hint = "The cause is attached (`__cause__`)." if is_safe else None
+    hints = [ANOTHER_LOOP] if LOOP_WORDS.search(str(error)) else []
+    if is_safe:
+        hints.append("The cause is attached (`__cause__`).")
+    ours.hint = " ".join(hints) or None
     ours.__cause__ = error if is_safe else None
     return ours
 
