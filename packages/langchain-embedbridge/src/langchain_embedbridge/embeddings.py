@@ -4,7 +4,6 @@ No `from __future__ import annotations` here: a chain takes the schema of its in
 annotation of a step's parameter, and LangChain does not resolve one that is text.
 """
 
-import asyncio
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
@@ -38,6 +37,8 @@ from embedbridge.core.adapting import (
     add_async_twins,
     as_images,
     deepcopy_adapter,
+    in_thread,
+    thread_per_call,
     update_fields,
 )
 from langchain_embedbridge.arguments import (
@@ -191,7 +192,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
 
     async def aembed_images(self, images: Iterable[ImageLike]) -> list[list[float]]:
         """The async twin of `embed_images`."""
-        return await self.aembed_content(await asyncio.to_thread(as_images, images))
+        return await self.aembed_content(await in_thread(thread_per_call(), as_images, images))
 
     def embed_image(self, uris: Iterable[ImageLike]) -> list[list[float]]:
         """The same as `embed_images`, under the name that LangChain's multimodal stores call."""
