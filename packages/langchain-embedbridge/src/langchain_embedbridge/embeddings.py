@@ -4,13 +4,24 @@ No `from __future__ import annotations` here: a chain takes the schema of its in
 annotation of a step's parameter, and LangChain does not resolve one that is text.
 """
 
-import asyncio
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from langchain_core.embeddings import Embeddings
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic.functional_validators import ModelWrapValidatorHandler
+from pydantic.json_schema import SkipJsonSchema
 
 from embedbridge.contract import (
     ConfigurationError,
@@ -20,13 +31,23 @@ from embedbridge.contract import (
     Role,
 )
 from embedbridge.contract.errors import short_repr
-from embedbridge.core import Embedder, load_embedder
+from embedbridge.core import Embedder
 from embedbridge.core.adapting import (
     ImageLike,
     add_async_twins,
     as_images,
     deepcopy_adapter,
+    in_thread,
+    thread_per_call,
     update_fields,
+)
+from langchain_embedbridge.arguments import (
+    as_arguments,
+    as_fields,
+    error_of_ours,
+    is_wanted,
+    load,
+    validation_error,
 )
 
 
@@ -56,13 +77,24 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         ConfigurationError: Neither `model` nor a usable `embedder` is given, or both are.
     """
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, validate_assignment=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_assignment=True,
+        json_schema_extra={"additionalProperties": True},  # the options, which the model decides
+    )
 
     model: str = Field(frozen=True)
     """`"provider:model"`."""
+    embedder: SkipJsonSchema[InstanceOf[Embedder]] = Field(
+        default=None,  # type: ignore[assignment]  # always given by `_with_embedder`
+        frozen=True,
+        repr=False,
+        exclude=True,
+    )
+    """The engine and the model behind it, for all that LangChain has no words for."""
     show_progress: bool | None = None
     """Whether to show a progress bar (takes tqdm)."""
-    _embedder: Embedder = PrivateAttr()
 
     def __init__(
         self,
@@ -72,26 +104,41 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
         show_progress: bool | None = None,
         **options: Any,
     ) -> None:
-        added = {name: options.pop(name) for name in self._added_fields() & options.keys()}
-        held = _load(model, embedder, options)
-        name = f"{held.model.provider}:{held.model.name}"
-        super().__init__(model=name, show_progress=show_progress, **added)
-        self._embedder = held
+        named = {"model": model, "embedder": embedder, "show_progress": show_progress}
+        given = {name: value for name, value in named.items() if value is not None}
+        try:
+            super().__init__(**given, **options)
+        except ValidationError as error:
+            failure = error_of_ours(error)
+            if failure is None:
+                raise
+        else:
+            return
+        # Outside the handler: pydantic's own error has what was passed, which may be a secret.
+        raise failure
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_embedder(cls, values: Any) -> Any:
+        # In validation, so that a subclass may change its arguments before and embed after.
+        return as_fields(cls, values) if isinstance(values, Mapping) else values
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _for_pydantic(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """In a field of another class, a wrong configuration is a `ValidationError` like any other."""
+        try:
+            return validate(values)
+        except (ConfigurationError, ValidationError) as error:
+            failure = error_of_ours(error)
+            if failure is None or isinstance(failure, ImportError):
+                raise  # what is not installed says nothing about the values
+        raise validation_error(cls, values, failure)  # as above
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         add_async_twins(cls, EmbedBridgeEmbeddings)
-
-    @classmethod
-    def _added_fields(cls) -> set[str]:
-        """Fields of a subclass, which are no options of the model."""
-        return cls.model_fields.keys() - EmbedBridgeEmbeddings.model_fields.keys()
-
-    @property
-    def embedder(self) -> Embedder:
-        """The engine and the model behind it, for all that LangChain has no words for."""
-        return self._embedder
 
     # Texts.
 
@@ -111,13 +158,20 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """Vector of a text that is searched for."""
-        vector: list[float] = self._embedder.embed_query(text).tolist()
+        result = self.embedder.embed([text], role="query", show_progress=self._bar_of_query())
+        vector: list[float] = result[0].tolist()
         return vector
 
     async def aembed_query(self, text: str) -> list[float]:
         """The async twin of `embed_query`."""
-        vector: list[float] = (await self._embedder.aembed_query(text)).tolist()
+        bar = self._bar_of_query()
+        result = await self.embedder.aembed([text], role="query", show_progress=bar)
+        vector: list[float] = result[0].tolist()
         return vector
+
+    def _bar_of_query(self) -> bool | None:
+        """`False` counts for everything; `True` is meant for what takes long."""
+        return False if self.show_progress is False else None
 
     # Images.
 
@@ -138,7 +192,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
 
     async def aembed_images(self, images: Iterable[ImageLike]) -> list[list[float]]:
         """The async twin of `embed_images`."""
-        return await self.aembed_content(await asyncio.to_thread(as_images, images))
+        return await self.aembed_content(await in_thread(thread_per_call(), as_images, images))
 
     def embed_image(self, uris: Iterable[ImageLike]) -> list[list[float]]:
         """The same as `embed_images`, under the name that LangChain's multimodal stores call."""
@@ -168,34 +222,45 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
             InvalidInputError: An input cannot be embedded; it names the position.
             UnsupportedModalityError: The model embeds no such thing.
         """
-        result = self._embedder.embed(contents, role=role, show_progress=self.show_progress)
+        result = self.embedder.embed(contents, role=role, show_progress=self.show_progress)
         return result.complete().tolist()
 
     async def aembed_content(
         self, contents: Iterable[Input], role: Role = "document"
     ) -> list[list[float]]:
         """The async twin of `embed_content`."""
-        result = await self._embedder.aembed(contents, role=role, show_progress=self.show_progress)
+        result = await self.embedder.aembed(contents, role=role, show_progress=self.show_progress)
         return await result.complete().atolist()
 
     # Itself.
 
-    @model_serializer
-    def _configuration(self) -> dict[str, Any]:
+    @model_serializer(mode="wrap")
+    def _configuration(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
         """What the constructor takes to make it again; secrets come from the environment."""
-        config = self._embedder.to_config()
-        arguments = {"model": config["model"], **config["options"], **config["settings"]}
-        if "cache" in config:
-            arguments["cache"] = config["cache"]
-        if self.show_progress is not None:
-            arguments["show_progress"] = self.show_progress
-        for name in self._added_fields() & self.model_fields_set:
-            arguments[name] = getattr(self, name)
-        return arguments
+        unset = type(self).model_fields.keys() - self.model_fields_set
+        left_out = unset | ({"show_progress"} if self.show_progress is None else set())
+        fields = {name: value for name, value in handler(self).items() if name not in left_out}
+        wanted = {
+            name: value
+            for name, value in as_arguments(self.embedder.to_config()).items()
+            if is_wanted(name, info.include, info.exclude)
+        }
+        return {**wanted, **fields}
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        held = self.embedder  # its `to_config` would warn of a cache that stays here
+        settings = held.settings.model_dump(exclude_unset=True)
+        options = held.model.options.public()
+        yield from {"model": self.model, **options, **settings}.items()
+        for name, value in super().__repr_args__():
+            if name != "model" and (name, value) != ("show_progress", None):
+                yield name, value
 
     def __embedbridge__(self) -> Embedder:
         # What the bridge of core asks an adapter of ours for.
-        return self._embedder
+        return self.embedder
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return deepcopy_adapter(self, EmbedBridgeEmbeddings, memo)
@@ -214,36 +279,16 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
             InvalidOptionError: It names another model, an option of the model, or nothing known.
         """
         changes = dict(update or {})
-        fields = {name: changes.pop(name) for name in type(self).model_fields & changes.keys()}
+        names = type(self).model_fields.keys() - {"embedder"}
+        fields = {name: changes.pop(name) for name in names & changes.keys()}
         name = fields.pop("model", self.model)
         if name != self.model:
             raise InvalidOptionError(
                 f"A copy of embeddings of {self.model!r} cannot be of {short_repr(name)}.",
                 hint="Make others: EmbedBridgeEmbeddings(model='provider:model').",
             )
-        held = _load(None, self._embedder, changes)
+        held = load(None, self.embedder, changes)
         twin = copy.deepcopy(self) if deep else self.__copy__()
         update_fields(twin, EmbedBridgeEmbeddings, fields)
-        twin._embedder = held  # noqa: SLF001  # of our own class
+        vars(twin)["embedder"] = held
         return twin
-
-
-def _load(
-    model: str | None,
-    embedder: Embedder | EmbeddingModel | Mapping[str, Any] | None,
-    options: dict[str, Any],
-) -> Embedder:
-    """The embedder that the constructor's arguments stand for."""
-    given = [one for one in (model, embedder) if one is not None]
-    if len(given) != 1:
-        raise ConfigurationError(
-            "EmbedBridgeEmbeddings takes a model's name, or an embedder, and not both.",
-            hint="Write model='provider:model' or embedder=load_embedder(…).",
-        )
-    held = load_embedder(given[0], **options)
-    if held.settings.on_empty == "skip":
-        raise InvalidOptionError(
-            'on_empty="skip" cannot be: LangChain wants a vector for each text.',
-            hint='Leave empty documents out before they are added, or set on_empty="embed".',
-        )
-    return held

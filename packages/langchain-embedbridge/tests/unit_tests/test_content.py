@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,21 @@ async def test_files_are_read_beside_the_loop(embeddings: EmbedBridgeEmbeddings)
 
     assert await job == embeddings.embed_images([RED])
     assert still_reading
+
+
+async def test_files_need_none_of_the_applications_threads(
+    embeddings: EmbedBridgeEmbeddings,
+) -> None:
+    """Those may all wait for the vectors of these files."""
+    go = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.get_running_loop().set_default_executor(threads)
+        waits = threads.submit(go.wait)
+        vectors = await embeddings.aembed_images([BytesIO(RED)])
+        go.set()
+
+    assert vectors == embeddings.embed_images([RED])
+    assert waits.result()
 
 
 async def test_collected_errors(tmp_path: Path) -> None:

@@ -123,3 +123,20 @@ def test_the_field_decides_over_the_settings_whether_a_bar_is_shown(
     EmbedBridgeEmbeddings(embedder=embedder, show_progress=field).embed_documents(["a"])
 
     assert ("100%" in capsys.readouterr().err) is shown
+
+
+@pytest.mark.parametrize(("field", "shown"), [(False, False), (True, True), (None, True)])
+async def test_no_bar_is_no_bar_for_a_query(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    field: bool | None,
+    shown: bool,
+) -> None:
+    """`show_progress=False` counts for queries too, whatever the environment says."""
+    monkeypatch.setenv("EMBEDBRIDGE_SHOW_PROGRESS", "1")
+    embeddings = EmbedBridgeEmbeddings("fake:small", show_progress=field)
+    embeddings.embed_query("a")
+    sync = capsys.readouterr().err
+    await embeddings.aembed_query("a")
+
+    assert ["100%" in bars for bars in (sync, capsys.readouterr().err)] == [shown, shown]

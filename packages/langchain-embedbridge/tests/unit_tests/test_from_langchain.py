@@ -32,13 +32,18 @@ class Counting(DeterministicFakeEmbedding):
         return super().embed_documents(texts)
 
 
+def made_up(size: int, texts: list[str]) -> list[list[float]]:
+    """What `Counting` answers, without a call of a sync twin in code that is to be native."""
+    return DeterministicFakeEmbedding(size=size).embed_documents(texts)
+
+
 class CountingNatively(Counting):
     """The same by native async code; its sync methods must not be needed."""
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         await asyncio.sleep(0)
         self.sizes.append(len(texts))
-        return DeterministicFakeEmbedding(size=self.size).embed_documents(texts)
+        return made_up(self.size, texts)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         raise NotImplementedError

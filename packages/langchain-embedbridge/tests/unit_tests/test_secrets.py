@@ -4,10 +4,11 @@ import copy
 import os
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.load import dumps
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from embedbridge.contract import AuthenticationError, Batch, BatchResult, EmbedBridgeError
 from embedbridge.testing import FakeModel
@@ -72,6 +73,20 @@ def test_no_error_holds_the_key() -> None:
         messages.append(f"{caught.value!r} {caught.value} {caught.value.__cause__!r}")
 
     assert CANARY not in "".join(messages)
+
+
+@pytest.mark.parametrize("model", ["nobody:small", "fake:small", 7])
+def test_no_error_of_pydantic_holds_the_key(model: object) -> None:
+    """It shows what it was given, and so do the models around ours, unless we say what that was."""
+    values = {"model": model, "api_key": CANARY}
+    cases: list[tuple[Any, object]] = [
+        (EmbedBridgeEmbeddings, values),
+        (list[EmbedBridgeEmbeddings], [values]),
+    ]
+    for kind, given in cases:
+        with pytest.raises(ValidationError) as caught:
+            TypeAdapter(kind).validate_python(given)
+        assert CANARY not in f"{caught.value} {caught.value!r} {caught.value.errors()}"
 
 
 def test_a_pickle_finds_its_key_in_the_environment(

@@ -315,6 +315,23 @@ def test_an_unknown_provider_lists_what_is_installed(site: Path, install: Instal
     assert "Did you mean 'acme'?" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("azure_openai", "azure-openai"),
+        ("google_genai", "google"),
+        ("google_vertexai", "vertex"),
+        ("mistralai", "mistral"),
+    ],
+)
+def test_a_name_that_langchain_gives_a_provider_leads_to_ours(
+    site: Path, theirs: str, ours: str
+) -> None:
+    """Those of its `init_embeddings` that are not the same here."""
+    with pytest.raises(UnknownProviderError, match=f"Did you mean '{ours}'"):
+        registry(site).spec(theirs)
+
+
 @pytest.mark.parametrize("name", sorted(DISTRIBUTIONS))
 def test_our_providers_come_with_a_hint(site: Path, name: str) -> None:
     """A name of ours that is not installed says how to get it."""

@@ -133,6 +133,7 @@ def test_one_thing_is_no_list(method: str, inputs: Any, cause: str) -> None:
     [
         pytest.param(["a", "b"], id="list"),
         pytest.param(("a", "b"), id="tuple"),
+        pytest.param({"a": 1, "b": 2}.keys(), id="keys, which have their mapping's order"),
         pytest.param(iter(["a", "b"]), id="iterator"),
         pytest.param((text for text in "ab"), id="generator"),
         pytest.param({1: "a", 2: "b"}.values(), id="values of a mapping"),

@@ -6,7 +6,7 @@ texts never touches a file or the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -81,9 +81,11 @@ def refuse_single(values: object, *single: type) -> None:
             f"Expected a list of inputs, got a table ({given}).",
             hint="Pass one of its columns, such as frame['text'].",
         )
-    # Bytes would be embedded number by number; sets and mappings have no order to answer in.
+    # Bytes would be embedded number by number, sets have no order to answer in, and of a mapping it
+    # is not said whether its keys are meant. Those have its order, although they are a set too.
     if (
-        isinstance(values, bytes | bytearray | memoryview | Mapping | AbstractSet)
+        isinstance(values, bytes | bytearray | memoryview | Mapping)
+        or (isinstance(values, AbstractSet) and not isinstance(values, KeysView))
         or not isinstance(values, Iterable)
         or getattr(values, "shape", None) == ()  # an array without an axis says that it has one
     ):

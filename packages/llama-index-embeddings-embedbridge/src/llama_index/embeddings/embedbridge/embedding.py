@@ -110,9 +110,7 @@ class EmbedBridgeEmbedding(EngineMethods):
     ) -> None:
         for name in ("class_name", *MARKS):  # of what was written down, for `model_validate`
             options.pop(name, None)
-        if (
-            embedder is not None
-        ):  # written down as fields are, and no options of a model that exists
+        if embedder is not None:  # what was written down: these are no options
             for name in type(self).model_computed_fields.keys() - type(self).model_fields.keys():
                 options.pop(name, None)
         fields = pop_fields(type(self), options)

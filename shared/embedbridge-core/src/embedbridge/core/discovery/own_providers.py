@@ -67,6 +67,9 @@ OBJECTS = MappingProxyType(
 )
 """By what stands before the colon: the function that bridges an object of that framework."""
 
+OTHER_NAMES = MappingProxyType({"google_genai": "google", "google_vertexai": "vertex"})
+"""Providers in LangChain's `init_embeddings` whose names are not near those of ours."""
+
 
 def install_hint(provider: str) -> str | None:
     """What to type to get one of our providers; `None` for a name that is not ours."""

@@ -19,7 +19,12 @@ from typing import TYPE_CHECKING, Literal
 from embedbridge.contract import hooks
 from embedbridge.contract.errors import ConfigurationError, UnknownProviderError, short_repr
 from embedbridge.core.discovery.entry_points import Package, installed_entry_points, package_of
-from embedbridge.core.discovery.own_providers import DISTRIBUTIONS, OBJECTS, install_hint
+from embedbridge.core.discovery.own_providers import (
+    DISTRIBUTIONS,
+    OBJECTS,
+    OTHER_NAMES,
+    install_hint,
+)
 from embedbridge.core.discovery.plugin_hooks import ask, checked, one_line, read_spec
 from embedbridge.core.discovery.providers_file import (
     LIKE,
@@ -237,7 +242,8 @@ class Registry:
         installed = sorted({info.name for info in self.providers() if info.status == "installed"})
         hint = install_hint(name)
         if hint is None:
-            near = difflib.get_close_matches(name, {*installed, *DISTRIBUTIONS}, n=1, cutoff=0.7)
+            names = {*installed, *DISTRIBUTIONS}
+            near = difflib.get_close_matches(OTHER_NAMES.get(name, name), names, n=1, cutoff=0.7)
             hint = f"Did you mean {near[0]!r}?" if near else "See `embedbridge providers`."
         return UnknownProviderError(
             f"No installed package announces the provider {short_repr(name)}. "
