@@ -48,17 +48,17 @@ class ThreadPerCall(ThreadPoolExecutor):
 
 
 def _run(future: Future[T], turn: AbstractContextManager[Any], call: Callable[[], T]) -> None:
-    with turn:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
+    try:
+        with turn:
+            if not future.set_running_or_notify_cancel():
+                return
             result = call()
-        except BaseException as error:  # noqa: BLE001  # handed to whoever waits
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-        finally:
-            del future, call  # the error's traceback would keep them
+    except BaseException as error:  # noqa: BLE001  # handed to whoever waits
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+    finally:
+        del future, call  # the error's traceback would keep them
 
 
 @once_per_process
