@@ -480,7 +480,7 @@ async def test_closing_during_the_search(
 
     def find_and_close(searches: int) -> Access:
         access = find(searches)
-        asyncio.run_coroutine_threadsafe(model.aclose(), loop).result(60)
+        asyncio.run_coroutine_threadsafe(model.aclose(), loop).result()
         return access
 
     batch = Batch(inputs=["a text"], modality="text", role="query")
