@@ -87,7 +87,7 @@ def test_a_vector_of_any_size_has_a_length(size: float) -> None:
     found = normalize([[size, size], *others])
 
     assert np.allclose(found[0], [0.5**0.5] * 2, rtol=1e-6)
-    assert np.array_equal(found[1:], [[0, 0], np.float32([0.6, 0.8]), [0, 1]])
+    assert np.array_equal(found[1:], np.array([[0, 0], [0.6, 0.8], [0, 1]], np.float32))
     assert np.array_equal(normalize([size, size]), found[0])
     assert similarity([size, 0], [size, 0]) == 1
     assert similarity([size, 0], [0, 0], "euclidean") == -np.float32(size)
@@ -111,7 +111,7 @@ def test_a_programs_error_state_has_no_say() -> None:
         return [
             normalize(tiny),
             truncate_dimensions(tiny, 1),
-            quantize(tiny, "int8", ranges=[[0, 0], [1e-40, 1]]),
+            quantize(tiny, "int8", ranges=[[0.0, 0.0], [1e-40, 1.0]]),
             *(similarity(tiny, tiny[:3], metric) for metric in METRICS),
         ]
 

@@ -199,9 +199,9 @@ def _checksum(
     """Over everything that a flipped byte could change: numbers, type, shape, metadata and names."""
     head = json.dumps([array.dtype.str, array.shape, sorted(metadata.items())])
     found = hashlib.sha256(head.encode() + b"\0")
-    found.update(np.ascontiguousarray(array))
+    found.update(np.ascontiguousarray(array).data)
     if ids is not None:
-        found.update(np.ascontiguousarray(ids))
+        found.update(np.ascontiguousarray(ids).data)
     return found.hexdigest()
 
 
