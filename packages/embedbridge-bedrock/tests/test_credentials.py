@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -16,14 +17,15 @@ import pytest
 
 from embedbridge.contract import (
     AuthenticationError,
+    Batch,
     ConfigurationError,
     EmbedBridgeError,
     MissingDependencyError,
 )
 from embedbridge.contract.remote import Secrets
 from embedbridge.core import Embedder
-from embedbridge.providers.bedrock import BedrockOptions
-from embedbridge.providers.bedrock._access import find_access
+from embedbridge.providers.bedrock import BedrockModel, BedrockOptions
+from embedbridge.providers.bedrock._access import Access, find_access
 from embedbridge.testing import Exchange, Fault, FaultServer
 from embedbridge.testing.leaks import everything_about, leaks
 
@@ -464,6 +466,32 @@ def test_jobs_that_begin_together_look_once(
 
     assert machine.aws.given == 2
     assert signers(server)[-1] == key_id(2)
+
+
+@pytest.mark.asyncio
+async def test_closing_during_the_search(
+    server: FaultServer, machine: Machine, ask: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that began before goes out with what was found for it; the next one searches anew."""
+    container(machine)
+    model, loop = ask().model, asyncio.get_running_loop()
+    assert isinstance(model, BedrockModel)
+    find = model._find_once
+
+    def find_and_close(searches: int) -> Access:
+        access = find(searches)
+        asyncio.run_coroutine_threadsafe(model.aclose(), loop).result()
+        return access
+
+    batch = Batch(inputs=["a text"], modality="text", role="query")
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "_find_once", find_and_close)
+        await model.embed_batch(batch)
+    await model.aclose()
+    await model.embed_batch(batch)
+    await model.aclose()
+
+    assert signers(server) == [key_id(1), key_id(2)]
 
 
 def test_without_botocore_a_bearer_key_is_enough(

@@ -42,6 +42,15 @@ def test_it_understands(default: Embedder) -> None:
     assert int((vectors @ default.embed_query("Where do penguins live?")).argmax()) == 0
 
 
+def test_a_programs_error_state_has_no_say(default: Embedder) -> None:
+    """Numerical programs set `np.seterr(all="raise")`; a number near 0 in a vector is no error."""
+    texts = ["A cat sleeps.", *real_texts(40, max_words=300)]
+    with np.errstate(all="raise"):
+        found = default.embed_documents(texts)
+
+    assert np.array_equal(found, default.embed_documents(texts))
+
+
 def test_first_use_imports_nothing_heavy() -> None:
     """From a fresh process to vectors of texts without torch, a client of the Hub, a decoder, or an event loop."""
     command = [sys.executable, "-I", "-c", FIRST_USE]

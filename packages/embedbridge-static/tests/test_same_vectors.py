@@ -186,3 +186,14 @@ def test_batches_of_every_size(write: Write) -> None:
         for size in (1, 2, 3, 64):
             found = embedder.using(batch_size=size).embed_documents(texts)
             np.testing.assert_array_equal(found, alone)
+
+
+def test_a_programs_error_state_has_no_say(write: Write, table: Table) -> None:
+    """With `np.seterr(all="raise")`, rounding a small number to half precision is no error."""
+    folder = write(tensors=KINDS["float16"](table * np.float32(1e-4)))
+    options: dict[str, Any] = {"compatible_with": "model2vec", "on_zero_vector": "allow"}
+    with load_embedder(f"static:{folder}", **options) as embedder:
+        with np.errstate(all="raise"):
+            found = embedder.embed_documents(TEXTS[:3])
+
+        np.testing.assert_array_equal(found, embedder.embed_documents(TEXTS[:3]))

@@ -146,6 +146,7 @@ TOOLING = [
     "called_at_once",
     "default_path",
     "forget_endpoints",
+    "ids_tensor",
     "is_busy",
     "is_image_file",
     "items_per_answer",

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedbridge.contract import ConfigurationError, InvalidInputError, SpaceMismatchError
+from embedbridge.contract import (
+    ConfigurationError,
+    InvalidInputError,
+    SpaceMismatchError,
+    quantize,
+)
 from embedbridge.core import (
     Embedder,
     load_embedding,
@@ -125,6 +130,39 @@ def test_what_is_no_set_of_vectors_is_not_written(
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("vectors", "piece"),
+    [
+        (quantize(RESULT.vectors, "int8"), "not int8. Save the floats that were quantized"),
+        (quantize(RESULT.vectors, "ubinary"), "not uint8. Save the floats"),
+        (RESULT.vectors > 0, "not bool"),
+        (RESULT.vectors.astype(complex), "not complex128"),
+        (iter(RESULT.vectors), r"not list_iterator|not iterator|np.stack"),
+        ([["x"] * 8], "not <U1"),
+        ([[1.0] * 8, [1.0]], "list is no array of shape"),
+        ([[1.0] * 7 + [None]], "not list"),
+        (None, "not NoneType"),
+        (EMBEDDER, "not Embedder"),
+        ([[1e300] * 8], "Input 0: The vector is not finite"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_only_floats_are_vectors_of_a_space(file: Path, vectors: Any, piece: str) -> None:
+    """Codes had the space and the fingerprint of the floats that they stand for, and wrong cosines."""
+    with np.errstate(all="raise"), pytest.raises(InvalidInputError, match=piece):
+        save_vectors(file, vectors, embedder=EMBEDDER)
+
+    assert not file.exists()
+
+
+def test_an_embedder_is_no_name(file: Path) -> None:
+    """`load_vectors` takes the name of a space; to save takes the fingerprint as well."""
+    by_name: Any = "fake:small"
+    for vectors in (RESULT, RESULT.vectors):
+        with pytest.raises(InvalidInputError, match="embedder is str, not an Embedder"):
+            save_vectors(file, vectors, embedder=by_name)
+
+
 def test_an_array_of_another_width_is_not_of_this_space(file: Path) -> None:
     """A plain array may come from anywhere; at least its width must be the embedder's."""
     with pytest.raises(SpaceMismatchError, match="5 dimensions"):
@@ -151,6 +189,35 @@ def test_every_flipped_byte_is_detected(file: Path) -> None:
                 missed.append((place, mask, good[max(0, place - 20) : place + 5]))
 
     assert missed == []
+
+
+def test_older_files_are_read(file: Path) -> None:
+    """Their names are in the metadata, and in the checksum with it."""
+    from safetensors.numpy import save_file
+
+    metadata = {
+        "format": "embedbridge-vectors-1",
+        "space": "fake:small",
+        "fingerprint": "0" * 64,
+        "ids": json.dumps(IDS),
+    }
+    vectors = np.arange(6, dtype=np.float32).reshape(3, 2)
+    checksum = "9ef04a8ab0085e1fe844af0d63559ff92d9d8df03923b50103f4b2778497329d"
+    save_file({"vectors": vectors}, file, {**metadata, "sha256": checksum})
+    stored = load_vectors(file)
+
+    assert np.array_equal(stored.vectors, vectors)
+    assert stored.ids == IDS
+
+
+def test_names_may_be_as_many_as_there_are(file: Path) -> None:
+    """The header of a safetensors file holds 100 MB, and the paid vectors were lost: no name is in it."""
+    names = [f"https://example.com/{number}/{'x' * 200}/" for number in range(3)]
+    save_vectors(file, RESULT, ids=names)
+    header = int.from_bytes(file.read_bytes()[:8], "little")
+
+    assert header < 500
+    assert load_vectors(file).ids == names
 
 
 def test_every_truncated_file_is_refused(file: Path) -> None:
@@ -187,6 +254,18 @@ def test_somebody_elses_safetensors_are_refused(file: Path) -> None:
 def test_a_missing_file_is_a_missing_file(file: Path) -> None:
     """The builtin error, with the name."""
     with pytest.raises(FileNotFoundError, match=r"vectors\.safetensors"):
+        load_vectors(file)
+
+
+def test_a_file_that_cannot_be_opened_is_not_damaged(file: Path, tmp_path: Path) -> None:
+    """The builtin errors: nobody should look for a copy of a folder, or of a file that is locked."""
+    with pytest.raises((IsADirectoryError, PermissionError)):  # the second one on Windows
+        load_vectors(tmp_path)
+    save_vectors(file, RESULT)
+    file.chmod(0)
+    if os.access(file, os.R_OK):
+        pytest.skip("this user may read everything")
+    with pytest.raises(PermissionError):
         load_vectors(file)
 
 
@@ -232,7 +311,18 @@ def test_a_text_file_gives_the_same_numbers(tmp_path: Path, vector: Any) -> None
 
 @pytest.mark.parametrize(
     "vector",
-    [RESULT.vectors, [[1.0], [2.0]], [[1.0], [2.0, 3.0]], 1.0, [], None, ["a"], [float("nan")]],
+    [
+        RESULT.vectors,
+        [[1.0], [2.0]],
+        [[1.0], [2.0, 3.0]],
+        1.0,
+        [],
+        None,
+        ["a"],
+        [float("nan")],
+        [1j],
+        [True],
+    ],
     ids=repr,
 )
 def test_what_is_no_vector_leaves_the_file_alone(tmp_path: Path, vector: Any) -> None:

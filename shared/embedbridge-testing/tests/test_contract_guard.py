@@ -167,6 +167,7 @@ def test_no_family_loses_a_check() -> None:
     assert counts == {
         "Arrival": 4,
         "Client": 11,
+        "Closing": 1,
         "Concurrency": 6,
         "Error": 5,
         "Fault": 12,

@@ -48,6 +48,16 @@ def test_base64_and_numbers_are_the_same_vectors(values: list[float]) -> None:
     assert np.array_equal(matrix([text, values]), [vector, vector])
 
 
+def test_a_programs_error_state_has_no_say() -> None:
+    """An answer is paid for: with `np.seterr(all="raise")` too, a number near 0 becomes 0."""
+    row = [1.0, 1e-46, 1e-42]
+    packed = base64.b64encode(np.array(row, "<f8").tobytes()).decode()
+    with np.errstate(all="raise"):
+        found = [matrix([row]), matrix([row, [1.0, None, 2.0]])[:1], matrix([packed], "<f8")]
+
+    assert all(np.array_equal(each, np.array([row], np.float32)) for each in found)
+
+
 @given(st.lists(st.lists(number, min_size=3, max_size=3), min_size=1, max_size=5), st.data())
 def test_all_rows_at_once_are_the_rows_one_by_one(
     rows: list[list[float]], data: st.DataObject

@@ -80,6 +80,68 @@ def test_vectors_are_float32_whatever_comes(values: Any) -> None:
     assert np.array_equal(values, before)
 
 
+@pytest.mark.parametrize("size", [1e-44, 1e-25, 1e-19, 1e-15, 1.0, 1e18, 1e25, 3e38])
+def test_a_vector_of_any_size_has_a_length(size: float) -> None:
+    """Its square is 0 or infinite in float32, and such a vector became zeros or kept its length."""
+    others = [[0.0, 0.0], [3.0, 4.0], [0.0, size]]
+    found = normalize([[size, size], *others])
+
+    assert np.allclose(found[0], [0.5**0.5] * 2, rtol=1e-6)
+    assert np.array_equal(found[1:], np.array([[0, 0], [0.6, 0.8], [0, 1]], np.float32))
+    assert np.array_equal(normalize([size, size]), found[0])
+    assert similarity([size, 0], [size, 0]) == 1
+    assert similarity([size, 0], [0, 0], "euclidean") == -np.float32(size)
+
+
+@given(st.lists(st.floats(2**-40, 2**40, width=32), min_size=1, max_size=40))
+def test_usual_vectors_keep_each_bit(values: list[float]) -> None:
+    """Caches and indexes hold them: the numbers are those of float32, as they always were."""
+    vectors = np.array([values, values[::-1]], np.float32)
+
+    assert np.array_equal(
+        normalize(vectors), vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    )
+
+
+def test_a_programs_error_state_has_no_say() -> None:
+    """`np.seterr(all="raise")` is for a program's own numbers; vectors are paid for."""
+    tiny = np.array([[1, 1e-30], [1e-30, 1e-320], [0, 0], [3e38, 1e300]])
+
+    def results() -> list[NDArray[Any]]:
+        return [
+            normalize(tiny),
+            truncate_dimensions(tiny, 1),
+            quantize(tiny, "int8", ranges=[[0.0, 0.0], [1e-40, 1.0]]),
+            *(similarity(tiny, tiny[:3], metric) for metric in METRICS),
+        ]
+
+    with np.errstate(all="raise"):
+        found = results()
+    with np.errstate(all="ignore"):
+        expected = results()
+
+    for one, other in zip(found, expected, strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
+
+
+@pytest.mark.parametrize("shapes", [(3, 700), (700, 3), (1, 1), (0, 3), (3, 0), (40, 40)], ids=str)
+@pytest.mark.parametrize("width", [1, 384, 100_000])
+def test_distances_are_taken_in_parts(
+    shapes: tuple[int, int], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The differences of all pairs would take n × m × d numbers; the distances are no others."""
+    monkeypatch.setattr("embedbridge.contract.vectors.GAPS_AT_ONCE", 1000)
+    width = min(width, 100_000 // max(1, *shapes))
+    draw = np.random.default_rng(3).standard_normal
+    left, right = (draw((count, width)).astype(np.float32) for count in shapes)
+    if 0 not in shapes:
+        right[0] = left[0]  # the same vector, and one that differs in the last bit
+        right[-1] = np.nextafter(left[-1], np.float32(9))
+    whole = -np.linalg.norm(left[:, None] - right, axis=-1)
+
+    assert np.array_equal(similarity(left, right, "euclidean"), whole)
+
+
 @pytest.mark.parametrize("dimensions", [1, 8, 13])
 def test_shortened_vectors_are_normalised_anew(dimensions: int) -> None:
     """The first dimensions, at length 1; one vector like many."""
@@ -206,7 +268,7 @@ def test_one_vector_has_no_range() -> None:
 def test_an_unknown_precision_is_refused() -> None:
     """And the message says what there is."""
     with pytest.raises(InvalidOptionError, match="int8 or ubinary"):
-        quantize(VECTORS, "int4")  # type: ignore[arg-type]  # that is the point
+        quantize(VECTORS, "int4")  # type: ignore[call-overload]  # that is the point
 
 
 def slowly(a: Floats, b: Floats, metric: str) -> float:

@@ -204,6 +204,14 @@ class NeverCloses(AcmeModel):
         self._endpoint = None
 
 
+class ClosesUnderRequests(AcmeModel):
+    """`aclose` ends what others have asked for."""
+
+    async def aclose(self) -> None:
+        await (await self._client()).close()
+        await super().aclose()
+
+
 class ClientPerRequest(AcmeModel):
     """A new connection for each request."""
 
@@ -281,6 +289,7 @@ NOT_IN_MIND = {
     "float16 on the way": HalvesPrecision,
     "two keys, one account": OneAccountForAll,
     "never closes": NeverCloses,
+    "closes under requests": ClosesUnderRequests,
     "a client for each request": ClientPerRequest,
     "one space for all servers": OneSpaceForAllServers,
     "answers without end are read": ReadsWithoutEnd,

@@ -82,6 +82,10 @@ CAUGHT_BY = {
         "one fingerprint and one space",
     ),
     "never closes": ("test_connections_are_used_again_and_closed", "After `close`"),
+    "closes under requests": (
+        "test_closing_lets_requests_finish",
+        "Closing ends a request that is on its way",
+    ),
     "a client for each request": (
         "test_connections_are_used_again_and_closed",
         "Each request opens a connection",

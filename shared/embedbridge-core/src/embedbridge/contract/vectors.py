@@ -1,8 +1,12 @@
-"""Vector arithmetic: normalisation, truncation, quantisation, similarity; float32 in and out."""
+"""Vector arithmetic: normalisation, truncation, quantisation, similarity; float32 in and out.
+
+NumPy's error state (`np.seterr`) is the program's, and has no say here: a square that is too small for
+float32 is no error of a vector that was paid for.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +18,10 @@ if TYPE_CHECKING:
 
 BUCKETS = 255
 """Steps between the lowest and the highest value of an int8 dimension."""
+SHORTEST = np.float32(1e-15)
+"""Length of a vector whose squares float32 holds with no loss that could be seen."""
+GAPS_AT_ONCE = 1 << 18
+"""Numbers of the differences between vectors that are held at once: 1 MiB."""
 
 
 def normalize(vectors: ArrayLike) -> Vectors:
@@ -22,10 +30,24 @@ def normalize(vectors: ArrayLike) -> Vectors:
     Args:
         vectors: Shape (d,) or (n, d).
     """
-    array = np.asarray(vectors, dtype=np.float32)
-    length: Vectors = np.linalg.norm(array, axis=-1, keepdims=True)
-    length[length == 0] = 1
-    return array / length
+    with np.errstate(all="ignore"):
+        array = np.asarray(vectors, dtype=np.float32)
+        length: Vectors = np.linalg.norm(array, axis=-1, keepdims=True)
+        unusual = _unusual(length[..., 0])
+        if unusual is None:
+            return array / length
+        scaled = np.asarray(array / length)
+        wide = array[unusual].astype(np.float64)
+        exact = np.linalg.norm(wide, axis=-1, keepdims=True)
+        exact[exact == 0] = 1
+        scaled[unusual] = wide / exact
+        return scaled
+
+
+def _unusual(lengths: Vectors) -> NDArray[np.bool_] | None:
+    """Which lengths were taken from squares that float32 cannot hold, or are 0; `None` if none is."""
+    usual = (lengths >= SHORTEST) & (lengths < np.inf)
+    return None if usual.all() else np.asarray(~usual)
 
 
 def zero_rows(vectors: Vectors) -> NDArray[np.bool_]:
@@ -52,7 +74,7 @@ def truncate_dimensions(vectors: ArrayLike, dimensions: int) -> Vectors:
     Raises:
         InvalidOptionError: There are fewer dimensions than that.
     """
-    array = np.asarray(vectors, dtype=np.float32)
+    array = np.asarray(vectors)
     if not 0 < dimensions <= array.shape[-1]:
         raise InvalidOptionError(
             f"Cannot keep {dimensions} of {array.shape[-1]} dimensions.",
@@ -61,6 +83,18 @@ def truncate_dimensions(vectors: ArrayLike, dimensions: int) -> Vectors:
     return normalize(array[..., :dimensions])
 
 
+@overload
+def quantize(
+    vectors: ArrayLike, precision: Literal["int8"], *, ranges: ArrayLike | None = None
+) -> NDArray[np.int8]: ...
+@overload
+def quantize(
+    vectors: ArrayLike, precision: Literal["ubinary"], *, ranges: ArrayLike | None = None
+) -> NDArray[np.uint8]: ...
+@overload
+def quantize(
+    vectors: ArrayLike, precision: Literal["int8", "ubinary"], *, ranges: ArrayLike | None = None
+) -> NDArray[np.int8] | NDArray[np.uint8]: ...
 def quantize(
     vectors: ArrayLike,
     precision: Literal["int8", "ubinary"],
@@ -102,11 +136,12 @@ def quantize(
                 hint="Pass ranges= computed from a sample of your vectors.",
             )
         ranges = np.vstack([array.min(axis=0), array.max(axis=0)])
-    lowest, highest = _finite_ranges(ranges)
-    steps = (highest - lowest) / BUCKETS
-    steps = np.where(steps == 0, 1, steps)
-    bucket = np.clip(np.floor((array - lowest) / steps), 0, BUCKETS)
-    shifted: NDArray[np.int8] = (bucket - 128).astype(np.int8)
+    with np.errstate(all="ignore"):
+        lowest, highest = _finite_ranges(ranges)
+        steps = (highest - lowest) / BUCKETS
+        steps = np.where(steps == 0, 1, steps)
+        bucket = np.clip(np.floor((array - lowest) / steps), 0, BUCKETS)
+        shifted: NDArray[np.int8] = (bucket - 128).astype(np.int8)
     return shifted
 
 
@@ -162,19 +197,43 @@ def similarity(
         InvalidInputError: The vectors have different widths.
         InvalidOptionError: The metric is unknown.
     """
-    left, right = np.asarray(a, dtype=np.float32), np.asarray(b, dtype=np.float32)
-    if left.shape[-1] != right.shape[-1]:
-        raise InvalidInputError(
-            f"Vectors of {left.shape[-1]} and of {right.shape[-1]} dimensions cannot be compared.",
-            hint="Embed both with the same model and dimensions.",
-        )
-    if metric == "cosine":
-        values = normalize(left) @ normalize(right).T
-    elif metric == "dot":
-        values = left @ right.T
-    elif metric == "euclidean":
-        gaps = left[..., None, :] - right if right.ndim == 2 else left - right
-        values = -np.linalg.norm(gaps, axis=-1)
-    else:
-        raise InvalidOptionError(f"Unknown metric {metric!r}.", hint="cosine, dot or euclidean.")
+    with np.errstate(all="ignore"):
+        left, right = np.asarray(a, dtype=np.float32), np.asarray(b, dtype=np.float32)
+        if left.shape[-1] != right.shape[-1]:
+            raise InvalidInputError(
+                f"Vectors of {left.shape[-1]} and of {right.shape[-1]} dimensions cannot be compared.",
+                hint="Embed both with the same model and dimensions.",
+            )
+        if metric == "cosine":
+            values = normalize(left) @ normalize(right).T
+        elif metric == "dot":
+            values = left @ right.T
+        elif metric == "euclidean":
+            shape = left.shape[:-1] + right.shape[:-1]
+            values = -_distances(np.atleast_2d(left), np.atleast_2d(right)).reshape(shape)
+        else:
+            raise InvalidOptionError(
+                f"Unknown metric {metric!r}.", hint="cosine, dot or euclidean."
+            )
     return float(values) if np.ndim(values) == 0 else values
+
+
+def _distances(left: Vectors, right: Vectors) -> Vectors:
+    """Euclidean distances, shape (n, m), a part at a time: all differences at once would be n × m × d.
+
+    From the differences, and not from lengths and products: of vectors that are nearly equal, these
+    leave nothing but rounding.
+    """
+    found = np.empty((len(left), len(right)), dtype=np.float32)
+    width = max(1, left.shape[-1])
+    columns = max(1, min(len(right), GAPS_AT_ONCE // width))
+    rows = max(1, GAPS_AT_ONCE // (columns * width))
+    for row in range(0, len(left), rows):
+        for column in range(0, len(right), columns):
+            gaps = left[row : row + rows, None] - right[column : column + columns]
+            lengths = np.linalg.norm(gaps, axis=-1)
+            unusual = _unusual(lengths)
+            if unusual is not None:
+                lengths[unusual] = np.linalg.norm(gaps[unusual].astype(np.float64), axis=-1)
+            found[row : row + rows, column : column + columns] = lengths
+    return found

@@ -23,8 +23,8 @@ from embedbridge.contract.errors import (
     MissingDependencyError,
     SpaceMismatchError,
 )
-from embedbridge.contract.inputs import plain_text, refuse_single
 from embedbridge.contract.paths import expanded
+from embedbridge.core.storable import ids_tensor, matrix_of_floats, names_of
 
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Vectors
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from embedbridge.core.result import EmbeddingResult
 
 TENSOR = "vectors"
+IDS = "ids"
 FORMAT = "embedbridge-vectors-1"
 
 
@@ -65,8 +66,8 @@ def save_vectors(
         ids: A name per vector.
 
     Raises:
-        InvalidInputError: Shape or number of names is wrong, a name is no text, or some vectors are
-            missing.
+        InvalidInputError: These are no vectors of floats, for example codes of `quantize`; shape or
+            number of names is wrong, a name is no text, or some vectors are missing.
         SpaceMismatchError: An array's embedder has another width.
         MissingDependencyError: safetensors is not installed.
     """
@@ -76,15 +77,13 @@ def save_vectors(
             "A plain array does not know its space.",
             hint="Pass embedder=, or save the result of Embedder.embed.",
         )
-    array = np.ascontiguousarray(getattr(vectors, "vectors", vectors), dtype=np.float32)
-    if array.ndim != 2:
-        raise InvalidInputError(f"Vectors have shape (n, dimensions), not {array.shape}.")
-    if not np.isfinite(array).all():
-        bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+    if embedder is not None and not hasattr(embedder, "fingerprint"):
         raise InvalidInputError(
-            "The vector is not finite.", index=bad, hint="Leave out the inputs that have errors."
+            f"The embedder is {type(embedder).__name__}, not an Embedder.",
+            hint="Pass what load_embedder returned.",
         )
-    ids = _names(getattr(vectors, "ids", None) if ids is None else ids)
+    array = matrix_of_floats(getattr(vectors, "vectors", vectors))
+    ids = names_of(getattr(vectors, "ids", None) if ids is None else ids)
     if ids is not None and len(ids) != len(array):
         raise InvalidInputError(f"{len(array)} vectors have {len(ids)} ids.")
     dimensions = embedder.dimensions if embedder is not None else None
@@ -98,10 +97,11 @@ def save_vectors(
         "space": source.space,
         "fingerprint": source.fingerprint,
     }
+    tensors: dict[str, NDArray[Any]] = {TENSOR: array}
     if ids is not None:
-        metadata["ids"] = json.dumps(ids)
-    metadata["sha256"] = _checksum(array, metadata)
-    _write_whole(expanded(path), _safetensors("safetensors.numpy").save({TENSOR: array}, metadata))
+        tensors[IDS] = ids_tensor(ids)
+    metadata["sha256"] = _checksum(array, metadata, tensors.get(IDS))
+    _write_whole(expanded(path), _safetensors("safetensors.numpy").save(tensors, metadata))
 
 
 def load_vectors(
@@ -117,25 +117,32 @@ def load_vectors(
         SpaceMismatchError: They are of another space than the embedder's.
         ConfigurationError: The file is damaged, or no file of ours.
         FileNotFoundError: There is no such file.
+        OSError: It cannot be opened: it may not be read (`PermissionError`), or is a folder
+            (`IsADirectoryError`).
         MissingDependencyError: safetensors is not installed.
     """
     safetensors = _safetensors("safetensors")
     path = expanded(path)
     if not path.exists():
         raise FileNotFoundError(f"No file of vectors at {os.fspath(path)!r}.")
+    with path.open("rb"):  # the system's own words; safetensors has one error for all that is wrong
+        pass
     try:
         with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
             metadata: dict[str, str] = file.metadata() or {}
             array: NDArray[np.float32] = file.get_tensor(TENSOR)
+            packed = file.get_tensor(IDS) if IDS in file.keys() else None  # noqa: SIM118
         checksum = metadata.pop("sha256")
         space, fingerprint = metadata["space"], metadata["fingerprint"]
-        ids = json.loads(metadata["ids"]) if "ids" in metadata else None
+        # Older files have the ids in their metadata, which holds no more than 100 MB.
+        listed = metadata.get(IDS) if packed is None else packed.tobytes()
+        ids = None if listed is None else json.loads(listed)
     except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"{os.fspath(path)!r} is damaged or was not written by save_vectors: "
             f"{type(error).__name__}."
         ) from error
-    if checksum != _checksum(array, metadata):
+    if checksum != _checksum(array, metadata, packed):
         raise ConfigurationError(
             f"{os.fspath(path)!r} is damaged: its content does not have its checksum.",
             hint="Restore it from a copy, or embed again.",
@@ -155,7 +162,9 @@ def save_embedding(embedding: Sequence[float] | Vectors, file_path: str) -> None
         InvalidInputError: It is not one vector of finite numbers; an older file stays.
     """
     try:
-        numbers = np.asarray(embedding, dtype=np.float64)
+        given = np.asarray(embedding)
+        # Bits and complex ones are numbers to NumPy, and not to who reads the text.
+        numbers = np.empty(0) if given.dtype.kind in "bc" else given.astype(np.float64)
     except (TypeError, ValueError):
         numbers = np.empty(0)
     if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers).all():
@@ -184,26 +193,16 @@ def load_embedding(file_path: str) -> list[float]:
         ) from error
 
 
-def _names(ids: Iterable[str] | None) -> list[str] | None:
-    """The names of vectors; numbers and UUIDs would come back as something else, or not at all."""
-    if ids is None:
-        return None
-    refuse_single(ids)
-    names = list(ids)
-    wrong = next((n for n, each in enumerate(names) if not isinstance(each, str)), None)
-    if wrong is not None:
-        raise InvalidInputError(
-            f"The id is {type(names[wrong]).__name__}, not str.",
-            index=wrong,
-            hint="Pass ids=[str(id) for id in ids].",
-        )
-    return list(map(plain_text, names))
-
-
-def _checksum(array: Vectors, metadata: Mapping[str, str]) -> str:
-    """Over everything that a flipped byte could change: numbers, type, shape and metadata."""
+def _checksum(
+    array: Vectors, metadata: Mapping[str, str], ids: NDArray[np.uint8] | None = None
+) -> str:
+    """Over everything that a flipped byte could change: numbers, type, shape, metadata and names."""
     head = json.dumps([array.dtype.str, array.shape, sorted(metadata.items())])
-    return hashlib.sha256(head.encode() + b"\0" + np.ascontiguousarray(array).tobytes()).hexdigest()
+    found = hashlib.sha256(head.encode() + b"\0")
+    found.update(np.ascontiguousarray(array).data)
+    if ids is not None:
+        found.update(np.ascontiguousarray(ids).data)
+    return found.hexdigest()
 
 
 def _safetensors(module: str) -> Any:

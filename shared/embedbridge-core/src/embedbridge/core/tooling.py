@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from embedbridge.core.settings import SETTING_PREFIX as SETTING_PREFIX
     from embedbridge.core.settings import SETTING_SYNONYMS as SETTING_SYNONYMS
     from embedbridge.core.settings import parse_settings as parse_settings
+    from embedbridge.core.storable import ids_tensor as ids_tensor
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -56,6 +57,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "SETTING_SYNONYMS",
             "parse_settings",
         ],
+        "storable": ["ids_tensor"],
     },
     below="embedbridge.core",
 )

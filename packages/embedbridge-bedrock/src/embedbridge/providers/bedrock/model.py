@@ -201,11 +201,7 @@ class BedrockModel(HttpModel):
 
     def _open(self) -> HttpHandle:
         access = self._access
-        if access is None:  # a handle without credentials would send requests that no one signs
-            raise ConfigurationError(
-                "The credentials of AWS are not known yet.",
-                hint="The embedder was closed while a request began: make the request again.",
-            )
+        assert access is not None  # noqa: S101  # `_client` has found it
         handle = super()._open()
         if access.credentials is not None:
             signer = Signer(access, lambda: self._find(handle.secrets), handle.secrets)
@@ -217,23 +213,27 @@ class BedrockModel(HttpModel):
 
     async def _client(self) -> HttpHandle:
         """The client; credentials are found before it is opened, off the event loop."""
+        await self._slot.import_library()  # so that nothing is waited for after the search
         if self._access is None:
-            await asyncio.to_thread(self._find_once, self._searches)
+            found = await asyncio.to_thread(self._find_once, self._searches)
+            # Whoever closes the embedder meanwhile takes nothing from this request.
+            self._access = self._access or found
         return await super()._client()
 
-    def _find_once(self, searches: int) -> None:
+    def _find_once(self, searches: int) -> Access:
         """Requests that begin together wait for one search (single-flight), and share its failure."""
         with self._finding:
             if self._access is not None:
-                return
+                return self._access
             if self._searches != searches and self._not_found is not None:
                 raise copy.copy(self._not_found)
             self._searches += 1
             try:
-                self._access = self._find(Secrets())
+                access = self._access = self._find(Secrets())
             except EmbedBridgeError as error:
                 self._not_found = copy.copy(error)
                 raise
+            return access
 
     def _find(self, secrets: Secrets) -> Access:
         url = self.address.url if self._named_url else None

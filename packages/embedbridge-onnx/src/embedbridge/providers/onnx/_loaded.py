@@ -83,16 +83,17 @@ class Loaded:
         prompt_tokens = 0
         if batch.prompt and not self.recipe.include_prompt:
             prompt_tokens = self.tokens.length_of_prompt(batch.prompt)
-        vectors = np.concatenate(
-            [
-                self._pool(tokens, part, prompt_tokens)
-                for tokens, part in zip(
-                    self.session.run(list(map(self.inputs.of, parts))), parts, strict=True
-                )
-            ]
-        )
-        for layer in self.on_sentences:
-            vectors = layer(vectors)
+        with np.errstate(all="ignore"):  # a program's `np.seterr` is not for numbers near 0
+            vectors = np.concatenate(
+                [
+                    self._pool(tokens, part, prompt_tokens)
+                    for tokens, part in zip(
+                        self.session.run(list(map(self.inputs.of, parts))), parts, strict=True
+                    )
+                ]
+            )
+            for layer in self.on_sentences:
+                vectors = layer(vectors)
         return vectors[:, : self.recipe.truncate_dim]
 
     def _pool(self, tokens: Vectors, part: Part, prompt_tokens: int) -> Vectors:

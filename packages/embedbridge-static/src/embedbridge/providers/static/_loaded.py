@@ -66,9 +66,10 @@ class Loaded:
             Shape (len(batch), dimensions).
         """
         payloads = payloads_of(batch, self.tokens.prepare) or []
-        vectors = self._rounded(self.table.means(*self.tokens.unpack(payloads)))
-        if self.recipe.normalizes:
-            vectors = self._rounded(normalize(vectors))
+        with np.errstate(all="ignore"):  # a program's `np.seterr` is not for numbers near 0
+            vectors = self._rounded(self.table.means(*self.tokens.unpack(payloads)))
+            if self.recipe.normalizes:
+                vectors = self._rounded(normalize(vectors))
         return vectors[:, : self.truncate_dim]
 
     def _rounded(self, vectors: Vectors) -> Vectors:

@@ -128,7 +128,7 @@ class SafetensorsFile:
     """Vectors with space, fingerprint and ids; floats are what `embedbridge.core.load_vectors` reads.
 
     Quantized ones have `precision` in their metadata, and int8 the tensor `ranges`, with which
-    `quantize` makes a query comparable.
+    `quantize` makes a query comparable. The tensor `ids` holds the bytes of a JSON list.
     """
 
     ranges: NDArray[np.float32] | None = None
@@ -171,13 +171,16 @@ class SafetensorsFile:
     def _save_quantized(self, vectors: NDArray[Any]) -> None:
         from safetensors.numpy import save_file
 
-        tensors = {"vectors": vectors} | ({} if self.ranges is None else {"ranges": self.ranges})
+        from embedbridge.core.tooling import ids_tensor
+
+        tensors = {"vectors": vectors, "ids": ids_tensor(self._ids)}
+        if self.ranges is not None:
+            tensors["ranges"] = self.ranges
         metadata = {
             "format": QUANTIZED_FORMAT,
             "precision": self._precision.value,
             "space": self._embedder.space,
             "fingerprint": self._embedder.fingerprint,
-            "ids": json.dumps(self._ids),
         }
         save_file(tensors, self._path, metadata)
 

@@ -1,18 +1,25 @@
-"""Lazy opening of a client: one for each process and event loop, never shared between them."""
+"""Lazy opening of a client: one for each process and event loop, never shared between them.
+
+Who closes it need not know who uses it: its last user closes its connections.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 import sys
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.remote.redaction import Secrets
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +39,10 @@ class ClientHandle:
     """Large answers are parsed one by one: Python does no two at once, but holds them in memory."""
     discovering: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Jobs that begin together ask the server once (single-flight)."""
+    users: int = field(default=0, init=False)
+    """Requests that hold it now; they are all on its own event loop, so no lock is needed."""
+    is_left: bool = field(default=False, init=False)
+    """Whether it was closed while requests held it: the last of them closes its connections."""
 
 
 ClientT = TypeVar("ClientT", bound=ClientHandle)
@@ -60,8 +71,7 @@ class ClientSlot(Generic[ClientT]):
             ConfigurationError: It cannot be opened, or not here.
             AuthenticationError: There is no key, or it cannot be one.
         """
-        if self._library not in sys.modules:  # it takes a while, and nothing may block the loop
-            await asyncio.to_thread(importlib.import_module, self._library)
+        await self.import_library()
         here = (os.getpid(), asyncio.get_running_loop())
         if self._opened is not None and self._owner != here:
             self._leave_to_its_owner(self._opened)
@@ -72,13 +82,40 @@ class ClientSlot(Generic[ClientT]):
                 self._forgotten.atexit = False  # the system closes what is open by then
         return self._opened
 
+    async def import_library(self) -> None:
+        """Import what the client is made with; once that is done, `get` waits for nothing."""
+        if self._library not in sys.modules:  # it takes a while, and nothing may block the loop
+            await asyncio.to_thread(importlib.import_module, self._library)
+
+    @asynccontextmanager
+    async def holding(self, client: ClientT) -> AsyncIterator[None]:
+        """Use a client that `get` gave, also where it is closed meanwhile.
+
+        Enter it before anything is awaited that is not `get`.
+        """
+        client.users += 1
+        try:
+            yield
+        finally:
+            client.users -= 1
+            if client.is_left and not client.users:
+                try:
+                    await client.close()
+                except Exception as error:  # noqa: BLE001  # what was paid for is worth more
+                    logger.warning("A client was not closed: %s.", type(error).__name__)
+
     async def close(self) -> None:
-        """Close the client, if it was opened here; the next `get` opens another."""
+        """Close the client, if it was opened here; the next `get` opens another.
+
+        Requests that hold it go on with it, and the last of them closes its connections.
+        """
         client, self._opened = self._opened, None
         here = (os.getpid(), asyncio.get_running_loop())
         if client is not None and client.owns_http and self._owner == here:
             self._forgotten.detach()
-            await client.close()
+            client.is_left = True
+            if not client.users:
+                await client.close()
 
     def _leave_to_its_owner(self, client: ClientT) -> None:
         """Use no connection of another process: two would read each other's answers."""

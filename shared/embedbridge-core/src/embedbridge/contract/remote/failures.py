@@ -26,7 +26,7 @@ LIBRARIES = frozenset({"anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 
 
 def network_error(error: Exception, secrets: Secrets, server: str) -> EmbedBridgeError | None:
-    """Our error for one of the network's; `None` for what is none.
+    """Our error for one of the network's, or of a client that is closed; `None` for what is neither.
 
     The result is not chained to the original, which holds the request and with it the key.
 
@@ -41,6 +41,11 @@ def network_error(error: Exception, secrets: Secrets, server: str) -> EmbedBridg
         return RequestTimeoutError(f"No answer from {server} in time.", hint="Raise `timeout`.")
     if ours and "DecodingError" in names:
         return InvalidResponseError(f"The answer of {server} cannot be unpacked.")
+    if isinstance(error, RuntimeError) and "client has been closed" in str(error):  # a user's own
+        return ConfigurationError(
+            "The http_client is closed.",
+            hint="Set http_client to a function that makes one, or close it after the last use.",
+        )
     return unreachable(error, secrets, server) if ours else None
 
 

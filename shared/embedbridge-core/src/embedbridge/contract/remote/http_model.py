@@ -177,14 +177,14 @@ class HttpModel(RemoteModel[HttpHandle]):
 
     async def discover(self) -> None:
         """Ask the server once. One that cannot be reached now is asked again before the next job."""
-        client = await self._client()
-        try:
-            await self._ask_once(client)
-        except Unanswered:
-            pass  # the first request says what is wrong, better than we could here
-        except EmbedBridgeError as error:
-            self._advised(error, client.secrets)
-            raise
+        async with self._using() as client:
+            try:
+                await self._ask_once(client)
+            except Unanswered:
+                pass  # the first request says what is wrong, better than we could here
+            except EmbedBridgeError as error:
+                self._advised(error, client.secrets)
+                raise
 
     async def _ask_once(self, client: HttpHandle) -> None:
         async with client.discovering:
@@ -215,8 +215,6 @@ class HttpModel(RemoteModel[HttpHandle]):
         return super()._translated(error, client)
 
     async def _send(self, client: HttpHandle, batch: Batch) -> BatchResult:
-        if self.needs_facts and self.needs_discovery:  # else the vectors would be other ones
-            await self._ask_once(client)
         answer, headers = await self._answered(client, batch)
         name = self.list_name
         result = await self._parsed(
@@ -231,6 +229,9 @@ class HttpModel(RemoteModel[HttpHandle]):
         self, client: HttpHandle, batch: Batch
     ) -> tuple[bytes | bytearray, Mapping[str, str]]:
         """Body and headers of a success; asks again where a field is refused that can be left out."""
+        # Each time: `aclose` may have forgotten them, and without them the vectors would be other ones.
+        if self.needs_facts and self.needs_discovery:
+            await self._ask_once(client)
         with NOTHING_SENT:
             if batch.modality == "text":
                 request = self._encoded(batch, client.left_out)

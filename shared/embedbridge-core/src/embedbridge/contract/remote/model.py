@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -181,8 +182,10 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
             EmbedBridgeError: The request failed, or the answer is not what was asked for. It is
                 chained to nothing, because a library's errors hold the request and its key.
         """
-        with NOTHING_SENT:
-            client = await self._client()
+        async with self._using() as client:
+            return await self._embedded(client, batch)
+
+    async def _embedded(self, client: ClientT, batch: Batch) -> BatchResult:
         try:
             async with asyncio.timeout(self.options.timeout):
                 return await self._send(client, batch)
@@ -209,18 +212,30 @@ class RemoteModel(EmbeddingModel, Generic[ClientT]):
         await self._client()
 
     async def aclose(self) -> None:
-        """Close the connections; the next request opens new ones, with the environment of then."""
+        """Close the connections; the next request opens new ones, with the environment of then.
+
+        Requests that are on their way keep theirs, and the last of them closes those.
+        """
         self._endpoint = None
         await self._slot.close()
 
     # For providers.
 
     async def _client(self) -> ClientT:
-        """The client, opened if need be; everything that sends asks here.
+        """The client, opened if need be; `_using` asks here.
 
-        Override it where `_open` needs what must be waited for, such as credentials.
+        Override it where `_open` needs what must be waited for, such as credentials. Wait for it
+        before the call of `super`: after it, `aclose` may close the client that was found.
         """
         return await self._slot.get()
+
+    @asynccontextmanager
+    async def _using(self) -> AsyncIterator[ClientT]:
+        """The client; everything that sends does so inside. Until its end `aclose` closes nothing."""
+        with NOTHING_SENT:
+            client = await self._client()
+        async with self._slot.holding(client):
+            yield client
 
     def _own_credential(self, secrets: Secrets) -> Credential | None:
         """The key; `None` where a header of the user's stands for it, or none is needed."""

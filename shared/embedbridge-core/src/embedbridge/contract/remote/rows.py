@@ -120,7 +120,8 @@ def matrix(embeddings: list[Any], dtype: str = "<f4") -> Vectors:
         InvalidResponseError: One is no vector, or they differ in width; or all are missing.
     """
     packed = np.dtype(dtype)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+    # What is too large becomes infinite, and is refused as such; what is too small becomes 0.
+    with np.errstate(all="ignore"):
         whole = _matrix_of_numbers(embeddings)
         if whole is None:
             whole = _matrix_of_base64(embeddings, packed)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from embedbridge.testing.contract.arrivals import ArrivalChecks
 from embedbridge.testing.contract.clients import ClientChecks
+from embedbridge.testing.contract.closing import ClosingChecks
 from embedbridge.testing.contract.concurrency import ConcurrencyChecks
 from embedbridge.testing.contract.errors import ErrorChecks
 from embedbridge.testing.contract.faults import FaultChecks
@@ -36,6 +37,7 @@ class EmbeddingModelContract(
     OptionChecks,
     SecretChecks,
     ConcurrencyChecks,
+    ClosingChecks,
     ClientChecks,
     ArrivalChecks,
     RefusalChecks,
