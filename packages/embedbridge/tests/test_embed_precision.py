@@ -10,7 +10,7 @@ from safetensors import safe_open
 from typer.testing import Result
 
 from embedbridge.cli.embed import quantized
-from embedbridge.contract import quantize
+from embedbridge.contract import ConfigurationError, quantize
 from embedbridge.core import load_embedder, load_vectors
 
 Run = Callable[..., Result]
@@ -72,6 +72,15 @@ def test_safetensors_say_how_they_were_made(run: Run, tmp_path: Path, precision:
     assert ids == [str(number) for number in range(9)]
     if ranges is not None:
         assert np.array_equal(quantize(floats()[:1], "int8", ranges=ranges)[0], vectors[0])
+
+
+def test_integers_are_no_vectors(run: Run, tmp_path: Path) -> None:
+    """`load_vectors` says what the file is, and what reads it."""
+    path = tmp_path / "vectors.safetensors"
+    run("embed", *TEXTS, *MODEL, "--precision", "int8", "-o", path)
+
+    with pytest.raises(ConfigurationError, match="holds int8 codes.*load_file"):
+        load_vectors(path)
 
 
 def test_floats_are_what_they_were(run: Run, tmp_path: Path) -> None:

@@ -130,6 +130,11 @@ def load_vectors(
     try:
         with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
             metadata: dict[str, str] = file.metadata() or {}
+            if "precision" in metadata:  # of `embedbridge embed --precision`
+                raise ConfigurationError(
+                    f"{os.fspath(path)!r} holds {metadata['precision']} codes, not vectors.",
+                    hint="Read them with safetensors.numpy.load_file, or embed without --precision.",
+                )
             array: NDArray[np.float32] = file.get_tensor(TENSOR)
             packed = file.get_tensor(IDS) if IDS in file.keys() else None  # noqa: SIM118
         checksum = metadata.pop("sha256")
