@@ -79,7 +79,7 @@ def test_integers_are_no_vectors(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "vectors.safetensors"
     run("embed", *TEXTS, *MODEL, "--precision", "int8", "-o", path)
 
-    with pytest.raises(ConfigurationError, match="holds int8 codes.*load_file"):
+    with pytest.raises(ConfigurationError, match=r"holds int8 codes.*load_file"):
         load_vectors(path)
 
 
