@@ -70,6 +70,8 @@ class Job:
     tokens: TokenCounts = field(init=False)
     """Counts the tokens of `unique`, which is its list too."""
     cached: int = 0
+    zeros: int = 0
+    """Vectors of zeros that the model answered."""
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
 
@@ -137,7 +139,8 @@ class Job:
         """`order` and `starts`, made once: it sorts the whole job."""
         if self.order is None or self.starts is None:
             self.order = np.argsort(inverse, kind="stable")
-            self.starts = np.concatenate(([0], np.cumsum(self.repeats)))
+            repeats = np.bincount(inverse, minlength=len(self.unique))
+            self.starts = np.concatenate((np.zeros(1, dtype=np.intp), np.cumsum(repeats)))
         return self.order, self.starts
 
     def _positions_of(self, contents: NDArray[np.intp]) -> NDArray[np.intp]:
