@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from embedbridge.contract import AuthenticationError, Batch, BatchResult, InvalidInputError, Usage
 from embedbridge.core import Embedder, EmbeddingResult
 from embedbridge.core.engine import pipeline
+from embedbridge.core.engine.coerce import coerce
+from embedbridge.core.engine.dedupe import dedupe
 from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.tokens import TokenCounts
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
 INPUTS = 400
-TIMES = 8
+TIMES = 12
 """How often each input may be looked at; once for each batch would be 200 times."""
 
 
@@ -28,7 +30,7 @@ class Watch:
         self.seen = 0
 
 
-class WatchedArray(np.ndarray):  # type: ignore[type-arg]
+class WatchedArray(np.ndarray):
     """An array whose every use as a whole is counted."""
 
     watch: Watch
@@ -64,13 +66,12 @@ class WatchedList(Sequence[int]):
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Counts the looks at which input is which content, and at which position each stood."""
     watch = Watch()
-    dedupe, coerce = pipeline.dedupe, pipeline.coerce
 
     def watched_dedupe(contents: Any) -> Any:
         unique, inverse = dedupe(contents)
         if inverse is not None:
             inverse = inverse.view(WatchedArray)
-            inverse.watch = watch  # type: ignore[attr-defined]
+            inverse.watch = watch
         return unique, inverse
 
     def watched_coerce(*args: Any, **options: Any) -> Any:

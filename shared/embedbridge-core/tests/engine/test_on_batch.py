@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
@@ -248,11 +249,12 @@ def test_what_cannot_be_called_is_refused_before_anything_is_sent(
     """Else it would be found when the first batch is paid for."""
     meter = UsageMeter()
     embedder = Embedder(kind("small"), listeners=[meter])
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: embedder.embed(TEXTS, role="document", on_batch=on_batch),
         lambda: asyncio.run(embedder.aembed(TEXTS, role="document", on_batch=on_batch)),
         lambda: next(embedder.embed_windows(TEXTS, on_batch=on_batch)),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(InvalidOptionError, match=said):
             call()
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class VectorCache(Protocol):
     """Keeps vectors. Keys are 64 hexadecimal digits; vectors are float32, shape (d,).
 
-    Called from several threads at once, and may block: async methods are refused. Keys that it does not have are left out of the mapping.
+    Called from several threads at once, and may block: async methods are refused. Keys that it does
+    not have are left out of the mapping.
     """
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
