@@ -100,6 +100,7 @@ class Embedder(EmbeddingMethods):
             InvalidInputError: An input is bad; it names the position. Texts are checked before
                 anything is sent, images before their batch is; a server may refuse more.
             EmbedBridgeError: The model failed. What was embedded until then is its `partial`.
+            Warning: A filter made it an error. The whole result is its `partial`.
         """
         if self.model.needs_discovery:
             remote.background_loop().run(engine.discover(self.model))
