@@ -60,7 +60,7 @@ class Notices:
     ) -> None:
         if not isinstance(error, Exception | None):  # cancelled: nobody waits for it
             return
-        for category, text in self._kept:
+        for category, text in list(self._kept):  # a thread that loads ahead may still add
             try:
                 warnings.warn(text, category, stacklevel=_level_of_caller())
             except Warning as raised:
