@@ -794,25 +794,6 @@ async def test_batches_are_handed_on_as_they_come(kind: type[FakeModel]) -> None
     assert all(np.array_equal(row, vectors[at]) for at, row in found.items())
 
 
-def test_a_job_with_repeats_is_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not for each batch that is handed on."""
-    sorts: list[object] = []
-    unique = np.unique
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        sorts.append(arguments)
-        return unique(*arguments, **options)
-
-    monkeypatch.setattr(np, "unique", counted)
-    found: list[int] = []
-    embedder = Embedder(RecordingModel("small"), settings=Settings(batch_size=2))
-    texts = [*map(str, range(20)), "0"]
-    embedder.embed(texts, role="document", on_batch=lambda at, *_: found.extend(at.tolist()))
-
-    assert sorted(found) == list(range(20))
-    assert len(sorts) == 1
-
-
 @pytest.mark.parametrize("kind", [RecordingModel, RemoteFakeModel])
 def test_what_on_batch_raises_ends_the_job(kind: type[FakeModel]) -> None:
     """A full disk is no failure of the model: no input is tried alone, and none gets an error."""

@@ -1,7 +1,7 @@
 """What was paid for once is not paid for again, and no wrong vector is ever answered."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -330,3 +330,79 @@ def test_what_is_no_cache_is_refused_at_once(value: Any) -> None:
     """A class has the methods, and would fail with the first vector."""
     with pytest.raises(InvalidOptionError, match="is no cache"):
         Embedder(FakeModel("small"), cache=value)
+
+
+class AnsweringCache:
+    """A store of a user's own that does what no cache does."""
+
+    def __init__(self, *, get: Callable[[], Any], put: Callable[[], Any] = lambda: None) -> None:
+        self._get, self._put = get, put
+
+    def get_many(self, keys: Sequence[str]) -> Any:
+        return self._get()
+
+    def put_many(self, vectors: Entries) -> Any:
+        return self._put()
+
+
+async def nothing() -> dict[str, Any]:
+    """What an async client returns before anybody waits for it."""
+    return {}
+
+
+class FailingEntries(dict[str, Any]):
+    """Reads its server only when it is asked."""
+
+    def get(self, *_: Any) -> Any:
+        raise OSError("gone")
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        pytest.param({"get": lambda: None}, "read .get_many returned NoneType", id="None"),
+        pytest.param({"get": list}, "read .get_many returned list", id="a list"),
+        pytest.param({"get": nothing}, "read .it is async", id="async reading"),
+        pytest.param({"get": FailingEntries}, "read .OSError", id="a mapping that fails"),
+        pytest.param({"get": dict, "put": nothing}, "written .it is async", id="async writing"),
+    ],
+)
+def test_a_store_that_answers_something_else_is_a_store_that_fails(
+    model: Any, store: dict[str, Any], said: str
+) -> None:
+    """It costs time and a warning that says what it did; the model is not to blame."""
+    embedder = Embedder(model, cache=AnsweringCache(**store))
+    with pytest.warns(RuntimeWarning, match=f"could not be {said}") as caught:
+        vectors = embedder.embed_documents(TEXTS)
+
+    assert len(caught) == 1
+    assert np.array_equal(vectors, Embedder(FakeModel("small")).embed_documents(TEXTS))
+
+
+class AsyncCache:
+    """The client of a store, as async code has it."""
+
+    async def get_many(self, keys: Sequence[str]) -> Entries:
+        return {}
+
+    async def put_many(self, vectors: Entries) -> None:
+        pass
+
+
+class HalfCache:
+    """Its second method is none."""
+
+    put_many = 5
+
+    def get_many(self, keys: Sequence[str]) -> Entries:
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("cache", "said"),
+    [(AsyncCache(), "AsyncCache is async.*plain methods"), (HalfCache(), "HalfCache is no cache")],
+)
+def test_what_cannot_be_a_cache_is_refused_at_once(cache: Any, said: str) -> None:
+    """Not by the first job, and with what to do about it."""
+    with pytest.raises(InvalidOptionError, match=said):
+        Embedder(FakeModel("small"), cache=cache)

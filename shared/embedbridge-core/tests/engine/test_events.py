@@ -196,6 +196,12 @@ class Misspelt:
         raise AssertionError
 
 
+class Waits:
+    @hookimpl
+    async def embedbridge_event(self, event: Event) -> None:
+        raise AssertionError
+
+
 class AnotherArgument:
     @hookimpl
     def embedbridge_event(self, happened: Event) -> None:
@@ -213,6 +219,7 @@ class AnotherArgument:
         ),
         pytest.param(Listener, "The class Listener is no listener", id="class"),
         pytest.param(None, "NoneType is no listener", id="nothing"),
+        pytest.param(Waits(), "Waits is async.*plain method", id="async"),
     ],
 )
 def test_a_listener_that_would_never_hear_anything_is_refused(listener: object, said: str) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 from unittest.mock import Mock
@@ -10,7 +12,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from embedbridge.contract import Batch, BatchResult, EmbedBridgeError
+from embedbridge.contract import Batch, BatchResult, EmbedBridgeError, InvalidOptionError
 from embedbridge.core import Embedder, UsageMeter
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.loop import background_loop
@@ -216,3 +218,59 @@ def test_one_that_has_every_attribute_does_not_say_so() -> None:
 
     assert len(threads) == 1
     assert threads != ["embedbridge-loop"]
+
+
+async def waits(at: Any, rows: Any, cut: Any) -> None:
+    """A callback that nobody would wait for."""
+
+
+class Waits:
+    """The same as an object."""
+
+    async def __call__(self, at: Any, rows: Any, cut: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("on_batch", "said"),
+    [
+        pytest.param("vectors.npy", "is str, which cannot be called", id="a path"),
+        pytest.param([].append, "is append, which does not take three arguments", id="append"),
+        pytest.param(lambda at, rows: None, "does not take three arguments", id="too few"),
+        pytest.param(waits, "is waits, which is async", id="async"),
+        pytest.param(Waits(), "is Waits, which is async", id="async object"),
+        pytest.param(0, "is int, which cannot be called", id="a false value"),
+    ],
+)
+@both_drivers
+def test_what_cannot_be_called_is_refused_before_anything_is_sent(
+    kind: type[FakeModel], on_batch: Any, said: str
+) -> None:
+    """Else it would be found when the first batch is paid for."""
+    meter = UsageMeter()
+    embedder = Embedder(kind("small"), listeners=[meter])
+    calls: list[Callable[[], object]] = [
+        lambda: embedder.embed(TEXTS, role="document", on_batch=on_batch),
+        lambda: asyncio.run(embedder.aembed(TEXTS, role="document", on_batch=on_batch)),
+        lambda: next(embedder.embed_windows(TEXTS, on_batch=on_batch)),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidOptionError, match=said):
+            call()
+
+    assert meter.totals.inputs == 0
+
+
+@pytest.mark.parametrize(
+    "on_batch",
+    [
+        pytest.param(lambda *batch: None, id="any arguments"),
+        pytest.param(lambda at, rows, cut, more=None: None, id="one more"),
+        pytest.param(Mock(), id="mock"),
+        pytest.param(max, id="in C"),
+    ],
+)
+def test_what_takes_a_batch_is_taken(on_batch: Any) -> None:
+    """However it is written; of what has no signature, the call itself must tell."""
+    with suppress(ValueError):  # `max` compares arrays
+        Embedder(FakeModel("small")).embed(TEXTS, role="document", on_batch=on_batch)

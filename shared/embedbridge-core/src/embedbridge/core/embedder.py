@@ -18,12 +18,13 @@ from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.listeners.announce import Announcer
 from embedbridge.core.listeners.progress import with_bar
+from embedbridge.core.notices import Notices
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import as_limiter, portable_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
 from embedbridge.core.settings import Settings, parse_settings
 from embedbridge.core.streaming import read
-from embedbridge.core.threads import in_thread, thread_per_call, threads_of
+from embedbridge.core.threads import in_thread, threads_of
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import ModelCard
@@ -99,15 +100,17 @@ class Embedder(EmbeddingMethods):
             InvalidInputError: An input is bad; it names the position. Texts are checked before
                 anything is sent, images before their batch is; a server may refuse more.
             EmbedBridgeError: The model failed. What was embedded until then is its `partial`.
+            Warning: A filter made it an error. The whole result is its `partial`.
         """
         if self.model.needs_discovery:
             remote.background_loop().run(engine.discover(self.model))
-        spec = self._spec(role, task, show_progress, on_batch)
-        if isinstance(self.model, LocalEmbeddingModel):
-            return pipeline.embed_locally(spec, inputs)
-        job, planned = pipeline.prepare(spec, inputs)
-        remote.background_loop().run(engine.embed_remotely(job, planned))
-        return scatter(job)
+        with Notices() as notices:
+            spec = self._spec(role, task, show_progress, on_batch, notices)
+            if isinstance(self.model, LocalEmbeddingModel):
+                return notices.over(pipeline.embed_locally(spec, inputs))
+            job, planned = pipeline.prepare(spec, inputs)
+            remote.background_loop().run(engine.embed_remotely(job, planned))
+            return notices.over(scatter(job))
 
     async def aembed(
         self,
@@ -122,16 +125,17 @@ class Embedder(EmbeddingMethods):
         inputs = await read(inputs)
         if self.model.needs_discovery:
             await remote.background_loop().run_async(engine.discover(self.model))
-        # Made in the job's thread: an identity may read files.
-        spec = partial(self._spec, role, task, show_progress, on_batch)
-        if isinstance(self.model, LocalEmbeddingModel):
-            from embedbridge.core.local_async import embed_in_threads  # late: it takes asyncio
+        with Notices() as notices:
+            # Made in the job's thread: an identity may read files.
+            spec = partial(self._spec, role, task, show_progress, on_batch, notices)
+            if isinstance(self.model, LocalEmbeddingModel):
+                from embedbridge.core.local_async import embed_in_threads  # late: it takes asyncio
 
-            return await embed_in_threads(self.model, spec, inputs)
-        threads = threads_of(self.cache)
-        job, planned = await in_thread(threads, lambda: pipeline.prepare(spec(), inputs))
-        await remote.background_loop().run_async(engine.embed_remotely(job, planned))
-        return scatter(job)
+                return notices.over(await embed_in_threads(self.model, spec, inputs))
+            threads = threads_of(self.cache)
+            job, planned = await in_thread(threads, lambda: pipeline.prepare(spec(), inputs))
+            await remote.background_loop().run_async(engine.embed_remotely(job, planned))
+            return notices.over(scatter(job))
 
     # What the vectors are.
 
@@ -221,20 +225,6 @@ class Embedder(EmbeddingMethods):
         made = load_embedder(config)
         return cls(made.model, settings=made.settings, cache=made.cache)
 
-    def close(self) -> None:
-        """Release the model's memory, worker processes and clients."""
-        if isinstance(self.model, LocalEmbeddingModel):
-            self.model.close()
-        else:
-            remote.background_loop().run(self.model.aclose())
-
-    async def aclose(self) -> None:
-        """The async twin of `close`; never blocks the event loop."""
-        if isinstance(self.model, LocalEmbeddingModel):
-            await in_thread(thread_per_call(), self.model.close)
-        else:
-            await remote.background_loop().run_async(self.model.aclose())
-
     def __copy__(self) -> Self:
         # By `__reduce__`, which is for other processes, it would lose its listeners, its limiter, and
         # the key that was passed.
@@ -267,7 +257,12 @@ class Embedder(EmbeddingMethods):
         return config
 
     def _spec(
-        self, role: Role, task: Task | None, progress: Progress, on_batch: OnBatch | None = None
+        self,
+        role: Role,
+        task: Task | None,
+        progress: Progress,
+        on_batch: OnBatch | None = None,
+        notices: Notices | None = None,
     ) -> JobSpec:
         if progress is None:
             progress = self.settings.show_progress
@@ -285,6 +280,7 @@ class Embedder(EmbeddingMethods):
             pinned=known.pinned,
             cache=self.cache,
             on_batch=on_batch,
+            notices=notices or Notices(),
             endpoint=endpoint,
             limiter=endpoint.limiter(
                 self.settings.requests_per_minute, self.settings.tokens_per_minute, self.limiter

@@ -1,4 +1,4 @@
-"""Convenience methods of an `Embedder`, made of `embed`, `close` and their twins: by role, kind, stream."""
+"""Methods of an `Embedder` besides `embed` and its twin: made of them, by role, kind and stream; its end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Self
 
+from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
+from embedbridge.core import remote
 from embedbridge.core.streaming import (
     awindows_of,
     in_stream,
@@ -14,6 +16,7 @@ from embedbridge.core.streaming import (
     shifted_positions,
     windows_of,
 )
+from embedbridge.core.threads import in_thread, thread_per_call
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 class EmbeddingMethods(ABC):
     """What an `Embedder` offers besides `embed` and `aembed`."""
 
+    model: EmbeddingModel
     settings: Settings
 
     @abstractmethod
@@ -57,13 +61,19 @@ class EmbeddingMethods(ABC):
     ) -> EmbeddingResult:
         """The async twin of `embed`."""
 
-    @abstractmethod
     def close(self) -> None:
         """Release the model's memory, worker processes and clients."""
+        if isinstance(self.model, LocalEmbeddingModel):
+            self.model.close()
+        else:
+            remote.background_loop().run(self.model.aclose())
 
-    @abstractmethod
     async def aclose(self) -> None:
-        """The async twin of `close`."""
+        """The async twin of `close`; never blocks the event loop."""
+        if isinstance(self.model, LocalEmbeddingModel):
+            await in_thread(thread_per_call(), self.model.close)
+        else:
+            await remote.background_loop().run_async(self.model.aclose())
 
     def __enter__(self) -> Self:
         return self

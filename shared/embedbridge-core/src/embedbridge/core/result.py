@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -26,8 +27,8 @@ OnBatch: TypeAlias = "Callable[[NDArray[np.intp], Vectors, NDArray[np.bool_]], N
 """Gets each batch before the job is done: positions of its inputs, vectors, which were truncated.
 
 An input that occurs several times comes once; what a cache answers, or the model refuses, does not
-come. It may be called in another thread, one call at a time, and may block: only its job waits. What
-it raises ends the job.
+come. It may be called in another thread, one call at a time, and may block: only its job waits. An
+async one is refused. What it raises ends the job.
 """
 
 
@@ -45,7 +46,7 @@ class EmbeddingResult:
     errors: Mapping[int, EmbedBridgeError] = field(default_factory=dict)
     """By row, what could not be embedded; empty unless `errors="collect"`."""
     skipped: tuple[int, ...] = ()
-    """Rows of empty texts that were left out; none unless `on_empty="skip"`."""
+    """Rows of empty texts that were left out, in order; none unless `on_empty="skip"`."""
     usage: Usage
     """What the job cost, in tokens and images."""
     cached: int = 0
@@ -79,7 +80,8 @@ class EmbeddingResult:
         row = range(len(self))[index]
         if row in self.errors:
             raise self.errors[row]
-        if row in self.skipped:
+        at = bisect_left(self.skipped, row)
+        if self.skipped[at : at + 1] == (row,):
             raise _skipped(self.start + row)
         return vector
 

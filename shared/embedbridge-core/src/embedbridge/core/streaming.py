@@ -109,6 +109,10 @@ def shifted_positions(by: int) -> Iterator[None]:
             errors += error.partial.errors.values()
         _shift(errors, by)
         raise
+    except Warning as raised:  # which a filter made an error, see `Notices`
+        if (partial := vars(raised).get("partial")) is not None:
+            vars(raised).update(partial=in_stream(partial, by))
+        raise
 
 
 def on_batch_from(on_batch: OnBatch | None, start: int) -> OnBatch | None:

@@ -7,10 +7,11 @@ answer with another model's, role's, prompt's or width's vector.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 class VectorCache(Protocol):
     """Keeps vectors. Keys are 64 hexadecimal digits; vectors are float32, shape (d,).
 
-    Called from several threads at once. Keys that it does not have are left out of the mapping.
+    Called from several threads at once, and may block: async methods are refused. Keys that it does
+    not have are left out of the mapping.
     """
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
@@ -78,8 +80,15 @@ def as_cache(value: object) -> VectorCache | None:
         raise InvalidOptionError(
             f"The class {value.__name__} is no cache.", hint=f"Pass {value.__name__}(…)."
         )
-    if hasattr(value, "get_many") and hasattr(value, "put_many"):
-        return value
+    methods = [getattr(value, name, None) for name in ("get_many", "put_many")]
+    if any(map(inspect.iscoroutinefunction, methods)):
+        raise InvalidOptionError(
+            f"{type(value).__name__} is async: no thread would wait for its get_many and put_many.",
+            hint="Write them as plain methods, with the sync client of the store; they are called in "
+            "threads, and may block.",
+        )
+    if all(map(callable, methods)):
+        return cast("VectorCache", value)
     raise InvalidOptionError(
         f"{type(value).__name__} is no cache.",
         hint="Pass True, a path, or an object with get_many and put_many.",

@@ -10,7 +10,6 @@ import os
 import random
 import sqlite3
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TypeVar
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.core.cache.transactions import POLL_SECONDS, transaction
+from embedbridge.core.notices import tell
 
 T = TypeVar("T")
 
@@ -189,11 +189,10 @@ class SqliteFile:
         if self._warned:
             return
         self._warned = True
-        warnings.warn(
+        tell(
+            RuntimeWarning,
             f"The cache {str(self.path)!r} could not be {verb} ({error}). "
             f"{remedy or f'Going on without it. {_remedy(error)}'}",
-            RuntimeWarning,
-            stacklevel=2,
         )
 
 

@@ -15,6 +15,7 @@ from embedbridge.contract.batch import BatchResult, Usage
 from embedbridge.contract.errors import InputTooLongError, InvalidResponseError
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.vectors import zero_rows
 from embedbridge.core.engine.check import check
 from embedbridge.core.engine.finish import finish
 from embedbridge.core.engine.fit import SPLIT
@@ -48,6 +49,8 @@ class Answered(NamedTuple):
     attempts: int = 1
     error: InvalidResponseError | None = None
     """Why some inputs have no vector that can be used, if so: its `rows`, which are NaN here."""
+    zeros: int = 0
+    """How many of its vectors are zeros."""
 
     def sound(self, planned: Planned) -> tuple[Planned, BatchResult]:
         """The inputs of a batch that have a vector, and their part of the answer."""
@@ -79,7 +82,8 @@ def finalize(spec: JobSpec, answer: BatchResult, batch: Batch) -> Answered:
     """
     unusable = None
     try:
-        vectors = check(answer, batch, spec.answered_dimensions, spec.settings.on_zero_vector)
+        refuses = spec.settings.on_zero_vector == "error"
+        vectors = check(answer, batch, spec.answered_dimensions, refuse_zeros=refuses)
     except InvalidResponseError as error:
         if not 0 < len(error.rows) < len(batch):
             raise
@@ -90,7 +94,7 @@ def finalize(spec: JobSpec, answer: BatchResult, batch: Batch) -> Answered:
     spec.pinned.dimensions = spec.pinned.dimensions or vectors.shape[1]
     finished = finish(vectors, spec.card, spec.model.options)
     result = answer if finished is answer.vectors else replace(answer, vectors=finished)
-    return Answered(result, error=unusable)
+    return Answered(result, error=unusable, zeros=int(zero_rows(vectors).sum()))
 
 
 def to_keep(
@@ -151,6 +155,7 @@ def take_in(job: Job, planned: Planned, answered: Answered, *, seconds: float) -
     """Keep the vectors of a batch in its job, and count what the answer says that it cost."""
     planned, result = answered.sound(planned)
     job.store(planned.places, result.vectors)
+    job.zeros += answered.zeros
     if planned.search is not None:
         planned.search.accepted = True
     if len(result.truncated):

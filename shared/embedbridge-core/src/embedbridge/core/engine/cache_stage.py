@@ -5,8 +5,9 @@ A cache that fails costs time, never the job.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeGuard, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ from embedbridge.contract.vectors import zero_rows
 from embedbridge.core import images
 from embedbridge.core.cache.base import cache_keys, cut_key
 from embedbridge.core.engine.fit import SHORTEST_CUT
+from embedbridge.core.notices import Notices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +103,8 @@ def _take(
         return
     if width is None and job.vectors is not None:
         width = job.vectors.shape[1]
-    found, vectors = recall(cache, keys, width, zeros=takes_zeros(job.spec))
+    zeros = takes_zeros(job.spec)
+    found, vectors = recall(cache, keys, width, job.spec.notices, zeros=zeros)
     if len(found):
         hits = places[found]
         job.store(hits, vectors)
@@ -122,7 +125,12 @@ def _may_have_been_cut(content: Content) -> bool:
 
 
 def recall(
-    cache: VectorCache, keys: Sequence[str], dimensions: int | None, *, zeros: bool
+    cache: VectorCache,
+    keys: Sequence[str],
+    dimensions: int | None,
+    notices: Notices,
+    *,
+    zeros: bool,
 ) -> tuple[NDArray[np.intp], Vectors]:
     """The valid vectors that a cache has, all of one width, and the numbers of their keys.
 
@@ -130,15 +138,16 @@ def recall(
         cache: The cache.
         keys: Of what is wanted.
         dimensions: The width that is wanted; `None` if it is not known.
+        notices: Hears of a cache that fails.
         zeros: Whether a vector of zeros is valid, see `takes_zeros`.
     """
-    try:
-        known = cache.get_many(keys)
-    except Exception as error:  # noqa: BLE001  # any store, any failure
-        _warn("read", error)
-        known = {}
-    read = enumerate(map(known.get, keys))
-    rows = {n: row for n, row in read if _is_vector(row)}
+    values: list[object] = []
+    with _failing_costs_time(notices, "read"):
+        known = _answered(cache.get_many(keys))
+        if not isinstance(known, Mapping):
+            raise _NoAnswerError(f"get_many returned {type(known).__name__}, no mapping")
+        values = list(map(known.get, keys))
+    rows = {n: row for n, row in enumerate(values) if _is_vector(row)}
     width = dimensions or len(next(iter(rows.values()), ()))
     rows = {n: row for n, row in rows.items() if len(row) == width}
     if not rows:
@@ -159,24 +168,44 @@ def _is_vector(value: object) -> TypeGuard[NDArray[np.float32]]:
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
 
 
-def write_cache(cache: VectorCache, names: Sequence[Sequence[str]], vectors: Vectors) -> None:
+def write_cache(
+    cache: VectorCache, names: Sequence[Sequence[str]], vectors: Vectors, notices: Notices
+) -> None:
     """Keep finished vectors. If that fails, the caller gets them all the same.
 
     Args:
         cache: Where they are kept.
         names: The keys of each vector: one, or for an image two, of its pixels and of its file.
         vectors: Shape (len(names), dimensions).
+        notices: Hears of a cache that fails.
     """
     rows = zip(names, vectors, strict=True)
+    with _failing_costs_time(notices, "written"):
+        put: Callable[..., object] = cache.put_many
+        _answered(put({key: vector for keys, vector in rows for key in keys}))
+
+
+class _NoAnswerError(TypeError):
+    """A store does not do what caches do."""
+
+
+def _answered(value: object) -> object:
+    """What a store answered; code that would still have to be awaited is no answer."""
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()  # Python would warn that it was never awaited
+        raise _NoAnswerError(f"it is async, and returned {type(value).__name__}")
+    return value
+
+
+@contextmanager
+def _failing_costs_time(notices: Notices, verb: str) -> Iterator[None]:
+    """Within, whatever a store raises becomes a notice; so does what it warns of itself."""
     try:
-        cache.put_many({key: vector for keys, vector in rows for key in keys})
+        with notices.heard():
+            yield
+    except Warning as warning:  # which a filter made an error
+        notices.add(RuntimeWarning, str(warning))
     except Exception as error:  # noqa: BLE001  # any store, any failure
-        _warn("written", error)
-
-
-def _warn(verb: str, error: Exception) -> None:
-    warnings.warn(
-        f"The cache could not be {verb} ({type(error).__name__}); going on without it.",
-        RuntimeWarning,
-        stacklevel=4,
-    )
+        what = str(error) if isinstance(error, _NoAnswerError) else type(error).__name__
+        notices.add(RuntimeWarning, f"The cache could not be {verb} ({what}); going on without it.")

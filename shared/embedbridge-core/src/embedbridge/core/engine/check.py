@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +19,8 @@ def check(
     result: BatchResult,
     batch: Batch,
     dimensions: int | None,
-    on_zero_vector: Literal["warn", "error", "allow"] = "warn",
+    *,
+    refuse_zeros: bool = False,
 ) -> Vectors:
     """The vectors of an answer, as contiguous float32 of shape (len(batch), d).
 
@@ -28,7 +28,7 @@ def check(
         result: What the model answered.
         batch: What it was asked.
         dimensions: The width that is expected, if it is known.
-        on_zero_vector: What to do about a vector of zeros, which has no cosine to any other.
+        refuse_zeros: Whether a vector of zeros, which has no cosine to any other, is an error.
 
     Raises:
         InvalidResponseError: Wrong count, width or type, or a value that is not finite. Its `rows`
@@ -57,28 +57,22 @@ def check(
         raise InvalidResponseError(
             f"`truncated` has {len(result.truncated)} values for {len(batch)} inputs."
         )
-    _check_values(vectors, on_zero_vector)
+    _check_values(vectors, refuse_zeros=refuse_zeros)
     return vectors
 
 
-def _check_values(vectors: Vectors, on_zero_vector: str) -> None:
-    allowed = on_zero_vector == "allow"
-    zeros: list[int] = [] if allowed else np.flatnonzero(zero_rows(vectors)).tolist()
-    said = f"The model answered zeros for {len(zeros)} of {len(vectors)} inputs"
-    if zeros and on_zero_vector == "warn":
-        warnings.warn(
-            f"{said}: nothing can be compared with a zero vector. "
-            'Set on_zero_vector="allow" if that is meant.',
-            UserWarning,
-            stacklevel=3,
-        )
-        zeros = []
+def _check_values(vectors: Vectors, *, refuse_zeros: bool) -> None:
+    zeros: list[int] = np.flatnonzero(zero_rows(vectors)).tolist() if refuse_zeros else []
     # A sum is finite only if every value is, and reads the data once without a mask array.
     if not np.isfinite(np.add.reduce(vectors, axis=None, dtype=np.float64)):
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1)).tolist()
         raise _unusable(f"The vector of input {bad[0]} of the batch is not finite.", [*bad, *zeros])
     if zeros:
-        raise _unusable(f"{said}.", zeros, hint='Set on_zero_vector="warn" to take them.')
+        raise _unusable(
+            f"The model answered zeros for {len(zeros)} of {len(vectors)} inputs.",
+            zeros,
+            hint='Set on_zero_vector="warn" to take them.',
+        )
 
 
 def _unusable(

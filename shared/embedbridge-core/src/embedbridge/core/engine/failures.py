@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from embedbridge.contract.errors import (
     ConfigurationError,
     EmbedBridgeError,
@@ -22,6 +24,8 @@ from embedbridge.core.engine.fit import shorten_refused
 from embedbridge.core.engine.job_events import announce_batch
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from embedbridge.core.engine.job import Job
     from embedbridge.core.engine.job_spec import JobSpec
     from embedbridge.core.engine.planned import Planned
@@ -82,7 +86,7 @@ def _refused_together(
         others = planned.only([not one for one in is_named])
         return [*_refused_alone(job, planned.only(is_named), error, seconds), others]
     if _may_be_an_input(job, error):
-        if job.done.any():
+        if job.vectors is not None:
             return _pieces(job, planned, error)
         job.unanswered.append((planned, error))
         return []
@@ -114,7 +118,7 @@ def take_unanswered(job: Job) -> list[Planned]:
     unanswered, job.unanswered = job.unanswered, []
     pieces: list[Planned] = []
     for planned, error in unanswered:
-        if job.done.any():
+        if job.vectors is not None:
             pieces += _pieces(job, planned, error)
         else:
             _fail_batch(job, planned, error, 0.0)
@@ -154,7 +158,7 @@ def fail_waiting(job: Job, *, at_end: bool = False) -> None:
     for search, pieces in refused.items():
         assert search.verdict is not None  # noqa: S101  # see above
         if isinstance(search.verdict, InvalidInputError | ConfigurationError):
-            listed = _listed(job, [place for piece, _ in pieces for place in piece.places.tolist()])
+            listed = _listed(job, np.concatenate([piece.places for piece, _ in pieces]))
             remedy = search.verdict.hint or ""
             search.verdict.hint = f"Inputs {listed} were sent alone. {remedy}".rstrip()
         _fail_all(job, pieces, search.verdict)
@@ -247,12 +251,12 @@ def _may_cut(job: Job, planned: Planned) -> bool:
 
 def _name_inputs(job: Job, planned: Planned, error: EmbedBridgeError) -> None:
     held = "input" if len(planned) == 1 else "inputs"
-    listed = _listed(job, planned.places.tolist())
+    listed = _listed(job, planned.places)
     error.hint = f"The batch held {held} {listed}. {error.hint or ''}".rstrip()
 
 
-def _listed(job: Job, places: list[int]) -> str:
-    positions = sorted(position for place in places for position in job.positions(place))
+def _listed(job: Job, places: NDArray[np.intp]) -> str:
+    positions = job.positions(places, MAX_LISTED + 1)
     some = ", ".join(map(str, positions[:MAX_LISTED]))
     return some if len(positions) <= MAX_LISTED else f"{some}, …"
 

@@ -61,13 +61,17 @@ class Job:
     """Batches that failed before any other was answered: an outage, or an input of theirs."""
     failed: dict[int, EmbedBridgeError] = field(default_factory=dict)
     """By place, the error of a content that could not be embedded."""
-    firsts: NDArray[np.intp] | None = None
-    """By place, the first of its contents; `None` before it is asked for."""
+    order: NDArray[np.intp] | None = None
+    """All contents, those of a place together and in order; `None` before it is asked for."""
+    starts: NDArray[np.intp] | None = None
+    """By place, where its contents begin in `order`."""
     repeats: NDArray[np.intp] | None = None
     """By place, how many of the caller's inputs are this content; `None` if no content occurs twice."""
     tokens: TokenCounts = field(init=False)
     """Counts the tokens of `unique`, which is its list too."""
     cached: int = 0
+    zeros: int = 0
+    """Vectors of zeros that the model answered."""
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
 
@@ -95,29 +99,55 @@ class Job:
         spec = self.spec
         error.locate(provider=spec.model.provider, model=spec.model.name)
         if isinstance(error, InvalidInputError) and len(places) == 1 and names_input:
-            error.index = self.positions(places[0])[0]
+            error.index = int(self.first_positions(np.array(places, dtype=np.intp))[0])
         self.failed.update(dict.fromkeys(places, error))
         if spec.settings.errors == "raise":
             raise error
-
-    def positions(self, place: int) -> list[int]:
-        """The positions of a content in the caller's inputs: one, or several if it was repeated."""
-        contents = [place] if self.inverse is None else np.flatnonzero(self.inverse == place)
-        return [self.coerced.position(int(content)) for content in contents]
 
     def occurrences(self, places: NDArray[np.intp] | list[int]) -> int:
         """How many of the caller's inputs are one of these contents."""
         return len(places) if self.repeats is None else int(self.repeats[places].sum())
 
+    # None of these looks at the whole job for each batch: a job may have as many batches as inputs.
+
     def first_positions(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
         """For each of some contents the first position at which it stands."""
         contents = places
         if self.inverse is not None:
-            if self.firsts is None:  # once: it sorts the whole job
-                self.firsts = np.unique(self.inverse, return_index=True)[1]
-            contents = self.firsts[places]
+            order, starts = self._by_place(self.inverse)
+            contents = order[starts[places]]
+        return self._positions_of(contents)
+
+    def positions(self, places: NDArray[np.intp], most: int) -> list[int]:
+        """The first positions in the caller's inputs at which one of some contents stands, in order.
+
+        Args:
+            places: Of the contents.
+            most: How many positions.
+        """
+        contents = places
+        if self.inverse is not None:
+            order, starts = self._by_place(self.inverse)
+            # What stands first nowhere among the first is not among them a second time either.
+            first = places[np.argsort(order[starts[places]])[:most]].tolist()
+            found = [order[starts[place] : starts[place + 1]][:most] for place in first]
+            contents = np.concatenate(found) if found else places
+        some: list[int] = self._positions_of(np.sort(contents)[:most]).tolist()
+        return some
+
+    def _by_place(self, inverse: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """`order` and `starts`, made once: it sorts the whole job."""
+        if self.order is None or self.starts is None:
+            self.order = np.argsort(inverse, kind="stable")
+            repeats = np.bincount(inverse, minlength=len(self.unique))
+            self.starts = np.concatenate((np.zeros(1, dtype=np.intp), np.cumsum(repeats)))
+        return self.order, self.starts
+
+    def _positions_of(self, contents: NDArray[np.intp]) -> NDArray[np.intp]:
         positions = self.coerced.positions
-        return contents if positions is None else np.asarray(positions, dtype=np.intp)[contents]
+        if positions is None:
+            return contents
+        return np.array([positions[content] for content in contents.tolist()], dtype=np.intp)
 
     # Batches: made from a plan, and accepted when their vectors are final.
 

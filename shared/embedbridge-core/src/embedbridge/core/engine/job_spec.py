@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.vocabulary import Task
+from embedbridge.core.notices import Notices
 from embedbridge.core.remote.limit import limits_within
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ class JobSpec:
     """What was asked, and with what.
 
     Raises:
-        InvalidOptionError: There is no such role or task, or the model cannot make that width.
+        InvalidOptionError: There is no such role or task, the model cannot make that width, or
+            `on_batch` is no function that takes a batch.
     """
 
     model: EmbeddingModel
@@ -51,6 +54,8 @@ class JobSpec:
     cache: VectorCache | None = None
     limiter: Limiter | None = None
     on_batch: OnBatch | None = None
+    notices: Notices = field(default_factory=Notices)
+    """Gets what the job has to warn of; who waits for the job gives that to its caller."""
 
     def __post_init__(self) -> None:
         if self.role not in ("query", "document"):
@@ -62,6 +67,8 @@ class JobSpec:
         wanted = self.model.options.dimensions
         if wanted is not None and not self.card.allows(wanted):
             raise _wrong_dimensions(wanted, self.card)
+        if self.on_batch is not None:
+            _check_on_batch(self.on_batch)
 
     @property
     def max_concurrency(self) -> int:
@@ -91,6 +98,29 @@ class JobSpec:
     def final_dimensions(self) -> int | None:
         """The width that the caller gets, if it is known."""
         return self.model.options.dimensions or self.card.dimensions or self.pinned.dimensions
+
+
+def _check_on_batch(on_batch: object) -> None:
+    """Make sure that it can be called: else that is found when the first batch is paid for."""
+    named = getattr(on_batch, "__name__", type(on_batch).__name__)
+    hint = "Pass a function of (positions, vectors, truncated)."
+    if not callable(on_batch):
+        raise InvalidOptionError(f"on_batch is {named}, which cannot be called.", hint=hint)
+    if inspect.iscoroutinefunction(on_batch) or inspect.iscoroutinefunction(on_batch.__call__):
+        raise InvalidOptionError(
+            f"on_batch is {named}, which is async: nobody would wait for it.",
+            hint="Pass a plain function: it is called in a thread, and may block.",
+        )
+    try:
+        signature = inspect.signature(on_batch)
+    except (TypeError, ValueError):  # of some functions in C it is not known
+        return
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
+        raise InvalidOptionError(
+            f"on_batch is {named}, which does not take three arguments.", hint=hint
+        ) from None
 
 
 def _wrong_dimensions(wanted: int, card: ModelCard) -> InvalidOptionError:

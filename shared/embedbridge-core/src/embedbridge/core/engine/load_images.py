@@ -96,11 +96,12 @@ def _look_up(job: Job, found: LoadedBatch) -> None:
         return
     places = list(found.keys)
     keys, width = list(found.keys.values()), job.spec.final_dimensions
-    numbers, vectors = recall(cache, keys, width, zeros=takes_zeros(job.spec))
+    notices = job.spec.notices
+    numbers, vectors = recall(cache, keys, width, notices, zeros=takes_zeros(job.spec))
     if not len(numbers):
         return
     found.known = {places[n]: vector for n, vector in zip(numbers.tolist(), vectors, strict=True)}
-    write_cache(cache, [(found.aliases[place],) for place in found.known], vectors)
+    write_cache(cache, [(found.aliases[place],) for place in found.known], vectors, notices)
     found.planned = found.planned.only(
         [place not in found.known for place in found.planned.places.tolist()]
     )

@@ -43,6 +43,7 @@ from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.read_ahead import ReadAhead
 from embedbridge.core.engine.render import render
 from embedbridge.core.engine.scatter import abort, scatter
+from embedbridge.core.remote.limit import acquire_blocking
 from embedbridge.core.result import EmbeddingResult
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def embed_locally(spec: JobSpec, inputs: Iterable[object]) -> EmbeddingResult:
         while True:
             wanted = step()
             try:
-                ticket = wanted.limiter.acquire(wanted.tokens)
+                ticket = acquire_blocking(wanted.limiter, wanted.tokens)
             except BaseException as error:  # noqa: BLE001  # raised there
                 step = partial(steps.throw, error)
             else:
@@ -151,7 +152,7 @@ def local_steps(
                     raise _cancelled() from None
                 answered = finalize(spec, answer, request)
                 if spec.cache is not None:
-                    write_cache(spec.cache, *to_keep(job, batch, answered))
+                    write_cache(spec.cache, *to_keep(job, batch, answered), spec.notices)
                 accept(job, batch, answered, seconds=time.monotonic() - begun)
             except Exception as failure:  # noqa: BLE001  # every kind is translated there
                 pieces = handle_failure(job, batch, failure, seconds=time.monotonic() - begun)

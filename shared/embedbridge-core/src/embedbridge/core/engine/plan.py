@@ -86,7 +86,8 @@ def next_batch(job: Job, pending: deque[Planned]) -> Planned:
 
 def _fitting(job: Job, batch: Planned, items: int, tokens: int, weight: int | None) -> int:
     """How many contents of a batch, from its first on, have no more items, tokens and bytes."""
-    places = batch.places[:items]
+    # A text has one token at least: of a long batch only what could fit is looked at.
+    places = batch.places[: min(items, max(1, tokens))]
     summed = np.cumsum(job.tokens.of(places))
     fitting = int(np.searchsorted(summed, tokens, side="right"))
     if weight is not None:

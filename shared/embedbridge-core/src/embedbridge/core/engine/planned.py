@@ -48,15 +48,20 @@ class Planned:
         mask = np.array(chosen, dtype=np.bool_)
         if mask.all():
             return self
-        tokens = self.tokens * int(mask.sum()) // len(mask)
-        return self._with(self.places[mask], np.flatnonzero(mask).tolist(), tokens)
+        tokens, loaded = self.tokens * int(mask.sum()) // len(mask), self.loaded
+        if loaded is not None:
+            loaded = [loaded[number] for number in np.flatnonzero(mask).tolist()]
+        return replace(self, places=self.places[mask], tokens=tokens, loaded=loaded)
 
     def split(self, at: int, counts: TokenCounts) -> tuple[Planned, Planned | None]:
-        """The first contents, and the others if there are any, each with its own tokens."""
+        """The first contents, and the others if there are any, with about their own tokens.
+
+        Takes no longer for a larger rest: one batch may be split as often as it has contents.
+        """
         if at >= len(self):
             return self, None
-        numbers = list(range(len(self)))
-        return self._part(numbers[:at], counts), self._part(numbers[at:], counts)
+        first = self._part(slice(at), int(counts.of(self.places[:at]).sum()))
+        return first, self._part(slice(at, None), max(0, self.tokens - first.tokens))
 
     def joined(self, others: Sequence[Planned]) -> Planned:
         """This batch and others, none with images, as one."""
@@ -67,14 +72,12 @@ class Planned:
 
     def halves(self, counts: TokenCounts) -> list[Planned]:
         """The batch as two, each with its own tokens."""
-        first, second = self.split(len(self) // 2, counts)
-        assert second is not None  # noqa: S101  # two contents at least
-        return [first, second]
+        half = len(self) // 2
+        return [
+            self._part(part, int(counts.of(self.places[part]).sum()))
+            for part in (slice(half), slice(half, None))
+        ]
 
-    def _part(self, kept: Sequence[int], counts: TokenCounts) -> Planned:
-        places = self.places[kept]
-        return self._with(places, kept, int(counts.of(places).sum()))
-
-    def _with(self, places: NDArray[np.intp], kept: Sequence[int], tokens: int) -> Planned:
-        loaded = None if self.loaded is None else [self.loaded[number] for number in kept]
-        return replace(self, places=places, tokens=tokens, loaded=loaded)
+    def _part(self, part: slice, tokens: int) -> Planned:
+        loaded = None if self.loaded is None else self.loaded[part]
+        return replace(self, places=self.places[part], tokens=tokens, loaded=loaded)

@@ -173,10 +173,11 @@ async def _join(
     cache = job.spec.cache
     if cache is not None and cache is not request.cache:
         keys = job.cache_keys_of(batch, truncated)
-        await in_thread(threads_of(cache), write_cache, cache, keys, vectors)
+        await in_thread(threads_of(cache), write_cache, cache, keys, vectors, job.spec.notices)
     billed = _bill(answered, request)
     result = BatchResult(vectors=vectors, truncated=truncated, usage=billed.result.usage)
-    billed = Answered(result, billed.attempts)
+    zeros = int(zero_rows(vectors).sum()) if answered.zeros else 0
+    billed = Answered(result, billed.attempts, zeros=zeros)
     accepted = take_in(job, batch, billed, seconds=time.monotonic() - begun)
     await _hand_on(job, accepted, thread)
     return []
@@ -243,12 +244,20 @@ async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
     )
     usage = answered.result.usage
     if usage is not None:  # the books may be in a file, and no slot waits for that
-        await ticket.settle_async(usage.tokens)
-    answered = Answered(with_cuts(job, batch, answered.result), attempts, answered.error)
-    answered = with_cost(job, batch, answered)
+        try:
+            await ticket.settle_async(usage.tokens)
+        except Exception as error:  # noqa: BLE001  # a user's own; the answer is paid for
+            spec.notices.add(
+                RuntimeWarning,
+                f"The limiter could not settle a request ({type(error).__name__}), which stays "
+                "charged as planned.",
+            )
+    result = with_cuts(job, batch, answered.result)
+    answered = with_cost(job, batch, answered._replace(result=result, attempts=attempts))
     if spec.cache is not None:  # it may block, and nothing may block the loop
+        keys, vectors = to_keep(job, batch, answered)
         threads = threads_of(spec.cache)
-        await in_thread(threads, write_cache, spec.cache, *to_keep(job, batch, answered))
+        await in_thread(threads, write_cache, spec.cache, keys, vectors, spec.notices)
     return answered
 
 
@@ -275,7 +284,7 @@ def _bill(answered: Answered, request: SharedRequest[Answered]) -> Answered:
     """The answer, and what this job counts for it: all that it cost, or nothing."""
     if request.claim():
         return answered
-    return Answered(replace(answered.result, usage=NO_USAGE), 0, answered.error)
+    return answered._replace(result=replace(answered.result, usage=NO_USAGE), attempts=0)
 
 
 def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:

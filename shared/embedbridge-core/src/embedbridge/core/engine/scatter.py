@@ -6,7 +6,6 @@ The result of a job is made here, also the partial one that an aborted job leave
 from __future__ import annotations
 
 import copy
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,6 @@ from embedbridge.core.result import EmbeddingResult
 
 if TYPE_CHECKING:
     from embedbridge.contract.batch import Vectors
-    from embedbridge.core.engine.coerce import Coerced
     from embedbridge.core.engine.job import Job
 
 
@@ -28,6 +26,7 @@ def scatter(job: Job) -> EmbeddingResult:
     """
     spec, coerced = job.spec, job.coerced
     _check_complete(job)
+    _warn_of_zeros(job)
     vectors, truncated = _vectors_or_nothing(job), job.truncated
     errors: dict[int, EmbedBridgeError] = dict(coerced.errors)
     if job.failed:
@@ -43,7 +42,7 @@ def scatter(job: Job) -> EmbeddingResult:
         spread[coerced.positions] = vectors
         if coerced.zeros:
             spread[coerced.zeros] = 0
-            _warn_of_zeros(coerced)
+            _warn_of_made_zeros(job)
         flags = np.zeros(coerced.total, dtype=np.bool_)
         flags[coerced.positions] = truncated
         vectors, truncated = spread, flags
@@ -73,15 +72,26 @@ def abort(job: Job, error: BaseException) -> None:
         error.partial = scatter(job)
 
 
-def _warn_of_zeros(coerced: Coerced) -> None:
+def _warn_of_zeros(job: Job) -> None:
+    """Say that the model answered zeros, unless they are meant."""
+    if job.zeros and job.spec.settings.on_zero_vector == "warn":
+        answered = int(job.done.sum()) - job.cached
+        job.spec.notices.add(
+            UserWarning,
+            f"The model answered zeros for {job.zeros} of {answered} inputs: nothing can be compared "
+            'with a zero vector. Set on_zero_vector="allow" if that is meant.',
+        )
+
+
+def _warn_of_made_zeros(job: Job) -> None:
     """Say that `on_empty="zero"` made vectors of zeros, and what they do to a store."""
-    warnings.warn(
+    coerced = job.coerced
+    job.spec.notices.add(
+        UserWarning,
         f'on_empty="zero" made {len(coerced.zeros)} of {coerced.total} vectors zeros. '
         "A zero vector has no direction: LlamaIndex's default store then answers wrongly for the "
         "other documents too, Chroma's default space ranks it first, LanceDB never returns it. "
         'on_empty="embed" avoids that.',
-        UserWarning,
-        stacklevel=4,
     )
 
 

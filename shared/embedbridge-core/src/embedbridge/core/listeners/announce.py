@@ -64,4 +64,9 @@ def _hook(listener: object) -> pluggy.HookCaller:
         raise InvalidOptionError(f"{type(listener).__name__} is no listener: {error}.") from error
     if not caller.get_hookimpls():
         raise InvalidOptionError(f"{type(listener).__name__} is no listener.", hint=HINT)
+    if any(inspect.iscoroutinefunction(one.function) for one in caller.get_hookimpls()):
+        raise InvalidOptionError(
+            f"{type(listener).__name__} is async: nobody would wait for it.",
+            hint="Write embedbridge_event as a plain method; put what may block into a queue.",
+        )
     return caller

@@ -11,6 +11,7 @@ from embedbridge.core.remote.limit import (
     Pausable,
     Ticket,
     acquire,
+    acquire_blocking,
     is_returnable,
     tokens_per_minute,
 )
@@ -38,11 +39,11 @@ class BothLimiters:
 
     def acquire(self, tokens: int) -> Ticket:
         """Wait until one request of so many tokens may go out."""
-        held, other = UNLIMITED, self._both[0].acquire(tokens) or UNLIMITED
+        held, other = UNLIMITED, acquire_blocking(self._both[0], tokens)
         for number in range(1, ROUNDS + 1):
             held, begun = other, time.monotonic()
             try:
-                other = self._both[number % 2].acquire(tokens) or UNLIMITED
+                other = acquire_blocking(self._both[number % 2], tokens)
             except BaseException:
                 held.release()
                 raise

@@ -9,10 +9,12 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
-from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.contract.errors import EmbedBridgeError, InvalidOptionError, short_repr
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
@@ -132,7 +134,46 @@ async def acquire(limiter: Limiter | None, tokens: int) -> Ticket:
     """Wait until one request of so many tokens may go out, if anything limits it."""
     if limiter is None:
         return UNLIMITED
-    return await limiter.acquire_async(tokens) or UNLIMITED  # a user's own may return nothing
+    with asking(limiter):
+        return _as_ticket(await limiter.acquire_async(tokens), limiter)
+
+
+def acquire_blocking(limiter: Limiter, tokens: int) -> Ticket:
+    """The same in a thread that may wait."""
+    with asking(limiter):
+        return _as_ticket(limiter.acquire(tokens), limiter)
+
+
+@contextmanager
+def asking(limiter: object) -> Iterator[None]:
+    """Within, what a limiter raises is its own failure, and not taken for the model's.
+
+    Raises:
+        EmbedBridgeError: With what it raised as its cause; one of ours stays as it is.
+    """
+    try:
+        yield
+    except EmbedBridgeError:
+        raise
+    except Exception as error:  # any limiter, any failure
+        raise EmbedBridgeError(
+            f"The limiter ({type(limiter).__name__}) failed with {type(error).__name__}: "
+            f"{short_repr(str(error))}",
+            hint="The cause is attached (`__cause__`).",
+        ) from error
+
+
+def _as_ticket(value: object, limiter: object) -> Ticket:
+    """The ticket that a limiter gave: looked at before the request, since it is needed after it."""
+    if not value:  # a user's own may return nothing
+        return UNLIMITED
+    named = ("settle", "release", "settle_async", "release_async")
+    if isinstance(value, Ticket) or all(callable(getattr(value, name, None)) for name in named):
+        return cast("Ticket", value)
+    raise InvalidOptionError(
+        f"The limiter ({type(limiter).__name__}) returned {type(value).__name__}, which is no ticket.",
+        hint="Return nothing, or an object of a class derived from embedbridge.core.Ticket.",
+    )
 
 
 def is_returnable(ticket: Ticket) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from embedbridge.contract.errors import EmbedBridgeError, RateLimitedError, RequestTimeoutError
 from embedbridge.core.remote.admission import admit
-from embedbridge.core.remote.limit import UNLIMITED, Limiter, Pausable, Ticket
+from embedbridge.core.remote.limit import UNLIMITED, Limiter, Pausable, Ticket, asking
 from embedbridge.core.remote.slots import Slot, Slots
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ async def _turn(
             if refusal.retry_after is not None and refusal.retry_after <= MAX_RETRY_AFTER:
                 slots.pause(refusal.retry_after)
                 if isinstance(limiter, Pausable):
-                    await asyncio.to_thread(limiter.pause, refusal.retry_after)
+                    with asking(limiter):
+                        await asyncio.to_thread(limiter.pause, refusal.retry_after)
             raise
         except EmbedBridgeError as error:
             if error.never_sent:
