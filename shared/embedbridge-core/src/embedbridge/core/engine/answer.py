@@ -88,7 +88,7 @@ def finalize(spec: JobSpec, answer: BatchResult, batch: Batch) -> Answered:
         if not 0 < len(error.rows) < len(batch):
             raise
         unusable = error
-        with np.errstate(over="ignore"):  # what is too large is one of them
+        with np.errstate(all="ignore"):  # what is too large is one of them
             vectors = np.array(answer.vectors, dtype=np.float32)
         vectors[list(error.rows)] = np.nan
     spec.pinned.dimensions = spec.pinned.dimensions or vectors.shape[1]

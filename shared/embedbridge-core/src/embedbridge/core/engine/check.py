@@ -90,7 +90,7 @@ def _numbers(values: object) -> Vectors:
         if array.dtype == np.float32:  # nearly always: nothing can overflow
             return np.ascontiguousarray(array)
         if array.dtype.kind in "fiu":
-            with np.errstate(over="ignore"):  # too large becomes infinite, which is found below
+            with np.errstate(all="ignore"):  # too large becomes infinite, which is found below
                 return np.ascontiguousarray(array, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise _no_numbers() from error
