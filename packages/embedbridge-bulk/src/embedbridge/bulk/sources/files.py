@@ -16,6 +16,7 @@ from embedbridge.bulk.errors import SourceError, cannot_read
 from embedbridge.bulk.sources.base import UNREADABLE, local_paths
 from embedbridge.bulk.sources.fitting import fitted
 from embedbridge.bulk.sources.text_files import csv_batches, csv_schema, json_batches, json_schema
+from embedbridge.bulk.sources.untyped import filled, is_untyped
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -117,7 +118,8 @@ class FileSource:
     def _first_schema(self, columns: Columns) -> pa.Schema:
         """That of the first file that can be read.
 
-        A column without any value may have no type there: it has that of the first file with one.
+        What has no values there, as a column of nulls or of empty lists, has no type: it is that of
+        the first file with one. Whether nulls are allowed there says nothing of the other files.
         """
         fields: dict[str, pa.Field] = {}
         first: SourceError | None = None
@@ -131,12 +133,12 @@ class FileSource:
                 self._of_folders = self._files[path].keys() - set(schema.names)
                 added = [pa.field(name, pa.string()) for name in sorted(self._of_folders)]
                 schema = pa.schema([*schema, *added])
-                fields = {name: schema.field(name) for name in columns.read(schema)}
-            untyped = [name for name, field in fields.items() if pa.types.is_null(field.type)]
-            for name in untyped:
+                wanted = columns.read(schema)
+                fields = {name: schema.field(name).with_nullable(nullable=True) for name in wanted}
+            for name, field in fields.items():
                 if schema.get_field_index(name) >= 0:
-                    fields[name] = schema.field(name)
-            if not any(pa.types.is_null(field.type) for field in fields.values()):
+                    fields[name] = field.with_type(filled(field.type, schema.field(name).type))
+            if not any(is_untyped(field.type) for field in fields.values()):
                 break
         if not fields:
             assert first is not None  # noqa: S101  # there is a path, and it failed
