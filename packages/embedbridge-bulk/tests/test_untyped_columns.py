@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from embedbridge.bulk import Columns
@@ -66,7 +66,6 @@ def write(path: Path, values: Any) -> None:
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".jsonl"])
-@settings(deadline=None)
 @given(files=files_of_one_type())
 def test_files_that_say_less_of_a_type_lose_nothing(ending: Any, files: Any) -> None:
     """Nulls and empty lists at any depth, in files in any order: all cells come back."""

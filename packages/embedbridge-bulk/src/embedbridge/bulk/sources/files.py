@@ -19,6 +19,7 @@ from embedbridge.bulk.sources.text_files import csv_batches, csv_schema, json_ba
 from embedbridge.bulk.sources.untyped import filled, is_untyped
 
 if TYPE_CHECKING:
+    from pyarrow import NativeFile
     from pyarrow.fs import FileSystem
 
     from embedbridge.bulk.columns import Columns
@@ -36,7 +37,8 @@ IF_NAMED = {".json": "json"}
 """Only where a path or a pattern says so: in a folder of tables such a file describes them."""
 NOT_READ = (".arrow", ".avro", ".feather", ".ipc", ".orc", ".xlsx")
 """Tables of formats that are not read: where a folder has some, that is said."""
-COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+"""By the end of a name, in small letters or in capitals: pyarrow itself knows it only in small ones."""
 ENDINGS = FORMATS | IF_NAMED
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 ROWS_AT_ONCE = 8192
@@ -60,10 +62,17 @@ def is_listed(path: str) -> bool:
 
 
 def _uncompressed(path: str) -> str:
-    name = path.lower()
-    for ending in COMPRESSED:
-        name = name.removesuffix(ending)
+    name, _ = _split_compression(path)
     return name
+
+
+def _split_compression(path: str) -> tuple[str, str | None]:
+    """A name in small letters without what says how the file is compressed, and that."""
+    name = path.lower()
+    for ending, codec in COMPRESSED.items():
+        if name.endswith(ending):
+            return name.removesuffix(ending), codec
+    return name, None
 
 
 class FileSource:
@@ -152,14 +161,14 @@ class FileSource:
         if kind == "parquet":
             with self._open_parquet(path) as file:
                 return file.schema_arrow
-        with self._filesystem.open_input_stream(path) as stream:
+        with self._open_text(path) as stream:
             return json_schema(stream) if kind == "json" else csv_schema(stream, DELIMITERS[kind])
 
     def _batches(self, path: str) -> Iterator[pa.RecordBatch]:
         kind = _known_format(path)
         stored = [field for field in self.schema if field.name not in self._of_folders]
         if kind == "json":
-            with self._filesystem.open_input_stream(path) as stream:
+            with self._open_text(path) as stream:
                 yield from json_batches(stream, pa.schema(stored))
             return
         if kind == "parquet":
@@ -168,8 +177,12 @@ class FileSource:
                 yield from file.iter_batches(ROWS_AT_ONCE, columns=wanted)
             return
         wanted = _named(stored, self._schema_of(path))
-        with self._filesystem.open_input_stream(path) as stream:
+        with self._open_text(path) as stream:
             yield from csv_batches(stream, DELIMITERS[kind], wanted)
+
+    def _open_text(self, path: str) -> NativeFile:
+        _, codec = _split_compression(path)
+        return self._filesystem.open_input_stream(path, compression=codec)
 
     def _open_parquet(self, path: str) -> pq.ParquetFile:
         return pq.ParquetFile(self._filesystem.open_input_file(path))
