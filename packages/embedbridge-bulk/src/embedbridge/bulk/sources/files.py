@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 from embedbridge.bulk.errors import SourceError, cannot_read
 from embedbridge.bulk.sources.base import UNREADABLE, local_paths
+from embedbridge.bulk.sources.csv_files import CSV, Dialect, csv_batches, csv_schema, tsv_dialect
 from embedbridge.bulk.sources.fitting import fitted
-from embedbridge.bulk.sources.text_files import csv_batches, csv_schema, json_batches, json_schema
+from embedbridge.bulk.sources.json_lines import json_batches, json_schema
 from embedbridge.bulk.sources.untyped import filled, is_untyped
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ NOT_READ = (".arrow", ".avro", ".feather", ".ipc", ".orc", ".xlsx")
 COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 """By the end of a name, in small letters or in capitals: pyarrow itself knows it only in small ones."""
 ENDINGS = FORMATS | IF_NAMED
-DELIMITERS = {"csv": ",", "tsv": "\t"}
 ROWS_AT_ONCE = 8192
 
 
@@ -161,8 +161,19 @@ class FileSource:
         if kind == "parquet":
             with self._open_parquet(path) as file:
                 return file.schema_arrow
+        if kind == "json":
+            with self._open_text(path) as stream:
+                return json_schema(stream)
+        return self._csv_schema(path, self._dialect(path))
+
+    def _csv_schema(self, path: str, dialect: Dialect) -> pa.Schema:
         with self._open_text(path) as stream:
-            return json_schema(stream) if kind == "json" else csv_schema(stream, DELIMITERS[kind])
+            return csv_schema(stream, dialect)
+
+    def _dialect(self, path: str) -> Dialect:
+        if _known_format(path) == "csv":
+            return CSV
+        return tsv_dialect(lambda: self._open_text(path))
 
     def _batches(self, path: str) -> Iterator[pa.RecordBatch]:
         kind = _known_format(path)
@@ -176,9 +187,10 @@ class FileSource:
                 wanted = _named(stored, file.schema_arrow)
                 yield from file.iter_batches(ROWS_AT_ONCE, columns=wanted)
             return
-        wanted = _named(stored, self._schema_of(path))
+        dialect = self._dialect(path)
+        wanted = _named(stored, self._csv_schema(path, dialect))
         with self._open_text(path) as stream:
-            yield from csv_batches(stream, DELIMITERS[kind], wanted)
+            yield from csv_batches(stream, dialect, wanted)
 
     def _open_text(self, path: str) -> NativeFile:
         _, codec = _split_compression(path)

@@ -1,59 +1,21 @@
-"""CSV and JSON lines: files without types, as tables of the types that their source has.
+"""JSON lines: files without types, as tables of the types that their source has.
 
-A CSV file has texts and nothing else: 007, a number of twenty digits and 1.50 stay what they are.
 JSON has numbers and texts, but no dates: a text that looks like one stays a text. A key that a line
-does not have is null, and so is an empty cell that is not quoted.
+does not have is null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.json
 
 from embedbridge.bulk.plain import mapped_type
 
 BLOCK_BYTES = 1 << 23
-
-
-def csv_schema(stream: IO[bytes], delimiter: str) -> pa.Schema:
-    """The columns of a CSV file; its first line names them."""
-    names = _open_csv(stream, delimiter).schema.names
-    return pa.schema([pa.field(name, pa.string()) for name in names])
-
-
-def csv_batches(
-    stream: IO[bytes], delimiter: str, wanted: Sequence[str]
-) -> Iterator[pa.RecordBatch]:
-    """The rows of a CSV file, some at a time.
-
-    Args:
-        stream: The file.
-        delimiter: Between two cells.
-        wanted: Columns that it has.
-    """
-    yield from _open_csv(stream, delimiter, wanted)
-
-
-def _open_csv(
-    stream: IO[bytes], delimiter: str, wanted: Sequence[str] = ()
-) -> pa.csv.CSVStreamingReader:
-    return pa.csv.open_csv(
-        stream,
-        pa.csv.ReadOptions(block_size=BLOCK_BYTES),
-        pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        pa.csv.ConvertOptions(
-            include_columns=list(wanted),
-            column_types=dict.fromkeys(wanted, pa.string()),
-            strings_can_be_null=True,
-            null_values=[""],
-            quoted_strings_can_be_null=False,
-        ),
-    )
 
 
 def json_schema(stream: IO[bytes]) -> pa.Schema:
