@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 from embedbridge.bulk.errors import SourceError, cannot_read
 from embedbridge.bulk.sources.base import UNREADABLE, local_paths
 from embedbridge.bulk.sources.csv_files import CSV, Dialect, csv_batches, csv_schema, tsv_dialect
+from embedbridge.bulk.sources.encodings import START_BYTES, not_utf8
 from embedbridge.bulk.sources.fitting import fitted
 from embedbridge.bulk.sources.json_lines import json_batches, json_schema
 from embedbridge.bulk.sources.untyped import filled, is_untyped
+from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
     from pyarrow import NativeFile
@@ -112,7 +114,7 @@ class FileSource:
             except SourceError as error:
                 self.damaged.append(error)
             except UNREADABLE as failure:
-                self.damaged.append(cannot_read(path, failure))
+                self.damaged.append(self._cannot_read(path, failure))
 
     def count(self) -> int | None:
         """How many rows there are, where the files say so."""
@@ -136,7 +138,13 @@ class FileSource:
             try:
                 schema = self._schema_of(path)
             except UNREADABLE as failure:
-                first = first or cannot_read(path, failure)
+                first = first or self._cannot_read(path, failure)
+                continue
+            if not schema.names:  # JSON without lines
+                first = first or SourceError(
+                    f"{short_path(path)} has no column, and no other file says which there are.",
+                    hint="Name files with rows.",
+                )
                 continue
             if not fields:
                 self._of_folders = self._files[path].keys() - set(schema.names)
@@ -191,6 +199,13 @@ class FileSource:
         wanted = _named(stored, self._csv_schema(path, dialect))
         with self._open_text(path) as stream:
             yield from csv_batches(stream, dialect, wanted)
+
+    def _cannot_read(self, path: str, failure: Exception) -> SourceError:
+        if _known_format(path) != "parquet":
+            with suppress(*UNREADABLE), self._open_text(path) as stream:
+                if error := not_utf8(path, stream.read(START_BYTES), failure):
+                    return error
+        return cannot_read(path, failure)
 
     def _open_text(self, path: str) -> NativeFile:
         _, codec = _split_compression(path)

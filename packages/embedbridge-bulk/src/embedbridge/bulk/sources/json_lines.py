@@ -19,17 +19,14 @@ BLOCK_BYTES = 1 << 23
 
 
 def json_schema(stream: IO[bytes]) -> pa.Schema:
-    """The columns of all lines of a JSON file: a key may come first in its last line.
+    """The columns of all lines of a JSON file: a key may come first in its last line. None without a line.
 
     Raises:
         ArrowException: It is no JSON, or a key has values of several types.
     """
-    found: pa.Schema | None = None
+    found = pa.schema([])
     for block in _blocks(stream):
-        schema = _block_schema(block)
-        found = schema if found is None else _unified(found, schema)
-    if found is None:
-        raise pa.ArrowInvalid("Empty JSON stream")
+        found = _unified(found, _block_schema(block))
     return found
 
 
@@ -41,13 +38,9 @@ def json_batches(stream: IO[bytes], schema: pa.Schema) -> Iterator[pa.RecordBatc
         schema: The columns that are wanted. Others are left out. Their types may be those of a file of
             another format: what Arrow would round on reading, or give a zone, is read as it is written.
     """
-    is_empty = True
     schema = pa.schema([field.with_type(_as_written(field.type)) for field in schema])
     for block in _blocks(stream):
-        is_empty = False
         yield from _parsed(block, schema, "ignore").to_batches()
-    if is_empty:
-        raise pa.ArrowInvalid("Empty JSON stream")
 
 
 def _as_written(kind: pa.DataType) -> pa.DataType:
