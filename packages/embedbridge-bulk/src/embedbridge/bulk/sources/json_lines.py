@@ -6,16 +6,32 @@ does not have is null.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json
 
 from embedbridge.bulk.plain import mapped_type
+from embedbridge.bulk.sources.json_numbers import check_digits, wider, with_whole_numbers
+from embedbridge.bulk.sources.json_text import line_of
 
 BLOCK_BYTES = 1 << 23
+
+
+ROW = re.compile(r"in row (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Whole lines of a file."""
+
+    data: bytes
+    behind: int
+    """How many lines of the file are before it."""
 
 
 def json_schema(stream: IO[bytes]) -> pa.Schema:
@@ -26,7 +42,9 @@ def json_schema(stream: IO[bytes]) -> pa.Schema:
     """
     found = pa.schema([])
     for block in _blocks(stream):
-        found = _unified(found, _block_schema(block))
+        schema = _block_schema(block)
+        pair = [wider(found, schema), wider(schema, found)]
+        found = pa.unify_schemas(pair, promote_options="permissive")
     return found
 
 
@@ -37,10 +55,15 @@ def json_batches(stream: IO[bytes], schema: pa.Schema) -> Iterator[pa.RecordBatc
         stream: The file.
         schema: The columns that are wanted. Others are left out. Their types may be those of a file of
             another format: what Arrow would round on reading, or give a zone, is read as it is written.
+
+    Raises:
+        ArrowException: It is no JSON, or a value is of another type or would lose digits.
     """
     schema = pa.schema([field.with_type(_as_written(field.type)) for field in schema])
     for block in _blocks(stream):
-        yield from _parsed(block, schema, "ignore").to_batches()
+        table = _parsed(block, schema, "ignore")
+        check_digits(table, block.data, block.behind)
+        yield from table.to_batches()
 
 
 def _as_written(kind: pa.DataType) -> pa.DataType:
@@ -51,17 +74,27 @@ def _as_written(kind: pa.DataType) -> pa.DataType:
     return mapped_type(kind, lambda leaf: pa.float64() if leaf in narrow else leaf)
 
 
-def _parsed(block: bytes, known: pa.Schema, others: str) -> pa.Table:
-    return pa.json.read_json(
-        pa.BufferReader(block),
-        pa.json.ReadOptions(block_size=len(block) + 1),
-        pa.json.ParseOptions(explicit_schema=known, unexpected_field_behavior=others),
-    )
+def _parsed(block: _Block, known: pa.Schema, others: str) -> pa.Table:
+    try:
+        return pa.json.read_json(
+            pa.BufferReader(block.data),
+            pa.json.ReadOptions(block_size=len(block.data) + 1),
+            pa.json.ParseOptions(explicit_schema=known, unexpected_field_behavior=others),
+        )
+    except pa.ArrowInvalid as failure:
+        raise pa.ArrowInvalid(ROW.sub(partial(_in_line, block), str(failure))) from failure
 
 
-def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+def _in_line(block: _Block, row: re.Match[str]) -> str:
+    """The line of the file for a row of a block, of which Arrow knows the number."""
+    line = line_of(block.data, int(row[1]))
+    return f"behind line {block.behind}" if line is None else f"in line {block.behind + line}"
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[_Block]:
     """Whole lines, about `BLOCK_BYTES` at a time; a longer line is a block of its own."""
     begun: list[bytes] = []
+    behind = 0
     while piece := stream.read(BLOCK_BYTES):
         end = piece.rfind(b"\n") + 1
         if not end:
@@ -70,45 +103,29 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
         block = b"".join([*begun, piece[:end]])
         begun = [piece[end:]]
         if block.strip():
-            yield block
+            yield _Block(block, behind)
+        behind += block.count(b"\n")
     if (block := b"".join(begun)).strip():
-        yield block
+        yield _Block(block, behind)
 
 
-def _block_schema(block: bytes) -> pa.Schema:
+def _block_schema(block: _Block) -> pa.Schema:
     table = _parsed(block, pa.schema([]), "infer")
     fields = [field.with_type(mapped_type(field.type, _without_times)) for field in table.schema]
-    wide = [field.name for field in fields if _is_wide(table.column(field.name))]
-    return pa.schema([_as_whole_number(f, block) if f.name in wide else f for f in fields])
-
-
-def _is_wide(column: pa.ChunkedArray) -> bool:
-    """Whether there are floats that 63 bits cannot hold."""
-    if not pa.types.is_float64(column.type):
-        return False
-    return bool(pc.greater_equal(pc.max(column), float(1 << 63)).as_py())
+    whole = with_whole_numbers(pa.schema(fields), table)
+    return pa.schema([_read_as(*pair, block) for pair in zip(whole, fields, strict=True)])
 
 
 def _without_times(kind: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_timestamp(kind) else kind
 
 
-def _as_whole_number(field: pa.Field, block: bytes) -> pa.Field:
-    """Arrow takes whole numbers beyond 63 bits, such as hashes, for floats, which lose digits."""
-    whole = field.with_type(pa.uint64())
+def _read_as(wanted: pa.Field, other: pa.Field, block: _Block) -> pa.Field:
+    """A column of the type that is wanted if the block can be read so, else of the other."""
+    if wanted.type == other.type:
+        return other
     try:
-        _parsed(block, pa.schema([whole]), "ignore")
+        _parsed(block, pa.schema([wanted]), "ignore")
     except pa.ArrowInvalid:
-        return field
-    return whole
-
-
-def _unified(one: pa.Schema, other: pa.Schema) -> pa.Schema:
-    # Of both integers, Arrow would take the one that is too small.
-    whole = {pa.int64(), pa.uint64()}
-    for field in one:
-        at = other.get_field_index(field.name)
-        if at >= 0 and {field.type, other.field(at).type} == whole:
-            one = one.set(one.get_field_index(field.name), field.with_type(pa.uint64()))
-            other = other.set(at, field.with_type(pa.uint64()))
-    return pa.unify_schemas([one, other], promote_options="permissive")
+        return other
+    return wanted

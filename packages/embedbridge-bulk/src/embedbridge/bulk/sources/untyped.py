@@ -8,6 +8,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.types as t
 
+from embedbridge.bulk.sources.merged_types import is_list, merged_type
+
 
 def is_untyped(kind: pa.DataType) -> bool:
     """Whether a type says nothing of some values, at any depth: there are none but nulls, or empty structs."""
@@ -21,23 +23,15 @@ def filled(kind: pa.DataType, other: pa.DataType) -> pa.DataType:
 
     All values of the first type are values of this one.
     """
+    return merged_type(kind, other, _fill)
+
+
+def _fill(kind: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     if t.is_null(kind) or (_is_bare(kind) and t.is_struct(other)):
         return other
     if _is_coded(kind):
         return filled(kind.value_type, other) if is_untyped(kind) else kind
-    if _is_coded(other):
-        return filled(kind, other.value_type)
-    if t.is_struct(kind) and t.is_struct(other):
-        return pa.struct([_filled_field(field, other) for field in kind.fields])
-    if t.is_map(kind) and t.is_map(other):
-        key = _of_type(kind.key_field, other.key_type)
-        return pa.map_(key, _of_type(kind.item_field, other.item_type), kind.keys_sorted)
-    if _is_list(kind) and _is_list(other):
-        value = _of_type(kind.value_field, other.value_type)
-        if t.is_fixed_size_list(kind):
-            return pa.list_(value, kind.list_size)
-        return pa.large_list(value) if t.is_large_list(kind) else pa.list_(value)
-    return kind
+    return None
 
 
 def refilled(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
@@ -83,21 +77,12 @@ def _refilled_struct(array: pa.StructArray, kind: pa.StructType) -> pa.Array:
     return pa.StructArray.from_arrays(fields, fields=kind.fields, mask=array.is_null())
 
 
-def _filled_field(field: pa.Field, struct: pa.StructType) -> pa.Field:
-    at = struct.get_field_index(field.name)
-    return field if at < 0 else _of_type(field, struct.field(at).type)
-
-
-def _of_type(field: pa.Field, other: pa.DataType) -> pa.Field:
-    return field.with_type(filled(field.type, other))
-
-
 def _inner(kind: pa.DataType) -> list[pa.Field]:
     if t.is_struct(kind):
         return list(kind.fields)
     if t.is_map(kind):
         return [kind.key_field, kind.item_field]
-    return [kind.value_field] if _is_list(kind) else []
+    return [kind.value_field] if is_list(kind) else []
 
 
 def _is_bare(kind: pa.DataType) -> bool:
@@ -106,7 +91,3 @@ def _is_bare(kind: pa.DataType) -> bool:
 
 def _is_coded(kind: pa.DataType) -> bool:
     return bool(t.is_dictionary(kind) or t.is_run_end_encoded(kind))
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind))
