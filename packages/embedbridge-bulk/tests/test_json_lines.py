@@ -52,7 +52,7 @@ def test_numbers_of_64_bits_keep_their_digits_at_any_depth(
     assert kept(write_lines(tmp_path / "a.jsonl", values)) == (values, [])
 
 
-LOST = {
+LOST: dict[str, list[Any]] = {
     "beside a fraction": [0.5, 2**53 + 1],
     "below 64 bits": [-HASH],
     "beyond 64 bits": [2**127 - 1],
