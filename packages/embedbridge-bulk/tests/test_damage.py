@@ -102,8 +102,9 @@ def test_a_damaged_file_removes_no_rows(job: Any, folder: Any, out: Any) -> None
     assert out().column("id").to_pylist() == list(range(300))
 
 
-@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
-@pytest.mark.parametrize("damage", ["empty", "garbage"])
+@pytest.mark.parametrize(
+    ("ending", "damage"), [(".csv", "empty"), (".csv", "garbage"), (".jsonl", "garbage")]
+)
 def test_damaged_lines_cost_their_file(
     job: Any, folder: Any, out: Any, ending: Any, damage: Any
 ) -> None:
@@ -145,6 +146,51 @@ def test_a_file_without_rows_is_no_fault(
 
     ids = list(map(int, out().column("id").to_pylist()))
     assert ids == [n for n in range(300) if n // 100 != number]
+
+
+@pytest.mark.parametrize("lines", ["", "\n", " \n\n"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_json_file_without_lines_is_no_fault(
+    job: Any, folder: Any, out: Any, lines: Any, number: Any
+) -> None:
+    """As jobs of many workers write them; the columns are those of the others, and what is gone leaves."""
+    place = folder(".jsonl")
+    job(place)
+    (place / f"{number}.jsonl").write_text(lines)
+    job(place)
+
+    assert out().column("id").to_pylist() == [n for n in range(300) if n // 100 != number]
+
+
+def test_json_files_without_any_line_have_no_columns(job: Any, files: Any, tmp_path: Path) -> None:
+    """Whether there would be a text, nobody knows."""
+    (tmp_path / "a.jsonl").write_text("")
+    with pytest.raises(SourceError, match=r"a\.jsonl.* has no column"):
+        job(tmp_path / "a.jsonl")
+
+
+ENCODINGS = {
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16LE",
+    "utf-16-be": "UTF-16BE",
+    "utf-32": "UTF-32",
+    "utf-32-le": "UTF-32LE",
+    "latin-1": "WINDOWS-1252",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl"])
+def test_a_file_of_another_encoding_says_so(
+    job: Any, tmp_path: Path, encoding: Any, name: Any
+) -> None:
+    """And how to convert it: of UTF-16, Arrow says that columns lack."""
+    text = "id\ttext\tcafé\n1\ta\tb\n".replace("\t", "," if name == "a.csv" else "\t")
+    if name == "a.jsonl":
+        text = '{"id": 1, "text": "a", "café": "b"}\n'
+    (tmp_path / name).write_text(text, encoding=encoding, newline="")
+    with pytest.raises(SourceError, match=rf"not UTF-8.*iconv -f {ENCODINGS[encoding]} "):
+        job(tmp_path / name)
 
 
 def test_a_column_of_another_type_costs_its_file(job: Any, folder: Any, out: Any) -> None:

@@ -28,7 +28,7 @@ def as_json(table: Any) -> Any:
 
 def write(table: Any, path: Any) -> None:
     """By the end of the name."""
-    name = path.name.removesuffix(".gz")
+    name = path.name.lower().removesuffix(".gz")
     if name.endswith(".parquet"):
         pq.write_table(table, path)
         return
@@ -39,7 +39,7 @@ def write(table: Any, path: Any) -> None:
         data = sink.getvalue().to_pybytes()
     else:
         data = as_json(table)
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    path.write_bytes(gzip.compress(data) if path.suffix.lower() == ".gz" else data)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,9 @@ def write(table: Any, path: Any) -> None:
         "a.ndjson",
         "a.jsonl.gz",
         "a.csv.gz",
+        "A.CSV.GZ",
+        "a.jsonl.GZ",
+        "A.PARQUET",
     ],
 )
 def test_every_format_gives_the_same_rows(
@@ -64,6 +67,18 @@ def test_every_format_gives_the_same_rows(
 
     assert out().select(["id", "text"]).to_pydict() == TABLE.to_pydict()
     assert out().column("vector").to_pylist() == expected(TEXTS)
+
+
+@pytest.mark.parametrize("ending", [".bz2", ".ZST", ".lz4", ".LZ4"])
+def test_files_may_be_compressed(job: Any, out: Any, tmp_path: Path, ending: Any) -> None:
+    """In each way that the end of a name says; a Mac or a Windows tool may write it in capitals."""
+    codec = {".zst": "zstd"}.get(ending.lower(), ending.lower()[1:])
+    (tmp_path / "in").mkdir()
+    with pa.CompressedOutputStream(tmp_path / "in" / f"a.jsonl{ending}", codec) as file:
+        file.write(as_json(TABLE))
+    job(tmp_path / "in")
+
+    assert out().num_rows == len(TEXTS)
 
 
 def test_files_come_in_the_order_of_their_names(job: Any, out: Any, tmp_path: Any) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedbridge.bulk import SourceError
-from embedbridge.bulk.sources import text_files
+from embedbridge.bulk.sources import json_lines
 from embedbridge.bulk.sources.number_texts import are_numbers_kept
 from embedbridge.contract import InvalidOptionError
 
@@ -78,7 +78,7 @@ def test_large_whole_numbers_keep_their_digits(
     job: Any, out: Any, tmp_path: Path, monkeypatch: Any, first: Any
 ) -> None:
     """Hashes of 64 bits: a float would lose the last three digits. Wherever in a file they are."""
-    monkeypatch.setattr(text_files, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(json_lines, "BLOCK_BYTES", 64)
     hashes = [first, 7, 12345678901234567891, 2**64 - 1, 9]
     rows = [{"id": str(n), "text": "a long enough text", "h": h} for n, h in enumerate(hashes)]
     job(write_lines(tmp_path / "in.jsonl", *rows))
@@ -100,7 +100,7 @@ def test_a_key_may_come_first_in_the_last_line(
     job: Any, out: Any, tmp_path: Path, monkeypatch: Any, block: Any, ending: Any
 ) -> None:
     """Or have its first value there; a line without it has a null. Whatever is read at once."""
-    monkeypatch.setattr(text_files, "BLOCK_BYTES", block)
+    monkeypatch.setattr(json_lines, "BLOCK_BYTES", block)
     rows: list[Any] = [{"id": str(n), "text": f"some text {n}", "tag": None} for n in range(20)]
     rows.append({"id": "20", "text": "the last", "tag": "late", "more": {"n": 1.5}})
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)) + ending)

@@ -14,10 +14,15 @@ import pyarrow.parquet as pq
 
 from embedbridge.bulk.errors import SourceError, cannot_read
 from embedbridge.bulk.sources.base import UNREADABLE, local_paths
+from embedbridge.bulk.sources.csv_files import CSV, Dialect, csv_batches, csv_schema, tsv_dialect
+from embedbridge.bulk.sources.encodings import START_BYTES, not_utf8
 from embedbridge.bulk.sources.fitting import fitted
-from embedbridge.bulk.sources.text_files import csv_batches, csv_schema, json_batches, json_schema
+from embedbridge.bulk.sources.json_lines import json_batches, json_schema
+from embedbridge.bulk.sources.untyped import filled, is_untyped
+from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
+    from pyarrow import NativeFile
     from pyarrow.fs import FileSystem
 
     from embedbridge.bulk.columns import Columns
@@ -35,9 +40,9 @@ IF_NAMED = {".json": "json"}
 """Only where a path or a pattern says so: in a folder of tables such a file describes them."""
 NOT_READ = (".arrow", ".avro", ".feather", ".ipc", ".orc", ".xlsx")
 """Tables of formats that are not read: where a folder has some, that is said."""
-COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+"""By the end of a name, in small letters or in capitals: pyarrow itself knows it only in small ones."""
 ENDINGS = FORMATS | IF_NAMED
-DELIMITERS = {"csv": ",", "tsv": "\t"}
 ROWS_AT_ONCE = 8192
 
 
@@ -59,10 +64,17 @@ def is_listed(path: str) -> bool:
 
 
 def _uncompressed(path: str) -> str:
-    name = path.lower()
-    for ending in COMPRESSED:
-        name = name.removesuffix(ending)
+    name, _ = _split_compression(path)
     return name
+
+
+def _split_compression(path: str) -> tuple[str, str | None]:
+    """A name in small letters without what says how the file is compressed, and that."""
+    name = path.lower()
+    for ending, codec in COMPRESSED.items():
+        if name.endswith(ending):
+            return name.removesuffix(ending), codec
+    return name, None
 
 
 class FileSource:
@@ -102,7 +114,7 @@ class FileSource:
             except SourceError as error:
                 self.damaged.append(error)
             except UNREADABLE as failure:
-                self.damaged.append(cannot_read(path, failure))
+                self.damaged.append(self._cannot_read(path, failure))
 
     def count(self) -> int | None:
         """How many rows there are, where the files say so."""
@@ -117,7 +129,8 @@ class FileSource:
     def _first_schema(self, columns: Columns) -> pa.Schema:
         """That of the first file that can be read.
 
-        A column without any value may have no type there: it has that of the first file with one.
+        What has no values there, as a column of nulls or of empty lists, has no type: it is that of
+        the first file with one. Whether nulls are allowed there says nothing of the other files.
         """
         fields: dict[str, pa.Field] = {}
         first: SourceError | None = None
@@ -125,18 +138,24 @@ class FileSource:
             try:
                 schema = self._schema_of(path)
             except UNREADABLE as failure:
-                first = first or cannot_read(path, failure)
+                first = first or self._cannot_read(path, failure)
+                continue
+            if not schema.names:  # JSON without lines
+                first = first or SourceError(
+                    f"{short_path(path)} has no column, and no other file says which there are.",
+                    hint="Name files with rows.",
+                )
                 continue
             if not fields:
                 self._of_folders = self._files[path].keys() - set(schema.names)
                 added = [pa.field(name, pa.string()) for name in sorted(self._of_folders)]
                 schema = pa.schema([*schema, *added])
-                fields = {name: schema.field(name) for name in columns.read(schema)}
-            untyped = [name for name, field in fields.items() if pa.types.is_null(field.type)]
-            for name in untyped:
+                wanted = columns.read(schema)
+                fields = {name: schema.field(name).with_nullable(nullable=True) for name in wanted}
+            for name, field in fields.items():
                 if schema.get_field_index(name) >= 0:
-                    fields[name] = schema.field(name)
-            if not any(pa.types.is_null(field.type) for field in fields.values()):
+                    fields[name] = field.with_type(filled(field.type, schema.field(name).type))
+            if not any(is_untyped(field.type) for field in fields.values()):
                 break
         if not fields:
             assert first is not None  # noqa: S101  # there is a path, and it failed
@@ -150,14 +169,25 @@ class FileSource:
         if kind == "parquet":
             with self._open_parquet(path) as file:
                 return file.schema_arrow
-        with self._filesystem.open_input_stream(path) as stream:
-            return json_schema(stream) if kind == "json" else csv_schema(stream, DELIMITERS[kind])
+        if kind == "json":
+            with self._open_text(path) as stream:
+                return json_schema(stream)
+        return self._csv_schema(path, self._dialect(path))
+
+    def _csv_schema(self, path: str, dialect: Dialect) -> pa.Schema:
+        with self._open_text(path) as stream:
+            return csv_schema(stream, dialect)
+
+    def _dialect(self, path: str) -> Dialect:
+        if _known_format(path) == "csv":
+            return CSV
+        return tsv_dialect(lambda: self._open_text(path))
 
     def _batches(self, path: str) -> Iterator[pa.RecordBatch]:
         kind = _known_format(path)
         stored = [field for field in self.schema if field.name not in self._of_folders]
         if kind == "json":
-            with self._filesystem.open_input_stream(path) as stream:
+            with self._open_text(path) as stream:
                 yield from json_batches(stream, pa.schema(stored))
             return
         if kind == "parquet":
@@ -165,9 +195,21 @@ class FileSource:
                 wanted = _named(stored, file.schema_arrow)
                 yield from file.iter_batches(ROWS_AT_ONCE, columns=wanted)
             return
-        wanted = _named(stored, self._schema_of(path))
-        with self._filesystem.open_input_stream(path) as stream:
-            yield from csv_batches(stream, DELIMITERS[kind], wanted)
+        dialect = self._dialect(path)
+        wanted = _named(stored, self._csv_schema(path, dialect))
+        with self._open_text(path) as stream:
+            yield from csv_batches(stream, dialect, wanted)
+
+    def _cannot_read(self, path: str, failure: Exception) -> SourceError:
+        if _known_format(path) != "parquet":
+            with suppress(*UNREADABLE), self._open_text(path) as stream:
+                if error := not_utf8(path, stream.read(START_BYTES), failure):
+                    return error
+        return cannot_read(path, failure)
+
+    def _open_text(self, path: str) -> NativeFile:
+        _, codec = _split_compression(path)
+        return self._filesystem.open_input_stream(path, compression=codec)
 
     def _open_parquet(self, path: str) -> pq.ParquetFile:
         return pq.ParquetFile(self._filesystem.open_input_file(path))

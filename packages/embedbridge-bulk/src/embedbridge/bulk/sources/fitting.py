@@ -7,8 +7,9 @@ import pyarrow.compute as pc
 import pyarrow.types as t
 
 from embedbridge.bulk.errors import SourceError, cannot_read
-from embedbridge.bulk.plain import plain_column
+from embedbridge.bulk.plain import plain_column, plain_type
 from embedbridge.bulk.sources.number_texts import are_numbers_kept
+from embedbridge.bulk.sources.untyped import filled, refilled
 
 
 def fitted(path: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -41,7 +42,13 @@ def _converted(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """
     if column.type == kind:
         return column
+    if t.is_null(column.type):
+        return refilled(column, kind)
     column = plain_column(column)
+    # Nulls are nulls of any type: nothing is cast back to the type null, which Arrow refuses.
+    column = refilled(column, filled(column.type, plain_type(kind)))
+    if column.type == kind:
+        return column
     converted = column.cast(kind)
     if _is_text(column.type):
         if not are_numbers_kept(column, converted):

@@ -48,14 +48,13 @@ def _are_floats_kept(texts: pa.ChunkedArray, values: pa.ChunkedArray) -> bool:
         values.filter(others).cast(pa.float64()).to_pylist(),
         strict=True,
     )
-    return all(_is_number_of(text, value) for text, value in pairs)
+    return all(is_number_of(Decimal(text), value) for text, value in pairs)
 
 
-def _is_number_of(text: str, value: float) -> bool:
-    """Whether a float is the number of a text, to as many digits as that has: 0.1 is, of any width."""
+def is_number_of(number: Decimal, value: float) -> bool:
+    """Whether a float is a number that was written, to as many digits as that has: 0.1 is, of any width."""
     if math.isnan(value):
         return True
-    number = Decimal(text)
     if math.isinf(value):
         return number.is_infinite()
     digits = len(EXACT.normalize(number).as_tuple().digits)
