@@ -384,6 +384,7 @@ def do_pages(session: nox.Session, pages: list[str]) -> None:
     failed = []
     # Not under .nox: LlamaIndex's reader of a folder finds nothing below one whose name has a dot first.
     with tempfile.TemporaryDirectory(prefix="pages-") as scratch:
+        Path(scratch).chmod(0o711)  # a server that root starts as another user passes through it
         for page in pages:
             name = page.removesuffix(".md").replace(os.sep, "-").replace("/", "-")
             text = Path(page).read_text(encoding="utf-8")
