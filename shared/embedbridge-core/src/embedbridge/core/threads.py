@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock, in_forked_child, once_per_process
+from embedbridge.contract.thread_pool import ThreadPool, settle
 
 if TYPE_CHECKING:
     import asyncio
@@ -49,16 +50,7 @@ class ThreadPerCall(ThreadPoolExecutor):
 
 def _run(future: Future[T], turn: AbstractContextManager[Any], call: Callable[[], T]) -> None:
     with turn:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            result = call()
-        except BaseException as error:  # noqa: BLE001  # handed to whoever waits
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-        finally:
-            del future, call  # the error's traceback would keep them
+        settle(future, call)
 
 
 @once_per_process
@@ -89,16 +81,16 @@ class ThreadInTurn(ThreadPerCall):
 
 
 @once_per_process
-def _common_threads() -> ThreadPoolExecutor:
+def _common_threads() -> ThreadPool:
     return new_pool()
 
 
-_pools: WeakKeyDictionary[object, ThreadPoolExecutor] = WeakKeyDictionary()
+_pools: WeakKeyDictionary[object, ThreadPool] = WeakKeyDictionary()
 in_forked_child(_pools.clear)  # a child has none of its parent's threads
 _pools_lock = ForkSafeLock()
 
 
-def threads_of(owner: object, most: int = MAX_THREADS) -> ThreadPoolExecutor:
+def threads_of(owner: object, most: int = MAX_THREADS) -> ThreadPool:
     """The pool for work that asks an object which may hang; `None` for work that asks nobody.
 
     Nothing that runs there may wait for other work of the same pool.
@@ -118,9 +110,9 @@ def threads_of(owner: object, most: int = MAX_THREADS) -> ThreadPoolExecutor:
         return _common_threads()
 
 
-def new_pool(most: int = MAX_THREADS) -> ThreadPoolExecutor:
+def new_pool(most: int = MAX_THREADS) -> ThreadPool:
     """A pool that goes when nobody holds it any more."""
-    return ThreadPoolExecutor(most, thread_name_prefix="embedbridge")
+    return ThreadPool(most, "embedbridge")
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

@@ -21,9 +21,8 @@ from embedbridge.contract.forks import ForkSafeLock, in_forked_child
 from embedbridge.core.threads import new_pool
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
     from embedbridge.contract.model import LocalEmbeddingModel
+    from embedbridge.contract.thread_pool import ThreadPool
 
 
 class WithdrawnError(Exception):
@@ -39,7 +38,7 @@ class LocalDriver:
         self._queue_lock = threading.Lock()
 
     @cached_property
-    def threads(self) -> ThreadPoolExecutor:
+    def threads(self) -> ThreadPool:
         """Where jobs of async callers run and wait: those of another model never wait for them."""
         return new_pool()
 
