@@ -61,7 +61,7 @@ class _LocalJob:
         self._cancelled = threading.Event()
         self._result: Future[EmbeddingResult] = Future()
         self._steps: Steps
-        self._asked = False
+        self._asked = self._has_no_thread = False
         self._waiting: asyncio.Future[Ticket] | None = None
 
     def start(self) -> Future[EmbeddingResult]:
@@ -83,7 +83,7 @@ class _LocalJob:
 
     def _go_on(self, step: Callable[[], Wanted]) -> None:
         """Run the job in this thread until it needs a ticket, or to its end."""
-        if self._result.done():  # a pool that could start no thread has kept the call
+        if self._has_no_thread:  # a pool that could start none has kept the call
             return
         try:
             wanted = self._context.run(step)
@@ -115,7 +115,8 @@ class _LocalJob:
             step = partial(self._steps.throw, error)
         try:
             self._threads.submit(self._go_on, step)
-        except Exception as error:  # noqa: BLE001  # no thread is left: the job cannot go on
+        except Exception as error:  # noqa: BLE001  # the job cannot go on
+            self._has_no_thread = True
             try:
                 if ticket is not None:
                     await ticket.release_async()
