@@ -308,3 +308,28 @@ async def test_an_async_job_that_finds_no_thread_says_so(taken: int) -> None:
     await asyncio.sleep(0)
 
     assert len(returned) == taken
+
+
+def test_a_daemon_that_goes_on_does_not_keep_the_process() -> None:
+    """Its calls have daemons for threads: there may always be one, and Python would wait for each."""
+    script = """
+        import threading
+        from embedbridge.contract.thread_pool import ThreadPool
+
+        def submit_for_ever():
+            pool, last = ThreadPool(2, "two"), threading.Event()
+            def call(begun, ended):
+                begun.set()
+                ended.wait()
+            while True:  # a call ends when the next one has begun
+                begun, ended = threading.Event(), threading.Event()
+                pool.submit(call, begun, ended)
+                begun.wait()
+                last.set()
+                last = ended
+
+        threading.Thread(target=submit_for_ever, daemon=True).start()
+    """
+    command = [sys.executable, "-W", "error", "-c", dedent(script)]
+
+    assert subprocess.run(command, check=False).returncode == 0

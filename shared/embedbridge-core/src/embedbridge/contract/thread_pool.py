@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from embedbridge.contract.forks import ForkSafeLock
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 REFUSED = "cannot schedule new futures"
@@ -27,8 +28,8 @@ _late = ForkSafeLock()  # for what any pool has after the end of the main thread
 class ThreadPool(ThreadPoolExecutor):
     """Like its base, but for this: until its owner shuts it down, it takes calls.
 
-    Those after the end of the main thread have threads that Python waits for, too. With one thread,
-    calls follow each other also then.
+    Python waits for those that a thread submits for which it waits, too. With one thread, calls
+    follow each other also then.
 
     Args:
         most: Threads at most.
@@ -42,7 +43,7 @@ class ThreadPool(ThreadPoolExecutor):
         self._late_calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._late_threads: set[threading.Thread] = set()
 
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Make the call as soon as a thread is free."""
         try:
             return super().submit(fn, *args, **kwargs)
@@ -52,7 +53,8 @@ class ThreadPool(ThreadPoolExecutor):
         future: Future[T] = Future()
         with _late:
             if len(self._late_threads) < self._most:
-                thread = threading.Thread(target=self._work_late, name=self._name, daemon=False)
+                # A daemon, if one submits: else a daemon that never stops would keep the process.
+                thread = threading.Thread(target=self._work_late, name=self._name)
                 thread.start()  # it waits for the lock; if it cannot be started, nothing waits for it
                 self._late_threads.add(thread)
             self._late_calls.append((future, partial(fn, *args, **kwargs)))
