@@ -13,6 +13,7 @@ A remote job makes its next request as soon as an answer is checked, while that 
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.at_exit import let_daemons_finish, rest_at_exit
 from embedbridge.core.engine.answer import accept, finalize, to_keep
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
 from embedbridge.core.engine.coerce import coerce
@@ -115,6 +117,7 @@ def local_steps(
         inputs: What to embed.
         cancelled: Set when the async caller was cancelled.
     """
+    rest_at_exit()
     job, planned = prepare(spec, inputs)
     model = spec.model
     assert isinstance(model, LocalEmbeddingModel)  # noqa: S101  # the embedder chose this driver
@@ -139,6 +142,7 @@ def local_steps(
                 ticket: Ticket | None = None
                 if spec.limiter is not None:
                     ticket = yield Wanted(spec.limiter, request.tokens)
+                rest_at_exit()
                 job.requests += 1
                 try:
                     answer = driver.call(
@@ -166,6 +170,9 @@ def local_steps(
         raise
     finally:
         announce_end(job, error)
+
+
+atexit.register(let_daemons_finish, local_steps.__code__)
 
 
 def _stop_if(cancelled: threading.Event | None) -> None:
