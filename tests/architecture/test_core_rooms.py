@@ -16,7 +16,7 @@ FLOORS = (
     ("engine",),
     ("discovery", "remote", "result"),
     ("cache", "listeners", "settings"),
-    ("adapter_copies", "at_exit", "images", "threads"),
+    ("adapter_copies", "at_exit", "images", "signals", "threads"),
 )
 """Files at core's own door, and rooms; from the roof to the ground."""
 UPWARDS = {("embedder", "load")}

@@ -19,6 +19,7 @@ import numpy as np
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock, in_forked_child
+from embedbridge.core.signals import let_handlers_raise
 from embedbridge.core.threads import new_pool
 
 if TYPE_CHECKING:
@@ -72,14 +73,17 @@ class LocalDriver:
         request = _Request(model, batch, batch_size, cancelled)
         if not request.withdrawn():
             self._waiting.append(request)
-        while not request.done:
-            with self._lock:
-                if not request.done:
-                    self._server = threading.get_ident()
-                    try:
-                        self._serve()
-                    finally:
-                        self._server = None
+        try:
+            while not request.done:
+                with self._lock:
+                    if not request.done:
+                        self._server = threading.get_ident()
+                        try:
+                            self._serve()
+                        finally:
+                            self._server = None
+        finally:
+            request.done = True  # of who was interrupted: nobody wants it any more
         return request.answer()
 
     def _take(self, group: list[_Request]) -> None:
@@ -117,7 +121,8 @@ class LocalDriver:
         together = replace(group[0].batch, inputs=inputs, tokens=tokens, prepared=prepared)
         try:
             result = group[0].model.embed_batch(together)
-        except Exception:  # noqa: BLE001  # each request is then computed alone and gets its own
+        except Exception as error:  # noqa: BLE001  # each is then computed alone, and gets its own
+            let_handlers_raise(error)
             return
         if not _can_be_shared_out(result, len(inputs)):
             return
@@ -163,6 +168,7 @@ class _Request:
         try:
             self.succeed(self.model.embed_batch(self.batch))
         except Exception as error:  # noqa: BLE001  # handed to the thread that asked
+            let_handlers_raise(error)  # here: the thread that computes need not have asked
             self._error = error
             self.done = True
 

@@ -46,6 +46,7 @@ from embedbridge.core.engine.read_ahead import ReadAhead
 from embedbridge.core.engine.render import render
 from embedbridge.core.engine.scatter import abort, scatter
 from embedbridge.core.result import EmbeddingResult
+from embedbridge.core.signals import let_handlers_raise
 
 if TYPE_CHECKING:
     from embedbridge.core.remote.limit import Limiter, Ticket
@@ -72,6 +73,7 @@ def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]
         read_cache(job)
         return job, plan_job(job)
     except Exception as failure:  # the model's own prompts and tokenizer fail in any way
+        let_handlers_raise(failure)
         error = translated(failure, spec)
         if error is failure:
             raise
@@ -158,6 +160,7 @@ def local_steps(
                     write_cache(spec.cache, *to_keep(job, batch, answered))
                 accept(job, batch, answered, seconds=time.monotonic() - begun)
             except Exception as failure:  # noqa: BLE001  # every kind is translated there
+                let_handlers_raise(failure)
                 pieces = handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
             else:
                 pieces = handle_unusable(job, batch, answered)
