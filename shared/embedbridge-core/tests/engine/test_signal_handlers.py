@@ -50,7 +50,7 @@ HANDLERS = {
 
 
 @pytest.fixture
-def install() -> Iterator[Callable[[Any], None]]:
+def install() -> Iterator[Callable[[Any], object]]:
     """Takes a handler of the signal."""
     if threading.current_thread() is not threading.main_thread():
         pytest.skip("handlers are called in the main thread")
@@ -84,7 +84,7 @@ class Interrupted(FakeModel):
 @pytest.mark.parametrize("errors", ["raise", "collect"])
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
 def test_a_time_limit_ends_a_local_job(
-    install: Callable[[Any], None], handler: Any, errors: Literal["raise", "collect"]
+    install: Callable[[Any], object], handler: Any, errors: Literal["raise", "collect"]
 ) -> None:
     """It is raised as it is, and becomes the error of no input; the model goes on working."""
     install(handler)
@@ -97,7 +97,7 @@ def test_a_time_limit_ends_a_local_job(
     assert np.array_equal(embedder.embed_query("c"), Embedder(FakeModel("small")).embed_query("c"))
 
 
-def test_a_time_limit_that_a_library_wraps_ends_the_job(install: Callable[[Any], None]) -> None:
+def test_a_time_limit_that_a_library_wraps_ends_the_job(install: Callable[[Any], object]) -> None:
     """What the handler raised is the cause of another error, and is what the caller waits for."""
     install(plain)
     model = Interrupted("small")
@@ -106,7 +106,7 @@ def test_a_time_limit_that_a_library_wraps_ends_the_job(install: Callable[[Any],
         Embedder(model).using(errors="collect").embed_documents(["now"])
 
 
-def test_a_time_limit_ends_a_job_that_counts_tokens(install: Callable[[Any], None]) -> None:
+def test_a_time_limit_ends_a_job_that_counts_tokens(install: Callable[[Any], object]) -> None:
     """Before the first batch it is the same."""
 
     class Counting(FakeModel):
@@ -119,7 +119,7 @@ def test_a_time_limit_ends_a_job_that_counts_tokens(install: Callable[[Any], Non
         Embedder(Counting("small")).using(errors="collect").embed_documents(["a", "b"])
 
 
-def test_a_time_limit_ends_a_job_that_tells_a_listener(install: Callable[[Any], None]) -> None:
+def test_a_time_limit_ends_a_job_that_tells_a_listener(install: Callable[[Any], object]) -> None:
     """What a listener itself raises is logged; this is not its own."""
 
     class Listener:
@@ -135,7 +135,7 @@ def test_a_time_limit_ends_a_job_that_tells_a_listener(install: Callable[[Any], 
 
 @pytest.mark.parametrize("role", ["query", "document"])
 def test_a_time_limit_is_not_handed_to_another_thread(
-    install: Callable[[Any], None], role: Literal["query", "document"]
+    install: Callable[[Any], object], role: Literal["query", "document"]
 ) -> None:
     """The main thread computes what another waits for, together with its own or before it."""
 
@@ -160,7 +160,7 @@ def test_a_time_limit_is_not_handed_to_another_thread(
         assert other.result().shape == (1, 8)
 
 
-def test_an_error_of_the_model_stays_its_own(install: Callable[[Any], None]) -> None:
+def test_an_error_of_the_model_stays_its_own(install: Callable[[Any], object]) -> None:
     """A handler that is there and was not called changes nothing, nor is any called in other threads."""
     install(plain)
     with pytest.raises(ValueError, match="own") as caught:
