@@ -211,7 +211,7 @@ class TestSubclasses:
         ({"include": {"seed": True}, "exclude": {"seed"}}, set()),
         ({"exclude_none": True}, {"model", "seed", "batch_size", "show_progress"}),
     ],
-    ids=str,
+    ids=["all", "exclude", "exclude some", "include", "both", "no None"],
 )
 def test_a_dump_has_what_was_asked_for(asked: dict[str, Any], names: set[str]) -> None:
     """Options of the model and settings are named like fields."""

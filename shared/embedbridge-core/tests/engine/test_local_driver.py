@@ -343,7 +343,7 @@ def test_a_model_that_nobody_holds_is_freed() -> None:
 
 def test_a_model_that_cannot_be_loaded_fails_for_its_own_caller() -> None:
     """It is loaded before its request waits: who serves the queue cannot meet the error of another."""
-    locked = []
+    serving = []
 
     class Equal(FakeModel):
         @property
@@ -353,7 +353,7 @@ def test_a_model_that_cannot_be_loaded_fails_for_its_own_caller() -> None:
     class Broken(Equal):
         @property
         def card(self) -> ModelCard:
-            locked.append(local_driver(self)._lock.locked())
+            serving.append(local_driver(self)._server)
             raise ConfigurationError("The folder is gone.")
 
     shared = FakeModel("small")
@@ -362,7 +362,7 @@ def test_a_model_that_cannot_be_loaded_fails_for_its_own_caller() -> None:
     with pytest.raises(ConfigurationError, match="gone"):
         local_driver(broken).call(broken, batch)
 
-    assert locked == [False]
+    assert serving == [None]
     assert local_driver(good) is local_driver(broken)
     assert local_driver(good).call(good, batch).vectors.shape == (1, 8)
 

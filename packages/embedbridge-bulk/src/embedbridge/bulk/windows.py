@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.thread_pool import ThreadPool
 from embedbridge.core.tooling import items_per_answer
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Windows:
         self._closed = False
         self._submitted = self._begun = 0
         self._changed = threading.Condition()
-        self._threads = ThreadPoolExecutor(at_once, "embedbridge-bulk")
+        self._threads = ThreadPool(at_once, "embedbridge-bulk")
 
     @classmethod
     def of(cls, embedder: Embedder, modality: Modality, role: Role) -> Windows:

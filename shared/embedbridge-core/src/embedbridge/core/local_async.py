@@ -61,12 +61,12 @@ class _LocalJob:
         self._cancelled = threading.Event()
         self._result: Future[EmbeddingResult] = Future()
         self._steps: Steps
-        self._asked = False
+        self._asked = self._has_no_thread = False
         self._waiting: asyncio.Future[Ticket] | None = None
 
     def start(self) -> Future[EmbeddingResult]:
         """Begin in a thread."""
-        self._submit(self._first)
+        self._threads.submit(self._go_on, self._first)
         return self._result
 
     def cancel(self) -> None:
@@ -74,9 +74,6 @@ class _LocalJob:
         self._cancelled.set()
         if self._asked:
             background_loop().start(self._leave_limiter())
-
-    def _submit(self, step: Callable[[], Wanted]) -> None:
-        self._threads.submit(self._go_on, step)
 
     def _first(self) -> Wanted:
         if self._cancelled.is_set():  # before there was a thread for it
@@ -86,17 +83,21 @@ class _LocalJob:
 
     def _go_on(self, step: Callable[[], Wanted]) -> None:
         """Run the job in this thread until it needs a ticket, or to its end."""
+        if self._has_no_thread:  # a pool that could start none has kept the call
+            return
         try:
             wanted = self._context.run(step)
+            self._asked = True
+            self._context.copy().run(background_loop().start, self._admit(wanted))
         except StopIteration as end:
             if self._result.set_running_or_notify_cancel():
                 self._result.set_result(end.value)
         except BaseException as error:  # noqa: BLE001  # handed to the caller
-            if self._result.set_running_or_notify_cancel():
-                self._result.set_exception(error)
-        else:
-            self._asked = True
-            self._context.copy().run(background_loop().start, self._admit(wanted))
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._result.set_running_or_notify_cancel():
+            self._result.set_exception(error)
 
     # On the background loop, like all that waits for limiters: theirs may belong to it. Neither
     # method is ever cancelled itself, so the job always goes on and no ticket is lost.
@@ -105,12 +106,22 @@ class _LocalJob:
         self._waiting = asyncio.ensure_future(acquire(wanted.limiter, wanted.tokens))
         if self._cancelled.is_set():
             self._waiting.cancel()
+        ticket: Ticket | None = None
+        step: Callable[[], Wanted]
         try:
             ticket = await self._waiting
+            step = partial(self._steps.send, ticket)
         except BaseException as error:  # noqa: BLE001  # raised in the job
-            self._submit(partial(self._steps.throw, error))
-        else:
-            self._submit(partial(self._steps.send, ticket))
+            step = partial(self._steps.throw, error)
+        try:
+            self._threads.submit(self._go_on, step)
+        except Exception as error:  # noqa: BLE001  # the job cannot go on
+            self._has_no_thread = True
+            try:
+                if ticket is not None:
+                    await ticket.release_async()
+            finally:
+                self._fail(error)
 
     async def _leave_limiter(self) -> None:
         if self._waiting is not None:

@@ -11,7 +11,7 @@ import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock, in_forked_child, once_per_process
+from embedbridge.contract.thread_pool import NO_TURN, ThreadPool, settle
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,28 +38,14 @@ class ThreadPerCall(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Start the call."""
-        return self._start(nullcontext(), partial(fn, *args, **kwargs))
+        return self._start(NO_TURN, partial(fn, *args, **kwargs))
 
     def _start(self, turn: AbstractContextManager[Any], call: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
         threading.Thread(
-            target=_run, args=(future, turn, call), name="embedbridge-call", daemon=True
+            target=settle, args=(future, call, turn), name="embedbridge-call", daemon=True
         ).start()
         return future
-
-
-def _run(future: Future[T], turn: AbstractContextManager[Any], call: Callable[[], T]) -> None:
-    try:
-        with turn:
-            if not future.set_running_or_notify_cancel():
-                return
-            result = call()
-    except BaseException as error:  # noqa: BLE001  # handed to whoever waits
-        future.set_exception(error)
-    else:
-        future.set_result(result)
-    finally:
-        del future, call  # the error's traceback would keep them
 
 
 @once_per_process
@@ -85,20 +72,20 @@ class ThreadInTurn(ThreadPerCall):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Start the call when its turn has come; one that is cancelled before is never made."""
-        return self._start(_turn.get() or nullcontext(), partial(fn, *args, **kwargs))
+        return self._start(_turn.get() or NO_TURN, partial(fn, *args, **kwargs))
 
 
 @once_per_process
-def _common_threads() -> ThreadPoolExecutor:
+def _common_threads() -> ThreadPool:
     return new_pool()
 
 
-_pools: WeakKeyDictionary[object, ThreadPoolExecutor] = WeakKeyDictionary()
+_pools: WeakKeyDictionary[object, ThreadPool] = WeakKeyDictionary()
 in_forked_child(_pools.clear)  # a child has none of its parent's threads
 _pools_lock = ForkSafeLock()
 
 
-def threads_of(owner: object, most: int = MAX_THREADS) -> ThreadPoolExecutor:
+def threads_of(owner: object, most: int = MAX_THREADS) -> ThreadPool:
     """The pool for work that asks an object which may hang; `None` for work that asks nobody.
 
     Nothing that runs there may wait for other work of the same pool.
@@ -118,9 +105,9 @@ def threads_of(owner: object, most: int = MAX_THREADS) -> ThreadPoolExecutor:
         return _common_threads()
 
 
-def new_pool(most: int = MAX_THREADS) -> ThreadPoolExecutor:
+def new_pool(most: int = MAX_THREADS) -> ThreadPool:
     """A pool that goes when nobody holds it any more."""
-    return ThreadPoolExecutor(most, thread_name_prefix="embedbridge")
+    return ThreadPool(most, "embedbridge")
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

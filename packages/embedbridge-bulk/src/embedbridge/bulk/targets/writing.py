@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.errors import cannot_write
 from embedbridge.bulk.json_values import is_bytes, json_values
+from embedbridge.contract.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
     from embedbridge.bulk.targets.base import Target
@@ -45,7 +46,7 @@ class TargetWriter:
         self._part: PartWriter | None = None
         self._left_out: list[str] = []
         self._waiting: deque[Future[None]] = deque()
-        self._thread = ThreadPoolExecutor(1, "embedbridge-bulk-writer")
+        self._thread = ThreadPool(1, "embedbridge-bulk-writer")
 
     def write(self, table: pa.Table, counts: Mapping[str, int]) -> None:
         """Have rows written to the part that is open, or to a new one.

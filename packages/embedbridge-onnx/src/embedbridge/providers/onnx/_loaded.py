@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from embedbridge.contract.local import (
     warn_of_default,
 )
 from embedbridge.contract.pooling import Pooling
+from embedbridge.contract.thread_pool import ThreadPool
 from embedbridge.providers.onnx._identity import identify
 from embedbridge.providers.onnx._inputs import Inputs, Part, cut_into_parts
 from embedbridge.providers.onnx._steps import Layer, load_steps, width_behind
@@ -125,7 +125,7 @@ def load(name: str, source: Source, options: OnnxOptions) -> Loaded:
         warn_of_default(name, own.pooling[0])
     mode, is_own = mode_of(*recipe.pooling), recipe.pooling == own.pooling
     choose = partial(find_output, path=export, weighs_layers=recipe.weighs_layers)
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPool(1, "embedbridge-open") as beside:
         # Meanwhile digests and the tokenizer are read.
         opening = beside.submit(open_session, export, options, choose)
         space, weights = identify(source, export, recipe.transformer, mode, is_own=is_own)

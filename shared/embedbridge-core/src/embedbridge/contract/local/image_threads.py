@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.local.threads import usable_processors
+from embedbridge.contract.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -39,7 +39,7 @@ class ImageThreads:
         self._prepare = prepare
         self._count = min(usable_processors(), MAX_THREADS)
         self._lock = ForkSafeLock()
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: ThreadPool | None = None
         self._owner = os.getpid()
 
     def prepare(
@@ -75,11 +75,11 @@ class ImageThreads:
         if threads is not None and self._owner == os.getpid():
             threads.shutdown()
 
-    def _pool(self) -> ThreadPoolExecutor:
+    def _pool(self) -> ThreadPool:
         # Threads do not follow into a forked child.
         if self._threads is None or self._owner != os.getpid():
             self._owner = os.getpid()
-            self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="embedbridge-images")
+            self._threads = ThreadPool(self._count, "embedbridge-images")
         return self._threads
 
 

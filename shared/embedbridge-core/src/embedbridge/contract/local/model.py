@@ -21,7 +21,11 @@ from embedbridge.contract.local.shared_weights import SharedWeights, all_shared,
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 
 # One at a time in the whole process: transformers changes torch's default dtype while it loads.
-_loading = ForkSafeLock()
+# Reentrant for a signal handler, which would wait for what it interrupted; it is told so instead.
+_loading = ForkSafeLock(reentrant=True)
+_being_loaded: list[str] = []
+"""The name of the model that is being loaded, if one is."""
+in_forked_child(_being_loaded.clear)
 _of_the_parent: list[Loaded] = []
 """Models that a forked child cannot use. They are kept, for freeing them could wait for threads."""
 
@@ -154,11 +158,26 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
             with _loading:
                 shared = self._up_to_date()
                 if shared.loaded is None:
-                    shared.loaded = self._open()
+                    shared.loaded = self._opened()
                     return_freed_memory()
                     shared.keep_in_worker()
                 loaded = shared.loaded
         return loaded
+
+    def _opened(self) -> LoadedT:
+        if _being_loaded:
+            raise ConfigurationError(
+                f"This thread is loading {_being_loaded[0]!r}, and would wait for itself.",
+                hint="In a signal handler, note that the signal came, and embed after what it "
+                "interrupted.",
+                provider=self.provider,
+                model=self.name,
+            )
+        _being_loaded.append(self.name)
+        try:
+            return self._open()
+        finally:
+            _being_loaded.clear()
 
     def _up_to_date(self) -> SharedWeights[LoadedT]:
         """The shared weights; those of the files as they are now, where they are yet to be read."""

@@ -22,6 +22,7 @@ from embedbridge.core import images
 from embedbridge.core.cache.base import cache_keys, cut_key
 from embedbridge.core.engine.fit import SHORTEST_CUT
 from embedbridge.core.notices import Notices
+from embedbridge.core.signals import let_handlers_raise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -207,5 +208,6 @@ def _failing_costs_time(notices: Notices, verb: str) -> Iterator[None]:
     except Warning as warning:  # which a filter made an error
         notices.add(RuntimeWarning, str(warning))
     except Exception as error:  # noqa: BLE001  # any store, any failure
+        let_handlers_raise(error)
         what = str(error) if isinstance(error, _NoAnswerError) else type(error).__name__
         notices.add(RuntimeWarning, f"The cache could not be {verb} ({what}); going on without it.")

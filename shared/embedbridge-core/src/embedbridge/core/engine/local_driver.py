@@ -17,13 +17,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from embedbridge.contract.batch import Batch, BatchResult
+from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock, in_forked_child
+from embedbridge.core.signals import let_handlers_raise
 from embedbridge.core.threads import new_pool
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
     from embedbridge.contract.model import LocalEmbeddingModel
+    from embedbridge.contract.thread_pool import ThreadPool
 
 
 class WithdrawnError(Exception):
@@ -34,12 +35,16 @@ class LocalDriver:
     """Serialises the calls to one local model and its equals, and merges those that wait."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A signal handler may call again what it interrupted, and is told so. It finds no lock held
+        # by its own thread that it could wait for: this one is reentrant, and the queue has none.
+        self._lock = threading.RLock()
+        self._server: int | None = None
+        """The thread that computes, by its `get_ident`."""
         self._waiting: deque[_Request] = deque()
-        self._queue_lock = threading.Lock()
+        """Anybody may append; only who holds the lock does anything else."""
 
     @cached_property
-    def threads(self) -> ThreadPoolExecutor:
+    def threads(self) -> ThreadPool:
         """Where jobs of async callers run and wait: those of another model never wait for them."""
         return new_pool()
 
@@ -60,36 +65,45 @@ class LocalDriver:
             cancelled: Set when nobody wants the answer any more.
 
         Raises:
+            ConfigurationError: This thread is computing with the model already.
             WithdrawnError: It was not computed, since nobody wanted it.
         """
+        if self._server == threading.get_ident():
+            raise _called_again(model)
         request = _Request(model, batch, batch_size, cancelled)
         if not request.withdrawn():
-            with self._queue_lock:
-                self._waiting.append(request)
-        while not request.done:
-            with self._lock:
-                if not request.done:
-                    self._serve(self._take())
+            self._waiting.append(request)
+        try:
+            while not request.done:
+                with self._lock:
+                    if not request.done:
+                        self._server = threading.get_ident()
+                        try:
+                            self._serve()
+                        finally:
+                            self._server = None
+        finally:
+            request.done = True  # of who was interrupted: nobody wants it any more
         return request.answer()
 
-    def _take(self) -> list[_Request]:
-        """The request that waits longest, and those that can be computed together with it.
+    def _take(self, group: list[_Request]) -> None:
+        """Take the request that waits longest, and those that can be computed together with it.
 
         Those that nobody wants any more leave the queue; so there may be none.
         """
-        group: list[_Request] = []
-        with self._queue_lock:
-            for request in list(self._waiting):
-                if not request.withdrawn():
-                    # First come, first served: no request overtakes another.
-                    if group and not _fit_together([*group, request]):
-                        break
-                    group.append(request)
-                self._waiting.remove(request)
-        return group
+        while self._waiting:
+            request = self._waiting[0]
+            if not request.done and not request.withdrawn():
+                # First come, first served: no request overtakes another.
+                if group and not _fit_together([*group, request]):
+                    break
+                group.append(request)
+            self._waiting.popleft()
 
-    def _serve(self, group: list[_Request]) -> None:
+    def _serve(self) -> None:
+        group: list[_Request] = []
         try:
+            self._take(group)
             if len(group) > 1:
                 self._serve_together(group)
             for request in group:
@@ -98,10 +112,7 @@ class LocalDriver:
                     request.compute()
         finally:
             # Interrupted (Ctrl-C) while serving others: they must not wait for ever.
-            left = [request for request in group if not request.done]
-            if left:
-                with self._queue_lock:
-                    self._waiting.extendleft(reversed(left))
+            self._waiting.extendleft(request for request in reversed(group) if not request.done)
 
     def _serve_together(self, group: list[_Request]) -> None:
         inputs = [content for request in group for content in request.batch.inputs]
@@ -110,7 +121,8 @@ class LocalDriver:
         together = replace(group[0].batch, inputs=inputs, tokens=tokens, prepared=prepared)
         try:
             result = group[0].model.embed_batch(together)
-        except Exception:  # noqa: BLE001  # each request is then computed alone and gets its own
+        except Exception as error:  # noqa: BLE001  # each is then computed alone, and gets its own
+            let_handlers_raise(error)
             return
         if not _can_be_shared_out(result, len(inputs)):
             return
@@ -156,6 +168,7 @@ class _Request:
         try:
             self.succeed(self.model.embed_batch(self.batch))
         except Exception as error:  # noqa: BLE001  # handed to the thread that asked
+            let_handlers_raise(error)  # here: the thread that computes need not have asked
             self._error = error
             self.done = True
 
@@ -167,6 +180,16 @@ class _Request:
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]  # it is done: the caller checks what came
+
+
+def _called_again(model: LocalEmbeddingModel) -> ConfigurationError:
+    return ConfigurationError(
+        "The model was called again by the thread in which it computes; it would wait for itself.",
+        hint="In a signal handler, note that the signal came, and embed after what it interrupted. "
+        "A model that needs vectors of its own calls its embed_batch, not an embedder.",
+        provider=model.provider,
+        model=model.name,
+    )
 
 
 def _fit_together(group: Sequence[_Request]) -> bool:

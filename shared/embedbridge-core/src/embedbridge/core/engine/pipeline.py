@@ -13,6 +13,7 @@ A remote job makes its next request as soon as an answer is checked, while that 
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.core.at_exit import let_daemons_finish, rest_at_exit
 from embedbridge.core.engine.answer import accept, finalize, to_keep
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
 from embedbridge.core.engine.coerce import coerce
@@ -45,6 +47,7 @@ from embedbridge.core.engine.render import render
 from embedbridge.core.engine.scatter import abort, scatter
 from embedbridge.core.remote.limit import acquire_blocking
 from embedbridge.core.result import EmbeddingResult
+from embedbridge.core.signals import let_handlers_raise
 
 if TYPE_CHECKING:
     from embedbridge.core.remote.limit import Limiter, Ticket
@@ -71,6 +74,7 @@ def prepare(spec: JobSpec, inputs: Iterable[object]) -> tuple[Job, list[Planned]
         read_cache(job)
         return job, plan_job(job)
     except Exception as failure:  # the model's own prompts and tokenizer fail in any way
+        let_handlers_raise(failure)
         error = translated(failure, spec)
         if error is failure:
             raise
@@ -116,6 +120,7 @@ def local_steps(
         inputs: What to embed.
         cancelled: Set when the async caller was cancelled.
     """
+    rest_at_exit()
     job, planned = prepare(spec, inputs)
     model = spec.model
     assert isinstance(model, LocalEmbeddingModel)  # noqa: S101  # the embedder chose this driver
@@ -140,6 +145,7 @@ def local_steps(
                 ticket: Ticket | None = None
                 if spec.limiter is not None:
                     ticket = yield Wanted(spec.limiter, request.tokens)
+                rest_at_exit()
                 job.requests += 1
                 try:
                     answer = driver.call(
@@ -155,6 +161,7 @@ def local_steps(
                     write_cache(spec.cache, *to_keep(job, batch, answered), spec.notices)
                 accept(job, batch, answered, seconds=time.monotonic() - begun)
             except Exception as failure:  # noqa: BLE001  # every kind is translated there
+                let_handlers_raise(failure)
                 pieces = handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
             else:
                 pieces = handle_unusable(job, batch, answered)
@@ -167,6 +174,9 @@ def local_steps(
         raise
     finally:
         announce_end(job, error)
+
+
+atexit.register(let_daemons_finish, local_steps.__code__)
 
 
 def _stop_if(cancelled: threading.Event | None) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.forks import once_per_process
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.thread_pool import ThreadPool
 from embedbridge.core import images
 from embedbridge.core.engine.load_images import LoadedBatch, load_images, open_images
 
@@ -53,6 +54,6 @@ class ReadAhead:
 
 
 @once_per_process
-def loading_threads() -> ThreadPoolExecutor:
+def loading_threads() -> ThreadPool:
     """Threads that load one batch each; apart from the decoders, for which they wait."""
-    return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="embedbridge-load")
+    return ThreadPool(MAX_THREADS, "embedbridge-load")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeAlias
 
 from embedbridge.contract.digests import mixed_digest, text_digest
@@ -18,6 +18,7 @@ from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content, Mixed
 from embedbridge.contract.loaded import LoadedImage, LoadedMixed
 from embedbridge.contract.local import usable_processors
+from embedbridge.contract.thread_pool import ThreadPool
 from embedbridge.core.images.decode import OpenedImage, open_image
 
 if TYPE_CHECKING:
@@ -144,7 +145,6 @@ def _decode(one: Opened) -> LoadedImage | LoadedMixed | InvalidInputError:
 
 
 @once_per_process
-def _decoders() -> ThreadPoolExecutor:
+def _decoders() -> ThreadPool:
     """Threads that open and decode one image each, and wait for nothing else."""
-    threads = min(usable_processors(), MAX_THREADS)
-    return ThreadPoolExecutor(threads, thread_name_prefix="embedbridge-decode")
+    return ThreadPool(min(usable_processors(), MAX_THREADS), "embedbridge-decode")

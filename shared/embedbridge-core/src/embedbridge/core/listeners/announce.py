@@ -11,6 +11,7 @@ import pluggy
 
 from embedbridge.contract import hooks
 from embedbridge.contract.errors import InvalidOptionError
+from embedbridge.core.signals import let_handlers_raise
 
 if TYPE_CHECKING:
     from embedbridge.contract.events import Event
@@ -43,7 +44,8 @@ class Announcer:
         for hook in self._hooks:
             try:
                 hook(event=event)
-            except Exception:
+            except Exception as error:
+                let_handlers_raise(error)
                 logger.exception("A listener failed on %s.", type(event).__name__)
 
 

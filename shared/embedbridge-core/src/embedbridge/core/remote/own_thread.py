@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from embedbridge.core.threads import in_thread, new_pool
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from embedbridge.contract.thread_pool import ThreadPool
 
 
 class OwnThread:
     """Makes calls in their order, one at a time; there is no thread before the first."""
 
     def __init__(self) -> None:
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread: ThreadPool | None = None
         self._was_left = False
 
     async def call(self, function: Callable[..., object], *args: Any) -> None:
