@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -30,9 +29,17 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from embedbridge.bulk.errors import TargetError, cannot_write, other_width
+from embedbridge.bulk.errors import cannot_write, other_width
 from embedbridge.bulk.journal import Journal, has_records
 from embedbridge.bulk.lock import FileLock
+from embedbridge.bulk.targets.beside import (
+    ERRORS,
+    LEFT_OUT,
+    LINES,
+    folders_of,
+    refuse_others,
+    remove_work,
+)
 from embedbridge.contract.errors import SpaceMismatchError, short_path
 
 if TYPE_CHECKING:
@@ -40,24 +47,6 @@ if TYPE_CHECKING:
 
     from embedbridge.bulk.provenance import Provenance
     from embedbridge.bulk.targets.parts import PartWriter, StoredPart, StoredVectors
-
-ERRORS = ".jsonl"
-LEFT_OUT = "left_out"
-
-
-def folders_of(target: Path) -> tuple[Path, Path, Path]:
-    """Where a job writes: the target, the rows that were left out, and what only an unfinished job needs.
-
-    Args:
-        target: Its folder, absolute.
-
-    Raises:
-        TargetError: It is a whole file system, and nothing can be beside it.
-    """
-    if not target.name:
-        raise TargetError(f"{target} is a whole file system.", hint="Name a folder inside it.")
-    errors, journal = (target.with_name(f"{target.name}.{what}") for what in ("errors", "journal"))
-    return target, errors, journal
 
 
 class Target(ABC):
@@ -152,6 +141,7 @@ class Target(ABC):
         self._only_reads = only_reads
         with ExitStack() as undo:
             try:
+                refuse_others(self.errors, self._work)  # before anything is written there
                 lock = self._work / "lock"
                 if not only_reads or lock.exists():
                     self._lock = FileLock(lock, self.folder)
@@ -191,7 +181,8 @@ class Target(ABC):
             self._show_left_out(names)
             self._publish(names)
             for path in self.errors.glob(f"part-*{ERRORS}"):
-                if path.stem not in names or (self._left_out / path.name).exists():
+                is_new = path.stem in names and not (self._left_out / path.name).exists()
+                if LINES.fullmatch(path.name) and not is_new:
                     path.unlink()
             if self.errors.exists() and not any(self.errors.iterdir()):
                 self.errors.rmdir()
@@ -244,13 +235,11 @@ class Target(ABC):
         assert self._lock is not None  # noqa: S101  # it is open
         others = self._journals() if self.is_of_this_kind else []
         kept = [path for path in others if path != self._journal and has_records(path)]
-        for path in sorted(self._work.iterdir(), key=Path.is_file):
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path not in (*kept, self._lock.path):
-                path.unlink()
+        remove_work(self._work, (*kept, self._lock.path))
         self._lock.remove()
-        with suppress(OSError):  # another job has begun, or a journal is kept
+        with suppress(
+            OSError
+        ):  # another job has begun, a journal is kept, or other tools have something there
             self._work.rmdir()
 
     def _is_alike(self, facts: Mapping[str, str]) -> bool:

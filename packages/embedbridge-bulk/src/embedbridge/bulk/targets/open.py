@@ -11,7 +11,7 @@ from embedbridge.bulk.errors import TargetError
 from embedbridge.bulk.provenance import PREFIX, Provenance, facts_of
 from embedbridge.bulk.sources.lance import is_lance
 from embedbridge.bulk.sources.paths import would_read
-from embedbridge.bulk.targets.base import ERRORS, LEFT_OUT, folders_of
+from embedbridge.bulk.targets.beside import ERRORS, LEFT_OUT, folders_of
 from embedbridge.bulk.targets.lance import LanceTarget
 from embedbridge.bulk.targets.lance_dataset import open_dataset
 from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in

@@ -155,7 +155,7 @@ class ParquetTarget(Target):
             if path.stem in names:
                 path.replace(self.folder / path.name)
         for path in self.folder.glob(f"part-*{ENDING}"):
-            if path.stem not in names:
+            if path.stem not in names and NAME.fullmatch(path.name):
                 path.unlink()
 
 
