@@ -324,3 +324,21 @@ def test_the_size_of_a_part_is_an_option(
     assert none.exit_code == 1
     assert "part_bytes='abc' is no number of bytes above 0" in none.stderr
     assert len(list((tmp_path / "out").glob("*"))) == (0 if dry else 5)
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"), [("column", "embedding_error"), ("file", "out.errors")]
+)
+def test_a_job_of_which_nothing_came_has_failed(
+    run: Run, tmp_path: Path, errors: str, told: str
+) -> None:
+    """As with `embed`: exit code 1, beside what became of the rows."""
+    source = tmp_path / "posts.jsonl"
+    source.write_text('{"file": "a.png"}\n{"file": null}\n{"file": "b.png"}\n')
+    command = ("run", source, tmp_path / "out", "-m", "fake:small", "--image-column", "file")
+    result = run(*command, "--errors", errors)
+
+    assert result.exit_code == 1, result.output
+    assert "3 rows: 1 empty, 2 failed" in result.stderr
+    assert "None of 2 rows could be embedded" in result.stderr
+    assert told in result.stderr

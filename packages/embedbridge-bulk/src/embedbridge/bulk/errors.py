@@ -31,7 +31,7 @@ class TargetError(EmbedBridgeError):
 
 
 class RowError(EmbedBridgeError):
-    """A row has no vector, and the job was told to end then (`errors="fail"`)."""
+    """A row has no vector, and the job was told to end then (`errors="fail"`); or no row has one."""
 
 
 class EngineError(EmbedBridgeError):

@@ -22,8 +22,10 @@ from embedbridge.bulk.output import attach, output_schema
 from embedbridge.bulk.prefetch import prefetched
 from embedbridge.bulk.reading import Chunk, Part, Sizes
 from embedbridge.bulk.report import Report
+from embedbridge.bulk.stage import FEW
 from embedbridge.bulk.targets.parts import EMPTY, FAILED, MAY_PASS
 from embedbridge.bulk.targets.writing import TargetWriter
+from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,6 +74,7 @@ class Job:
         self._progress = progress
         self._stored = target.parts()
         self._embedding: Embedding | None = None
+        self._first_error = ""
         total = source.count()
         self.report = Report(total=total if limit is None or total is None else min(total, limit))
 
@@ -79,7 +82,8 @@ class Job:
         """Do it.
 
         Raises:
-            RowError: A row cannot be embedded, and `errors` is "fail".
+            RowError: A row cannot be embedded, and `errors` is "fail"; or none of many can, and the
+                target has vectors.
             SourceError: Something could not be read; all else is done.
             TargetError: The target cannot be written.
             EmbedBridgeError: The model cannot be used.
@@ -100,8 +104,18 @@ class Job:
         if self._source.damaged:  # what its rows were is not known: nothing leaves the target
             self._target.show(names)
             raise self._source.damaged[0]
+        if self._would_empty:
+            self._target.withdraw(names)
+            raise self._no_row_error()
         self._target.finish(names)
         return self.report
+
+    @property
+    def _would_empty(self) -> bool:
+        """Whether a target with vectors would have none: the files of the rows may be away for now."""
+        report = self.report
+        is_none_left = report.has_only_failures and report.failed >= FEW
+        return is_none_left and self._target.holds_vectors
 
     def _to_make(
         self, pieces: Iterable[Chunk | Part | KeptPart], names: set[str]
@@ -164,8 +178,14 @@ class Job:
         chunk = one.chunk
         settled = self._embedder().finish(one)
         rows = settled.rows
+        if rows.errors and not self._first_error:
+            self._first_error = self._first_bad(chunk, rows)
         if rows.errors and self._errors == "fail":
-            raise self._row_error(chunk, rows)
+            raise RowError(
+                self._first_error,
+                hint="errors='column' keeps such errors in a column, errors='file' in a file. "
+                "What is paid for is kept in the journal.",
+            )
         counts = self._count(settled, chunk)
         schema = self._schema(chunk.table.schema, rows.vectors.shape[1] or None)
         writer.write(attach(chunk.table, schema, rows, chunk.digests, chunk.present), counts)
@@ -198,15 +218,20 @@ class Job:
         width = width or self._stage.embedder.dimensions
         return output_schema(source, self._stage.columns, self._stage.provenance, width)
 
-    def _row_error(self, chunk: Chunk, rows: Embedded) -> RowError:
+    def _first_bad(self, chunk: Chunk, rows: Embedded) -> str:
+        """The first row of a chunk that has an error, and that error."""
         row = min(rows.errors)
         column = self._stage.columns.id
         ids = [] if column is None else json_values(chunk.table.column(column).slice(row, 1))
         named = f" ({column}: {ids[0]!r})" if ids else ""
+        return f"Row {chunk.start + row}{named} cannot be embedded: {rows.errors[row]}"
+
+    def _no_row_error(self) -> RowError:
         return RowError(
-            f"Row {chunk.start + row}{named} cannot be embedded: {rows.errors[row]}",
-            hint="errors='column' keeps such errors in a column, errors='file' in a file. "
-            "What is paid for is kept in the journal.",
+            f"None of {self.report.failed} rows can be embedded, and {short_path(self._target.folder)} "
+            f"holds vectors: it stays as it is. {self._first_error}",
+            hint="If the files of these rows are away, run it again when they are back; else name "
+            "another target.",
         )
 
 

@@ -81,6 +81,11 @@ class Target(ABC):
     def is_of_this_kind(self) -> bool:
         """Whether a finished job of this kind had filled it when it was read."""
 
+    @property
+    @abstractmethod
+    def _holds_others(self) -> bool:
+        """Whether rows of another kind were in it when it was read."""
+
     @abstractmethod
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether the format knows the types of these columns.
@@ -127,6 +132,18 @@ class Target(ABC):
 
     def _discard(self) -> None:
         """Take back what `_prepare` made of the target itself."""
+
+    @property
+    def holds_vectors(self) -> bool:
+        """Whether vectors are there, be they of another kind."""
+        return self._holds_others or any(len(found.places) for found in self.vectors().digests())
+
+    def withdraw(self, names: Collection[str]) -> None:
+        """Forget the parts of these names that wait for the end: none of their rows has a vector."""
+        for name in names:
+            for folder in (self._staged, self._left_out):
+                for path in folder.glob(f"{name}*"):
+                    path.unlink()
 
     def open(self, *, only_reads: bool = False) -> None:
         """Take the lock, read the target, which no other job changes from now on, and prepare it.

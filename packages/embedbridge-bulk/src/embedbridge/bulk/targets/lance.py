@@ -82,6 +82,10 @@ class LanceTarget(Target):
         found = self._dataset
         return found is not None and self._is_usable(facts_in(found.schema))
 
+    @property
+    def _holds_others(self) -> bool:
+        return self.rows > 0 and not self.is_of_this_kind
+
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a dataset knows the types of these columns.
 

@@ -55,6 +55,10 @@ class ParquetTarget(Target):
         is_filled = bool(self._older) and not self._first.exists()
         return is_filled and all(self._is_usable(part.facts) for part in self._older)
 
+    @property
+    def _holds_others(self) -> bool:
+        return not all(self._is_usable(part.facts) for part in self._older)
+
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a file knows the types of these columns.
 

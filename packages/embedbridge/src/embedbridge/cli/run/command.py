@@ -21,7 +21,7 @@ from embedbridge.cli.options import (
     shows_progress,
 )
 from embedbridge.cli.run.progress import JobProgress
-from embedbridge.contract.errors import MissingDependencyError
+from embedbridge.contract.errors import EmbedBridgeError, MissingDependencyError
 
 if TYPE_CHECKING:
     from embedbridge.bulk import Estimate, Report
@@ -118,6 +118,8 @@ def run(
     """Embed the rows of files into Parquet files or a Lance dataset, each content once.
 
     Run again, it embeds only what is new or was left: a killed job goes on where it was.
+
+    The exit code is 1 if the job was given up, or if no row could be embedded, with any --errors.
     """
     try:
         from embedbridge.bulk import estimate
@@ -164,6 +166,9 @@ def run(
             )
     for line in _reported(report, target):
         typer.echo(line, err=True)
+    if report.has_only_failures:
+        told = f"{target}.errors says" if errors is Errors.file else "embedding_error says"
+        raise EmbedBridgeError(f"None of {report.failed:,} rows could be embedded: {told} why.")
 
 
 def _options_of_the_model(
