@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from embedbridge.bulk.embedding import Claimed, Embedding, Settled
 from embedbridge.bulk.errors import RowError
-from embedbridge.bulk.json_values import json_values
+from embedbridge.bulk.json_values import id_values
 from embedbridge.bulk.kept_parts import KeptPart, pieces_to_make
 from embedbridge.bulk.output import attach, output_schema
 from embedbridge.bulk.prefetch import prefetched
@@ -139,7 +139,11 @@ class Job:
     def _make(self, pieces: Iterable[Chunk | Part]) -> None:
         """Write parts, with the next chunks already under way."""
         waiting: deque[Claimed | Part] = deque()
-        writer = TargetWriter(self._target, leaves_out_errors=self._errors == "file")
+        writer = TargetWriter(
+            self._target,
+            leaves_out_errors=self._errors == "file",
+            id=self._stage.columns.id,
+        )
         with _closed(writer.close), _closed(self._close):
             for piece in pieces:
                 waiting.append(piece if isinstance(piece, Part) else self._embedder().start(piece))
@@ -222,7 +226,7 @@ class Job:
         """The first row of a chunk that has an error, and that error."""
         row = min(rows.errors)
         column = self._stage.columns.id
-        ids = [] if column is None else json_values(chunk.table.column(column).slice(row, 1))
+        ids = [] if column is None else id_values(chunk.table.column(column).slice(row, 1))
         named = f" ({column}: {ids[0]!r})" if ids else ""
         return f"Row {chunk.start + row}{named} cannot be embedded: {rows.errors[row]}"
 
