@@ -121,6 +121,11 @@ def _files_at(system: fs.FileSystem, path: str) -> Files:
         return {path: {}}
     if info.type == fs.FileType.NotFound and not WILDCARDS.search(path):
         raise SourceError(f"There is nothing at {short_path(path)}.")
+    if info.type == fs.FileType.Unknown:
+        raise SourceError(
+            f"{short_path(path)} is neither a file nor a folder: a pipe or a device can be read once.",
+            hint="Write its rows to a file, and name that.",
+        )
     pattern = path if info.type == fs.FileType.NotFound else None
     base = path if pattern is None else _before_wildcards(pattern)
     listed = system.get_file_info(fs.FileSelector(base, recursive=True))
