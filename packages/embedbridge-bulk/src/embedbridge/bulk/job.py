@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
+
+from embedbridge.bulk.away import keep_for_later
 from embedbridge.bulk.embedding import Claimed, Embedding, Settled
 from embedbridge.bulk.errors import RowError
 from embedbridge.bulk.json_values import id_values
@@ -30,6 +33,7 @@ from embedbridge.contract.errors import short_path
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from embedbridge.bulk.contents import Digests
     from embedbridge.bulk.engines.base import Engine
     from embedbridge.bulk.output import Embedded
     from embedbridge.bulk.sources.base import Source
@@ -75,6 +79,8 @@ class Job:
         self._stored = target.parts()
         self._embedding: Embedding | None = None
         self._first_error = ""
+        self._unread: list[Digests] = []
+        self._has_unread = False
         total = source.count()
         self.report = Report(total=total if limit is None or total is None else min(total, limit))
 
@@ -107,8 +113,16 @@ class Job:
         if self._would_empty:
             self._target.withdraw(names)
             raise self._no_row_error()
-        self._target.finish(names)
+        self._target.finish(names, keeps_journal=self._waits_for_images(names))
         return self.report
+
+    def _waits_for_images(self, names: set[str]) -> bool:
+        """Whether the journal has vectors of rows whose image files are away: they are not paid again."""
+        if not self._has_unread:
+            return False
+        unread = np.concatenate(self._unread) if self._unread else np.zeros((0, 2), np.uint64)
+        added = keep_for_later(self._target, self._stage.columns, names, unread)
+        return self._target.keeps_journal or added > 0
 
     @property
     def _would_empty(self) -> bool:
@@ -123,12 +137,16 @@ class Job:
         """What is not there; of the parts that are, the counts."""
         for piece in pieces:
             if isinstance(piece, Chunk):
+                if len(piece.contents.unread):
+                    self._has_unread = True
+                    self._unread.append(piece.contents.unread)
                 yield piece
                 continue
             names.add(piece.name)
             if isinstance(piece, Part):
                 yield piece
                 continue
+            self._has_unread |= piece.unread > 0
             self.report.rows += piece.rows
             self.report.failed += piece.failed
             self.report.empty += piece.empty

@@ -29,6 +29,8 @@ class KeptPart:
     rows: int
     failed: int
     empty: int
+    unread: int
+    """Rows whose image file cannot be read."""
 
     @property
     def with_vector(self) -> int:
@@ -71,8 +73,10 @@ def pieces_to_make(
             continue
         there = usable.get(piece.name)
         if there is not None and there.is_final:
+            unread = sum(len(chunk.contents.unread) for chunk in waiting)
             waiting.clear()
-            yield KeptPart(piece.name, piece.rows, there.count(FAILED), there.count(EMPTY))
+            counts = there.count(FAILED), there.count(EMPTY)
+            yield KeptPart(piece.name, piece.rows, *counts, unread)
             continue
         while waiting:
             yield waiting.popleft()

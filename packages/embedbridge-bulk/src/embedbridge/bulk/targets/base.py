@@ -7,6 +7,7 @@
         vectors-DIGEST          what is paid for, of one way to embed: see `journal`
         staged/                 parts that wait for the end of the job
         left_out/               what these left out; empty, if a part left out rows before
+        waits                   says that a finished job kept the journal, for images that are away
 
 A part's name is a digest of its rows, of their columns and of how they are embedded: a part that
 has its name is right, and is not made again. 1. A batch goes to the journal as soon as it is
@@ -24,7 +25,7 @@ import hashlib
 import json
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -69,6 +70,7 @@ class Target(ABC):
         self._replace = replace
         self._staged = self._work / "staged"
         self._left_out = self._work / LEFT_OUT
+        self._waits = self._work / "waits"
         self._lock: FileLock | None = None
 
     @property
@@ -112,6 +114,13 @@ class Target(ABC):
         """Vectors of this job's kind."""
 
     @abstractmethod
+    def leaving(self, names: Collection[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """These columns of the parts of this job's kind that have none of these names.
+
+        Parts that do not have all of the columns are left out, and so are those that wait.
+        """
+
+    @abstractmethod
     def _facts(self) -> Iterable[Mapping[str, str]]:
         """What is there of this job's kind says about its vectors, of whatever width they are."""
 
@@ -137,6 +146,11 @@ class Target(ABC):
     def holds_vectors(self) -> bool:
         """Whether vectors are there, be they of another kind."""
         return self._holds_others or any(len(found.places) for found in self.vectors().digests())
+
+    @property
+    def keeps_journal(self) -> bool:
+        """Whether the job before was finished, and kept the journal all the same."""
+        return self._waits.exists()
 
     def withdraw(self, names: Collection[str]) -> None:
         """Forget the parts of these names that wait for the end: none of their rows has a vector."""
@@ -191,9 +205,16 @@ class Target(ABC):
         else:
             path.unlink(missing_ok=True)
 
-    def finish(self, names: Collection[str]) -> None:
-        """Leave the parts of these names and nothing else. To be called when all are there."""
+    def finish(self, names: Collection[str], *, keeps_journal: bool = False) -> None:
+        """Leave the parts of these names and nothing else. To be called when all are there.
+
+        Args:
+            names: Of the parts.
+            keeps_journal: Whether the journal has vectors that a later job may need.
+        """
         try:
+            if keeps_journal:  # also if a kill ends this
+                self._waits.touch()
             # What parts leave out comes before them, and what they hold again goes after them.
             self._show_left_out(names)
             self._publish(names)
@@ -204,7 +225,7 @@ class Target(ABC):
             if self.errors.exists() and not any(self.errors.iterdir()):
                 self.errors.rmdir()
             self.journal.close()
-            self._remove_work()
+            self._remove_work(keeps_journal=keeps_journal)
         except OSError as failure:
             raise cannot_write(self.folder, failure) from failure
 
@@ -242,7 +263,7 @@ class Target(ABC):
                 self.errors.mkdir(exist_ok=True)
                 path.replace(self.errors / path.name)
 
-    def _remove_work(self) -> None:
+    def _remove_work(self, *, keeps_journal: bool = False) -> None:
         """Delete what only an unfinished job needs.
 
         If the target was of this job's kind before, a journal of another kind is of a job that was
@@ -252,6 +273,8 @@ class Target(ABC):
         assert self._lock is not None  # noqa: S101  # it is open
         others = self._journals() if self.is_of_this_kind else []
         kept = [path for path in others if path != self._journal and has_records(path)]
+        if keeps_journal:
+            kept += [self._journal, self._waits]
         remove_work(self._work, (*kept, self._lock.path))
         self._lock.remove()
         with suppress(

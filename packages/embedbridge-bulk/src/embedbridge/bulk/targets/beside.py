@@ -22,7 +22,7 @@ LINES = re.compile(PART + re.escape(ERRORS))
 """Files of rows that a part left out."""
 NOTHING = re.compile(r"(?!)")
 WORK = {
-    re.compile(r"lock|copy\.tmp|vectors-[0-9a-f]{16}"): NOTHING,
+    re.compile(r"lock|waits|copy\.tmp|vectors-[0-9a-f]{16}"): NOTHING,
     re.compile(r"first"): NOTHING,
     re.compile(r"staged"): re.compile(PART + r"(-[0-9a-f]{8})?\.(parquet|lance|json)"),
     re.compile(LEFT_OUT): LINES,

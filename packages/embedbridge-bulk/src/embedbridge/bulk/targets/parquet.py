@@ -12,7 +12,7 @@ what it was: beside parts of before, its rows would be there twice.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +91,17 @@ class ParquetTarget(Target):
         """
         fixed = [part for part in self._usable() if part.is_final or not self._is_in_place(part)]
         return ParquetVectors(fixed, self._copy, replace=self._replace)
+
+    def leaving(self, names: Collection[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """These columns of the parts of this job's kind in the target that have none of these names."""
+        for part in self._older:
+            if part.name in names or not self._is_usable(part.facts):
+                continue
+            try:
+                yield from part.tables(columns)
+            except TargetError:
+                if not self._replace:
+                    raise
 
     def new_part(self, schema: pa.Schema) -> ParquetPartWriter:
         """Begin a part, with tables of this schema."""
