@@ -43,28 +43,34 @@ def shares(tmp_path: Path) -> tuple[Path, Path]:
     return folders
 
 
-@pytest.fixture(params=["image", "mixed", "struct"])
-def embed(request: Any, job: Job, shares: Any, errors: str) -> Job:
+@pytest.fixture
+def kind() -> str:
+    """What a row holds."""
+    return "image"
+
+
+@pytest.fixture
+def embed(kind: str, job: Job, shares: Any, errors: str) -> Job:
     """A job of these rows of pictures, in several parts."""
     model = RecordingModel("small")
 
     def start(numbers: Any = range(COUNT), **arguments: Any) -> Any:
         model.batches.clear()
         files: list[Any] = [f"share{number % 2}/{number}.png" for number in numbers]
-        if request.param == "struct":
+        if kind == "struct":
             files = [{"bytes": None, "path": file} for file in files]
         texts = [f"text {number}" for number in numbers]
         source = pa.table({"id": list(numbers), "file": files, "text": texts})
         columns = Columns(
             id="id",
             image="file",
-            text="text" if request.param == "mixed" else None,
+            text="text" if kind == "mixed" else None,
             image_root=str(shares[0].parent),
             keep=arguments.pop("keep", None),
         )
         report = job(
             source,
-            **{"model": Embedder(model), "part_bytes": 2048, **arguments},
+            **{"model": Embedder(model), "part_bytes": 512, **arguments},
             columns=columns,
             errors=errors,
         )
@@ -84,6 +90,7 @@ def away(folder: Path) -> Iterator[None]:
         there.rename(folder)
 
 
+@pytest.mark.parametrize("kind", ["image", "mixed", "struct"])
 def test_nothing_is_paid_again_when_they_are_back(
     embed: Job, shares: Any, journal: Path, out: Any
 ) -> None:
@@ -186,4 +193,30 @@ def test_a_job_that_did_not_end_leaves_no_journal_for_ever(
     assert report.failed == 1
     assert report.kept > 0
     assert report.kept + paid == COUNT - 1
+    assert not journal.exists()
+
+
+class StoppedError(Exception):
+    """What ends a job."""
+
+
+def stop(report: Any) -> None:
+    """When some parts are made."""
+    if report.rows > COUNT // 2:
+        raise StoppedError
+
+
+def test_a_job_that_ended_meanwhile_loses_nothing(embed: Job, shares: Any, journal: Path) -> None:
+    """Parts that it had made have such rows, too; the next run does not look at them again."""
+    embed(range(20))
+    with away(shares[1]):
+        with pytest.raises(StoppedError):
+            embed(progress=stop)
+        staged = [*(journal / "staged").iterdir()]
+        gone, _ = embed()
+    report, paid = embed()
+
+    assert staged
+    assert gone.failed == 20
+    assert (report.kept, paid) == (30, 10)
     assert not journal.exists()

@@ -41,8 +41,6 @@ def keep_for_later(
     Returns:
         How many there are.
     """
-    if not len(unread):
-        return 0
     wanted = {one.tobytes() for one in unread}
     count = 0
     for table in target.leaving(names, [*columns.embedded, *OUTPUT]):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DIGEST_BYTES = 16
 Digests: TypeAlias = "NDArray[np.uint64]"
 """Shape (n, 2)."""
+NONE: Digests = np.zeros((0, 2), np.uint64)
+"""Of no rows."""
 READ_AT_ONCE = 1 << 20
 PIECES_OF = {"image": b"image", "image_url": b"url", "missing": b"missing"}
 """What sets apart the digests of an image's bytes, of a URL, and of the path of a missing file."""
@@ -47,7 +49,7 @@ class Contents:
         masks = [_has_value(part) for part in (self._text, self._image) if part is not None]
         self.present: NDArray[np.bool_] = np.logical_or.reduce(masks)
         """Which rows have a content."""
-        self.unread: Digests = np.zeros((0, 2), np.uint64)
+        self.unread = NONE
         """Of `digests`, those of rows whose image file could not be read."""
 
     def digests(self) -> Digests:

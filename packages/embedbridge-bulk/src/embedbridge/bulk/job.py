@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from embedbridge.bulk.away import keep_for_later
+from embedbridge.bulk.contents import NONE
 from embedbridge.bulk.embedding import Claimed, Embedding, Settled
 from embedbridge.bulk.errors import RowError
 from embedbridge.bulk.json_values import id_values
@@ -80,7 +81,6 @@ class Job:
         self._embedding: Embedding | None = None
         self._first_error = ""
         self._unread: list[Digests] = []
-        self._has_unread = False
         total = source.count()
         self.report = Report(total=total if limit is None or total is None else min(total, limit))
 
@@ -118,9 +118,9 @@ class Job:
 
     def _waits_for_images(self, names: set[str]) -> bool:
         """Whether the journal has vectors of rows whose image files are away: they are not paid again."""
-        if not self._has_unread:
+        unread = np.concatenate([NONE, *self._unread])
+        if not len(unread):
             return False
-        unread = np.concatenate(self._unread) if self._unread else np.zeros((0, 2), np.uint64)
         added = keep_for_later(self._target, self._stage.columns, names, unread)
         return self._target.keeps_journal or added > 0
 
@@ -137,16 +137,14 @@ class Job:
         """What is not there; of the parts that are, the counts."""
         for piece in pieces:
             if isinstance(piece, Chunk):
-                if len(piece.contents.unread):
-                    self._has_unread = True
-                    self._unread.append(piece.contents.unread)
+                self._unread.append(piece.contents.unread)
                 yield piece
                 continue
             names.add(piece.name)
             if isinstance(piece, Part):
                 yield piece
                 continue
-            self._has_unread |= piece.unread > 0
+            self._unread.append(piece.unread)
             self.report.rows += piece.rows
             self.report.failed += piece.failed
             self.report.empty += piece.empty
