@@ -55,3 +55,25 @@ def test_a_cell_that_python_cannot_hold_costs_no_other() -> None:
     assert [str(value) for value in json_values(dates)][1:] == ["1970-01-01 00:00:00", "None"]
     assert json_values(dates)[0].startswith("10000-01-01")
     assert struct["n"] == 1
+
+
+IDS = {
+    "UUID": pa.array([bytes(range(16)), None], pa.binary(16)),
+    "bytes": pa.array([bytes(range(16)), None], pa.binary()),
+    "large bytes": pa.array([bytes(range(16)), None], pa.large_binary()),
+    "dictionary": pa.array([bytes(range(16)), None], pa.binary()).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
+def test_rows_that_bytes_name_can_be_told_apart(job: Any, target: Any, ids: Any) -> None:
+    """Hexadecimal, in the file and in messages; other columns of bytes may be images, and are left out."""
+    table = pa.table({"id": ids, "text": [" ", " "], "raw": pa.array([b"raw", b"raw"])})
+    with pytest.raises(RowError, match=r"^Row 0 \(id: '000102030405060708090a0b0c0d0e0f'\)"):
+        job(table)
+    job(table, errors="file")
+    [file] = target.with_name(f"{target.name}.errors").iterdir()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+
+    assert [line["id"] for line in lines] == [bytes(range(16)).hex(), None]
+    assert all(line.keys() == {"id", "text", "embedding_error"} for line in lines)

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -585,3 +586,11 @@ def test_tables_of_formats_that_are_not_read_are_said(job: Any, out: Any, tmp_pa
     job(str(tmp_path / "in" / "*.parquet"))
 
     assert out().num_rows == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="This system has no named pipes")
+def test_a_pipe_is_named_for_what_it_is(job: Any, tmp_path: Path) -> None:
+    """Nobody writes to it: a job that opened it would wait for ever."""
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(SourceError, match="neither a file nor a folder: a pipe"):
+        job(tmp_path / "a.jsonl")

@@ -324,3 +324,43 @@ def test_the_size_of_a_part_is_an_option(
     assert none.exit_code == 1
     assert "part_bytes='abc' is no number of bytes above 0" in none.stderr
     assert len(list((tmp_path / "out").glob("*"))) == (0 if dry else 5)
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"), [("column", "embedding_error"), ("file", "out.errors")]
+)
+def test_a_job_of_which_nothing_came_has_failed(
+    run: Run, tmp_path: Path, errors: str, told: str
+) -> None:
+    """As with `embed`: exit code 1, beside what became of the rows."""
+    source = tmp_path / "posts.jsonl"
+    source.write_text('{"file": "a.png"}\n{"file": null}\n{"file": "b.png"}\n')
+    command = ("run", source, tmp_path / "out", "-m", "fake:small", "--image-column", "file")
+    result = run(*command, "--errors", errors)
+
+    assert result.exit_code == 1, result.output
+    assert "3 rows: 1 empty, 2 failed" in result.stderr
+    assert "None of 2 rows could be embedded" in result.stderr
+    assert told in result.stderr
+
+
+def test_of_one_argument_the_target_is_missing(run: Run, posts: Path) -> None:
+    """What is typed first is the source: it is not called missing."""
+    result = run("run", posts, "-m", "fake:small")
+
+    assert result.exit_code == 2
+    assert "target: it is missing" in result.stderr
+    assert "source" not in result.stderr.partition("Error")[2]
+
+
+def test_a_dry_run_makes_no_budget_file(run: Run, posts: Path, tmp_path: Path) -> None:
+    """Nothing is written; whether a limit is set is checked all the same."""
+    before = sorted(tmp_path.rglob("*"))
+    command = ("run", posts, tmp_path / "out", "-m", "fake:small", "--text-column", "body")
+    budget = ("--dry-run", "--budget", tmp_path / "budget")
+    result = run(*command, *budget, "--requests-per-minute", "10")
+
+    assert result.exit_code == 0, result.output
+    assert "5 rows: 3 to embed" in result.stdout
+    assert run(*command, *budget).exit_code == 2
+    assert sorted(tmp_path.rglob("*")) == before

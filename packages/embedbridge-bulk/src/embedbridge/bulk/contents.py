@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DIGEST_BYTES = 16
 Digests: TypeAlias = "NDArray[np.uint64]"
 """Shape (n, 2)."""
+NONE: Digests = np.zeros((0, 2), np.uint64)
+"""Of no rows."""
 READ_AT_ONCE = 1 << 20
 PIECES_OF = {"image": b"image", "image_url": b"url", "missing": b"missing"}
 """What sets apart the digests of an image's bytes, of a URL, and of the path of a missing file."""
@@ -47,6 +49,8 @@ class Contents:
         masks = [_has_value(part) for part in (self._text, self._image) if part is not None]
         self.present: NDArray[np.bool_] = np.logical_or.reduce(masks)
         """Which rows have a content."""
+        self.unread = NONE
+        """Of `digests`, those of rows whose image file could not be read."""
 
     def digests(self) -> Digests:
         """A digest per row that is present, by content: an image file's is that of its bytes."""
@@ -54,14 +58,33 @@ class Contents:
         if self._image is None:
             assert self._text is not None  # noqa: S101  # the columns have one of them
             return _as_array(_plain_digests(_bytes_of(self._text.take(pa.array(rows)))))
-        texts = None if self._text is None else _bytes_of(self._text.take(pa.array(rows)))
-        images = self._image_values(rows)
-        if texts is None:
-            return _as_array(self._image_digest(image) for image in images)
-        return _as_array(
-            _combined(text, None if image is None else self._image_digest(image))
-            for text, image in zip(texts, images, strict=True)
-        )
+        images: list[bytes | None] = []
+        unread = []
+        for at, value in enumerate(self._image_values(rows)):
+            digest = _image_digest(value)
+            if digest is None and isinstance(value, Path):
+                unread.append(at)
+                digest = _unread_digest(value)
+            images.append(digest)
+        found = self._with_texts(rows, images)
+        self.unread = found[unread]
+        return found
+
+    def digests_if_unread(self) -> Digests:
+        """What `digests` would be if no image file could be read; none is."""
+        rows = np.flatnonzero(self.present)
+        images = [
+            _unread_digest(value) if isinstance(value, Path) else _image_digest(value)
+            for value in self._image_values(rows)
+        ]
+        return self._with_texts(rows, images)
+
+    def _with_texts(self, rows: NDArray[np.intp], images: Sequence[bytes | None]) -> Digests:
+        """The digests of rows by those of their images; `None` for a row without one."""
+        if self._text is None:
+            return _as_array(image for image in images if image is not None)
+        texts = _bytes_of(self._text.take(pa.array(rows)))
+        return _as_array(map(_combined, texts, images))
 
     def inputs(self, rows: NDArray[np.intp]) -> list[Input]:
         """What is embedded for some of the rows that are present."""
@@ -112,13 +135,6 @@ class Contents:
         if isinstance(value, Path):
             return Image.from_path(value)
         return None if value is None else Image("url", str(value))
-
-    def _image_digest(self, value: object) -> bytes:
-        if isinstance(value, bytes):
-            return _digest(value, PIECES_OF["image"])
-        if isinstance(value, Path):
-            return _file_digest(value)
-        return _digest(str(value).encode("utf-8", "surrogatepass"), PIECES_OF["image_url"])
 
 
 def _values(table: pa.Table, name: str) -> pa.Array:
@@ -179,15 +195,31 @@ def _digest(data: bytes, kind: bytes) -> bytes:
     return blake2b(data, digest_size=DIGEST_BYTES, person=kind).digest()
 
 
-def _file_digest(path: Path) -> bytes:
-    """Of a file's bytes; of its path where it cannot be read, so that it counts as changed later."""
+def _image_digest(value: object) -> bytes | None:
+    """Of an image's bytes or its URL; `None` for a null, and for a file that cannot be read."""
+    if isinstance(value, bytes):
+        return _digest(value, PIECES_OF["image"])
+    if isinstance(value, Path):
+        return _file_digest(value)
+    if value is None:
+        return None
+    return _digest(str(value).encode("utf-8", "surrogatepass"), PIECES_OF["image_url"])
+
+
+def _unread_digest(path: Path) -> bytes:
+    """Of the path of a file that cannot be read, so that it counts as changed later."""
+    return _digest(os.fsencode(path), PIECES_OF["missing"])
+
+
+def _file_digest(path: Path) -> bytes | None:
+    """Of a file's bytes; `None` if it cannot be read."""
     digest = blake2b(digest_size=DIGEST_BYTES, person=PIECES_OF["image"])
     try:
         with path.open("rb") as file:
             while piece := file.read(READ_AT_ONCE):
                 digest.update(piece)
     except (OSError, ValueError):  # the latter of a NUL, with which no file has a name
-        return _digest(os.fsencode(path), PIECES_OF["missing"])
+        return None
     return digest.digest()
 
 

@@ -9,6 +9,7 @@ from embedbridge.contract.errors import EmbedBridgeError, SpaceMismatchError, sh
 
 MAX_SHOWN = 200
 """Characters of another library's message that ours shows."""
+NO_UTF8 = "its name, or that of a folder above it, is no UTF-8"
 NO_LOCKS = "Its file system locks no files: name a target on another one."
 REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space and run it again.",
@@ -31,7 +32,7 @@ class TargetError(EmbedBridgeError):
 
 
 class RowError(EmbedBridgeError):
-    """A row has no vector, and the job was told to end then (`errors="fail"`)."""
+    """A row has no vector, and the job was told to end then (`errors="fail"`); or no row has one."""
 
 
 class EngineError(EmbedBridgeError):
@@ -82,10 +83,23 @@ def cannot_write(path: object, failure: OSError) -> TargetError:
 def cannot_read(path: object, failure: Exception) -> SourceError:
     """The error for a source that is missing, damaged, or of another format."""
     number = getattr(failure, "errno", None)
-    text = os.strerror(number) if number else str(failure)
+    text, hint = (
+        os.strerror(number) if number else str(failure),
+        "Restore the file, or leave it out.",
+    )
+    if isinstance(failure, UnicodeEncodeError):  # of a path: all else is decoded
+        text, hint = f"{NO_UTF8}, which Arrow cannot hold", "Rename it, or leave it out."
     error = SourceError(
-        f"{short_path(path)} cannot be read: {' '.join(text.split())[:MAX_SHOWN]}.",
-        hint="Restore the file, or leave it out.",
+        f"{short_path(path)} cannot be read: {' '.join(text.split())[:MAX_SHOWN]}.", hint=hint
     )
     error.__cause__ = failure
     return error
+
+
+def failure_of_name(path: str) -> UnicodeEncodeError | None:
+    """What pyarrow would raise for a path; `None` if it is UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as failure:
+        return failure
+    return None

@@ -14,20 +14,27 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
+
+from embedbridge.bulk.away import keep_for_later
+from embedbridge.bulk.contents import NONE
 from embedbridge.bulk.embedding import Claimed, Embedding, Settled
 from embedbridge.bulk.errors import RowError
-from embedbridge.bulk.json_values import json_values
+from embedbridge.bulk.json_values import id_values
 from embedbridge.bulk.kept_parts import KeptPart, pieces_to_make
 from embedbridge.bulk.output import attach, output_schema
 from embedbridge.bulk.prefetch import prefetched
 from embedbridge.bulk.reading import Chunk, Part, Sizes
 from embedbridge.bulk.report import Report
+from embedbridge.bulk.stage import FEW
 from embedbridge.bulk.targets.parts import EMPTY, FAILED, MAY_PASS
 from embedbridge.bulk.targets.writing import TargetWriter
+from embedbridge.contract.errors import short_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from embedbridge.bulk.contents import Digests
     from embedbridge.bulk.engines.base import Engine
     from embedbridge.bulk.output import Embedded
     from embedbridge.bulk.sources.base import Source
@@ -72,6 +79,8 @@ class Job:
         self._progress = progress
         self._stored = target.parts()
         self._embedding: Embedding | None = None
+        self._first_error = ""
+        self._unread: list[Digests] = []
         total = source.count()
         self.report = Report(total=total if limit is None or total is None else min(total, limit))
 
@@ -79,7 +88,8 @@ class Job:
         """Do it.
 
         Raises:
-            RowError: A row cannot be embedded, and `errors` is "fail".
+            RowError: A row cannot be embedded, and `errors` is "fail"; or none of many can, and the
+                target has vectors.
             SourceError: Something could not be read; all else is done.
             TargetError: The target cannot be written.
             EmbedBridgeError: The model cannot be used.
@@ -100,8 +110,26 @@ class Job:
         if self._source.damaged:  # what its rows were is not known: nothing leaves the target
             self._target.show(names)
             raise self._source.damaged[0]
-        self._target.finish(names)
+        if self._would_empty:
+            self._target.withdraw(names)
+            raise self._no_row_error()
+        self._target.finish(names, keeps_journal=self._waits_for_images(names))
         return self.report
+
+    def _waits_for_images(self, names: set[str]) -> bool:
+        """Whether the journal has vectors of rows whose image files are away: they are not paid again."""
+        unread = np.concatenate([NONE, *self._unread])
+        if not len(unread):
+            return False
+        added = keep_for_later(self._target, self._stage.columns, names, unread)
+        return self._target.keeps_journal or added > 0
+
+    @property
+    def _would_empty(self) -> bool:
+        """Whether a target with vectors would have none: the files of the rows may be away for now."""
+        report = self.report
+        is_none_left = report.has_only_failures and report.failed >= FEW
+        return is_none_left and self._target.holds_vectors
 
     def _to_make(
         self, pieces: Iterable[Chunk | Part | KeptPart], names: set[str]
@@ -109,12 +137,14 @@ class Job:
         """What is not there; of the parts that are, the counts."""
         for piece in pieces:
             if isinstance(piece, Chunk):
+                self._unread.append(piece.contents.unread)
                 yield piece
                 continue
             names.add(piece.name)
             if isinstance(piece, Part):
                 yield piece
                 continue
+            self._unread.append(piece.unread)
             self.report.rows += piece.rows
             self.report.failed += piece.failed
             self.report.empty += piece.empty
@@ -125,7 +155,11 @@ class Job:
     def _make(self, pieces: Iterable[Chunk | Part]) -> None:
         """Write parts, with the next chunks already under way."""
         waiting: deque[Claimed | Part] = deque()
-        writer = TargetWriter(self._target, leaves_out_errors=self._errors == "file")
+        writer = TargetWriter(
+            self._target,
+            leaves_out_errors=self._errors == "file",
+            id=self._stage.columns.id,
+        )
         with _closed(writer.close), _closed(self._close):
             for piece in pieces:
                 waiting.append(piece if isinstance(piece, Part) else self._embedder().start(piece))
@@ -164,8 +198,14 @@ class Job:
         chunk = one.chunk
         settled = self._embedder().finish(one)
         rows = settled.rows
+        if rows.errors and not self._first_error:
+            self._first_error = self._first_bad(chunk, rows)
         if rows.errors and self._errors == "fail":
-            raise self._row_error(chunk, rows)
+            raise RowError(
+                self._first_error,
+                hint="errors='column' keeps such errors in a column, errors='file' in a file. "
+                "What is paid for is kept in the journal.",
+            )
         counts = self._count(settled, chunk)
         schema = self._schema(chunk.table.schema, rows.vectors.shape[1] or None)
         writer.write(attach(chunk.table, schema, rows, chunk.digests, chunk.present), counts)
@@ -198,15 +238,20 @@ class Job:
         width = width or self._stage.embedder.dimensions
         return output_schema(source, self._stage.columns, self._stage.provenance, width)
 
-    def _row_error(self, chunk: Chunk, rows: Embedded) -> RowError:
+    def _first_bad(self, chunk: Chunk, rows: Embedded) -> str:
+        """The first row of a chunk that has an error, and that error."""
         row = min(rows.errors)
         column = self._stage.columns.id
-        ids = [] if column is None else json_values(chunk.table.column(column).slice(row, 1))
+        ids = [] if column is None else id_values(chunk.table.column(column).slice(row, 1))
         named = f" ({column}: {ids[0]!r})" if ids else ""
+        return f"Row {chunk.start + row}{named} cannot be embedded: {rows.errors[row]}"
+
+    def _no_row_error(self) -> RowError:
         return RowError(
-            f"Row {chunk.start + row}{named} cannot be embedded: {rows.errors[row]}",
-            hint="errors='column' keeps such errors in a column, errors='file' in a file. "
-            "What is paid for is kept in the journal.",
+            f"None of {self.report.failed} rows can be embedded, and {short_path(self._target.folder)} "
+            f"holds vectors: it stays as it is. {self._first_error}",
+            hint="If the files of these rows are away, run it again when they are back; else name "
+            "another target.",
         )
 
 

@@ -31,6 +31,13 @@ def json_values(column: pa.ChunkedArray) -> list[Any]:
     return [_json_value(_value(cell)) for chunk in exact.chunks for cell in chunk]
 
 
+def id_values(column: pa.ChunkedArray) -> list[Any]:
+    """As `json_values`, of the column that names rows: bytes, such as those of a UUID, are hexadecimal."""
+    if not is_bytes(column.type):
+        return json_values(column)
+    return [None if one is None else one.hex() for one in column.to_pylist()]
+
+
 def is_bytes(kind: pa.DataType) -> bool:
     """Whether a column holds nothing that JSON can hold."""
     return any((t.is_binary(kind), t.is_large_binary(kind), t.is_fixed_size_binary(kind)))

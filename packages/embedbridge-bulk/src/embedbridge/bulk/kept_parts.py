@@ -10,18 +10,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from embedbridge.bulk.contents import NONE
 from embedbridge.bulk.reading import Chunk, Part, partitioned
 from embedbridge.bulk.targets.parts import EMPTY, FAILED
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from embedbridge.bulk.contents import Digests
     from embedbridge.bulk.reading import Sizes
     from embedbridge.bulk.stage import EmbedStage
     from embedbridge.bulk.targets.parts import StoredPart
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeptPart:
     """A part that stays as it is, by the counts that it has of its rows."""
 
@@ -29,6 +33,8 @@ class KeptPart:
     rows: int
     failed: int
     empty: int
+    unread: Digests
+    """Of rows whose image file cannot be read."""
 
     @property
     def with_vector(self) -> int:
@@ -71,8 +77,10 @@ def pieces_to_make(
             continue
         there = usable.get(piece.name)
         if there is not None and there.is_final:
+            unread = np.concatenate([NONE, *(chunk.contents.unread for chunk in waiting)])
             waiting.clear()
-            yield KeptPart(piece.name, piece.rows, there.count(FAILED), there.count(EMPTY))
+            counts = there.count(FAILED), there.count(EMPTY)
+            yield KeptPart(piece.name, piece.rows, *counts, unread)
             continue
         while waiting:
             yield waiting.popleft()

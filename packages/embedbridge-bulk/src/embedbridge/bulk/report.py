@@ -46,6 +46,11 @@ class Report:
     """Per million tokens."""
 
     @property
+    def has_only_failures(self) -> bool:
+        """Whether no row has a vector, and not only because all are empty."""
+        return bool(self.failed) and self.failed + self.empty == self.rows
+
+    @property
     def cost(self) -> float | None:
         """What the tokens cost, if a price was given."""
         return None if self.price is None else self.tokens * self.price / 1_000_000

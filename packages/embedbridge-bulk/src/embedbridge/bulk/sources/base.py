@@ -12,9 +12,9 @@ from pyarrow import fs
 if TYPE_CHECKING:
     from embedbridge.bulk.errors import SourceError
 
-UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+UNREADABLE = (OSError, pa.ArrowException, UnicodeError)
 """What pyarrow raises for a file that is missing, damaged or of another format; the last of these for
-names of columns that are no UTF-8."""
+names that are no UTF-8, of columns or of the file itself."""
 
 
 class Source(Protocol):

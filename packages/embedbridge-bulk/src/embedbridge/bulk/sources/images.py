@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from embedbridge.bulk.errors import SourceError
+from embedbridge.bulk.errors import SourceError, cannot_read, failure_of_name
 from embedbridge.contract.errors import short_path
 from embedbridge.core.tooling import is_image_file
 
@@ -20,6 +20,8 @@ ROWS_AT_ONCE = 1024
 class ImageFolder:
     """The images of a folder and the folders in it, in the order of their paths.
 
+    One whose name is no UTF-8 is damaged: no column can hold it.
+
     Args:
         folder: Where they are.
         files: All files below it.
@@ -29,7 +31,10 @@ class ImageFolder:
         self.schema = pa.schema([(PATH, pa.string())])
         self.damaged: list[SourceError] = []
         images = [path for path in files if is_image_file(path)]
-        self._names = [path.relative_to(folder).as_posix() for path in images]
+        names = [path.relative_to(folder).as_posix() for path in images]
+        failures = {name: failure_of_name(name) for name in names}
+        self._names = [name for name in names if failures[name] is None]
+        self.damaged += [cannot_read(name, why) for name, why in failures.items() if why]
         self.paths = [str(path.absolute()) for path in images]
         if len(images) < len(files):
             _warn_of_others(folder, files, images)

@@ -121,14 +121,28 @@ def _files_at(system: fs.FileSystem, path: str) -> Files:
         return {path: {}}
     if info.type == fs.FileType.NotFound and not WILDCARDS.search(path):
         raise SourceError(f"There is nothing at {short_path(path)}.")
+    if info.type == fs.FileType.Unknown:
+        raise SourceError(
+            f"{short_path(path)} is neither a file nor a folder: a pipe or a device can be read once.",
+            hint="Write its rows to a file, and name that.",
+        )
     pattern = path if info.type == fs.FileType.NotFound else None
     base = path if pattern is None else _before_wildcards(pattern)
     listed = system.get_file_info(fs.FileSelector(base, recursive=True))
-    names = sorted(one.path for one in listed if one.type == fs.FileType.File)
+    names = sorted(_path_of(one) for one in listed if one.type == fs.FileType.File)
     found = {name: _folder_values(name, base) for name in names if _is_meant(name, base, pattern)}
     if pattern is None:
         _warn_of_others(path, names)
     return found
+
+
+def _path_of(info: fs.FileInfo) -> str:
+    """Where a file is. One whose name is no UTF-8 is named as Python names it; nothing can read it."""
+    try:
+        path: str = info.path
+    except UnicodeDecodeError as failure:
+        return os.fsdecode(failure.object)
+    return path
 
 
 def _warn_of_others(folder: str, names: Sequence[str]) -> None:

@@ -7,6 +7,7 @@
         vectors-DIGEST          what is paid for, of one way to embed: see `journal`
         staged/                 parts that wait for the end of the job
         left_out/               what these left out; empty, if a part left out rows before
+        waits                   says that a finished job kept the journal, for images that are away
 
 A part's name is a digest of its rows, of their columns and of how they are embedded: a part that
 has its name is right, and is not made again. 1. A batch goes to the journal as soon as it is
@@ -22,17 +23,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from embedbridge.bulk.errors import TargetError, cannot_write, other_width
+from embedbridge.bulk.errors import cannot_write, other_width
 from embedbridge.bulk.journal import Journal, has_records
 from embedbridge.bulk.lock import FileLock
+from embedbridge.bulk.targets.beside import (
+    ERRORS,
+    LEFT_OUT,
+    LINES,
+    folders_of,
+    refuse_others,
+    remove_work,
+)
 from embedbridge.contract.errors import SpaceMismatchError, short_path
 
 if TYPE_CHECKING:
@@ -40,24 +48,6 @@ if TYPE_CHECKING:
 
     from embedbridge.bulk.provenance import Provenance
     from embedbridge.bulk.targets.parts import PartWriter, StoredPart, StoredVectors
-
-ERRORS = ".jsonl"
-LEFT_OUT = "left_out"
-
-
-def folders_of(target: Path) -> tuple[Path, Path, Path]:
-    """Where a job writes: the target, the rows that were left out, and what only an unfinished job needs.
-
-    Args:
-        target: Its folder, absolute.
-
-    Raises:
-        TargetError: It is a whole file system, and nothing can be beside it.
-    """
-    if not target.name:
-        raise TargetError(f"{target} is a whole file system.", hint="Name a folder inside it.")
-    errors, journal = (target.with_name(f"{target.name}.{what}") for what in ("errors", "journal"))
-    return target, errors, journal
 
 
 class Target(ABC):
@@ -80,6 +70,7 @@ class Target(ABC):
         self._replace = replace
         self._staged = self._work / "staged"
         self._left_out = self._work / LEFT_OUT
+        self._waits = self._work / "waits"
         self._lock: FileLock | None = None
 
     @property
@@ -91,6 +82,11 @@ class Target(ABC):
     @abstractmethod
     def is_of_this_kind(self) -> bool:
         """Whether a finished job of this kind had filled it when it was read."""
+
+    @property
+    @abstractmethod
+    def _holds_others(self) -> bool:
+        """Whether rows of another kind were in it when it was read."""
 
     @abstractmethod
     def try_columns(self, schema: pa.Schema) -> None:
@@ -118,6 +114,13 @@ class Target(ABC):
         """Vectors of this job's kind."""
 
     @abstractmethod
+    def leaving(self, names: Collection[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """These columns of the parts of this job's kind that have none of these names.
+
+        Parts that do not have all of the columns are left out, and so are those that wait.
+        """
+
+    @abstractmethod
     def _facts(self) -> Iterable[Mapping[str, str]]:
         """What is there of this job's kind says about its vectors, of whatever width they are."""
 
@@ -139,6 +142,23 @@ class Target(ABC):
     def _discard(self) -> None:
         """Take back what `_prepare` made of the target itself."""
 
+    @property
+    def holds_vectors(self) -> bool:
+        """Whether vectors are there, be they of another kind."""
+        return self._holds_others or any(len(found.places) for found in self.vectors().digests())
+
+    @property
+    def keeps_journal(self) -> bool:
+        """Whether the job before was finished, and kept the journal all the same."""
+        return self._waits.exists()
+
+    def withdraw(self, names: Collection[str]) -> None:
+        """Forget the parts of these names that wait for the end: none of their rows has a vector."""
+        for name in names:
+            for folder in (self._staged, self._left_out):
+                for path in folder.glob(f"{name}*"):
+                    path.unlink()
+
     def open(self, *, only_reads: bool = False) -> None:
         """Take the lock, read the target, which no other job changes from now on, and prepare it.
 
@@ -152,6 +172,7 @@ class Target(ABC):
         self._only_reads = only_reads
         with ExitStack() as undo:
             try:
+                refuse_others(self.errors, self._work)  # before anything is written there
                 lock = self._work / "lock"
                 if not only_reads or lock.exists():
                     self._lock = FileLock(lock, self.folder)
@@ -184,19 +205,27 @@ class Target(ABC):
         else:
             path.unlink(missing_ok=True)
 
-    def finish(self, names: Collection[str]) -> None:
-        """Leave the parts of these names and nothing else. To be called when all are there."""
+    def finish(self, names: Collection[str], *, keeps_journal: bool = False) -> None:
+        """Leave the parts of these names and nothing else. To be called when all are there.
+
+        Args:
+            names: Of the parts.
+            keeps_journal: Whether the journal has vectors that a later job may need.
+        """
         try:
+            if keeps_journal:  # also if a kill ends this
+                self._waits.touch()
             # What parts leave out comes before them, and what they hold again goes after them.
             self._show_left_out(names)
             self._publish(names)
             for path in self.errors.glob(f"part-*{ERRORS}"):
-                if path.stem not in names or (self._left_out / path.name).exists():
+                is_new = path.stem in names and not (self._left_out / path.name).exists()
+                if LINES.fullmatch(path.name) and not is_new:
                     path.unlink()
             if self.errors.exists() and not any(self.errors.iterdir()):
                 self.errors.rmdir()
             self.journal.close()
-            self._remove_work()
+            self._remove_work(keeps_journal=keeps_journal)
         except OSError as failure:
             raise cannot_write(self.folder, failure) from failure
 
@@ -234,7 +263,7 @@ class Target(ABC):
                 self.errors.mkdir(exist_ok=True)
                 path.replace(self.errors / path.name)
 
-    def _remove_work(self) -> None:
+    def _remove_work(self, *, keeps_journal: bool = False) -> None:
         """Delete what only an unfinished job needs.
 
         If the target was of this job's kind before, a journal of another kind is of a job that was
@@ -244,13 +273,13 @@ class Target(ABC):
         assert self._lock is not None  # noqa: S101  # it is open
         others = self._journals() if self.is_of_this_kind else []
         kept = [path for path in others if path != self._journal and has_records(path)]
-        for path in sorted(self._work.iterdir(), key=Path.is_file):
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path not in (*kept, self._lock.path):
-                path.unlink()
+        if keeps_journal:
+            kept += [self._journal, self._waits]
+        remove_work(self._work, (*kept, self._lock.path))
         self._lock.remove()
-        with suppress(OSError):  # another job has begun, or a journal is kept
+        with suppress(
+            OSError
+        ):  # another job has begun, a journal is kept, or other tools have something there
             self._work.rmdir()
 
     def _is_alike(self, facts: Mapping[str, str]) -> bool:

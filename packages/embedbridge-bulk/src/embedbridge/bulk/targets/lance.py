@@ -14,7 +14,7 @@ place in an index. Older versions stay until somebody has Lance clean up.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from embedbridge.bulk.targets.lance_parts import (
     committed_parts,
     facts_in,
     parts_without_rows,
+    rows_beside,
     staged_part,
     staged_parts,
 )
@@ -82,6 +83,10 @@ class LanceTarget(Target):
         found = self._dataset
         return found is not None and self._is_usable(facts_in(found.schema))
 
+    @property
+    def _holds_others(self) -> bool:
+        return self.rows > 0 and not self.is_of_this_kind
+
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a dataset knows the types of these columns.
 
@@ -117,6 +122,14 @@ class LanceTarget(Target):
         """Vectors of this job's kind; those that wait are in the journal, or of the dataset."""
         dataset = self._dataset if self.is_of_this_kind else None
         return LanceVectors(dataset, self.folder, replace=self._replace)
+
+    def leaving(self, names: Collection[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """These columns of the rows of this job's kind in the dataset, but for parts of these names."""
+        if self.is_of_this_kind and set(columns) <= set(self._dataset.schema.names):
+            stay = {
+                part.fragment.id for part in self._committed if part.rows and part.name in names
+            }
+            yield from rows_beside(self._dataset, self.folder, stay, columns, replace=self._replace)
 
     def new_part(self, schema: pa.Schema) -> LancePartWriter:
         """Begin a part, with tables of this schema."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,32 @@ def parts_without_rows(folder: Path) -> Iterator[LancePart]:
         if named is not None:
             with suppress(*REFUSALS):  # it is made again
                 yield _described(named[1], path, None)
+
+
+def rows_beside(
+    dataset: Any, folder: Path, stay: Collection[int], columns: Sequence[str], *, replace: bool
+) -> Iterator[pa.Table]:
+    """Some columns of a dataset, without the fragments of these ids.
+
+    Args:
+        dataset: Of Lance.
+        folder: Where it is.
+        stay: Ids of fragments.
+        columns: Which.
+        replace: Whether to leave out what cannot be read.
+
+    Raises:
+        TargetError: A file is damaged.
+    """
+    for fragment in dataset.get_fragments():
+        if fragment.fragment_id in stay:
+            continue
+        try:
+            for batch in fragment.to_batches(columns=[*columns]):
+                yield pa.Table.from_batches([batch])
+        except REFUSALS as failure:
+            if not replace:
+                raise _damaged(folder, fragment.fragment_id, failure) from failure
 
 
 def staged_parts(staged: Path, folder: Path) -> Iterator[LancePart]:

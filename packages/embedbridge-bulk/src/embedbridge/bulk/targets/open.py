@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedbridge.bulk.errors import TargetError
+from embedbridge.bulk.errors import NO_UTF8, TargetError, failure_of_name
 from embedbridge.bulk.provenance import PREFIX, Provenance, facts_of
 from embedbridge.bulk.sources.lance import is_lance
 from embedbridge.bulk.sources.paths import would_read
-from embedbridge.bulk.targets.base import ERRORS, LEFT_OUT, folders_of
+from embedbridge.bulk.targets.beside import ERRORS, LEFT_OUT, folders_of
 from embedbridge.bulk.targets.lance import LanceTarget
 from embedbridge.bulk.targets.lance_dataset import open_dataset
 from embedbridge.bulk.targets.parquet import ParquetTarget, parts_in
@@ -126,7 +126,8 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
     """The folder of a target.
 
     Raises:
-        TargetError: It is not on this machine, a file system begins there, or files of the source are in it.
+        TargetError: It is not on this machine, a file system begins there, its name is no UTF-8, or files
+            of the source are in it.
     """
     if is_uri(target):
         raise TargetError(
@@ -135,6 +136,11 @@ def _local_folder(target: str | os.PathLike[str], sources: Sequence[str]) -> Pat
         )
     # By one name, whatever links lead to it: the lock is beside it.
     folder = expanded_for_writing(target).resolve()
+    if failure_of_name(str(folder)) is not None:
+        raise TargetError(
+            f"{short_path(folder)} cannot be written: {NO_UTF8}, which Arrow cannot hold.",
+            hint="Name another target, or rename that folder.",
+        )
     _refuse_mount_point(folder)
     for own in folders_of(folder):
         within = next((path for path in map(Path, sources) if _is_within(path, own)), None)

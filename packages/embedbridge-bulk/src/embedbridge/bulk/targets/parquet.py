@@ -12,7 +12,7 @@ what it was: beside parts of before, its rows would be there twice.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,10 @@ class ParquetTarget(Target):
         is_filled = bool(self._older) and not self._first.exists()
         return is_filled and all(self._is_usable(part.facts) for part in self._older)
 
+    @property
+    def _holds_others(self) -> bool:
+        return not all(self._is_usable(part.facts) for part in self._older)
+
     def try_columns(self, schema: pa.Schema) -> None:
         """Try whether a file knows the types of these columns.
 
@@ -87,6 +91,17 @@ class ParquetTarget(Target):
         """
         fixed = [part for part in self._usable() if part.is_final or not self._is_in_place(part)]
         return ParquetVectors(fixed, self._copy, replace=self._replace)
+
+    def leaving(self, names: Collection[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+        """These columns of the parts of this job's kind in the target that have none of these names."""
+        for part in self._older:
+            if part.name in names or not self._is_usable(part.facts):
+                continue
+            try:
+                yield from part.tables(columns)
+            except TargetError:
+                if not self._replace:
+                    raise
 
     def new_part(self, schema: pa.Schema) -> ParquetPartWriter:
         """Begin a part, with tables of this schema."""
@@ -155,7 +170,7 @@ class ParquetTarget(Target):
             if path.stem in names:
                 path.replace(self.folder / path.name)
         for path in self.folder.glob(f"part-*{ENDING}"):
-            if path.stem not in names:
+            if path.stem not in names and NAME.fullmatch(path.name):
                 path.unlink()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,18 @@ class ParquetPart(StoredPart):
         """
         with naming(self.path):
             return pq.ParquetFile(self.path).read_row_group(number, columns)
+
+    def tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns, by row group; nothing if it does not have all of them.
+
+        Raises:
+            TargetError: The file is damaged.
+        """
+        with naming(self.path):
+            names = pq.read_schema(self.path).names
+        if set(columns) <= set(names):
+            for number in range(len(self.sizes())):
+                yield self.group(number, [*columns])
 
     def digests(self, start: int) -> Iterator[Found]:
         """The rows that have a vector, by row group; the first one's place is `start`.

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from embedbridge.bulk.columns import OUTPUT
 from embedbridge.bulk.errors import cannot_write
-from embedbridge.bulk.json_values import is_bytes, json_values
+from embedbridge.bulk.json_values import id_values, is_bytes, json_values
 from embedbridge.contract.thread_pool import ThreadPool
 
 if TYPE_CHECKING:
@@ -35,13 +35,21 @@ class TargetWriter:
     Args:
         target: Where they go.
         leaves_out_errors: Whether rows that have an error go to a file of their own.
+        id: The column that names a row there.
     """
 
     written = 0
     """Parts that are in their place."""
 
-    def __init__(self, target: Target, *, leaves_out_errors: bool) -> None:
+    def __init__(
+        self,
+        target: Target,
+        *,
+        leaves_out_errors: bool,
+        id: str | None,  # noqa: A002  # as `Columns` calls it
+    ) -> None:
         self._target = target
+        self._id = id
         self._leaves_out_errors = leaves_out_errors
         self._part: PartWriter | None = None
         self._left_out: list[str] = []
@@ -90,7 +98,7 @@ class TargetWriter:
                 self._part = self._target.new_part(table.schema)
             if self._leaves_out_errors:
                 failed = pc.is_valid(table.column(ERROR))
-                self._left_out += _lines(table.filter(failed))
+                self._left_out += _lines(table.filter(failed), self._id)
                 table = table.filter(pc.invert(failed))
             self._part.write(table, counts)
 
@@ -111,10 +119,16 @@ class TargetWriter:
             raise cannot_write(self._target.folder, failure) from failure
 
 
-def _lines(table: pa.Table) -> Iterator[str]:
-    """A JSON object per row that failed: its kept columns that are no bytes, and its error."""
-    names = [field.name for field in table.schema if not is_bytes(field.type)]
-    names = [*(name for name in names if name not in OUTPUT), ERROR]
-    for values in zip(*(json_values(table.column(name)) for name in names), strict=True):
-        row = dict(zip(names, values, strict=True))
+def _lines(table: pa.Table, id: str | None) -> Iterator[str]:  # noqa: A002  # as above
+    """A JSON object per row that failed: its kept columns, of bytes only the one that names it, and its error."""
+    names = [
+        field.name
+        for field in table.schema
+        if field.name not in OUTPUT and (field.name == id or not is_bytes(field.type))
+    ]
+    columns = [
+        (id_values if name == id else json_values)(table.column(name)) for name in (*names, ERROR)
+    ]
+    for values in zip(*columns, strict=True):
+        row = dict(zip((*names, ERROR), values, strict=True))
         yield json.dumps(row, ensure_ascii=False, default=str) + "\n"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +22,7 @@ from embedbridge.cli.options import (
     shows_progress,
 )
 from embedbridge.cli.run.progress import JobProgress
-from embedbridge.contract.errors import MissingDependencyError
+from embedbridge.contract.errors import EmbedBridgeError, MissingDependencyError, short_repr
 
 if TYPE_CHECKING:
     from embedbridge.bulk import Estimate, Report
@@ -60,9 +61,10 @@ def run(
     source: Annotated[
         list[str],
         typer.Argument(
+            default_factory=list,  # or else a target that is missing would be called a source
+            show_default=False,
             help="Parquet, CSV or JSON lines: files, folders, patterns, URIs; a Lance dataset; or a "
-            "folder of images. "
-            "The last argument is TARGET."
+            "folder of images. One at least; the last argument is TARGET.",
         ),
     ],
     target: Annotated[
@@ -118,7 +120,14 @@ def run(
     """Embed the rows of files into Parquet files or a Lance dataset, each content once.
 
     Run again, it embeds only what is new or was left: a killed job goes on where it was.
+
+    The exit code is 1 if the job was given up, or if no row could be embedded, with any --errors.
     """
+    if not source:
+        raise typer.BadParameter(
+            f"it is missing. Give what is embedded, here {short_repr(target)}, and then the folder to write to",
+            param_hint="target",
+        )
     try:
         from embedbridge.bulk import estimate
         from embedbridge.bulk import run as run_job
@@ -132,7 +141,9 @@ def run(
         **_options_of_the_model(option, run_job),
     }
     if budget is not None:
-        options["limiter"] = _shared_limiter(budget, options)
+        limiter = _shared_limiter(budget, options)
+        if not dry_run:  # which writes nothing, and reckons with the limits themselves
+            options["limiter"] = limiter()
     arguments: dict[str, Any] = {
         "model": model,
         "text": text_column,
@@ -164,6 +175,9 @@ def run(
             )
     for line in _reported(report, target):
         typer.echo(line, err=True)
+    if report.has_only_failures:
+        told = f"{target}.errors says" if errors is Errors.file else "embedding_error says"
+        raise EmbedBridgeError(f"None of {report.failed:,} rows could be embedded: {told} why.")
 
 
 def _options_of_the_model(
@@ -189,8 +203,8 @@ def _limits(requests: int | None, tokens: int | None) -> dict[str, int]:
     return {name: number for name, number in given.items() if number is not None}
 
 
-def _shared_limiter(budget: str, options: Mapping[str, Any]) -> FileRateLimiter:
-    """The limiter of a budget file, with the limits of the settings, which each process keeps to as well.
+def _shared_limiter(budget: str, options: Mapping[str, Any]) -> Callable[[], FileRateLimiter]:
+    """Makes the limiter of a budget file, with the limits of the settings, which each process keeps to as well.
 
     Args:
         budget: The file.
@@ -209,7 +223,7 @@ def _shared_limiter(budget: str, options: Mapping[str, Any]) -> FileRateLimiter:
         raise typer.BadParameter(
             "--budget shares a limit, and none is set: add --requests-per-minute or --tokens-per-minute"
         )
-    return FileRateLimiter(budget, requests_per_minute=requests, tokens_per_minute=tokens)
+    return partial(FileRateLimiter, budget, requests_per_minute=requests, tokens_per_minute=tokens)
 
 
 def _reported(report: Report, target: str) -> Iterator[str]:

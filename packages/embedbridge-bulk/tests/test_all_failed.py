@@ -1,0 +1,103 @@
+"""A job of which nothing came leaves a target that holds vectors: its files may be away for a moment."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from embedbridge.bulk import Columns, RowError
+from embedbridge.core import Embedder
+from embedbridge.testing import RecordingModel, tiny_png
+
+COUNT = 20
+Job = Callable[..., Any]
+pytestmark = pytest.mark.parametrize("errors", ["column", "file"])
+
+
+@pytest.fixture
+def target(any_target: Path) -> Path:
+    return any_target
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    """A folder of pictures."""
+    folder = tmp_path / "share"
+    folder.mkdir()
+    for number in range(COUNT):
+        (folder / f"{number}.png").write_bytes(tiny_png(number))
+    return folder
+
+
+@pytest.fixture
+def embed(job: Job, model: Any, share: Path, errors: str) -> Job:
+    """A job of the pictures, of so many rows; its report has what was paid."""
+
+    def start(count: int = COUNT, first: int = 0, **arguments: Any) -> Any:
+        model.batches.clear()
+        numbers = list(range(first, count))
+        source = pa.table({"id": numbers, "file": [f"share/{number}.png" for number in numbers]})
+        columns = Columns(id="id", image="file", image_root=str(share.parent))
+        return job(source, columns=columns, errors=errors, **arguments)
+
+    return start
+
+
+@contextmanager
+def away(folder: Path) -> Iterator[None]:
+    """A share that is not mounted."""
+    there = folder.with_name("elsewhere")
+    folder.rename(there)
+    try:
+        yield
+    finally:
+        there.rename(folder)
+
+
+def test_images_that_are_all_away_take_nothing_from_a_target(
+    embed: Job, files: Any, share: Path, model: Any
+) -> None:
+    """However often it is tried; when they are back, nothing is paid again."""
+    embed()
+    before = files()
+    with away(share):
+        for _ in range(2):
+            with pytest.raises(RowError, match=r"None of 20 rows .* ImageNotFoundError"):
+                embed()
+    report = embed()
+
+    assert files() == before
+    assert (report.kept, report.parts_written) == (COUNT, 0)
+    assert not model.seen
+
+
+def test_vectors_of_another_kind_stay_as_well(embed: Job, files: Any, share: Path) -> None:
+    """They were to be replaced by vectors, not by nothing."""
+    embed()
+    before = files()
+    with away(share), pytest.raises(RowError, match="None of 20 rows"):
+        embed(model=Embedder(RecordingModel("small", seed=1)), replace=True)
+
+    assert files() == before
+
+
+def test_a_target_that_had_no_vectors_has_the_errors(embed: Job, share: Path, out: Any) -> None:
+    """A first job of bad rows ends as others do, also the second time; the rows may be others then."""
+    with away(share):
+        reports = [embed(), embed(), embed(first=4)]
+    report = embed()
+
+    assert [one.failed for one in reports] == [COUNT, COUNT, COUNT - 4]
+    assert all(one.has_only_failures for one in reports)
+    assert report.embedded == COUNT
+    assert out().num_rows == COUNT
+
+
+def test_a_few_bad_rows_may_be_all(embed: Job, share: Path) -> None:
+    """They may be bad for what they are."""
+    embed(7)
+    with away(share):
+        assert embed(7).has_only_failures
