@@ -51,7 +51,7 @@ def test_a_model_is_not_called_by_the_thread_in_which_it_computes() -> None:
     assert np.array_equal(other, EXPECTED.embed_query("from another thread"))
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="signals are different there")
+@pytest.mark.skipif(not hasattr(signal, "SIGURG"), reason="signals are different there")
 def test_a_signal_handler_that_embeds_is_told_what_to_do() -> None:
     """It may catch the error, and the call that it interrupted returns its vectors."""
     if threading.current_thread() is not threading.main_thread():
@@ -64,12 +64,12 @@ def test_a_signal_handler_that_embeds_is_told_what_to_do() -> None:
         except ConfigurationError as error:
             told.append(str(error.hint))
 
-    embedder = Embedder(Interrupted(lambda: signal.raise_signal(signal.SIGUSR1)))
-    before = signal.signal(signal.SIGUSR1, handler)
+    embedder = Embedder(Interrupted(lambda: signal.raise_signal(signal.SIGURG)))
+    before = signal.signal(signal.SIGURG, handler)
     try:
         vector = embedder.embed_query("interrupted")
     finally:
-        signal.signal(signal.SIGUSR1, before)
+        signal.signal(signal.SIGURG, before)
 
     assert np.array_equal(vector, EXPECTED.embed_query("interrupted"))
     assert ["note that the signal came" in hint for hint in told] == [True]

@@ -21,7 +21,7 @@ from embedbridge.core.signals import let_handlers_raise
 from embedbridge.testing import FakeModel
 
 pytestmark = pytest.mark.skipif(
-    not hasattr(signal, "SIGUSR1"), reason="signals are different there"
+    not hasattr(signal, "SIGURG"), reason="signals are different there"
 )
 
 
@@ -54,13 +54,13 @@ def install() -> Iterator[Callable[[Any], object]]:
     """Takes a handler of the signal."""
     if threading.current_thread() is not threading.main_thread():
         pytest.skip("handlers are called in the main thread")
-    before = signal.getsignal(signal.SIGUSR1)
-    yield lambda handler: signal.signal(signal.SIGUSR1, handler)
-    signal.signal(signal.SIGUSR1, before)
+    before = signal.getsignal(signal.SIGURG)
+    yield lambda handler: signal.signal(signal.SIGURG, handler)
+    signal.signal(signal.SIGURG, before)
 
 
 def time_is_up() -> None:
-    signal.raise_signal(signal.SIGUSR1)
+    signal.raise_signal(signal.SIGURG)  # one that ends no process, where nothing handles it
 
 
 class Interrupted(FakeModel):
