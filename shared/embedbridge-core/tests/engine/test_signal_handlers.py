@@ -20,9 +20,7 @@ from embedbridge.core.engine.local_driver import local_driver
 from embedbridge.core.signals import let_handlers_raise
 from embedbridge.testing import FakeModel
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(signal, "SIGURG"), reason="signals are different there"
-)
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGURG"), reason="signals are different there")
 
 
 class TimeLimitError(Exception):
