@@ -36,11 +36,24 @@ def is_outdated(kind: type, name: str) -> bool:
         kind: The class.
         name: The async method's name, an `a` in front of its twin's: `aembed_query`, `_aget_rows`.
     """
-    private = "_" if name.startswith("_") else ""
-    if not name.startswith(f"{private}a"):
-        return False
-    twin = private + name.removeprefix(f"{private}a")
-    return _generation(kind, twin) < _generation(kind, name)
+    twin = sync_twin(name)
+    return twin is not None and _generation(kind, twin) < _generation(kind, name)
+
+
+def sync_twin(name: str) -> str | None:
+    """The name of an async method's sync twin: `embed_query`, `_get_rows`; `None` where there is no `a`."""
+    private, own = _parts_of(name)
+    return private + own[1:] if own.startswith("a") else None
+
+
+def _async_twin(name: str) -> str:
+    private, own = _parts_of(name)
+    return f"{private}a{own}"
+
+
+def _parts_of(name: str) -> tuple[str, str]:
+    """The underscore of a private name, or nothing, and the rest."""
+    return ("_", name[1:]) if name.startswith("_") else ("", name)
 
 
 def _generation(kind: type, name: str) -> int:
@@ -69,9 +82,11 @@ def _is_truly_async(kind: type, name: str, callers: frozenset[str]) -> bool:
 
 def _is_sync_twin(kind: type, name: str) -> bool:
     """Whether a class has this method, and an async one of the same name with an `a` in front."""
-    private = "_" if name.startswith("_") else ""
-    twin = f"{private}a{name.removeprefix(private)}"
-    return _code_of(kind, name) is None and hasattr(kind, name) and _code_of(kind, twin) is not None
+    return (
+        hasattr(kind, name)
+        and _code_of(kind, name) is None
+        and _code_of(kind, _async_twin(name)) is not None
+    )
 
 
 def _called_at_once(instructions: list[dis.Instruction]) -> Iterator[str]:

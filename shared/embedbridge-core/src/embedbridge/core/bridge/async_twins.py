@@ -15,7 +15,7 @@ from typing import Any
 
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import once_per_process
-from embedbridge.core.bridge.async_check import is_outdated
+from embedbridge.core.bridge.async_check import is_outdated, sync_twin
 from embedbridge.core.threads import ThreadInTurn, in_thread, one_call_at_a_time
 
 _callers: ContextVar[frozenset[tuple[int, type, str]]] = ContextVar("_callers", default=frozenset())
@@ -34,12 +34,14 @@ def add_async_twins(kind: type, ours: type, names: Iterable[str] | None = None) 
         names: Those of the async methods that may be changed; all of them by default.
     """
     for name in dir(ours) if names is None else names:
-        if is_outdated(kind, name) and inspect.iscoroutinefunction(getattr(ours, name)):
-            setattr(kind, name, _twin(kind, name))
+        sync = sync_twin(name)
+        if sync is None or not is_outdated(kind, name):
+            continue
+        if inspect.iscoroutinefunction(getattr(ours, name)):
+            setattr(kind, name, _twin(kind, name, sync))
 
 
-def _twin(kind: type, name: str) -> Callable[..., Any]:
-    sync = name.replace("a", "", 1)
+def _twin(kind: type, name: str, sync: str) -> Callable[..., Any]:
 
     @wraps(getattr(kind, sync))  # so the code that the bridge looks at is no async one
     async def twin(self: object, *args: Any, **kwargs: Any) -> Any:
