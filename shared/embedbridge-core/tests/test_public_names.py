@@ -122,6 +122,7 @@ ADAPTING = [
     "is_outdated",
     "is_truly_async",
     "kept_by_subclass",
+    "names_of_fields",
     "refuse_single",
     "run_sync",
     "thread_per_call",

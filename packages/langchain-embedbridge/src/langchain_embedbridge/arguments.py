@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any
 
-from pydantic import AliasChoices, AliasPath, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails
 
 from embedbridge.contract import ConfigurationError, EmbeddingModel, InvalidOptionError
 from embedbridge.core import Embedder, load_embedder
+from embedbridge.core.adapting import names_of_fields
 
 
 def as_fields(kind: type[BaseModel], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -22,7 +23,7 @@ def as_fields(kind: type[BaseModel], arguments: Mapping[str, Any]) -> Mapping[st
     Raises:
         ConfigurationError: They stand for no embedder, or for one that LangChain cannot use.
     """
-    names = _names_of(kind)
+    names = names_of_fields(kind)
     fields = {name: value for name, value in arguments.items() if name in names}
     known = names | kind.model_computed_fields.keys()  # written down with the rest, computed again
     options = {name: value for name, value in arguments.items() if name not in known}
@@ -94,16 +95,6 @@ def error_of_ours(error: ConfigurationError | ValidationError) -> ConfigurationE
     first = error.errors(include_url=False, include_input=False)[0]
     raised = first.get("ctx", {}).get("error")
     return raised if isinstance(raised, ConfigurationError) and not first["loc"] else None
-
-
-def _names_of(kind: type[BaseModel]) -> set[str]:
-    names = set(kind.model_fields)
-    for field in kind.model_fields.values():
-        alias = field.validation_alias
-        for choice in alias.choices if isinstance(alias, AliasChoices) else [alias]:
-            name = choice.path[0] if isinstance(choice, AliasPath) else choice
-            names.add(str(name or ""))  # it has none
-    return names
 
 
 def _holds(names: object, name: str) -> bool:

@@ -6,10 +6,11 @@ from the rooms behind it, which may then move.
 
 from embedbridge.contract.inputs import refuse_single
 from embedbridge.contract.local import files_mark
-from embedbridge.core.adapter_copies import (
+from embedbridge.core.adapter_fields import (
     deepcopy_adapter,
     give_kept,
     kept_by_subclass,
+    names_of_fields,
     update_fields,
 )
 from embedbridge.core.bridge import (
@@ -55,6 +56,7 @@ __all__ = [
     "is_outdated",
     "is_truly_async",
     "kept_by_subclass",
+    "names_of_fields",
     "refuse_single",
     "run_sync",
     "thread_per_call",

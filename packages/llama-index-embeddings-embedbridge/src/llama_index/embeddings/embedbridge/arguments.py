@@ -6,9 +6,9 @@ import inspect
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from pydantic import AliasChoices
 
 from embedbridge.contract import ConfigurationError
+from embedbridge.core.adapting import names_of_fields
 from llama_index.embeddings.embedbridge.marks import MARKS
 from llama_index.embeddings.embedbridge.same_setting import OPTION_OF
 
@@ -31,12 +31,7 @@ def refuse_reserved(kind: type[BaseEmbedding]) -> None:
 
 def pop_fields(kind: type[BaseEmbedding], options: dict[str, Any]) -> dict[str, Any]:
     """The fields of a class among its arguments, which are removed from these; by name or alias."""
-    names = set(kind.model_fields)
-    for field in kind.model_fields.values():
-        for alias in (field.alias, field.validation_alias):
-            choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-            names.update(choice for choice in choices if isinstance(choice, str))
-    return {name: options.pop(name) for name in names & options.keys()}
+    return {name: options.pop(name) for name in names_of_fields(kind) & options.keys()}
 
 
 def class_defaults(kind: type[BaseEmbedding], ours: type[BaseEmbedding]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Copies of an adapter: its embedder is shared, and what a subclass keeps in its instances is not.
+"""Fields of an adapter: their names, those that a subclass adds, and what a copy has of them.
 
 An adapter is a pydantic model of its framework. The embedder behind it is thread-safe and never changes,
-so weights, clients and keys are there once.
+so copies share it: weights, clients and keys are there once.
 """
 
 from __future__ import annotations
@@ -10,9 +10,21 @@ import copy
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import AliasChoices, AliasPath, BaseModel
 
 Adapter = TypeVar("Adapter", bound=BaseModel)
+
+
+def names_of_fields(kind: type[BaseModel]) -> set[str]:
+    """Arguments that a class takes for its own fields, which are no options of the model: names, aliases."""
+    names = set(kind.model_fields)
+    for field in kind.model_fields.values():
+        alias = field.validation_alias
+        for choice in alias.choices if isinstance(alias, AliasChoices) else [alias]:
+            name = choice.path[0] if isinstance(choice, AliasPath) else choice
+            if isinstance(name, str):
+                names.add(name)
+    return names
 
 
 def kept_by_subclass(
