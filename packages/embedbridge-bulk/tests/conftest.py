@@ -1,6 +1,9 @@
 """What the tests of bulk jobs share: rows, a job with small files, and what its target holds."""
 
 import functools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -46,6 +49,22 @@ def job(target: Any, model: Any) -> Any:
         return run(source, target, **{**defaults, **arguments})
 
     return start
+
+
+@pytest.fixture
+def away() -> Callable[[Path], AbstractContextManager[None]]:
+    """Within, a folder is not there, like a share that is not mounted."""
+
+    @contextmanager
+    def moved(folder: Path) -> Iterator[None]:
+        there = folder.with_name("elsewhere")
+        folder.rename(there)
+        try:
+            yield
+        finally:
+            there.rename(folder)
+
+    return moved
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A job of which nothing came leaves a target that holds vectors: its files may be away for a moment."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +45,8 @@ def embed(job: Job, model: Any, share: Path, errors: str) -> Job:
     return start
 
 
-@contextmanager
-def away(folder: Path) -> Iterator[None]:
-    """A share that is not mounted."""
-    there = folder.with_name("elsewhere")
-    folder.rename(there)
-    try:
-        yield
-    finally:
-        there.rename(folder)
-
-
 def test_images_that_are_all_away_take_nothing_from_a_target(
-    embed: Job, files: Any, share: Path, model: Any
+    embed: Job, files: Any, share: Path, model: Any, away: Any
 ) -> None:
     """However often it is tried; when they are back, nothing is paid again."""
     embed()
@@ -74,7 +62,9 @@ def test_images_that_are_all_away_take_nothing_from_a_target(
     assert not model.seen
 
 
-def test_vectors_of_another_kind_stay_as_well(embed: Job, files: Any, share: Path) -> None:
+def test_vectors_of_another_kind_stay_as_well(
+    embed: Job, files: Any, share: Path, away: Any
+) -> None:
     """They were to be replaced by vectors, not by nothing."""
     embed()
     before = files()
@@ -84,7 +74,9 @@ def test_vectors_of_another_kind_stay_as_well(embed: Job, files: Any, share: Pat
     assert files() == before
 
 
-def test_a_target_that_had_no_vectors_has_the_errors(embed: Job, share: Path, out: Any) -> None:
+def test_a_target_that_had_no_vectors_has_the_errors(
+    embed: Job, share: Path, out: Any, away: Any
+) -> None:
     """A first job of bad rows ends as others do, also the second time; the rows may be others then."""
     with away(share):
         reports = [embed(), embed(), embed(first=4)]
@@ -96,7 +88,7 @@ def test_a_target_that_had_no_vectors_has_the_errors(embed: Job, share: Path, ou
     assert out().num_rows == COUNT
 
 
-def test_a_few_bad_rows_may_be_all(embed: Job, share: Path) -> None:
+def test_a_few_bad_rows_may_be_all(embed: Job, share: Path, away: Any) -> None:
     """They may be bad for what they are."""
     embed(7)
     with away(share):

@@ -1,7 +1,6 @@
 """Images that are away for a moment among others: their rows have errors, and nothing is paid again when they are back."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +78,9 @@ def embed(kind: str, job: Job, shares: Any, errors: str) -> Job:
     return start
 
 
-@contextmanager
-def away(folder: Path) -> Iterator[None]:
-    """A share that is not mounted."""
-    there = folder.with_name("elsewhere")
-    folder.rename(there)
-    try:
-        yield
-    finally:
-        there.rename(folder)
-
-
 @pytest.mark.parametrize("kind", ["image", "mixed", "struct"])
 def test_nothing_is_paid_again_when_they_are_back(
-    embed: Job, shares: Any, journal: Path, out: Any
+    embed: Job, shares: Any, journal: Path, out: Any, away: Any
 ) -> None:
     """However often the job has run meanwhile; then nothing is kept beside the target."""
     embed()
@@ -107,7 +95,7 @@ def test_nothing_is_paid_again_when_they_are_back(
     assert not journal.exists()
 
 
-def test_one_share_after_the_other(embed: Job, shares: Any, journal: Path) -> None:
+def test_one_share_after_the_other(embed: Job, shares: Any, journal: Path, away: Any) -> None:
     """What waits in the journal stays there while others are away, and rows come and move.
 
     Of two rows that go, one whose image is away leaves the target, and is embedded when it comes again.
@@ -136,7 +124,7 @@ def test_rows_that_are_gone_leave_nothing(embed: Job, shares: Any, journal: Path
     assert not journal.exists()
 
 
-def test_a_changed_image_is_embedded(embed: Job, shares: Any) -> None:
+def test_a_changed_image_is_embedded(embed: Job, shares: Any, away: Any) -> None:
     """What waits is found by the bytes of a file, not by its name."""
     embed()
     with away(shares[1]):
@@ -147,7 +135,9 @@ def test_a_changed_image_is_embedded(embed: Job, shares: Any) -> None:
     assert (report.kept, report.embedded, paid) == (COUNT - 1, 1, 1)
 
 
-def test_a_target_without_the_paths_tells_nothing(embed: Job, shares: Any, journal: Path) -> None:
+def test_a_target_without_the_paths_tells_nothing(
+    embed: Job, shares: Any, journal: Path, away: Any
+) -> None:
     """Which rows its vectors were of is not known there: they are embedded again."""
     embed(keep=[])
     with away(shares[1]):
@@ -158,7 +148,9 @@ def test_a_target_without_the_paths_tells_nothing(embed: Job, shares: Any, journ
     assert (report.kept, paid) == (20, 20)
 
 
-def test_a_target_of_another_kind_is_replaced(embed: Job, shares: Any, journal: Path) -> None:
+def test_a_target_of_another_kind_is_replaced(
+    embed: Job, shares: Any, journal: Path, away: Any
+) -> None:
     """Its vectors are of no use to the new one."""
     embed()
     with away(shares[1]):
@@ -206,7 +198,9 @@ def stop(report: Any) -> None:
         raise StoppedError
 
 
-def test_a_job_that_ended_meanwhile_loses_nothing(embed: Job, shares: Any, journal: Path) -> None:
+def test_a_job_that_ended_meanwhile_loses_nothing(
+    embed: Job, shares: Any, journal: Path, away: Any
+) -> None:
     """Parts that it had made have such rows, too; the next run does not look at them again."""
     embed(range(20))
     with away(shares[1]):
