@@ -26,6 +26,7 @@ def last():
 from embedbridge.core import Embedder, Ticket, at_exit
 from embedbridge.testing import FakeModel
 
+at_exit.PATIENCE = 1000.0  # all below ends by events, however slow the machine is
 MAIN = threading.main_thread().ident
 
 def main_thread_waits():

@@ -83,10 +83,8 @@ def cannot_write(path: object, failure: OSError) -> TargetError:
 def cannot_read(path: object, failure: Exception) -> SourceError:
     """The error for a source that is missing, damaged, or of another format."""
     number = getattr(failure, "errno", None)
-    text, hint = (
-        os.strerror(number) if number else str(failure),
-        "Restore the file, or leave it out.",
-    )
+    text = os.strerror(number) if number else str(failure)
+    hint = "Restore the file, or leave it out."
     if isinstance(failure, UnicodeEncodeError):  # of a path: all else is decoded
         text, hint = f"{NO_UTF8}, which Arrow cannot hold", "Rename it, or leave it out."
     error = SourceError(

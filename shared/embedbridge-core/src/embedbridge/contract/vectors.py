@@ -33,14 +33,13 @@ def normalize(vectors: ArrayLike) -> Vectors:
     with np.errstate(all="ignore"):
         array = np.asarray(vectors, dtype=np.float32)
         length: Vectors = np.linalg.norm(array, axis=-1, keepdims=True)
+        scaled: Vectors = array / length
         unusual = _unusual(length[..., 0])
-        if unusual is None:
-            return array / length
-        scaled = np.asarray(array / length)
-        wide = array[unusual].astype(np.float64)
-        exact = np.linalg.norm(wide, axis=-1, keepdims=True)
-        exact[exact == 0] = 1
-        scaled[unusual] = wide / exact
+        if unusual is not None:
+            wide = array[unusual].astype(np.float64)
+            exact = np.linalg.norm(wide, axis=-1, keepdims=True)
+            exact[exact == 0] = 1
+            scaled[unusual] = wide / exact
         return scaled
 
 

@@ -277,9 +277,8 @@ class Target(ABC):
             kept += [self._journal, self._waits]
         remove_work(self._work, (*kept, self._lock.path))
         self._lock.remove()
-        with suppress(
-            OSError
-        ):  # another job has begun, a journal is kept, or other tools have something there
+        # It is not empty if another job has begun, a journal is kept, or other tools have something there.
+        with suppress(OSError):
             self._work.rmdir()
 
     def _is_alike(self, facts: Mapping[str, str]) -> bool:

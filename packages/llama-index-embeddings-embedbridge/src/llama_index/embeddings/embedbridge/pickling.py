@@ -90,14 +90,12 @@ def _begun(
 ) -> BaseEmbedding:
     """An instance that made what did not travel anew, as far as its class can."""
     given = {name: fields[name] for name in was_set & kind.model_fields.keys()}
-    ways: tuple[Callable[[], BaseEmbedding], ...] = (
-        lambda: kind(**given, embedder=private["_embedder"]),
-        lambda: kind.model_construct(
-            **given
-        ),  # with the defaults; a constructor takes other things
-    )
-    for make in ways:
-        with suppress(Exception):
-            return make()
-    made: BaseEmbedding = kind.__new__(kind)
+    made: BaseEmbedding
+    with suppress(Exception):
+        made = kind(**given, embedder=private["_embedder"])
+        return made
+    with suppress(Exception):  # a constructor may take other things; this knows the defaults
+        made = kind.model_construct(**given)
+        return made
+    made = kind.__new__(kind)
     return made
