@@ -37,8 +37,7 @@ from embedbridge.core.adapting import (
     add_async_twins,
     as_images,
     deepcopy_adapter,
-    in_thread,
-    thread_per_call,
+    in_new_thread,
     update_fields,
 )
 from langchain_embedbridge.arguments import (
@@ -192,7 +191,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
 
     async def aembed_images(self, images: Iterable[ImageLike]) -> list[list[float]]:
         """The async twin of `embed_images`."""
-        return await self.aembed_content(await in_thread(thread_per_call(), as_images, images))
+        return await self.aembed_content(await in_new_thread(as_images, images))
 
     def embed_image(self, uris: Iterable[ImageLike]) -> list[list[float]]:
         """The same as `embed_images`, under the name that LangChain's multimodal stores call."""

@@ -15,7 +15,7 @@ from embedbridge.contract import Batch, BatchResult
 from embedbridge.core import Embedder, MemoryCache
 from embedbridge.core.bridge import from_documents_and_queries
 from embedbridge.core.remote.endpoint import endpoint_of
-from embedbridge.core.threads import MAX_THREADS, in_thread, thread_per_call, threads_of
+from embedbridge.core.threads import MAX_THREADS, in_new_thread, threads_of
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
 MANY = MAX_THREADS + 8
@@ -234,7 +234,7 @@ async def test_calls_that_were_cancelled_are_not_made_of_a_wrapped_object(gate: 
 async def test_each_call_has_a_thread_of_its_own() -> None:
     """A hundred calls of which each waits for all others."""
     together = threading.Barrier(100)
-    calls = [in_thread(thread_per_call(), together.wait) for _ in range(100)]
+    calls = [in_new_thread(together.wait) for _ in range(100)]
 
     assert sorted(await asyncio.gather(*calls)) == list(range(100))
 
@@ -242,7 +242,7 @@ async def test_each_call_has_a_thread_of_its_own() -> None:
 async def test_a_call_in_a_thread_of_its_own_hands_over_its_error() -> None:
     """Nothing is lost in the thread."""
     with pytest.raises(ZeroDivisionError):
-        await in_thread(thread_per_call(), divmod, 1, 0)
+        await in_new_thread(divmod, 1, 0)
 
 
 @pytest.mark.parametrize("kind", [FakeModel, RemoteFakeModel])

@@ -32,7 +32,7 @@ from embedbridge.core.bridge import (
 from embedbridge.core.cache.base import warn_of_cache_left_behind
 from embedbridge.core.images.framework_images import ImageLike, as_image, as_images, translate
 from embedbridge.core.remote.loop import run_sync
-from embedbridge.core.threads import in_thread, thread_per_call
+from embedbridge.core.threads import in_new_thread
 
 __all__ = [
     "AsyncBridgedModel",
@@ -52,14 +52,13 @@ __all__ = [
     "files_mark",
     "from_documents_and_queries",
     "give_kept",
-    "in_thread",
+    "in_new_thread",
     "is_outdated",
     "is_truly_async",
     "kept_by_subclass",
     "names_of_fields",
     "refuse_single",
     "run_sync",
-    "thread_per_call",
     "translate",
     "unwrapped",
     "update_fields",

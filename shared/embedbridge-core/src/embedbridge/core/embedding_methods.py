@@ -16,7 +16,7 @@ from embedbridge.core.streaming import (
     shifted_positions,
     windows_of,
 )
-from embedbridge.core.threads import in_thread, thread_per_call
+from embedbridge.core.threads import in_new_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +71,7 @@ class EmbeddingMethods(ABC):
     async def aclose(self) -> None:
         """The async twin of `close`; never blocks the event loop."""
         if isinstance(self.model, LocalEmbeddingModel):
-            await in_thread(thread_per_call(), self.model.close)
+            await in_new_thread(self.model.close)
         else:
             await remote.background_loop().run_async(self.model.aclose())
 

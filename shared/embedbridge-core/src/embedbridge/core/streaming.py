@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
 from embedbridge.contract.inputs import refuse_single
-from embedbridge.core.threads import in_thread, running_loop, thread_per_call
+from embedbridge.core.threads import in_new_thread, running_loop
 
 if TYPE_CHECKING:
     from embedbridge.contract.inputs import Input
@@ -49,7 +49,7 @@ async def awindows_of(
         return
     if not isinstance(inputs, AsyncIterable):
         windows = windows_of(inputs, size)
-        while read := await in_thread(thread_per_call(), next, windows, None):
+        while read := await in_new_thread(next, windows, None):
             yield read
         return
     async with closing(aiter(inputs)) as source:
@@ -88,7 +88,7 @@ async def read(inputs: Iterable[Input]) -> Iterable[Input]:
     if isinstance(inputs, list | tuple):
         return inputs
     refuse_single(inputs)
-    return await in_thread(thread_per_call(), list, inputs)
+    return await in_new_thread(list, inputs)
 
 
 def in_stream(result: EmbeddingResult, start: int) -> EmbeddingResult:

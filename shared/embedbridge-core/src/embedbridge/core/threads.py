@@ -49,8 +49,7 @@ class ThreadPerCall(ThreadPoolExecutor):
 
 
 @once_per_process
-def thread_per_call() -> ThreadPerCall:
-    """For what may wait for anything: see the class."""
+def _thread_per_call() -> ThreadPerCall:
     return ThreadPerCall()
 
 
@@ -136,6 +135,11 @@ async def in_thread(threads: Executor, function: Callable[..., T], *args: Any) -
     loop = running_loop()
     call = partial(contextvars.copy_context().run, _called, function, *args)
     return await loop.run_in_executor(threads, call)
+
+
+async def in_new_thread(function: Callable[..., T], *args: Any) -> T:
+    """The same in a thread of its own: for what may wait for anything."""
+    return await in_thread(_thread_per_call(), function, *args)
 
 
 def _called(function: Callable[..., T], *args: Any) -> T:

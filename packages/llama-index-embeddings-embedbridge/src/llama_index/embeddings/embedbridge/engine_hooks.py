@@ -9,7 +9,7 @@ from llama_index.core.embeddings import MultiModalEmbedding
 
 from embedbridge.contract import Input, Role
 from embedbridge.core import Embedder
-from embedbridge.core.adapting import in_thread, thread_per_call
+from embedbridge.core.adapting import in_new_thread
 from llama_index.embeddings.embedbridge.images import ImageLike, to_images
 
 
@@ -62,14 +62,14 @@ class EngineHooks(MultiModalEmbedding):
         return self._embed(to_images([img_file_path]), "document")[0]
 
     async def _aget_image_embedding(self, img_file_path: ImageLike) -> Embedding:
-        images = await in_thread(thread_per_call(), to_images, [img_file_path])
+        images = await in_new_thread(to_images, [img_file_path])
         return (await self._aembed(images, "document"))[0]
 
     def _get_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
         return self._embed(to_images(img_file_paths), "document")
 
     async def _aget_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
-        images = await in_thread(thread_per_call(), to_images, img_file_paths)
+        images = await in_new_thread(to_images, img_file_paths)
         return await self._aembed(images, "document")
 
     # LlamaIndex's would key by the bare text, and charge the limiter a second time.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from llama_index.core.base.embeddings.base import Embedding
 
 from embedbridge.contract import Input, Role
-from embedbridge.core.adapting import in_thread, refuse_single, thread_per_call
+from embedbridge.core.adapting import in_new_thread, refuse_single
 from llama_index.embeddings.embedbridge.engine_hooks import EngineHooks
 from llama_index.embeddings.embedbridge.events import announced
 from llama_index.embeddings.embedbridge.images import ImageLike, shown, to_images
@@ -62,7 +62,7 @@ class EngineJobs(EngineHooks):
         self, images: Iterable[ImageLike], hook: str, progress: str | None = None
     ) -> list[Embedding]:
         if hook not in self._overridden:
-            inputs = await in_thread(thread_per_call(), to_images, images)
+            inputs = await in_new_thread(to_images, images)
             return await self._arun(inputs, "document", hook, progress)
         given = await alisted(images)
         with announced(self, list(map(shown, given))) as finish:
@@ -79,8 +79,4 @@ def listed(texts: Iterable[Any]) -> list[Any]:
 
 async def alisted(texts: Iterable[Any]) -> list[Any]:
     """The same; what is no list yet is read in a thread, as the engine reads it."""
-    return (
-        listed(texts)
-        if isinstance(texts, list | tuple)
-        else await in_thread(thread_per_call(), listed, texts)
-    )
+    return listed(texts) if isinstance(texts, list | tuple) else await in_new_thread(listed, texts)

@@ -12,7 +12,7 @@ from typing import Any
 from embedbridge.contract import InvalidOptionError
 from embedbridge.contract.errors import short_repr
 from embedbridge.core import Ticket
-from embedbridge.core.adapting import in_thread, run_sync, thread_per_call
+from embedbridge.core.adapting import in_new_thread, run_sync
 
 
 class RateLimiterBridge:
@@ -115,7 +115,7 @@ class _Turn:
         if left >= tokens:
             self._free.release()
             return
-        call = asyncio.ensure_future(in_thread(thread_per_call(), acquire, tokens))
+        call = asyncio.ensure_future(in_new_thread(acquire, tokens))
         call.add_done_callback(lambda _: self._free.release())  # not before the thread has ended
         try:
             await asyncio.shield(call)

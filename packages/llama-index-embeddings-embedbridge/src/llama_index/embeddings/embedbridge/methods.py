@@ -9,7 +9,7 @@ from llama_index.core.base.embeddings.base import Embedding, dispatcher, mean_ag
 from llama_index.core.schema import BaseNode, MetadataMode
 
 from embedbridge.contract import InvalidInputError, Role
-from embedbridge.core.adapting import in_thread, thread_per_call
+from embedbridge.core.adapting import in_new_thread
 from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike, to_mixed
 from llama_index.embeddings.embedbridge.jobs import EngineJobs, alisted, listed
 from llama_index.embeddings.embedbridge.overriding import follow_overridden
@@ -175,7 +175,7 @@ class EngineMethods(EngineJobs):
     @dispatcher.span
     async def aget_mixed_embedding(self, mixed: MixedLike, role: Role = "document") -> Embedding:
         """The async twin of `get_mixed_embedding`."""
-        inputs = await in_thread(thread_per_call(), to_mixed, [mixed])
+        inputs = await in_new_thread(to_mixed, [mixed])
         return (await self._arun(inputs, role, None))[0]
 
     @dispatcher.span
@@ -190,7 +190,7 @@ class EngineMethods(EngineJobs):
         self, mixed: Iterable[MixedLike], role: Role = "document", show_progress: bool = False
     ) -> list[Embedding]:
         """The async twin of `get_mixed_embedding_batch`."""
-        inputs = await in_thread(thread_per_call(), to_mixed, mixed)
+        inputs = await in_new_thread(to_mixed, mixed)
         return await self._arun(inputs, role, None, MIXED if show_progress else None)
 
     # Nodes, as a transformation of a pipeline, which may hand fewer on.
