@@ -17,9 +17,7 @@ from embedbridge.testing.audit import audited
 
 PNG = tiny_png()
 DATA_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()
-as_image(
-    DATA_URL
-)  # imports what is imported when it is first needed, which no test may count as IO
+as_image(DATA_URL)  # what is imported when it is first needed is no IO of a test
 PICTURE = PIL.Image.new("RGB", (2, 2))
 
 
