@@ -163,6 +163,39 @@ def test_an_embedder_is_no_name(file: Path) -> None:
             save_vectors(file, vectors, embedder=by_name)
 
 
+@pytest.mark.parametrize("stored", [False, True], ids=["result", "stored"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(Embedder(FakeModel("small", space="another")), id="the same width"),
+        pytest.param(Embedder(FakeModel("text")), id="another width"),
+    ],
+)
+def test_an_embedder_does_not_rename_what_knows_its_space(
+    file: Path, other: Embedder, stored: bool
+) -> None:
+    """Vectors of one model must not be read as another's; nothing is written."""
+    vectors: Any = RESULT
+    if stored:
+        save_vectors(file, RESULT, embedder=EMBEDDER)
+        vectors = load_vectors(file)
+        file.unlink()
+
+    with pytest.raises(SpaceMismatchError, match=f"'fake:small', .* {other.space!r}"):
+        save_vectors(file, vectors, embedder=other)
+    assert not file.exists()
+
+
+def test_what_was_made_differently_keeps_its_fingerprint(file: Path) -> None:
+    """The caller hears of it, in their own line."""
+    other = Embedder(FakeModel("small", seed=1))
+    with pytest.warns(UserWarning, match="made differently") as caught:
+        save_vectors(file, RESULT, embedder=other)
+
+    assert caught[0].filename == __file__
+    assert load_vectors(file).fingerprint == RESULT.fingerprint
+
+
 def test_an_array_of_another_width_is_not_of_this_space(file: Path) -> None:
     """A plain array may come from anywhere; at least its width must be the embedder's."""
     with pytest.raises(SpaceMismatchError, match="5 dimensions"):

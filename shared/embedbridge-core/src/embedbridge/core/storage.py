@@ -24,6 +24,7 @@ from embedbridge.contract.errors import (
     SpaceMismatchError,
 )
 from embedbridge.contract.paths import expanded
+from embedbridge.core.engine.identity import check_compatible
 from embedbridge.core.storable import ids_tensor, matrix_of_floats, names_of
 
 if TYPE_CHECKING:
@@ -62,13 +63,14 @@ def save_vectors(
     Args:
         path: The file, replaced if it exists.
         vectors: What `Embedder.embed` or `load_vectors` returned, or an array of shape (n, d).
-        embedder: The embedder that made the vectors; needed for a plain array.
+        embedder: The embedder that made the vectors; needed for a plain array. What knows its space
+            is compared with it.
         ids: A name per vector.
 
     Raises:
         InvalidInputError: These are no vectors of floats, for example codes of `quantize`; shape or
             number of names is wrong, a name is no text, or some vectors are missing.
-        SpaceMismatchError: An array's embedder has another width.
+        SpaceMismatchError: The vectors are of another space than the embedder's, or of another width.
         MissingDependencyError: safetensors is not installed.
     """
     source: Any = vectors if hasattr(vectors, "space") else embedder
@@ -82,6 +84,8 @@ def save_vectors(
             f"The embedder is {type(embedder).__name__}, not an Embedder.",
             hint="Pass what load_embedder returned.",
         )
+    if embedder is not None and source is vectors:
+        check_compatible(vectors, space=embedder.space, fingerprint=embedder.fingerprint)
     array = matrix_of_floats(getattr(vectors, "vectors", vectors))
     ids = names_of(getattr(vectors, "ids", None) if ids is None else ids)
     if ids is not None and len(ids) != len(array):
