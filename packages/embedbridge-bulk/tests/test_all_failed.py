@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from embedbridge.bulk import Columns, RowError
-from embedbridge.core import Embedder
-from embedbridge.testing import RecordingModel, tiny_png
+from embedbridge.contract import ProviderUnavailableError
+from embedbridge.core import Embedder, Settings
+from embedbridge.testing import FlakyModel, RecordingModel, tiny_png
 
 COUNT = 20
 Job = Callable[..., Any]
@@ -53,7 +54,7 @@ def test_images_that_are_all_away_take_nothing_from_a_target(
     before = files()
     with away(share):
         for _ in range(2):
-            with pytest.raises(RowError, match=r"None of 20 rows .* ImageNotFoundError"):
+            with pytest.raises(RowError, match=r"No row of 20 .* ImageNotFoundError"):
                 embed()
     report = embed()
 
@@ -68,7 +69,7 @@ def test_vectors_of_another_kind_stay_as_well(
     """They were to be replaced by vectors, not by nothing."""
     embed()
     before = files()
-    with away(share), pytest.raises(RowError, match="None of 20 rows"):
+    with away(share), pytest.raises(RowError, match="No row of 20"):
         embed(model=Embedder(RecordingModel("small", seed=1)), replace=True)
 
     assert files() == before
@@ -88,8 +89,32 @@ def test_a_target_that_had_no_vectors_has_the_errors(
     assert out().num_rows == COUNT
 
 
-def test_a_few_bad_rows_may_be_all(embed: Job, share: Path, away: Any) -> None:
-    """They may be bad for what they are."""
-    embed(7)
-    with away(share):
-        assert embed(7).has_only_failures
+@pytest.mark.parametrize("count", [1, 7])
+def test_few_rows_are_as_dear_as_many(
+    embed: Job, files: Any, share: Path, away: Any, count: int
+) -> None:
+    """A small index is somebody's index."""
+    embed(count)
+    before = files()
+    with away(share), pytest.raises(RowError, match=f"No row of {count} "):
+        embed(count)
+
+    assert files() == before
+
+
+def test_texts_that_a_server_does_not_answer_take_nothing_from_a_target(
+    job: Job, files: Any, errors: str
+) -> None:
+    """Few of them are no proof that the server is gone, and rows of errors are no index."""
+    job(pa.table({"id": [1, 2], "text": ["one", "two"]}), errors=errors)
+    before = files()
+    down = FlakyModel(failures=[ProviderUnavailableError("It is down.")] * 9)
+    with pytest.raises(RowError, match=r"No row of 2 .*ProviderUnavailableError"):
+        job(
+            pa.table({"id": [1, 2], "text": ["three", "four"]}),
+            errors=errors,
+            model=Embedder(down, settings=Settings(max_attempts=1)),
+            replace=True,
+        )
+
+    assert files() == before

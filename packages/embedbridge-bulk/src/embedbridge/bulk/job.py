@@ -26,7 +26,6 @@ from embedbridge.bulk.output import attach, output_schema
 from embedbridge.bulk.prefetch import prefetched
 from embedbridge.bulk.reading import Chunk, Part, Sizes
 from embedbridge.bulk.report import Report
-from embedbridge.bulk.stage import FEW
 from embedbridge.bulk.targets.parts import EMPTY, FAILED, MAY_PASS
 from embedbridge.bulk.targets.writing import TargetWriter
 from embedbridge.contract.errors import short_path
@@ -88,8 +87,8 @@ class Job:
         """Do it.
 
         Raises:
-            RowError: A row cannot be embedded, and `errors` is "fail"; or none of many can, and the
-                target has vectors.
+            RowError: A row cannot be embedded, and `errors` is "fail"; or none can, and the target
+                has vectors.
             SourceError: Something could not be read; all else is done.
             TargetError: The target cannot be written.
             EmbedBridgeError: The model cannot be used.
@@ -127,9 +126,7 @@ class Job:
     @property
     def _would_empty(self) -> bool:
         """Whether a target with vectors would have none: the files of the rows may be away for now."""
-        report = self.report
-        is_none_left = report.has_only_failures and report.failed >= FEW
-        return is_none_left and self._target.holds_vectors
+        return self.report.has_only_failures and self._target.holds_vectors
 
     def _to_make(
         self, pieces: Iterable[Chunk | Part | KeptPart], names: set[str]
@@ -248,10 +245,10 @@ class Job:
 
     def _no_row_error(self) -> RowError:
         return RowError(
-            f"None of {self.report.failed} rows can be embedded, and {short_path(self._target.folder)} "
+            f"No row of {self.report.failed} can be embedded, and {short_path(self._target.folder)} "
             f"holds vectors: it stays as it is. {self._first_error}",
-            hint="If the files of these rows are away, run it again when they are back; else name "
-            "another target.",
+            hint="If the files of these rows are away, run it again when they are back; else "
+            "delete the target or name another.",
         )
 
 

@@ -83,8 +83,8 @@ def run(
         TargetError: The target cannot be written, or holds something else.
         SpaceMismatchError: The target holds vectors of another space, or of another width.
         MissingDependencyError: Source or target are of Lance, which is not installed.
-        RowError: A row cannot be embedded, and `errors` is "fail"; or none of 8 or more can, and the
-            target has vectors, which stay.
+        RowError: A row cannot be embedded, and `errors` is "fail"; or none can, and the target has
+            vectors, which stay.
         EmbedBridgeError: The model cannot be used.
     """
     workers = as_engine(engine)
