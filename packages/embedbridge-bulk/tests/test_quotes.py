@@ -12,7 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from embedbridge.bulk import Columns, SourceError
-from embedbridge.bulk.sources import quotes
+from embedbridge.bulk.sources import csv_files, quotes
 from embedbridge.bulk.sources.open import open_source
 from embedbridge.bulk.sources.quotes import QuoteCheck
 
@@ -146,6 +146,16 @@ def test_a_fault_is_found_in_its_line(line_end: Any) -> None:
     fault = fault_of([line_end.join(lines).encode()])
 
     assert "in line 5," in fault
+
+
+@pytest.mark.parametrize("name", ["posts.csv", "posts.tsv"])
+@pytest.mark.parametrize("row", [0, 1], ids=["its first row", "a later row"])
+def test_a_row_beyond_what_arrow_takes_is_said(monkeypatch: Any, name: Any, row: Any) -> None:
+    """A user of Arrow knows no blocks; of text, the quotes are the likelier fault."""
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 1 << 20)
+    texts = ["a"] * row + ["b" * (3 << 20)]
+    with pytest.raises(SourceError, match=r"a row has more than 1 MiB: close the quote .* Parquet"):
+        read(name, "\n".join(["text", *texts, ""]))
 
 
 def test_a_quote_without_end_is_said_while_it_is_read(monkeypatch: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
@@ -17,6 +18,8 @@ import pyarrow.csv
 from embedbridge.bulk.sources.quotes import QuoteCheck, do_quotes_quote
 
 BLOCK_BYTES = 1 << 23
+TOO_LONG = "straddl"
+"""What Arrow says of a row that does not fit in its blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ def csv_schema(stream: IO[bytes], dialect: Dialect) -> pa.Schema:
     Raises:
         ArrowException: As `csv_batches` does, of what stands at its beginning.
     """
-    names = _open_csv(_checked(stream, dialect), dialect).schema.names
+    with _rows_named():
+        names = _open_csv(_checked(stream, dialect), dialect).schema.names
     return pa.schema([pa.field(name, pa.string()) for name in names])
 
 
@@ -65,9 +69,25 @@ def csv_batches(
         wanted: Columns that it has.
 
     Raises:
-        ArrowException: Rows have not all the same number of cells, or a quoted cell has no end.
+        ArrowException: Rows have not all the same number of cells, a quoted cell has no end, or a row
+            is larger than Arrow's blocks.
     """
-    yield from _open_csv(_checked(stream, dialect), dialect, wanted)
+    with _rows_named():
+        yield from _open_csv(_checked(stream, dialect), dialect, wanted)
+
+
+@contextmanager
+def _rows_named() -> Iterator[None]:
+    """Say of a row that is too long what it may be, instead of what it does to blocks."""
+    try:
+        yield
+    except pa.ArrowInvalid as failure:
+        if TOO_LONG not in str(failure):
+            raise
+        raise pa.ArrowInvalid(
+            f"a row has more than {BLOCK_BYTES >> 20} MiB: close the quote of a cell that has no end, "
+            "or write such rows as JSON lines or Parquet"
+        ) from failure
 
 
 def _checked(stream: IO[bytes], dialect: Dialect) -> IO[bytes] | _CheckedStream:
