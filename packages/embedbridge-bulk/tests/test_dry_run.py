@@ -77,6 +77,26 @@ def test_rows_that_are_known_to_have_no_vector_are_not_to_embed(
     assert (found.rows, found.contents, found.kept) == (2, 0, 1)
 
 
+def test_what_cannot_be_read_now_is_not_to_embed(tmp_path: Path) -> None:
+    """Nor does a row of it have a vector; of a text and an image, both are needed."""
+    (tmp_path / "there.png").write_bytes(tiny_png(1))
+    names = ["there.png", "away.png", None, "there.png", "away.png"]
+    table = pa.table({"image": names, "text": [None, "a", "a", "b", "a"]})
+    for text, expected in ((None, (5, 1, 1)), ("text", (5, 3, 0))):
+        options: dict[str, Any] = {
+            "model": "fake:small",
+            "columns": Columns(image="image", text=text, image_root=str(tmp_path)),
+            "errors": "column",
+        }
+        found = estimate(table, tmp_path / f"out-{text}", **options)
+        report = run(table, tmp_path / f"out-{text}", **options)
+        later = estimate(table, tmp_path / f"out-{text}", **options)
+
+        assert (found.rows, found.contents, found.repeated) == expected
+        assert (report.rows, report.embedded, report.repeated) == expected
+        assert (later.contents, later.kept) == (0, expected[1] + expected[2])
+
+
 def test_an_error_that_stays_is_not_to_embed(tmp_path: Path) -> None:
     """Only the model knows of it: it counts the first time, and again where its part is made anew."""
     (tmp_path / "a.png").write_bytes(b"no image")

@@ -51,6 +51,8 @@ class Contents:
         """Which rows have a content."""
         self.unread = NONE
         """Of `digests`, those of rows whose image file could not be read."""
+        self.unread_at: list[int] = []
+        """Where in `digests` these are."""
 
     def digests(self) -> Digests:
         """A digest per row that is present, by content: an image file's is that of its bytes."""
@@ -59,7 +61,7 @@ class Contents:
             assert self._text is not None  # noqa: S101  # the columns have one of them
             return _as_array(_plain_digests(_bytes_of(self._text.take(pa.array(rows)))))
         images: list[bytes | None] = []
-        unread = []
+        unread: list[int] = []
         for at, value in enumerate(self._image_values(rows)):
             digest = _image_digest(value)
             if digest is None and isinstance(value, Path):
@@ -67,7 +69,7 @@ class Contents:
                 digest = _unread_digest(value)
             images.append(digest)
         found = self._with_texts(rows, images)
-        self.unread = found[unread]
+        self.unread, self.unread_at = found[unread], unread
         return found
 
     def digests_if_unread(self) -> Digests:

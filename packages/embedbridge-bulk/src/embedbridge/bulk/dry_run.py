@@ -46,7 +46,7 @@ class Estimate:
     rows: int
     """Rows of the source."""
     contents: int
-    """Contents that would be embedded; some may turn out to have an error."""
+    """Contents that would be embedded; some may turn out to have an error. What cannot be read is none."""
     repeated: int
     """Rows with the content of another row, which is embedded."""
     kept: int
@@ -164,11 +164,14 @@ class _Count:
             self.kept += piece.with_vector
             return
         numbers, new, has_vector = self._known.claim(piece)
-        embedded = has_vector | ~piece.contents.is_blank() if self._refuses_blank else None
+        embedded = np.ones(len(numbers), np.bool_)
+        if self._refuses_blank:
+            embedded = has_vector | ~piece.contents.is_blank()
+        embedded[piece.contents.unread_at] = False
         self.rows += piece.table.num_rows
         self.kept += int(has_vector.sum())
-        self.with_vector += len(numbers) if embedded is None else int(embedded.sum())
-        rows = np.flatnonzero(piece.present)[new if embedded is None else new & embedded]
+        self.with_vector += int(embedded.sum())
+        rows = np.flatnonzero(piece.present)[new & embedded]
         self.contents += len(rows)
         self.sample.add(piece.contents, rows)
 
