@@ -20,7 +20,7 @@ from llama_index.core.storage.kvstore import SimpleKVStore
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from embedbridge.contract import InvalidOptionError
-from embedbridge.core import UsageMeter, load_embedder
+from embedbridge.core import MemoryCache, RateLimiter, UsageMeter, load_embedder
 from llama_index.embeddings.embedbridge import EmbedBridgeEmbedding
 
 
@@ -294,3 +294,22 @@ def test_a_subclass_is_written_down_under_its_own_name() -> None:
     assert EmbedBridgeEmbedding.class_name() == "EmbedBridgeEmbedding"
     assert Prefixing.from_dict(made.to_dict()).to_dict() == made.to_dict()
     assert made.to_dict()["words"] == []  # a field of its own may decide them as well
+
+
+def test_a_copy_can_be_without_what_the_original_has() -> None:
+    """As with `Embedder.using`: `None` takes it away, and the original keeps it."""
+    meter = UsageMeter()
+    limiter = RateLimiter(requests_per_minute=100)
+    held = load_embedder(
+        "fake:small", cache=MemoryCache(), limiter=limiter, listeners=[meter], batch_size=3
+    )
+    made = EmbedBridgeEmbedding(embedder=held)
+    twin = made.model_copy(
+        update={"cache": None, "limiter": None, "listeners": None, "batch_size": None}
+    )
+    twin.get_query_embedding("a")
+
+    assert (twin.embedder.cache, twin.embedder.limiter) == (None, None)
+    assert twin.embedder.settings.batch_size is None
+    assert (made.embedder.cache, made.embedder.limiter) == (held.cache, limiter)
+    assert meter.totals.jobs == 0

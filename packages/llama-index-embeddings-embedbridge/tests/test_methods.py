@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -399,3 +401,41 @@ async def test_collected_errors_are_raised_at_the_end() -> None:
 
     assert caught.value.index == 1
     assert model.seen == ["good", "good"]
+
+
+async def settled(made: Any) -> Any:
+    return await made if inspect.isawaitable(made) else made
+
+
+class Zeros(FakeModel):
+    """Has no vector for anything."""
+
+    def embed_batch(self, batch: Any) -> Any:
+        made = super().embed_batch(batch)
+        return replace(made, vectors=np.zeros_like(made.vectors))
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("hooked", [False, True], ids=["plain", "subclass"])
+@pytest.mark.parametrize("name", ["get_query_embedding", "get_text_embedding_batch", "__call__"])
+async def test_a_warning_names_the_line_of_the_caller(
+    name: str, hooked: bool, is_async: bool
+) -> None:
+    """LlamaIndex's instrumentation stands between: all lines of a program would share one warning."""
+
+    class Hooked(EmbedBridgeEmbedding):
+        def _get_query_embedding(self, query: str) -> Any:
+            return super()._get_query_embedding(query)
+
+        def _get_text_embeddings(self, texts: list[str]) -> Any:
+            return super()._get_text_embeddings(texts)
+
+    embedding = (Hooked if hooked else EmbedBridgeEmbedding)(embedder=Embedder(Zeros("small")))
+    texts: Any = {"get_query_embedding": "a", "get_text_embedding_batch": ["a"]}
+    method = name
+    if is_async:
+        method = {"__call__": "acall"}.get(name, twin(name))
+    with pytest.warns(UserWarning, match="zeros") as caught:
+        await settled(getattr(embedding, method)(texts.get(name, [TextNode(text="a")])))
+
+    assert {warning.filename for warning in caught} == {__file__}

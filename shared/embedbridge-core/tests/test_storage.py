@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -421,3 +422,27 @@ def test_a_path_may_begin_with_the_home_directory(
     assert len(load_vectors("~/vectors.safetensors").vectors) == 3
     with pytest.raises(FileNotFoundError, match=r"no folder .*missing"):
         save_vectors("~/missing/vectors.safetensors", RESULT)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda file: save_vectors(file, RESULT), id="vectors"),
+        pytest.param(lambda file: save_embedding([1.0, 2.0], str(file)), id="text"),
+    ],
+)
+def test_a_file_that_is_replaced_keeps_its_permissions_and_its_links(
+    file: Path, write: Any
+) -> None:
+    """As with a plain `open`: what nobody else may read stays so, and a link leads where it led."""
+    write(file)
+    file.chmod(0o600)
+    link = file.with_name("current")
+    link.symlink_to(file.name)
+    before = file.stat().st_ino
+    write(link)
+
+    assert link.is_symlink()
+    assert file.stat().st_ino != before
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(list(file.parent.iterdir())) == 2

@@ -50,7 +50,15 @@ def load(
             "EmbedBridgeEmbeddings takes a model's name, or an embedder, and not both.",
             hint="Write model='provider:model' or embedder=load_embedder(…).",
         )
-    held = load_embedder(given[0], **options)
+    return usable(load_embedder(given[0], **options))
+
+
+def usable(held: Embedder) -> Embedder:
+    """The embedder, if LangChain can use it.
+
+    Raises:
+        InvalidOptionError: It leaves out vectors.
+    """
     if held.settings.on_empty == "skip":
         raise InvalidOptionError(
             'on_empty="skip" cannot be: LangChain wants a vector for each text.',

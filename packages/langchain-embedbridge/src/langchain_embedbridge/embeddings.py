@@ -45,7 +45,7 @@ from langchain_embedbridge.arguments import (
     as_fields,
     error_of_ours,
     is_wanted,
-    load,
+    usable,
     validation_error,
 )
 
@@ -286,7 +286,7 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
                 f"A copy of embeddings of {self.model!r} cannot be of {short_repr(name)}.",
                 hint="Make others: EmbedBridgeEmbeddings(model='provider:model').",
             )
-        held = load(None, self.embedder, changes)
+        held = usable(self.embedder.using(**changes)) if changes else self.embedder
         twin = copy.deepcopy(self) if deep else self.__copy__()
         update_fields(twin, EmbedBridgeEmbeddings, fields)
         vars(twin)["embedder"] = held

@@ -11,7 +11,7 @@ import pytest
 from pydantic import PrivateAttr, ValidationError
 
 from embedbridge.contract import ConfigurationError, InvalidOptionError
-from embedbridge.core import Embedder, UsageMeter, load_embedder
+from embedbridge.core import Embedder, MemoryCache, RateLimiter, UsageMeter, load_embedder
 from embedbridge.testing import FakeModel
 from langchain_embedbridge import EmbedBridgeEmbeddings
 
@@ -244,3 +244,22 @@ def test_a_copy_cannot_claim_to_be_another_model(
     assert embeddings.model_copy(update={"model": "fake:text"}, deep=deep).model == "fake:text"
     with pytest.raises(ValidationError, match="show_progress"):
         embeddings.model_copy(update={"show_progress": []}, deep=deep)
+
+
+def test_a_copy_can_be_without_what_the_original_has() -> None:
+    """As with `Embedder.using`: `None` takes it away, and the original keeps it."""
+    meter = UsageMeter()
+    limiter = RateLimiter(requests_per_minute=100)
+    held = load_embedder(
+        "fake:small", cache=MemoryCache(), limiter=limiter, listeners=[meter], batch_size=3
+    )
+    made = EmbedBridgeEmbeddings(embedder=held)
+    twin = made.model_copy(
+        update={"cache": None, "limiter": None, "listeners": None, "batch_size": None}
+    )
+    twin.embed_query("a")
+
+    assert (twin.embedder.cache, twin.embedder.limiter) == (None, None)
+    assert twin.embedder.settings.batch_size is None
+    assert (made.embedder.cache, made.embedder.limiter) == (held.cache, limiter)
+    assert meter.totals.jobs == 0

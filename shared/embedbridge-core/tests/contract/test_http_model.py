@@ -364,11 +364,12 @@ def test_a_name_that_is_not_known_is_tried(server: FaultServer) -> None:
     """With the card `unknown`, and a warning that says what is assumed."""
     with pytest.warns(
         UserWarning, match="Acme model 'acme-2' is not known here. Assumed: 2 inputs"
-    ):
+    ) as caught:
         model = AcmeModel("acme-2", base_url=server.url, api_key=KEY)
     with Embedder(model) as embedder:
         vectors = embedder.embed_documents(["a", "b", "c"])
 
+    assert [warning.filename for warning in caught] == [__file__]
     assert vectors.shape == (3, 8)
     assert sorted(len(each.json["input"]) for each in server.requests) == [1, 2]
 

@@ -20,5 +20,5 @@ class Changes(SettingArguments, total=False):
     """Where vectors are kept; `None` or `False` for nowhere."""
     limiter: Limiter | None
     """How fast requests may go out."""
-    listeners: Iterable[object]
-    """Who hears the events, in place of those who did."""
+    listeners: Iterable[object] | None
+    """Who hears the events, in place of those who did; `None` for nobody."""

@@ -51,14 +51,13 @@ def load_embedder(
     """
     from embedbridge.contract.model import EmbeddingModel
     from embedbridge.core.embedder import Embedder
-    from embedbridge.core.settings import SETTING_NAMES, parse_settings
+    from embedbridge.core.settings import SETTING_NAMES, parse_settings, refuse_options
 
     general = {name: options.pop(name) for name in list(options) if name in SETTING_NAMES}
     if isinstance(model, Embedder):
-        _refuse_options(options, model.model)
         parts = {"cache": cache, "limiter": limiter, "listeners": listeners}
         given = {name: part for name, part in parts.items() if part is not None}
-        changes: dict[str, Any] = {**given, **general}
+        changes: dict[str, Any] = {**given, **general, **options}
         return model.using(**changes) if changes else model
     saved: Mapping[str, Any] = {}
     if isinstance(model, Mapping):
@@ -66,7 +65,7 @@ def load_embedder(
         options = {**saved_options, **options}
         cache = saved_cache if cache is None else cache
     if isinstance(model, EmbeddingModel):
-        _refuse_options(options, model)
+        refuse_options(options, model)
     elif isinstance(model, str):
         model = _make_model(model, options)
     else:
@@ -111,17 +110,3 @@ def _make_model(name: str, options: Mapping[str, Any]) -> EmbeddingModel:
         if option not in known:
             raise unknown_option(option, known, owner=f"Model '{name}'")
     return model_class(model_name, **options)
-
-
-def _refuse_options(options: Iterable[str], model: EmbeddingModel) -> None:
-    """A model that exists takes no options any more; a setting may be misspelt."""
-    from embedbridge.contract.options import unknown_option
-    from embedbridge.core.settings import SETTING_NAMES
-
-    for option in options:
-        if option in model.Options.model_fields:
-            raise InvalidOptionError(
-                f"Option {option!r} belongs to the model, which exists already.",
-                hint="Give it to the model's class, or to load_embedder('provider:model', …).",
-            )
-        raise unknown_option(option, SETTING_NAMES, owner="The engine")

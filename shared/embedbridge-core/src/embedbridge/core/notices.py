@@ -6,18 +6,16 @@ paid for and look like a failure of the model; and the line that it names would 
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self, TypeVar
 
-T = TypeVar("T")
+from embedbridge.contract.callers import level_of_caller
 
-OURS = ("embedbridge", "langchain_embedbridge", "llama_index.embeddings.embedbridge")
-"""Packages that stand between a job and the line that a warning names."""
+T = TypeVar("T")
 
 
 class Notices:
@@ -62,7 +60,7 @@ class Notices:
             return
         for category, text in list(self._kept):  # a thread that loads ahead may still add
             try:
-                warnings.warn(text, category, stacklevel=_level_of_caller())
+                warnings.warn(text, category, stacklevel=level_of_caller())
             except Warning as raised:
                 if error is None:
                     vars(raised).update(partial=self._result)
@@ -77,19 +75,6 @@ def tell(category: type[Warning], text: str) -> None:
     """Warn: at the end of the job for which this thread works, at once if there is none."""
     notices = _listening.get()
     if notices is None:
-        warnings.warn(text, category, stacklevel=_level_of_caller())
+        warnings.warn(text, category, stacklevel=level_of_caller())
     else:
         notices.add(category, text)
-
-
-def _level_of_caller() -> int:
-    """The `stacklevel` of the first line that is not ours, for a warning in the function that asks."""
-    level, frame = 0, inspect.currentframe()
-    while frame is not None and frame.f_back is not None and _is_ours(frame):
-        level, frame = level + 1, frame.f_back
-    return level
-
-
-def _is_ours(frame: FrameType) -> bool:
-    module = str(frame.f_globals.get("__name__"))
-    return any(module == package or module.startswith(f"{package}.") for package in OURS)

@@ -7,16 +7,20 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.contract.options import parse_options
+from embedbridge.contract.options import parse_options, unknown_option
 from embedbridge.core.images.rules import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, ImageRules
+
+if TYPE_CHECKING:
+    from embedbridge.contract.model import EmbeddingModel
 
 SETTING_PREFIX = "EMBEDBRIDGE_"
 """How the environment variables begin."""
@@ -161,6 +165,21 @@ def parse_settings(*layers: Mapping[str, Any]) -> Settings:
         raise
 
 
+def refuse_options(options: Iterable[str], model: EmbeddingModel) -> None:
+    """A model that exists takes no options any more; a setting may be misspelt.
+
+    Raises:
+        InvalidOptionError: There is one.
+    """
+    for option in options:
+        if option in model.Options.model_fields:
+            raise InvalidOptionError(
+                f"Option {option!r} belongs to the model, which exists already.",
+                hint="Give it to the model's class, or to load_embedder('provider:model', …).",
+            )
+        raise unknown_option(option, SETTING_NAMES, owner="The engine")
+
+
 def _default_of(name: str) -> str:
     """The remedy for a value that the user wrote."""
     field = Settings.model_fields.get(name.partition(".")[0])
@@ -201,7 +220,7 @@ def _warn_of_misspelt_variables() -> None:
                 f"The environment variable {variable} does nothing. "
                 f"Did you mean {SETTING_PREFIX}{near.upper()}?",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=level_of_caller(),
             )
 
 

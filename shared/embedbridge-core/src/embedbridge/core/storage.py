@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,7 +228,11 @@ def _safetensors(module: str) -> Any:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Atomic write (temporary file and rename): a crash leaves the old file or the new one."""
+    """Atomic write (temporary file and rename): a crash leaves the old file or the new one.
+
+    A link stays one, and who may read the old file may read the new one, nobody else.
+    """
+    path = path.resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"There is no folder {str(path.parent)!r} to write {path.name!r} to."
@@ -235,6 +241,8 @@ def _write_whole(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as file:
+            with suppress(FileNotFoundError):
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -13,6 +13,7 @@ from embedbridge.bulk.engines.ray_room import (
     room,
 )
 from embedbridge.bulk.optional import import_extra
+from embedbridge.contract.callers import level_of_caller
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,5 +109,5 @@ def _warn_of_no_room(cpus: float, gpus: float) -> None:
         f"No machine of this cluster has room for an actor with {described(cpus, gpus)} now, and a CPU "
         "is needed for reading and writing beside it: the job will wait until there are more.",
         UserWarning,
-        stacklevel=3,
+        stacklevel=level_of_caller(),
     )

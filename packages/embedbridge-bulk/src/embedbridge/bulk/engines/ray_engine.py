@@ -19,6 +19,7 @@ from embedbridge.bulk.engines.ray_room import (
 from embedbridge.bulk.optional import import_extra
 from embedbridge.bulk.stage import EmbedStage
 from embedbridge.bulk.windows import Windows, in_flight
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.model import LocalEmbeddingModel
 
 WINDOW, GPU_WINDOW = 256, 2048
@@ -115,7 +116,7 @@ def _warn_of_little_room(found: int, count: int, wants: str) -> None:
     warnings.warn(
         f"This cluster has room for {found} of {count} actors with {wants} now: {waits}.",
         UserWarning,
-        stacklevel=9,
+        stacklevel=level_of_caller(),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from embedbridge.bulk.errors import SourceError, cannot_read, failure_of_name
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.errors import short_path
 from embedbridge.core.tooling import is_image_file
 
@@ -57,5 +58,5 @@ def _warn_of_others(folder: Path, files: Sequence[Path], images: Sequence[Path])
         f"{len(files) - len(images)} files in {short_path(folder)} are no images, "
         f"{short_path(first)} for example: they are left out.",
         UserWarning,
-        stacklevel=6,
+        stacklevel=level_of_caller(),
     )

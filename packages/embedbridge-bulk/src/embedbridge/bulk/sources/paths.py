@@ -16,6 +16,7 @@ from pyarrow import fs
 from embedbridge.bulk.errors import SourceError, cannot_read
 from embedbridge.bulk.sources.base import UNREADABLE, is_local
 from embedbridge.bulk.sources.files import ENDINGS, FORMATS, NOT_READ, format_of, is_listed
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.errors import InvalidOptionError, short_path
 from embedbridge.contract.paths import expanded
 
@@ -154,7 +155,7 @@ def _warn_of_others(folder: str, names: Sequence[str]) -> None:
             f"{short_path(others[0])} for example: their rows are left out. Convert them; or name "
             "the others by a pattern, such as *.parquet.",
             UserWarning,
-            stacklevel=6,
+            stacklevel=level_of_caller(),
         )
 
 

@@ -41,6 +41,7 @@ from embedbridge.bulk.targets.beside import (
     refuse_others,
     remove_work,
 )
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.errors import SpaceMismatchError, short_path
 
 if TYPE_CHECKING:
@@ -328,7 +329,7 @@ class Target(ABC):
                 "differently (another revision, prompt, role or option): their rows are embedded "
                 "anew.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=level_of_caller(),
             )
 
 

@@ -242,7 +242,7 @@ class EmbedBridgeEmbedding(EngineMethods):
                     f"A copy of {self!r} cannot be of model {short_repr(named)}.",
                     hint="Make another EmbedBridgeEmbedding; assign a mere label to model_name.",
                 )
-        held = load_embedder(self._embedder, **changes)
+        held = self._embedder.using(**changes) if changes else self._embedder
         twin = copy.deepcopy(self) if deep else self.__copy__()
         update_fields(twin, EmbedBridgeEmbedding, fields)
         twin._embedder, twin._derived = held, None  # noqa: SLF001  # of our own class

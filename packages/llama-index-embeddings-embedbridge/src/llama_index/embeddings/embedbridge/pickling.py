@@ -15,6 +15,7 @@ from typing import Any
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.callbacks import CallbackManager
 
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.core.adapting import give_kept, kept_by_subclass
 
 OF_THIS_PROCESS: Mapping[str, Callable[[], Any]] = {
@@ -57,7 +58,7 @@ def _picklable(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
                 f"{name} of {kind.__name__} stays in this process, for it cannot be pickled "
                 f"({type(error).__name__}).",
                 RuntimeWarning,
-                stacklevel=5,
+                stacklevel=level_of_caller(),
             )
         else:
             taken[name] = value

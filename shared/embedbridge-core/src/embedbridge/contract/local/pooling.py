@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.errors import (
     ConfigurationError,
     InvalidOptionError,
@@ -120,5 +121,5 @@ def warn_of_default(name: str, pooling: str) -> None:
         f'pooling="{pooling}" is taken, as sentence-transformers does. Look into the card of the '
         f"model, and set the option pooling to one of: {', '.join(Pooling)}.",
         UserWarning,
-        stacklevel=2,
+        stacklevel=level_of_caller(),
     )

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from embedbridge.contract.callers import level_of_caller
+
 CPUINFO = Path("/proc/cpuinfo")
 """Where Linux lists them; elsewhere no features are known, and nothing is said."""
 BF16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
@@ -95,5 +97,5 @@ def warn_of_imitated_bf16(device: str) -> None:
             "three times as long as precision='exact', which is also the more accurate. Leave out "
             "precision.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=level_of_caller(),
         )

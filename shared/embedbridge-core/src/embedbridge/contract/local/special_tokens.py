@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.errors import short_path
 from embedbridge.contract.local.json_files import read_object
 
@@ -41,7 +42,7 @@ def warn_of_contradiction(folder: Path, tokens: Sequence[str]) -> None:
                 f"text {does} with {tokens[position]!r}, where {mark}_token is {token!r}. "
                 "tokenizer.json counts. If the model was trained otherwise, save its tokenizer again.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=level_of_caller(),
             )
 
 

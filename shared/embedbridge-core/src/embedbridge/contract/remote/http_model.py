@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 from embedbridge.contract.batch import Batch, BatchResult, Usage
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import EmbedBridgeError, RequestTooLargeError
 from embedbridge.contract.options import ModelOptions
@@ -90,7 +91,7 @@ class HttpModel(RemoteModel[HttpHandle]):
                 f"{limits.max_tokens_per_input or 'any number of'} tokens per input, "
                 f"{' and '.join(self.unknown.modalities)}.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=level_of_caller(),
             )
 
     @property

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.errors import InvalidOptionError
 from embedbridge.contract.forks import ForkSafeLock
 
@@ -112,7 +113,7 @@ def warn_of_cache_left_behind(cache: object) -> None:
         f"The cache ({type(cache).__name__}) stays in this process: what is made from the pickle or "
         "the configuration has none. A cache in a file travels: cache=True, a path, or DiskCache.",
         RuntimeWarning,
-        stacklevel=3,
+        stacklevel=level_of_caller(),
     )
 
 

@@ -11,6 +11,7 @@ import json
 import warnings
 from dataclasses import dataclass, field
 
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.errors import SpaceMismatchError
 from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
@@ -73,7 +74,7 @@ def check_compatible(stored: object, *, space: str, fingerprint: str) -> None:
             "The stored vectors are of the same space but were made differently "
             "(another revision, prompt or option).",
             UserWarning,
-            stacklevel=3,
+            stacklevel=level_of_caller(),
         )
 
 

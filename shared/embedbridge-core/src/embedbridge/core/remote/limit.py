@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
+from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.errors import EmbedBridgeError, InvalidOptionError, short_repr
 
 if TYPE_CHECKING:
@@ -196,6 +197,6 @@ def portable_limiter(limiter: Limiter | None) -> Limiter | None:
         f"The limiter ({type(limiter).__name__}) stays in this process: what is made from the pickle "
         "has none. FileRateLimiter and RayRateLimiter of embedbridge-bulk travel.",
         RuntimeWarning,
-        stacklevel=3,
+        stacklevel=level_of_caller(),
     )
     return None
