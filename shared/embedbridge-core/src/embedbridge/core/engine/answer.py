@@ -16,12 +16,15 @@ from embedbridge.contract.errors import InputTooLongError, InvalidResponseError
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.contract.model import LocalEmbeddingModel
 from embedbridge.contract.vectors import zero_rows
+from embedbridge.core.engine.cache_stage import takes_zeros
 from embedbridge.core.engine.check import check
 from embedbridge.core.engine.finish import finish
 from embedbridge.core.engine.fit import SPLIT
 from embedbridge.core.engine.job_events import NO_USAGE, announce_batch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from embedbridge.contract.batch import Batch, Vectors
@@ -51,6 +54,10 @@ class Answered(NamedTuple):
     """Why some inputs have no vector that can be used, if so: its `rows`, which are NaN here."""
     zeros: int = 0
     """How many of its vectors are zeros."""
+
+    def free(self) -> Answered:
+        """The same for a job that counts no request and no cost, since another one does."""
+        return self._replace(result=replace(self.result, usage=NO_USAGE), attempts=0)
 
     def sound(self, planned: Planned) -> tuple[Planned, BatchResult]:
         """The inputs of a batch that have a vector, and their part of the answer."""
@@ -190,6 +197,28 @@ def call_on_batch(on_batch: OnBatch, *batch: Any) -> None:
         on_batch(*batch)
     except Exception as failure:  # noqa: BLE001  # the driver raises it
         raise EndedError(failure) from None
+
+
+def share_of(job: Job, rows: Sequence[int], answered: Answered) -> Answered | None:
+    """What another job's answer has for this one; `None` if it will not do.
+
+    Args:
+        job: The job that takes it.
+        rows: Of the answer, one for each input of the job's batch.
+        answered: The other job's.
+    """
+    result = answered.result
+    if answered.error is not None and not set(rows).isdisjoint(answered.error.rows):
+        return None
+    truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
+    vectors = result.vectors[rows]
+    if not takes_zeros(job.spec) and zero_rows(vectors).any():
+        return None
+    if any(truncated) and job.spec.settings.on_too_long == "error":
+        return None  # the other job had it cut, which is an error here
+    share = BatchResult(vectors=vectors, truncated=truncated, usage=result.usage)
+    zeros = int(zero_rows(vectors).sum()) if answered.zeros else 0
+    return Answered(share, answered.attempts, zeros=zeros)
 
 
 def refuse_cut(job: Job, accepted: Accepted) -> None:

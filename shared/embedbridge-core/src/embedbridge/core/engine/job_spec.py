@@ -12,6 +12,8 @@ from embedbridge.core.notices import Notices
 from embedbridge.core.remote.limit import limits_within
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from embedbridge.contract.card import Limits, ModelCard
     from embedbridge.contract.model import EmbeddingModel
     from embedbridge.contract.vocabulary import Role
@@ -75,6 +77,11 @@ class JobSpec:
         """Requests in flight at once: as many as the user wants, and the server's cap at most."""
         wanted, server_cap = self.settings.max_concurrency, self.card.limits.max_concurrency
         return wanted if server_cap is None else min(wanted, server_cap)
+
+    @property
+    def lane(self) -> Hashable:
+        """What decides how long a request waits until it goes out; equal for those that wait alike."""
+        return id(self.limiter), self.max_concurrency, self.settings.deadline
 
     @property
     def limits(self) -> Limits:

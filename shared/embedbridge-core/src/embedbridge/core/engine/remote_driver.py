@@ -12,10 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.batch import BatchResult
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, RequestTooLargeError
 from embedbridge.contract.model import EmbeddingModel
-from embedbridge.contract.vectors import zero_rows
 from embedbridge.core.engine.answer import (
     AT_ONCE,
     Accepted,
@@ -24,12 +22,13 @@ from embedbridge.core.engine.answer import (
     call_on_batch,
     finalize,
     refuse_cut,
+    share_of,
     take_in,
     to_keep,
     with_cost,
     with_cuts,
 )
-from embedbridge.core.engine.cache_stage import takes_zeros, write_cache
+from embedbridge.core.engine.cache_stage import write_cache
 from embedbridge.core.engine.failures import (
     fail_unsent,
     fail_waiting,
@@ -38,22 +37,25 @@ from embedbridge.core.engine.failures import (
     take_unanswered,
 )
 from embedbridge.core.engine.job import Job
-from embedbridge.core.engine.job_events import NO_USAGE, announce_end, announce_start
+from embedbridge.core.engine.job_events import (
+    announce_batch,
+    announce_end,
+    announce_start,
+)
 from embedbridge.core.engine.load_images import admit, load_images
 from embedbridge.core.engine.plan import next_batch
 from embedbridge.core.engine.planned import Planned
 from embedbridge.core.engine.read_ahead import loading_threads
 from embedbridge.core.engine.scatter import abort
-from embedbridge.core.remote.limit import Ticket
+from embedbridge.core.remote.limit import Ticket, settle
 from embedbridge.core.remote.own_thread import OwnThread
-from embedbridge.core.remote.retry import with_retries
+from embedbridge.core.remote.retry import out_of_time, with_retries
 from embedbridge.core.remote.shared_requests import SharedRequest
 from embedbridge.core.remote.turns import Turn, Turns
 from embedbridge.core.threads import in_thread, threads_of
 
 if TYPE_CHECKING:
     from embedbridge.core.result import OnBatch
-
 
 MOST_JOINED = 2
 """Requests of other jobs that an input waits for, before its job asks itself."""
@@ -138,7 +140,7 @@ async def _embed_remotely(job: Job, batch: Planned, turn: Turn, thread: OwnThrea
         loaded = await loop.run_in_executor(loading_threads(), load_images, job, batch)
         return admit(job, loaded)
     requests, joins = job.spec.endpoint.requests, batch.waited < MOST_JOINED
-    found = requests.find(job.keys_of(batch)) if joins else [None] * len(batch)
+    found = requests.find(job.keys_of(batch), job.spec.lane) if joins else [None] * len(batch)
     own = batch.only([request is None for request in found])
     # No task for our own request: whoever asks for the same at this very moment must find it.
     async with asyncio.TaskGroup() as group:
@@ -156,28 +158,26 @@ async def _join(
     """Take vectors from another job's request; returns what must be asked for again."""
     begun = time.monotonic()
     again = replace(batch, waited=batch.waited + 1)
+    clock, deadline = asyncio.timeout(None), job.spec.settings.deadline
     try:
-        answered = await request.answer()
+        async with clock:
+            answered = await request.answer(clock, deadline)
     except Exception as failure:  # noqa: BLE001  # maybe for an input that is not ours
+        if clock.expired():
+            late, seconds = out_of_time(deadline), time.monotonic() - begun
+            announce_batch(job, batch, seconds=seconds, attempts=0, error=late)
+            job.fail(batch.places.tolist(), late)
+            return []
         is_cut = isinstance(failure, InvalidInputError | RequestTooLargeError)
         return [batch if is_cut and len(request.rows) > 1 else again]  # its pieces are joined too
-    rows, result = [request.rows[key] for key in job.keys_of(batch)], answered.result
-    if answered.error is not None and not set(rows).isdisjoint(answered.error.rows):
+    share = share_of(job, [request.rows[key] for key in job.keys_of(batch)], answered)
+    if share is None:
         return [again]
-    truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
-    if not takes_zeros(job.spec) and zero_rows(result.vectors[rows]).any():
-        return [again]
-    if any(truncated) and job.spec.settings.on_too_long == "error":
-        return [again]  # the other job had it cut, which is an error here
-    vectors = result.vectors[rows]
-    cache = job.spec.cache
+    cache, result = job.spec.cache, share.result
     if cache is not None and cache is not request.cache:
-        keys = job.cache_keys_of(batch, truncated)
-        await in_thread(threads_of(cache), write_cache, cache, keys, vectors, job.spec.notices)
-    billed = _bill(answered, request)
-    result = BatchResult(vectors=vectors, truncated=truncated, usage=billed.result.usage)
-    zeros = int(zero_rows(vectors).sum()) if answered.zeros else 0
-    billed = Answered(result, billed.attempts, zeros=zeros)
+        keys, threads = job.cache_keys_of(batch, result.truncated), threads_of(cache)
+        await in_thread(threads, write_cache, cache, keys, result.vectors, job.spec.notices)
+    billed = share if request.claim() else share.free()
     accepted = take_in(job, batch, billed, seconds=time.monotonic() - begun)
     await _hand_on(job, accepted, thread)
     return []
@@ -191,15 +191,18 @@ async def _request(job: Job, batch: Planned, turn: Turn, thread: OwnThread) -> l
     begun = time.monotonic()
     spec = job.spec
     probed = spec.endpoint.size_limits.set_out(items=len(batch), tokens=batch.tokens)
-    work = _answer(job, batch, turn)
-    request = spec.endpoint.requests.start(job.keys_of(batch), work, spec.cache)
+    sent = asyncio.Event()
+    work = _answer(job, batch, turn, sent)
+    request = spec.endpoint.requests.start(
+        job.keys_of(batch), work, spec.cache, lane=job.spec.lane, sent=sent
+    )
     try:
         try:
             answered = await request.answer()
         finally:
             for limit in probed:
                 limit.probing = False
-        billed = _bill(answered, request)
+        billed = answered if request.claim() else answered.free()
         accepted = take_in(job, batch, billed, seconds=time.monotonic() - begun)
         await _hand_on(job, accepted, thread)
         turn.kept()
@@ -208,13 +211,14 @@ async def _request(job: Job, batch: Planned, turn: Turn, thread: OwnThread) -> l
     return handle_unusable(job, batch, answered)
 
 
-async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
+async def _answer(job: Job, batch: Planned, turn: Turn, sent: asyncio.Event) -> Answered:
     """One request with its retries: limit ► call ► check ► finish ► cache write."""
     spec, endpoint = job.spec, job.spec.endpoint
     request, loop = job.batch(batch), asyncio.get_running_loop()
 
     async def call(ticket: Ticket) -> tuple[Answered, Ticket]:
         job.requests += 1
+        sent.set()
         begun = loop.time()
         answer = await spec.model.embed_batch(request)  # type: ignore[misc]  # remote: awaitable
         answered = finalize(spec, answer, request)
@@ -241,17 +245,10 @@ async def _answer(job: Job, batch: Planned, turn: Turn) -> Answered:
         tokens=request.tokens,
         backoff=endpoint.backoff,
         again=batch.search is None or not batch.search.of_outage,
+        caller=job.number,
     )
-    usage = answered.result.usage
-    if usage is not None:  # the books may be in a file, and no slot waits for that
-        try:
-            await ticket.settle_async(usage.tokens)
-        except Exception as error:  # noqa: BLE001  # a user's own; the answer is paid for
-            spec.notices.add(
-                RuntimeWarning,
-                f"The limiter could not settle a request ({type(error).__name__}), which stays "
-                "charged as planned.",
-            )
+    if answered.result.usage is not None:
+        await settle(ticket, answered.result.usage.tokens, spec.notices)
     result = with_cuts(job, batch, answered.result)
     answered = with_cost(job, batch, answered._replace(result=result, attempts=attempts))
     if spec.cache is not None:  # it may block, and nothing may block the loop
@@ -278,13 +275,6 @@ def _call(on_batch: OnBatch, *batch: Any) -> None:
         reason = EmbedBridgeError("on_batch raised a CancelledError.")
         reason.__cause__ = failure
         raise EndedError(reason) from None
-
-
-def _bill(answered: Answered, request: SharedRequest[Answered]) -> Answered:
-    """The answer, and what this job counts for it: all that it cost, or nothing."""
-    if request.claim():
-        return answered
-    return answered._replace(result=replace(answered.result, usage=NO_USAGE), attempts=0)
 
 
 def _first_of(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -18,7 +18,13 @@ from embedbridge.core.remote.slots import Slot, Slots
 
 
 async def admit(
-    slots: Slots, max_concurrency: float, limiter: Limiter, tokens: int, *, patience: float
+    slots: Slots,
+    max_concurrency: float,
+    limiter: Limiter,
+    tokens: int,
+    *,
+    patience: float,
+    is_probe: bool = False,
 ) -> tuple[Slot, Ticket] | None:
     """Wait until one request may go out now; `None` if the endpoint pauses by then.
 
@@ -28,6 +34,7 @@ async def admit(
         limiter: Admits the request.
         tokens: What it charges for it.
         patience: Seconds that a pause may last; the server itself says so if it is longer.
+        is_probe: As for `Slots.take`.
     """
     now = asyncio.get_running_loop().time
     async with slots.queue(limiter, max_concurrency):
@@ -35,9 +42,9 @@ async def admit(
             return None
         ticket, slot = await acquire(limiter, tokens), None
         try:
-            slot = slots.take_at_once(max_concurrency)
+            slot = slots.take_at_once(max_concurrency, is_probe=is_probe)
             if slot is None:
-                slot = await slots.take(max_concurrency)
+                slot = await slots.take(max_concurrency, is_probe=is_probe)
                 if is_returnable(ticket) and not slots.pauses(now() + patience):
                     stale, ticket = ticket, UNLIMITED
                     await stale.release_async()

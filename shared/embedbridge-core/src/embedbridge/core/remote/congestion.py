@@ -42,6 +42,10 @@ class CongestionWindow:
         if int(self.size) > before:
             self._rounds = max(1.0, self._rounds / 2)
 
+    def prove(self, *, in_flight: int) -> None:
+        """A request that it had no room for was answered, with so many in flight."""
+        self.size = max(self.size, in_flight)
+
     def shrink(self, number: int, *, in_flight: int, latest: int, answered: int) -> None:
         """A request was refused.
 

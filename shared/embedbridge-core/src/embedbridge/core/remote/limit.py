@@ -19,6 +19,7 @@ from embedbridge.contract.errors import EmbedBridgeError, InvalidOptionError, sh
 
 if TYPE_CHECKING:
     from embedbridge.contract.card import Limits
+    from embedbridge.core.notices import Notices
 
 
 class Ticket:
@@ -175,6 +176,18 @@ def _as_ticket(value: object, limiter: object) -> Ticket:
         f"The limiter ({type(limiter).__name__}) returned {type(value).__name__}, which is no ticket.",
         hint="Return nothing, or an object of a class derived from embedbridge.core.Ticket.",
     )
+
+
+async def settle(ticket: Ticket, used_tokens: int, notices: Notices) -> None:
+    """Charge what a request used; the books may be in a file, so it waits without a slot."""
+    try:
+        await ticket.settle_async(used_tokens)
+    except Exception as error:  # noqa: BLE001  # a user's own; the answer is paid for
+        notices.add(
+            RuntimeWarning,
+            f"The limiter could not settle a request ({type(error).__name__}), which stays "
+            "charged as planned.",
+        )
 
 
 def is_returnable(ticket: Ticket) -> bool:

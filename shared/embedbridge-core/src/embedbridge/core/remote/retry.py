@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from embedbridge.contract.errors import EmbedBridgeError, RateLimitedError, RequestTimeoutError
 from embedbridge.core.remote.admission import admit
@@ -53,11 +53,12 @@ async def with_retries(
     tokens: int = 0,
     backoff: Backoff = full_jitter,
     again: bool = True,
+    caller: Hashable = None,
 ) -> tuple[T, int]:
     """The call's answer, and how many requests it took.
 
-    A refusal costs no attempt while the endpoint answers others: then it was one of too many, and
-    asks again when there is a slot for it.
+    A refusal costs no attempt while the endpoint answers others, or may still do so: then it was one
+    of too many, and asks again when there is a slot for it, or when it is its turn to probe.
 
     Args:
         call: Makes one request, with the ticket that the limiter gave for it.
@@ -70,6 +71,8 @@ async def with_retries(
         tokens: What the limiter charges for one request.
         backoff: Seconds to wait after so many failures.
         again: Whether a failure that may pass is tried again; a refused rate always is.
+        caller: Who makes the call. The deadline does not run while a refused request waits behind
+            others of the same caller; behind those of others alone, it does.
 
     Raises:
         EmbedBridgeError: The last one, with the number of requests.
@@ -78,22 +81,25 @@ async def with_retries(
     slots = slots or Slots()
     answered = slots.answered
     clock = asyncio.timeout(settings.deadline)
-    requests, failures = 0, spent
+    requests, failures, is_probe = 0, spent, False
     try:
         async with clock:
             while True:
                 try:
-                    async with _turn(slots, max_concurrency, limiter, tokens, clock) as ticket:
+                    async with _turn(
+                        slots, max_concurrency, limiter, tokens, clock, is_probe=is_probe
+                    ) as ticket:
                         requests += 1
-                        return await call(ticket), requests
+                        with slots.sent_by(caller):
+                            return await call(ticket), requests
                 except EmbedBridgeError as error:
                     if settings.max_attempts == 1 or not _may_succeed(error, _seconds_left(clock)):
                         raise
+                    is_probe = False
                     if isinstance(error, RateLimitedError):
-                        with _stopped(clock):
-                            others_are_answered = await slots.progress(since=answered)
-                        answered = slots.answered
-                        if others_are_answered:
+                        others = await _others(slots, answered, caller, clock)
+                        answered, is_probe = slots.answered, others == "unknown"
+                        if others != "refused":
                             continue
                     failures += 1
                     if failures == settings.max_attempts or not (
@@ -110,11 +116,31 @@ async def with_retries(
     except TimeoutError as error:
         if not clock.expired():
             raise
-        raise RequestTimeoutError(
-            f"No complete answer within {settings.deadline:g} s.",
-            hint="Raise the setting `deadline`, or send smaller batches.",
-            attempts=spent + requests,
-        ) from error
+        raise out_of_time(settings.deadline, attempts=spent + requests) from error
+
+
+def out_of_time(deadline: float, *, attempts: int | None = None) -> RequestTimeoutError:
+    """The error of a call whose deadline, in seconds, passed."""
+    return RequestTimeoutError(
+        f"No complete answer within {deadline:g} s.",
+        hint="Raise the setting `deadline`, or send smaller batches.",
+        attempts=attempts,
+    )
+
+
+async def _others(
+    slots: Slots, since: int, caller: Hashable, clock: asyncio.Timeout
+) -> Literal["answered", "refused", "unknown"]:
+    """What became of the others in flight when one was refused.
+
+    Waits for the first answer to any of them; it is unknown when this call is to probe before.
+    """
+    while slots.answered <= since and slots.in_flight:
+        if slots.take_probe():
+            return "unknown"
+        with _stopped(clock) if slots.has_one_of(caller) else nullcontext():
+            await slots.news()
+    return "answered" if slots.answered > since else "refused"
 
 
 @asynccontextmanager
@@ -124,9 +150,13 @@ async def _turn(
     limiter: Limiter | None,
     tokens: int,
     clock: asyncio.Timeout,
+    *,
+    is_probe: bool,
 ) -> AsyncIterator[Ticket]:
     """Wait until one request may go out, and note whether it was refused."""
-    slot, ticket = await _admitted(slots, max_concurrency, limiter, tokens, clock)
+    slot, ticket = await _admitted(
+        slots, max_concurrency, limiter, tokens, clock, is_probe=is_probe
+    )
     with slot:
         try:
             if limiter is None:
@@ -151,16 +181,20 @@ async def _admitted(
     limiter: Limiter | None,
     tokens: int,
     clock: asyncio.Timeout,
+    *,
+    is_probe: bool,
 ) -> tuple[Slot, Ticket]:
     """A slot and a ticket. Waiting for them does not count, a pause of the server does."""
     if limiter is None:
         with _stopped(clock):
-            return await slots.take(max_concurrency), UNLIMITED
+            return await slots.take(max_concurrency, is_probe=is_probe), UNLIMITED
     while True:
         await slots.pause_over(_latest(clock))
         patience = _seconds_left(clock)
         with _stopped(clock):
-            admitted = await admit(slots, max_concurrency, limiter, tokens, patience=patience)
+            admitted = await admit(
+                slots, max_concurrency, limiter, tokens, patience=patience, is_probe=is_probe
+            )
         if admitted is not None:
             return admitted
 

@@ -2,12 +2,15 @@
 
 A request lives as long as somebody waits for it. Cancelling one waiter leaves the others' work alone;
 when the last one leaves, the request is cancelled. Everything here runs on the background loop.
+
+Whoever joins waits no longer than it would for a request of its own. Until a request goes out, it is
+therefore joined only by those whose own would wait in the same way, and then each has its own deadline.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -26,7 +29,13 @@ class SharedRequests(Generic[T]):
         self._by_key: dict[str, SharedRequest[T]] = {}
 
     def start(
-        self, keys: Sequence[str], work: Coroutine[Any, Any, T], cache: VectorCache | None = None
+        self,
+        keys: Sequence[str],
+        work: Coroutine[Any, Any, T],
+        cache: VectorCache | None = None,
+        *,
+        lane: Hashable = None,
+        sent: asyncio.Event | None = None,
     ) -> SharedRequest[T]:
         """Start a request for the inputs of these keys.
 
@@ -34,17 +43,30 @@ class SharedRequests(Generic[T]):
             keys: The key of each input, in the order of the rows of the answer.
             work: Makes the request.
             cache: Where `work` writes the answer.
+            lane: What the request waits for before it goes out: equal for those that wait alike.
+            sent: Set by `work` when it goes out; left out, it does so at once.
         """
         rows = {key: row for row, key in enumerate(keys)}
-        request = SharedRequest(self, asyncio.create_task(work), rows, cache)
+        request = SharedRequest(
+            self, asyncio.create_task(work), rows, cache, lane, sent or asyncio.Event()
+        )
+        if sent is None:
+            request.sent.set()
         self._by_key.update(dict.fromkeys(keys, request))
+        request.task.add_done_callback(lambda _: request.sent.set())  # or it never goes out
         request.task.add_done_callback(lambda _: self.stop_sharing(request))
         request.task.add_done_callback(_look_at)
         return request
 
-    def find(self, keys: Iterable[str]) -> list[SharedRequest[T] | None]:
-        """For each key, the request that will answer it, if there is one."""
-        return [self._by_key.get(key) for key in keys]
+    def find(self, keys: Iterable[str], lane: Hashable = None) -> list[SharedRequest[T] | None]:
+        """For each key, the request that will answer it, if there is one to join.
+
+        Args:
+            keys: Of the inputs.
+            lane: What a request of the caller's own would wait for.
+        """
+        found = [self._by_key.get(key) for key in keys]
+        return [one if one and (one.sent.is_set() or one.lane == lane) else None for one in found]
 
     def stop_sharing(self, request: SharedRequest[T]) -> None:
         """From now on no other job can join it."""
@@ -65,6 +87,9 @@ class SharedRequest(Generic[T]):
     task: asyncio.Task[T]
     rows: dict[str, int]
     cache: VectorCache | None
+    lane: Hashable
+    sent: asyncio.Event
+    """Whether it went out, at least once."""
     waiters: int = field(default=0)
     claimed: bool = field(default=False)
 
@@ -76,14 +101,21 @@ class SharedRequest(Generic[T]):
         first, self.claimed = not self.claimed, True
         return first
 
-    async def answer(self) -> T:
+    async def answer(self, clock: asyncio.Timeout | None = None, deadline: float = 0.0) -> T:
         """Wait for the answer, together with all others who do.
+
+        Args:
+            clock: Of a caller who joined, within its block: set when the request went out.
+            deadline: Seconds that such a caller waits from then on, or from now if it was before.
 
         Raises:
             EmbedBridgeError: The request failed, or was cancelled by somebody else than us.
         """
         self.waiters += 1
         try:
+            if clock is not None:
+                await self.sent.wait()
+                clock.reschedule(asyncio.get_running_loop().time() + deadline)
             return await asyncio.shield(self.task)
         except asyncio.CancelledError as error:
             waiting = asyncio.current_task()

@@ -12,12 +12,15 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter, defaultdict, deque
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from weakref import WeakValueDictionary
 
 from embedbridge.contract.errors import RateLimitedError
 from embedbridge.core.remote.congestion import CongestionWindow
+from embedbridge.core.remote.probe import Probe
 
 
 class Slots:
@@ -25,6 +28,8 @@ class Slots:
 
     def __init__(self) -> None:
         self.window = CongestionWindow()
+        self.probe = Probe()
+        """When one request may go out that the window has no room for."""
         self.answered = 0
         """How many requests were answered so far."""
         self.admitted = 0
@@ -32,9 +37,12 @@ class Slots:
         self._taken: Counter[float] = Counter()  # by the limit of those who took them
         self._waiting: defaultdict[float, deque[_Waiter]] = defaultdict(deque)  # by their limit
         self._arrived = 0
+        self._wakes: asyncio.TimerHandle | None = None  # lets a waiting request go out as a probe
+        self._callers: Counter[Hashable] = Counter()  # of those who have a request in flight
         # By the limiter's id: both are there as long as somebody is in the queue.
         self._queues: WeakValueDictionary[tuple[int, float], asyncio.Lock] = WeakValueDictionary()
-        self._opens = 0.0
+        self.opens = 0.0
+        """When the pause of the server ends, on the loop's clock."""
         self._news: asyncio.Future[None] | None = None
 
     @property
@@ -42,24 +50,34 @@ class Slots:
         """How many slots are taken."""
         return self._taken.total()
 
-    async def take(self, limit: float = math.inf) -> Slot:
+    async def take(self, limit: float = math.inf, *, is_probe: bool = False) -> Slot:
         """Wait for a slot.
 
         Args:
             limit: The caller's own: how many with this limit or a lower one may have a slot.
+            is_probe: Whether the caller took the probe, so that it needs no room in the window.
         """
-        slot = self.take_at_once(limit)
+        slot = self.take_at_once(limit, is_probe=is_probe)
         if slot is not None:
             return slot
-        await self._wait(limit)
-        return self._admitted(limit)
+        is_probe = await self._wait(limit)
+        return self._admitted(limit, is_probe=is_probe)
 
-    def take_at_once(self, limit: float = math.inf) -> Slot | None:
+    def take_at_once(self, limit: float = math.inf, *, is_probe: bool = False) -> Slot | None:
         """A slot, if one is free now."""
-        if not self._has_room(limit):
+        if not self._is_within(limit):
             return None
+        if not is_probe and not self.window.has_room(self.in_flight):
+            is_probe = self.take_probe()
+            if not is_probe:
+                return None
         self._taken[limit] += 1
-        return self._admitted(limit)
+        return self._admitted(limit, is_probe=is_probe)
+
+    def take_probe(self) -> bool:
+        """Whether one request may go out now that the window has no room for."""
+        someone_goes = self.in_flight > self._callers.total()  # when the pause is over
+        return self.probe.take(asyncio.get_running_loop().time(), someone_goes=someone_goes)
 
     def leave(self, limit: float) -> None:
         """Give back a slot that was taken with this limit."""
@@ -71,16 +89,32 @@ class Slots:
             self._news.set_result(None)
             self._news = None
 
-    async def progress(self, since: int) -> bool:
-        """Whether more than so many were answered; as long as that may change, wait for it."""
-        while self.answered <= since and self.in_flight:
-            self._news = self._news or asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._news)  # the same for all who wait
-        return self.answered > since
+    async def news(self) -> None:
+        """Wait until a request comes back, or a probe is due."""
+        loop = asyncio.get_running_loop()
+        self._news = self._news or loop.create_future()  # the same for all who wait
+        left = self.probe.due - loop.time()
+        await asyncio.wait({self._news}, timeout=left if left < math.inf else None)
+
+    @contextmanager
+    def sent_by(self, caller: Hashable) -> Iterator[None]:
+        """Within, a request of this caller is in flight."""
+        self.probe.sent(asyncio.get_running_loop().time())
+        self._callers[caller] += 1
+        try:
+            yield
+        finally:
+            self._callers[caller] -= 1
+            if not self._callers[caller]:
+                del self._callers[caller]
+
+    def has_one_of(self, caller: Hashable) -> bool:
+        """Whether a request of this caller is in flight."""
+        return caller in self._callers
 
     def pause(self, seconds: float) -> None:
         """Let no request go out for so long."""
-        self._opens = max(self._opens, asyncio.get_running_loop().time() + seconds)
+        self.opens = max(self.opens, asyncio.get_running_loop().time() + seconds)
 
     async def pause_over(self, latest: float) -> None:
         """Wait for the end of the pause, unless it comes too late: then the server may say so itself.
@@ -89,11 +123,11 @@ class Slots:
             latest: A moment on the loop's clock.
         """
         while self.pauses(latest):  # noqa: ASYNC110  # it may have grown meanwhile
-            await asyncio.sleep(self._opens - asyncio.get_running_loop().time())
+            await asyncio.sleep(self.opens - asyncio.get_running_loop().time())
 
     def pauses(self, latest: float) -> bool:
         """Whether no request may go out now, and one may by a moment on the loop's clock."""
-        return asyncio.get_running_loop().time() < self._opens <= latest
+        return asyncio.get_running_loop().time() < self.opens <= latest
 
     def queue(self, limiter: object, limit: float) -> asyncio.Lock:
         """Where those with one limit wait who want to ask a limiter: first come, first served."""
@@ -103,13 +137,12 @@ class Slots:
             queue = self._queues[key] = asyncio.Lock()
         return queue
 
-    def _admitted(self, limit: float) -> Slot:
+    def _admitted(self, limit: float, *, is_probe: bool) -> Slot:
         self.admitted += 1
-        return Slot(self, limit, self.admitted)
+        return Slot(self, limit, self.admitted, is_probe)
 
-    def _has_room(self, limit: float) -> bool:
-        if not self.window.has_room(self.in_flight):
-            return False
+    def _is_within(self, limit: float) -> bool:
+        """Whether one more with this limit breaks no caller's own limit."""
         taken = 0
         for each in sorted({*self._taken, limit}):
             taken += self._taken[each]
@@ -117,12 +150,14 @@ class Slots:
                 return False
         return True
 
-    async def _wait(self, limit: float) -> None:
-        turn = asyncio.get_running_loop().create_future()
+    async def _wait(self, limit: float) -> bool:
+        """Wait for one's turn; whether it is that of a probe."""
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._arrived += 1
         self._waiting[limit].append(_Waiter(self._arrived, turn))
+        self._admit_waiting()  # nobody, but from now on the probe is waited for
         try:
-            await turn
+            return await turn
         except BaseException:
             if not turn.cancelled():  # it was given to us, and we were gone
                 self.leave(limit)
@@ -130,21 +165,38 @@ class Slots:
 
     def _admit_waiting(self) -> None:
         """Let in who has waited longest among those for whom there is room, and again."""
-        while may_go := [limit for limit in self._waiting if self._has_room(limit)]:
+        if self._wakes is not None:
+            self._wakes.cancel()
+            self._wakes = None
+        self._forget_cancelled()
+        while may_go := [limit for limit in self._waiting if self._is_within(limit)]:
+            is_probe = not self.window.has_room(self.in_flight)
+            if is_probe and not self.take_probe():
+                if self.probe.due < math.inf:
+                    loop = asyncio.get_running_loop()
+                    self._wakes = loop.call_at(self.probe.due, self._admit_waiting)
+                return
             limit = min(may_go, key=lambda limit: self._waiting[limit][0].number)
-            turn = self._waiting[limit].popleft().turn
-            if not self._waiting[limit]:
+            self._taken[limit] += 1
+            self._waiting[limit].popleft().turn.set_result(is_probe)
+            self._forget_cancelled()
+
+    def _forget_cancelled(self) -> None:
+        """Let the first one of each queue be somebody who is still there."""
+        for limit in list(self._waiting):
+            queue = self._waiting[limit]
+            while queue and queue[0].turn.done():
+                queue.popleft()
+            if not queue:
                 del self._waiting[limit]
-            if not turn.done():  # else it was cancelled
-                self._taken[limit] += 1
-                turn.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiter:
     number: int
     """In the order of arrival."""
-    turn: asyncio.Future[None]
+    turn: asyncio.Future[bool]
+    """Its result is whether the request goes out as a probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +212,8 @@ class Slot:
     limit: float
     number: int
     """Of the request, in the order of admission."""
+    is_probe: bool = False
+    """Whether the window had no room for it."""
 
     def __enter__(self) -> None:
         """The request is on its way."""
@@ -170,15 +224,20 @@ class Slot:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        slots = self.slots
+        slots, now = self.slots, asyncio.get_running_loop().time()
         if kind is None:
             slots.answered += 1
+            slots.probe.answered(now, was_probe=self.is_probe)
             slots.window.grow(in_flight=slots.in_flight)
+            if self.is_probe:
+                slots.window.prove(in_flight=slots.in_flight)
         elif issubclass(kind, RateLimitedError):
-            slots.window.shrink(
-                self.number,
-                in_flight=slots.in_flight,
-                latest=slots.admitted,
-                answered=slots.answered,
-            )
+            slots.probe.refused(now, slots.opens, was_probe=self.is_probe)
+            if not self.is_probe:  # it says no more than the one before it
+                slots.window.shrink(
+                    self.number,
+                    in_flight=slots.in_flight,
+                    latest=slots.admitted,
+                    answered=slots.answered,
+                )
         slots.leave(self.limit)
