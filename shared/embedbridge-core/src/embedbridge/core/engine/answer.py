@@ -163,6 +163,7 @@ def take_in(job: Job, planned: Planned, answered: Answered, *, seconds: float) -
     planned, result = answered.sound(planned)
     job.store(planned.places, result.vectors)
     job.zeros += answered.zeros
+    job.refusals.pop(planned.modality, None)
     if planned.search is not None:
         planned.search.accepted = True
     if len(result.truncated):

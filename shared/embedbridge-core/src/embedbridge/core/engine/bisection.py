@@ -4,19 +4,32 @@ A server may refuse a batch without saying which input it means, or in words tha
 bad input then costs ⌈log2 n⌉ + 1 refusals at most. Of a large batch two inputs go out alone first:
 where they and a third one are refused in the same words and nothing is accepted, the inputs are not
 to blame, but an option, the model or the account; what is left is not sent.
+
+So it is with whole batches: where one after the other is refused for the key, the account or the model,
+and nothing is accepted, the rest of the job is not sent.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass, field
 
-from embedbridge.contract.errors import ConfigurationError, EmbedBridgeError, InvalidInputError
+from embedbridge.contract.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    EmbedBridgeError,
+    InvalidInputError,
+    QuotaExhaustedError,
+)
 
 FEW = 8
 """A batch of so many inputs is searched to its end."""
 ENOUGH = 3
 """Inputs of a larger batch that are refused alone before all of them are taken for refused."""
+ALIKE = 8
+"""Batches that are refused alike, one after the other, before the rest of a job is taken for refused;
+more where more may be out at once. A firewall refuses single batches with a 403, too."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,3 +68,36 @@ class Bisection:
                 hint="If the inputs are sound, an option is to blame, the model or the account.",
                 attempts=self.refusals,
             )
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Whole batches of one modality that a server refused for what all of them have in common.
+
+    A server that is down is none of these: it may come back within the job.
+    """
+
+    count: int = 0
+    """One after the other, with errors of one class."""
+    last: EmbedBridgeError | None = None
+    verdict: EmbedBridgeError | None = None
+    """Set when there were enough: the error of all that is not sent."""
+
+    def note(self, failure: Exception, *, at_once: int) -> None:
+        """A batch failed.
+
+        Args:
+            failure: Its error.
+            at_once: Batches that may be out at once: they were sent before anything was known.
+        """
+        final = AuthenticationError | ConfigurationError | QuotaExhaustedError
+        if not isinstance(failure, final) or failure.never_sent:
+            return
+        self.count = self.count + 1 if type(failure) is type(self.last) else 1
+        self.last = failure
+        if self.verdict is None and self.count >= max(ALIKE, at_once):
+            self.verdict = copy.copy(failure)
+            self.verdict.attempts = None
+            self.verdict.__cause__ = failure
+            told = f"Not sent: {self.count} batches before it were refused alike."
+            self.verdict.hint = f"{told} {failure.hint or ''}".rstrip()

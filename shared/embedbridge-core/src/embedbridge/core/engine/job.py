@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -15,6 +16,7 @@ from embedbridge.contract.batch import Batch, Usage, Vectors
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, InvalidResponseError
 from embedbridge.contract.inputs import Content
 from embedbridge.core.cache.base import cut_key
+from embedbridge.core.engine.bisection import Refusals
 from embedbridge.core.engine.tokens import TokenCounts
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Job:
     """Inputs with errors that wait for the end of a search, see `bisection`."""
     unanswered: list[tuple[Planned, EmbedBridgeError]] = field(default_factory=list)
     """Batches that failed before any other was answered: an outage, or an input of theirs."""
+    refusals: defaultdict[str, Refusals] = field(default_factory=lambda: defaultdict(Refusals))
+    """By modality, the batches that were refused since one was accepted."""
     failed: dict[int, EmbedBridgeError] = field(default_factory=dict)
     """By place, the error of a content that could not be embedded."""
     order: NDArray[np.intp] | None = None

@@ -188,6 +188,10 @@ async def _request(job: Job, batch: Planned, turn: Turn, thread: OwnThread) -> l
     fail_waiting(job)
     if fail_unsent(job, batch):
         return []
+    if (verdict := job.refusals[batch.modality].verdict) is not None:
+        announce_batch(job, batch, error=verdict)
+        job.fail(batch.places.tolist(), verdict, names_input=False)
+        return []
     begun = time.monotonic()
     spec = job.spec
     probed = spec.endpoint.size_limits.set_out(items=len(batch), tokens=batch.tokens)
@@ -207,6 +211,7 @@ async def _request(job: Job, batch: Planned, turn: Turn, thread: OwnThread) -> l
         await _hand_on(job, accepted, thread)
         turn.kept()
     except Exception as failure:  # noqa: BLE001  # every kind is translated there
+        job.refusals[batch.modality].note(failure, at_once=spec.max_concurrency)
         return handle_failure(job, batch, failure, seconds=time.monotonic() - begun)
     return handle_unusable(job, batch, answered)
 
