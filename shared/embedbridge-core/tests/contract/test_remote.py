@@ -66,6 +66,45 @@ def test_a_digest_is_no_key() -> None:
     assert "secret" not in digest("a-secret-key")
 
 
+class Vault:
+    """Has a method that fetches a key; equal to any other one, and therefore not hashable."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def fetch(self) -> str:
+        return "key"
+
+    def __call__(self) -> str:
+        return "key"
+
+
+def test_a_function_stands_for_itself_alone() -> None:
+    """Also for one that is gone: the next one may be at its place in memory, for another tenant."""
+
+    def of_tenant(number: int) -> str:
+        return digest(lambda: f"key-{number}")
+
+    assert len({of_tenant(number) for number in range(300)}) == 300
+    assert len({digest(Vault()) for _ in range(300)}) == 300
+    assert len({digest(Vault().fetch) for _ in range(300)}) == 300
+
+
+def test_what_fetches_a_key_is_the_same_as_long_as_it_lives() -> None:
+    """A function, an object that can be called, and a method, which Python makes anew each time."""
+    vault, other = Vault(), Vault()
+
+    def fetch() -> str:
+        return "key"
+
+    assert digest(fetch) == digest(fetch)
+    assert digest(vault) == digest(vault) != digest(other)
+    assert digest(vault.fetch) == digest(vault.fetch) != digest(other.fetch)
+    assert digest(None) == digest("")
+
+
 @pytest.mark.parametrize(
     ("url", "own"),
     [

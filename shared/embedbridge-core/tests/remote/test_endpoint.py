@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import os
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +12,7 @@ import pytest
 from embedbridge.contract import Batch, BatchResult, EmbeddingModel
 from embedbridge.core import Embedder
 from embedbridge.core.remote import endpoint as endpoints
-from embedbridge.core.remote.endpoint import endpoint_of, forget_endpoints
+from embedbridge.core.remote.endpoint import KEPT, SECONDS_KEPT, endpoint_of, forget_endpoints
 from embedbridge.core.remote.loop import background_loop
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
@@ -125,6 +125,57 @@ def test_what_was_learned_of_a_server_stays() -> None:
     gc.collect()
 
     assert endpoint_of(OneServer("stays")) is endpoint
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No endpoint was asked for lately."""
+    monkeypatch.setattr(endpoints, "_latest", OrderedDict())
+
+
+def known(prefix: str) -> int:
+    """How many endpoints of that name there are."""
+    gc.collect()
+    return sum(str(name).startswith(prefix) for name in list(endpoints._endpoints))
+
+
+@pytest.mark.usefixtures("alone")
+def test_an_endpoint_that_nobody_has_is_forgotten() -> None:
+    """A service may make an embedder for each request, with a key of its own each time."""
+    for number in range(200):
+        endpoint_of(OneServer(f"tenant {number}"))
+
+    assert known("tenant") == KEPT
+    assert known("tenant 199") == 1
+
+
+@pytest.mark.usefixtures("alone")
+def test_as_long_as_a_model_lives_its_endpoint_does() -> None:
+    """However many others come: its limits and requests in flight are those of all its jobs."""
+    model = OneServer("alive")
+    endpoint = endpoint_of(model)
+    for number in range(200):
+        endpoint_of(OneServer(f"other {number}"))
+
+    assert endpoint_of(OneServer("alive")) is endpoint
+    assert endpoint_of(model) is endpoint
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_budget_is_not_forgotten_within_its_minute() -> None:
+    """Nor is a pause: for two minutes the next embedder finds what the last one spent."""
+    now = 1000.0
+    for number in range(200):
+        endpoint = endpoint_of(OneServer(f"limited {number}"), now=now)
+        if number % 2:
+            endpoint.limiter(10, None)
+        else:
+            endpoint.slots.opens = 7.0
+    del endpoint
+
+    assert known("limited") == 200
+    endpoint_of(OneServer("limited, later"), now=now + SECONDS_KEPT)
+    assert known("limited") == KEPT
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

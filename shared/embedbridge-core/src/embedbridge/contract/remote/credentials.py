@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
+import itertools
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from types import MethodType
 from typing import Any, TypeAlias
 
 from pydantic import SecretStr
 
+from embedbridge.contract.by_identity import ByIdentity
 from embedbridge.contract.errors import AuthenticationError, InvalidKeyError
 from embedbridge.contract.remote.key_shapes import vendor_of
 from embedbridge.contract.remote.sending import NOTHING_SENT
@@ -29,6 +32,9 @@ SALT = os.urandom(16)
 """Random for each process: without it, a digest cannot be compared with guessed keys."""
 SHORTEST_KEY = 20
 """Characters; the vendors' own keys have 32 and more."""
+
+_counter = itertools.count(1)
+_numbers: ByIdentity[int] = ByIdentity()  # of functions and clients
 
 
 def checked_key(key: object, *, hint: str, vendor: Vendor | None = None) -> str:
@@ -114,5 +120,9 @@ def _plain(part: object) -> str:
         return part.get_secret_value()
     if isinstance(part, Mapping):
         return repr(sorted((name, _plain(value)) for name, value in part.items()))
-    # A function or a client stands for itself alone.
-    return part if isinstance(part, str) else "" if part is None else str(id(part))
+    if part is None or isinstance(part, str):
+        return part or ""
+    # A function or a client stands for itself alone, also after its end: its `id` has another one then.
+    if isinstance(part, MethodType):  # made anew each time that it is asked for
+        return f"{_plain(part.__self__)}.{_plain(part.__func__)}"
+    return str(_numbers.get(part, _counter.__next__))

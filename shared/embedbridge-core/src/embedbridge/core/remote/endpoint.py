@@ -1,17 +1,19 @@
-"""Endpoint: limits and shared requests of one server and one account there, kept for the process.
+"""Endpoint: limits and shared requests of one server and one account there.
 
 All embedders, jobs and threads with that endpoint share it. A job finds it once, see `JobSpec`.
 """
 
 from __future__ import annotations
 
-import weakref
+import time
+from collections import OrderedDict
 from collections.abc import Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from embedbridge.contract.forks import in_forked_child
+from embedbridge.contract.by_identity import ByIdentity
+from embedbridge.contract.forks import ForkSafeLock, in_forked_child
 from embedbridge.contract.model import EmbeddingModel
 from embedbridge.core import remote
 from embedbridge.core.remote.size_limits import SizeLimits
@@ -33,6 +35,11 @@ class Endpoint:
         self._limiters: dict[tuple[int | None, int | None], RateLimiter] = {}
         # By both ids: as long as a job has it, both of them are there.
         self._both: WeakValueDictionary[tuple[int, int], BothLimiters] = WeakValueDictionary()
+
+    @property
+    def matters(self) -> bool:
+        """Whether something would be sent too early if it were forgotten now."""
+        return bool(self._limiters) or ("slots" in self.__dict__ and self.slots.opens > 0)
 
     # Made when a remote model's first request asks for them, on the background loop: hence no lock.
 
@@ -82,19 +89,55 @@ class Endpoint:
         )
 
 
-_endpoints: dict[Hashable, Endpoint] = {}
-in_forked_child(_endpoints.clear)  # they belong to the parent's event loop
+KEPT = 64
+"""Endpoints that are remembered although no model has them: the next one may be made soon."""
+SECONDS_KEPT = 120.0
+"""For so long at least those are that have a rate limit or were told to pause: nobody sends too much."""
+
+_endpoints: WeakValueDictionary[Hashable, Endpoint] = WeakValueDictionary()
+_holders: ByIdentity[Endpoint] = ByIdentity()  # by the model
+_latest: OrderedDict[int, tuple[float, Endpoint]] = (
+    OrderedDict()
+)  # by id, with when it was asked for
+_lock = ForkSafeLock(reentrant=True)
 
 
-def endpoint_of(model: EmbeddingModel) -> Endpoint:
-    """The endpoint that a model talks to; the same object for all models with that endpoint."""
+@in_forked_child
+def _forget_all() -> None:
+    """They belong to the parent's event loop."""
+    _endpoints.clear()
+    _holders.clear()
+    _latest.clear()
+
+
+def endpoint_of(model: EmbeddingModel, *, now: float | None = None) -> Endpoint:
+    """The endpoint that a model talks to; the same object for all models with that endpoint.
+
+    It lives as long as one of them, and for a while after.
+
+    Args:
+        model: The model.
+        now: The moment, in seconds of the monotonic clock.
+    """
     name = model.endpoint
-    found = _endpoints.get(name)
-    if found is None:
-        found = _endpoints.setdefault(name, Endpoint())
-        if type(model).endpoint is EmbeddingModel.endpoint:  # of this object alone: it goes with it
-            weakref.finalize(model, _endpoints.pop, name, None).atexit = False
+    with _lock:
+        found = _endpoints.get(name)
+        if found is None:
+            found = _endpoints[name] = Endpoint()
+        _holders.put(model, found)
+        if type(model).endpoint is not EmbeddingModel.endpoint:  # else of this object alone
+            _keep(found, time.monotonic() if now is None else now)
     return found
+
+
+def _keep(endpoint: Endpoint, now: float) -> None:
+    _latest.pop(id(endpoint), None)
+    _latest[id(endpoint)] = now, endpoint
+    while len(_latest) > KEPT:
+        key, (asked_for, oldest) = next(iter(_latest.items()))
+        if asked_for > now - SECONDS_KEPT and oldest.matters:
+            break  # those after it go with it, in two minutes at most
+        del _latest[key]
 
 
 def forget_endpoints(netloc: str) -> None:
