@@ -1,6 +1,7 @@
 """A value belongs to one object, and goes with it."""
 
 import gc
+from functools import partial
 
 from embedbridge.contract.by_identity import ByIdentity
 
@@ -29,7 +30,7 @@ def test_a_value_goes_with_its_object() -> None:
     """Whatever takes its place in memory has none, and nothing is left behind."""
     values: ByIdentity[int] = ByIdentity()
 
-    assert [values.get(Thing(), lambda n=n: n) for n in range(100)] == list(range(100))
+    assert [values.get(Thing(), partial(int, n)) for n in range(100)] == list(range(100))
     values.put(Thing(), 1)
     gc.collect()
     assert len(values) == 0
@@ -38,7 +39,7 @@ def test_a_value_goes_with_its_object() -> None:
 def test_what_has_no_weak_references_is_kept() -> None:
     """Its number in memory must not be given to another object."""
     values: ByIdentity[int] = ByIdentity()
-    numbers = [values.get((n, "a tuple"), lambda n=n: n) for n in range(100)]
+    numbers = [values.get((n, "a tuple"), partial(int, n)) for n in range(100)]
 
     assert numbers == list(range(100))
     assert len(values) == 100

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -87,7 +87,7 @@ def test_a_refused_job_waits_for_the_server_and_not_for_another_job() -> None:
 
 
 @pytest.mark.parametrize("errors", ["raise", "collect"])
-def test_who_joins_a_request_has_a_deadline_of_its_own(errors: str) -> None:
+def test_who_joins_a_request_has_a_deadline_of_its_own(errors: Literal["raise", "collect"]) -> None:
     """It passes for this job alone: the request lives on, for the job that made it."""
 
     async def story(model: SlowModel, embedder: Embedder) -> None:
