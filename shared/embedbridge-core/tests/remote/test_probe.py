@@ -98,7 +98,7 @@ def test_who_was_never_refused_does_not_wait_either() -> None:
             await Query(slots).ask(max_attempts=1)
         assert slots.window.size == 1
         waiting = asyncio.create_task(Query(slots, refusals=0).ask())
-        assert await waiting == pytest.approx(1)  # the pause of the server
+        assert await waiting == pytest.approx(1, abs=0.2)  # the pause of the server
         assert slots.window.size == 2  # so many it bears
         assert not slow.done()
         assert await Query(slots, refusals=0).ask() == 0
@@ -162,6 +162,28 @@ def test_a_probe_goes_out_alone() -> None:
         assert asked[31] == pytest.approx(1.12)  # when it is answered
         assert max(waits) < 2
         await slow
+
+    run(story())
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_new_requests_of_others_do_not_put_it_off(refusals: int) -> None:
+    """Ten are in flight, and a slow one more goes out every 0.3 s: none of them brings news."""
+
+    async def story() -> None:
+        slots = Slots()
+        slow = [await slow_one(slots) for _ in range(10)]
+        slots.window.size = 100
+
+        async def more() -> None:
+            while True:
+                await asyncio.sleep(0.3)
+                slow.append(await slow_one(slots))
+
+        others = asyncio.create_task(more())
+        assert await Query(slots, refusals=refusals).ask(deadline=6) < 2 * refusals
+        others.cancel()
+        await asyncio.gather(*slow)
 
     run(story())
 

@@ -16,13 +16,26 @@ LONGEST_WAIT = 8.0
 """Seconds without news before any probe at most, unless the server asks for more."""
 
 
+HEAD_START = 0.1
+"""Seconds that those whose turn it is have: one probe is for who was refused, the next for who was not."""
+
+
 class Probe:
     """When the next one may go out: arithmetic only, `slots.py` waits."""
 
     def __init__(self) -> None:
-        self.due = math.inf
-        """The moment; never before the first refusal."""
+        self._due = math.inf  # never before the first refusal
+        self._put_off_to = -math.inf  # at most, by requests that go out
+        self._for_refused = True
         self._in_vain = 0
+
+    def due(self, *, refused: bool) -> float:
+        """The moment.
+
+        Args:
+            refused: Whether for one that was refused before, and not for one that waits for a slot.
+        """
+        return self._due if refused is self._for_refused else self._due + HEAD_START
 
     def refused(self, now: float, opens: float, *, was_probe: bool) -> None:
         """A request was refused.
@@ -33,28 +46,37 @@ class Probe:
             was_probe: Whether it was a probe.
         """
         self._in_vain = self._in_vain + 1 if was_probe else 0
-        self.due = max(opens, now + min(LONGEST_WAIT, FIRST_WAIT * 2.0**self._in_vain))
+        self._due = max(opens, now + self._wait)
+        self._put_off_to = self._due + FIRST_WAIT
 
     def answered(self, now: float, *, was_probe: bool) -> None:
-        """A request was answered: those who wait have their turn soon."""
+        """A request was answered: those who wait have their turn soon, and after a probe one more."""
         if was_probe:
             self._in_vain = 0
-        if self.due < math.inf:
-            self.due = now + LONGEST_WAIT
+        if self._due < math.inf:
+            self._due = now + (FIRST_WAIT if was_probe else LONGEST_WAIT)
 
     def sent(self, now: float) -> None:
-        """A request goes out, this or another one: that brings news by itself."""
-        self.due = max(self.due, now + FIRST_WAIT)
+        """A request goes out, this or another one: most often that brings news by itself."""
+        self._due = max(self._due, min(now + FIRST_WAIT, self._put_off_to))
 
-    def take(self, now: float, *, someone_goes: bool) -> bool:
+    def take(self, now: float, *, refused: bool, someone_goes: bool) -> bool:
         """Whether one may go out now; whoever gets this answer makes it.
 
         Args:
             now: The moment.
+            refused: As for `due`.
             someone_goes: Whether somebody else has a slot and will ask at once: that brings news, too.
         """
-        if now < self.due:
+        if now < self.due(refused=refused):
             return False
-        # The next one, should nothing be heard of this.
-        self.due = now + (FIRST_WAIT if someone_goes else LONGEST_WAIT)
-        return not someone_goes
+        if someone_goes:
+            self._due = now + FIRST_WAIT
+            return False
+        self._for_refused = not refused
+        self._due = now + self._wait  # a refusal comes soon, and what takes longer is an answer
+        return True
+
+    @property
+    def _wait(self) -> float:
+        return min(LONGEST_WAIT, FIRST_WAIT * 2.0**self._in_vain)

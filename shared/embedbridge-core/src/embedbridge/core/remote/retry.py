@@ -136,7 +136,7 @@ async def _others(
     Waits for the first answer to any of them; it is unknown when this call is to probe before.
     """
     while slots.answered <= since and slots.in_flight:
-        if slots.take_probe():
+        if slots.take_probe(refused=True):
             return "unknown"
         with _stopped(clock) if slots.has_one_of(caller) else nullcontext():
             await slots.news()

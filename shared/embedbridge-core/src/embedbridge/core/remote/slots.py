@@ -68,16 +68,21 @@ class Slots:
         if not self._is_within(limit):
             return None
         if not is_probe and not self.window.has_room(self.in_flight):
-            is_probe = self.take_probe()
+            is_probe = self.take_probe(refused=False)
             if not is_probe:
                 return None
         self._taken[limit] += 1
         return self._admitted(limit, is_probe=is_probe)
 
-    def take_probe(self) -> bool:
-        """Whether one request may go out now that the window has no room for."""
+    def take_probe(self, *, refused: bool) -> bool:
+        """Whether one request may go out now that the window has no room for.
+
+        Args:
+            refused: Whether one that was refused before.
+        """
         someone_goes = self.in_flight > self._callers.total()  # when the pause is over
-        return self.probe.take(asyncio.get_running_loop().time(), someone_goes=someone_goes)
+        now = asyncio.get_running_loop().time()
+        return self.probe.take(now, refused=refused, someone_goes=someone_goes)
 
     def leave(self, limit: float) -> None:
         """Give back a slot that was taken with this limit."""
@@ -90,10 +95,10 @@ class Slots:
             self._news = None
 
     async def news(self) -> None:
-        """Wait until a request comes back, or a probe is due."""
+        """Wait until a request comes back, or a probe is due for one that was refused."""
         loop = asyncio.get_running_loop()
         self._news = self._news or loop.create_future()  # the same for all who wait
-        left = self.probe.due - loop.time()
+        left = self.probe.due(refused=True) - loop.time()
         await asyncio.wait({self._news}, timeout=left if left < math.inf else None)
 
     @contextmanager
@@ -171,10 +176,11 @@ class Slots:
         self._forget_cancelled()
         while may_go := [limit for limit in self._waiting if self._is_within(limit)]:
             is_probe = not self.window.has_room(self.in_flight)
-            if is_probe and not self.take_probe():
-                if self.probe.due < math.inf:
+            if is_probe and not self.take_probe(refused=False):
+                due = self.probe.due(refused=False)
+                if due < math.inf:
                     loop = asyncio.get_running_loop()
-                    self._wakes = loop.call_at(self.probe.due, self._admit_waiting)
+                    self._wakes = loop.call_at(due, self._admit_waiting)
                 return
             limit = min(may_go, key=lambda limit: self._waiting[limit][0].number)
             self._taken[limit] += 1
