@@ -96,6 +96,17 @@ def test_what_is_no_image_is_refused(value: Any) -> None:
     assert book == []
 
 
+def test_a_collected_error_stands_in_its_place() -> None:
+    """The engine, which gets the list, embeds the others; a single image is no list all the same."""
+    first, error, last = as_images([PNG, "data:image/png;base64,@@", PNG], errors="collect")
+
+    assert isinstance(error, InvalidImageError)
+    assert error.index is None
+    assert first == last == Image.from_bytes(PNG)
+    with pytest.raises(InvalidInputError, match="Expected a list"):
+        as_images("cat.png", errors="collect")
+
+
 def test_a_file_object_is_read_from_its_beginning(tmp_path: Path) -> None:
     """As Pillow does: whoever looked at the image before has left it at its end."""
     (tmp_path / "red").write_bytes(PNG)

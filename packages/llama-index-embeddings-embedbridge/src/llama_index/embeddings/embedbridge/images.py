@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from llama_index.core.schema import BaseComponent, ImageDocument, ImageNode, MetadataMode
 
@@ -18,24 +18,35 @@ ImageLike: TypeAlias = adapting.ImageLike | ImageNode | ImageDocument
 MixedLike: TypeAlias = Mixed | ImageNode | ImageDocument
 """A `Mixed`, or a node or document that holds both a text and an image."""
 
+Errors: TypeAlias = Literal["raise", "collect"]
 
-def to_images(values: Iterable[ImageLike]) -> list[Image]:
+
+def to_images(values: Iterable[ImageLike], errors: Errors = "raise") -> list[Image]:
     """The images of a job, not decoded yet. File objects are read: not for an event loop.
+
+    Args:
+        values: What a user handed over.
+        errors: What the embedder's settings say. With `"collect"`, an error stands in place of what is
+            not an image.
 
     Raises:
         InvalidImageError: One of them is not an image; it names the position.
         InvalidInputError: A single image stands where a list is due.
     """
-    return translate(values, _to_image, BaseComponent)
+    return translate(values, _to_image, BaseComponent, errors=errors)
 
 
-def to_mixed(values: Iterable[MixedLike]) -> list[Mixed]:
+def to_mixed(values: Iterable[MixedLike], errors: Errors = "raise") -> list[Mixed]:
     """The mixed inputs of a job; of a node, first what LlamaIndex embeds as its text.
+
+    Args:
+        values: What a user handed over.
+        errors: As for `to_images`.
 
     Raises:
         InvalidInputError: One of them is not a mixed input; it names the position.
     """
-    return translate(values, _to_mixed, BaseComponent)
+    return translate(values, _to_mixed, BaseComponent, errors=errors)
 
 
 def shown(value: object) -> str:

@@ -122,6 +122,9 @@ def _remedy(value: object) -> str:
 
 
 def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool) -> Content:
+    if isinstance(value, InvalidInputError):  # an adapter could make no input of what it got
+        value.index = index
+        raise value
     content = value.text if isinstance(value, Text) else value
     if not isinstance(content, str | Image | Mixed):
         raise InvalidInputError(

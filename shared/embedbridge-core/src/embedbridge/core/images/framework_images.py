@@ -11,9 +11,14 @@ import re
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from os import PathLike
-from typing import IO, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import IO, Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from embedbridge.contract.errors import InvalidImageError, convert_each, short_repr
+from embedbridge.contract.errors import (
+    InvalidImageError,
+    InvalidInputError,
+    convert_each,
+    short_repr,
+)
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import refuse_single
 
@@ -49,29 +54,52 @@ class _File(Protocol):
     def read(self) -> Any: ...
 
 
-def as_images(values: Iterable[ImageLike]) -> list[Image]:
+def as_images(
+    values: Iterable[ImageLike], *, errors: Literal["raise", "collect"] = "raise"
+) -> list[Image]:
     """The images of a job. File objects are read here, so do not call it on an event loop.
+
+    Args:
+        values: What a user of the framework handed over.
+        errors: What the embedder's settings say, see `translate`.
 
     Raises:
         InvalidImageError: One of them is no image; it names the position.
         InvalidInputError: A single image stands where a list is due.
     """
-    return translate(values, as_image)
+    return translate(values, as_image, errors=errors)
 
 
-def translate(values: Iterable[Any], make: Callable[[Any], T], *single: type) -> list[T]:
+def translate(
+    values: Iterable[Any],
+    make: Callable[[Any], T],
+    *single: type,
+    errors: Literal["raise", "collect"] = "raise",
+) -> list[T]:
     """A job's values as inputs, by `make`, whose errors learn the position.
 
     Args:
         values: What a user of the framework handed over.
         make: Makes an input of one of them.
         single: Types whose objects are one value each, although they may be iterable.
+        errors: What the embedder's settings say. With `"collect"`, the error of a bad value stands in
+            its place: hand the list to the engine, which embeds the others and reports the error.
 
     Raises:
         InvalidInputError: One of the values is bad; or there is a single one and no list.
     """
     refuse_single(values, bytes, bytearray, memoryview, PathLike, _File, *single)
-    return convert_each(values, make)
+    return convert_each(values, _or_error(make) if errors == "collect" else make)
+
+
+def _or_error(make: Callable[[Any], T]) -> Callable[[Any], T]:
+    def made(value: Any) -> T:
+        try:
+            return make(value)
+        except InvalidInputError as error:
+            return error  # type: ignore[return-value]  # only the engine looks at it
+
+    return made
 
 
 def as_image(value: ImageLike) -> Image:
