@@ -19,7 +19,7 @@ from embedbridge.contract.errors import (
     convert_each,
     short_repr,
 )
-from embedbridge.contract.image import Image
+from embedbridge.contract.image import Image, ask_file
 from embedbridge.contract.inputs import refuse_single
 
 T = TypeVar("T")
@@ -146,16 +146,8 @@ def _from_string(text: str) -> Image:
 
 def _from_file(file: IO[bytes]) -> Image:
     if isinstance(file, BytesIO):
-        return Image.from_bytes(file.getvalue())
-    try:
-        # From its beginning, as Pillow does: whoever looked at the image left it at its end.
-        if getattr(file, "seekable", bool)():
-            file.seek(0)
-        return Image.from_file(file)
-    except InvalidImageError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: it is closed
-        raise InvalidImageError(
-            f"The file object cannot be read: {short_repr(str(error))}.",
-            hint="Open it in binary mode, and close it after it is embedded.",
-        ) from error
+        return Image.from_bytes(ask_file(file, "getvalue"))
+    # From its beginning, as Pillow does: whoever looked at the image left it at its end.
+    if hasattr(file, "seekable") and ask_file(file, "seekable"):
+        ask_file(file, "seek", 0)
+    return Image.from_file(file)
