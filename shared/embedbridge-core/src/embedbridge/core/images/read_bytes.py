@@ -43,9 +43,12 @@ def read_encoded(image: Image, rules: ImageRules) -> bytes:
             server or the disk failed.
     """
     if image.kind == "url":
-        return fetch(image.source, rules)
-    data = image.source if image.kind == "bytes" else _read_file(image.source, rules.max_bytes)
+        data = fetch(image.source, rules)
+    else:
+        data = image.source if image.kind == "bytes" else _read_file(image.source, rules.max_bytes)
     check_bytes(len(data), rules.max_bytes)
+    if not data and image.kind == "url":
+        raise InvalidImageError("The image has 0 bytes.", hint="Check the URL.")
     if not data:
         raise InvalidImageError("The image file has 0 bytes.", hint="Check that it was written.")
     return bytes(data)
