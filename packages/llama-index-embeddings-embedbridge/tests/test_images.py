@@ -53,6 +53,9 @@ KINDS: dict[str, Any] = {
     "ImageDocument with base64": lambda path: ImageDocument(image=BASE64),
     "ImageNode with base64 in lines": lambda path: ImageNode(image=LINES),
     "ImageNode with a data URL": lambda path: ImageNode(image=f"data:image/png;base64,{LINES}"),
+    "ImageNode with a data URL in capitals": lambda path: ImageNode(
+        image=f"DATA:image/png;base64,{BASE64}"
+    ),
     "ImageNode with a data URL as its URL": lambda path: ImageNode(
         image_url=f"data:image/png;base64,{BASE64}"
     ),

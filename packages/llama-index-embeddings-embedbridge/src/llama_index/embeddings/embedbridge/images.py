@@ -20,6 +20,9 @@ MixedLike: TypeAlias = Mixed | ImageNode | ImageDocument
 
 Errors: TypeAlias = Literal["raise", "collect"]
 
+LONGEST_PATH = 4096
+"""Characters that a path may have; most systems take no more."""
+
 
 def to_images(values: Iterable[ImageLike], errors: Errors = "raise") -> list[Image]:
     """The images of a job, not decoded yet. File objects are read: not for an event loop.
@@ -50,9 +53,19 @@ def to_mixed(values: Iterable[MixedLike], errors: Errors = "raise") -> list[Mixe
 
 
 def shown(value: object) -> str:
-    """What events say about an image that nothing has looked at: its path, never its content."""
-    is_path = isinstance(value, str | PathLike) and not str(value).startswith("data:")
-    return str(value) if is_path else f"image: {type(value).__name__}"
+    """What events say about an image that nothing has looked at: its path, never its content.
+
+    Of a URL, they do not say its query, which may hold a token.
+    """
+    if isinstance(value, str):
+        scheme = value[:8].lower()
+        if scheme.startswith(("http://", "https://")):
+            return f"image: {Image.from_url(value).described}"
+        if not scheme.startswith("data:") and len(value) <= LONGEST_PATH:  # longer is base64
+            return value
+    elif isinstance(value, PathLike):
+        return str(value)
+    return f"image: {type(value).__name__}"
 
 
 def _to_image(value: ImageLike) -> Image:
@@ -64,7 +77,7 @@ def _to_image(value: ImageLike) -> Image:
 def _from_node(node: ImageNode | ImageDocument) -> Image:
     # LlamaIndex's own order. `node.resolve_image()` would fetch a URL.
     if node.image is not None:
-        is_url = isinstance(node.image, str) and node.image.startswith("data:")
+        is_url = isinstance(node.image, str) and node.image[:5].lower() == "data:"
         return Image.from_data_url(node.image) if is_url else Image.from_base64(node.image)
     if node.image_path is not None:
         return Image.from_path(node.image_path)
