@@ -216,7 +216,7 @@ async def test_collected_errors(model: RecordingModel, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "bad",
     [b"", None, "file:///x", "data:image/png;base64,@@", ImageNode(), ImageNode(image="@@")],
-    ids=str,
+    ids=["no bytes", "None", "file URL", "broken data URL", "empty node", "node of broken base64"],
 )
 async def test_what_is_no_image_is_collected_too(model: RecordingModel, bad: Any) -> None:
     """An error of the conversion is one of its input, as that of a file; otherwise nothing is sent."""

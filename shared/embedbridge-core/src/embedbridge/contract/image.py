@@ -69,7 +69,7 @@ class Image:
 
         It is read now, from where it stands to its end: it may be closed before the image is used.
         """
-        pieces: list[bytes] = []
+        pieces: list[bytes | bytearray] = []
         size = 0
         while size <= MAX_STREAM_BYTES:
             piece = ask_file(file, "read", MAX_STREAM_BYTES + 1 - size)
