@@ -17,12 +17,12 @@ from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.signals import let_handlers_raise
 from embedbridge.contract.vectors import zero_rows
 from embedbridge.core import images
 from embedbridge.core.cache.base import cache_keys, cut_key
 from embedbridge.core.engine.fit import SHORTEST_CUT
 from embedbridge.core.notices import Notices
-from embedbridge.core.signals import let_handlers_raise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
