@@ -811,6 +811,23 @@ def test_what_on_batch_raises_ends_the_job(kind: type[FakeModel]) -> None:
     assert len(calls) <= 2
 
 
+@pytest.mark.parametrize("text", ["cat.png", Text("cat.png"), "https://example.com/cat.png"])
+async def test_a_text_is_no_image(embedder: Embedder, text: Any) -> None:
+    """The words of a path had a vector, and the adapters' methods of this name take paths."""
+    given: Any = [IMAGES[0], text, IMAGES[1]]
+    for kind in (list, iter):
+        with pytest.raises(InvalidInputError, match=r"Input 1: A text is no image.*from_path"):
+            embedder.embed_images(kind(given))
+        with pytest.raises(InvalidInputError, match=r"Input 1: A text is no image.*from_path"):
+            await embedder.aembed_images(kind(given))
+    collecting = embedder.using(errors="collect")
+    vectors = collecting.embed_images(given)
+
+    assert np.isnan(vectors).any(axis=1).tolist() == [False, True, False]
+    with pytest.raises(InvalidInputError, match="single str"):
+        embedder.embed_images(text if isinstance(text, str) else "cat.png")  # type: ignore[arg-type]
+
+
 # What it is made of.
 
 
