@@ -27,9 +27,9 @@ NUMBERS_AT_ONCE = 100_000
 OnBatch: TypeAlias = "Callable[[NDArray[np.intp], Vectors, NDArray[np.bool_]], None]"
 """Gets each batch before the job is done: positions of its inputs, vectors, which were truncated.
 
-An input that occurs several times comes once; what a cache answers, or the model refuses, does not
-come. It may be called in another thread, one call at a time, and may block: only its job waits. An
-async one is refused. What it raises ends the job.
+An input that occurs several times comes once, and so does a picture in several files; what a cache
+answers, or the model refuses, does not come. It may be called in another thread, one call at a time,
+and may block: only its job waits. An async one is refused. What it raises ends the job.
 """
 
 

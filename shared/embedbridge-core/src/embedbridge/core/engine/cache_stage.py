@@ -38,20 +38,25 @@ def assign_cache_keys(job: Job) -> None:
     """Give every content its key, under which caches and shared requests know it.
 
     An image gets its key here only if a cache can be asked for it, and only from its encoded bytes;
-    the stage `load` adds the one of its pixels.
+    the stage `load` adds the one of its pixels. Images of equal bytes need one vector: all but the
+    first are its copies, and have no key.
     """
     spec = job.spec
     if spec.cache is None and isinstance(spec.model, LocalEmbeddingModel):
         return  # neither a cache nor another request could be asked
     key = keys_for(spec)
     keys: list[str | None] = []
+    files: dict[bytes, int] = {}
     for place, content in enumerate(job.unique):
         digest = None
         try:
             if isinstance(content, str):
                 digest = text_digest(content)
-            elif spec.cache is not None:
+            elif spec.cache is not None and place not in job.failed:
                 digest = digest_early(content, spec.image_rules)
+                if digest is not None and (first := files.setdefault(digest, place)) != place:
+                    job.copies.add(place, first)
+                    digest = None
         except InvalidInputError as error:  # an image that cannot be read
             job.fail([place], error)
         keys.append(None if digest is None else key(digest))
