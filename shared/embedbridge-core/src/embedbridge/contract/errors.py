@@ -253,6 +253,8 @@ class InputTooLongError(InvalidInputError):
     """Tokens that the server takes, where it says so."""
     size: int | None = None
     """Tokens that it counted."""
+    certain: bool = True
+    """Whether the server's words can mean nothing else; if not, no text is cut that surely fits."""
 
 
 class UnsupportedModalityError(InvalidInputError):

@@ -267,6 +267,7 @@ def _too_large_alone(error: RequestTooLargeError) -> InputTooLongError:
         f"The server refuses it for its size: {error.message}", hint="Split the input."
     )
     too_long.most, too_long.size = error.most, error.size
+    too_long.certain = False
     too_long.__cause__ = error
     return too_long
 
