@@ -461,6 +461,25 @@ def test_the_wait_may_be_in_the_body(
     assert (found.retry_at is None) == (expected is None)
 
 
+@pytest.mark.parametrize("status", [409, 429, 500, 503, 504])
+def test_the_wait_in_the_body_counts_with_every_status_that_may_pass(status: int) -> None:
+    """And not with one that does not."""
+    body = {"error": {"message": "no", "details": [{"retryDelay": "1.5s"}]}}
+
+    assert error(status, body).retry_after == 1.5
+    assert error(400, body).retry_after is None
+
+
+def test_a_server_may_say_that_trying_again_is_in_vain() -> None:
+    """With a wait or without; a row of a table does not hide that."""
+    own = Refusals(codes={"slow_down": RateLimitedError})
+    headers = {"x-should-retry": "false", "retry-after": "3"}
+    found = [error(status, {"code": "slow_down"}, own, **headers) for status in (400, 429)]
+    found.append(error(500, {}, **headers))
+
+    assert not any(one.retryable for one in found)
+
+
 @pytest.mark.parametrize("headers", [{"retry-after": "3"}, {"retry-after-ms": "3000"}])
 def test_a_row_of_the_vendors_table_keeps_the_wait_of_a_header(headers: dict[str, str]) -> None:
     """A rate limit that is known by its code or its sentence also says when to come back."""

@@ -26,6 +26,7 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder, Settings, Ticket
 from embedbridge.core.remote.retry import MAX_RETRY_AFTER, with_retries
+from embedbridge.core.remote.slots import Slots
 from embedbridge.testing import FlakyModel
 from embedbridge.testing.virtual_time import JumpingLoop
 
@@ -117,6 +118,50 @@ def test_the_server_says_how_long_to_wait(seconds: float) -> None:
     run(server, deadline=1000)
 
     assert server.asked_at == [0, pytest.approx(seconds)]
+
+
+def waiting(kind: type[EmbedBridgeError], seconds: float) -> EmbedBridgeError:
+    error = kind("not now")
+    error.set_wait(seconds)
+    return error
+
+
+MAY_PASS = [type(error) for error in RETRYABLE]
+
+
+@pytest.mark.parametrize("kind", MAY_PASS)
+def test_any_error_that_may_pass_may_name_the_time(kind: type[EmbedBridgeError]) -> None:
+    """Then it is waited for, also by requests that were not refused; or it comes at once."""
+    slots = Slots()
+    server, other = Server(waiting(kind, 30)), Server()
+
+    async def both() -> None:
+        first = asyncio.create_task(with_retries(server, Settings(), slots=slots))
+        await asyncio.sleep(1)
+        await with_retries(other, Settings(), slots=slots)
+        await first
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(both())
+    assert server.asked_at == pytest.approx([0, 30])
+    assert other.asked_at == pytest.approx([30])
+
+    late = Server(waiting(kind, 3600))
+    with pytest.raises(kind):
+        run(late)
+    assert late.asked_at == [0]
+
+
+@pytest.mark.parametrize("kind", MAY_PASS)
+def test_an_error_that_was_said_to_stay_is_final(kind: type[EmbedBridgeError]) -> None:
+    """The server knows better than its status."""
+    error = waiting(kind, 1)
+    error.retryable = False
+    server = Server(error)
+    with pytest.raises(kind):
+        run(server)
+
+    assert server.asked_at == [0]
 
 
 @pytest.mark.parametrize("seconds", [MAX_RETRY_AFTER + 1, 3600, float("inf")])

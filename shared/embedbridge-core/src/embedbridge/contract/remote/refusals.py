@@ -36,7 +36,7 @@ from embedbridge.contract.remote.sentences import (
     Make,
     Sentences,
 )
-from embedbridge.contract.remote.status import retry_after, shortened, status_error
+from embedbridge.contract.remote.status import shortened, status_error, tell_of_retries
 
 POSITION = re.compile(
     r"(?:\b(?:inputs?|texts?|images?|contents?|examples?|instances|requests|documents)"
@@ -137,12 +137,8 @@ class Refusals:
                 else f"The server answered {status}."
             )
         _add_sizes(error, said)
-        if isinstance(error, RateLimitedError) and error.retry_after is None:
-            # A row of a vendor's table makes its error from the message alone.
-            wait = retry_after(headers)
-            wait = said.wait if wait is None else wait
-            if wait is not None:
-                error.set_wait(wait)
+        # A row of a table makes its error from the message alone.
+        tell_of_retries(error, headers, wait=said.wait)
         if isinstance(error, InvalidInputError) and error.index is None:
             error.index = position(said)
         return error

@@ -1,7 +1,8 @@
 """HTTP status codes as our errors: the table that every HTTP provider shares.
 
 Sources: RFC 9110 (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3) for Retry-After; vendors
-send `retry-after-ms` beside it.
+send `retry-after-ms` (OpenAI) and `x-amz-retry-after` (AWS, milliseconds as well) beside it, and
+`x-should-retry` (OpenAI), which their SDKs obey.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from embedbridge.contract.errors import (
     AuthenticationError,
     ConfigurationError,
     EmbedBridgeError,
+    InputTooLongError,
     InvalidInputError,
     ProviderUnavailableError,
     QuotaExhaustedError,
@@ -24,6 +26,8 @@ from embedbridge.contract.errors import (
     UnknownModelError,
 )
 
+SIZES = (InputTooLongError, RequestTooLargeError)
+"""Errors that the same request would meet again."""
 MAX_MESSAGE = 300
 """Characters of a server's message that are shown: it may echo the whole input."""
 
@@ -40,9 +44,10 @@ def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> floa
         headers: The answer's headers; names in lower case, as HTTP libraries give them.
         now: Seconds since the epoch, for the form that is a date.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
+    for name in ("retry-after-ms", "x-amz-retry-after"):
+        milliseconds = _number(headers.get(name))
+        if milliseconds is not None:
+            return milliseconds / 1000
     text = headers.get("retry-after")
     if text is None:
         return None
@@ -54,6 +59,25 @@ def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> floa
     except (ValueError, OverflowError, OSError):  # the last one where Windows has no such year
         return None  # nonsense is no reason to fail: the usual backoff applies
     return max(0.0, moment - (time.time() if now is None else now))
+
+
+def tell_of_retries(
+    error: EmbedBridgeError, headers: Mapping[str, str], *, wait: float | None = None
+) -> None:
+    """Note on an error what its answer says of a further try: whether to make one, and when.
+
+    Args:
+        error: Of any kind. A size that is refused is the engine's to change, and is not sent again as
+            it is.
+        headers: The answer's; names in lower case.
+        wait: Seconds that its body says; a header wins.
+    """
+    should = headers.get("x-should-retry")
+    if should == "false" or (should == "true" and not isinstance(error, SIZES)):
+        error.retryable = should == "true"
+    if error.retry_after is None and (error.retryable or isinstance(error, RateLimitedError)):
+        told = retry_after(headers)
+        error.set_wait(wait if told is None else told)
 
 
 def status_error(
@@ -76,25 +100,34 @@ def status_error(
     """
     said = shortened(message)
     text = f"The server answered {status}: {said}" if said else f"The server answered {status}."
-    if status == 429:
-        return RateLimitedError(text, retry_after=retry_after(headers or {}), hint=hint)
-    if status == 503 and headers and (wait := retry_after(headers)) is not None:
-        return RateLimitedError(text, retry_after=wait, hint=hint)
-    if status >= 500 or status == 409:
-        return ProviderUnavailableError(text, hint=hint)
+    headers = headers or {}
+    error = _kind(status, headers)(text, hint=hint)
     if 300 <= status < 400:
         # Followed nowhere: the credential must not travel to another host.
-        return ConfigurationError(text, hint=hint or "Check the server's address.")
+        error.hint = hint or "Check the server's address."
+    tell_of_retries(error, headers)
+    return error
+
+
+def _kind(status: int, headers: Mapping[str, str]) -> type[EmbedBridgeError]:
+    if status == 503 and retry_after(headers) is not None:
+        return RateLimitedError
+    if status >= 500:
+        return ProviderUnavailableError
+    if 300 <= status < 400:
+        return ConfigurationError
     kinds: dict[int, type[EmbedBridgeError]] = {
         401: AuthenticationError,
         402: QuotaExhaustedError,
         403: AuthenticationError,
         404: UnknownModelError,
         408: RequestTimeoutError,
+        409: ProviderUnavailableError,
         413: RequestTooLargeError,
         424: ProviderUnavailableError,  # a part of the server itself failed
+        429: RateLimitedError,
     }
-    return kinds.get(status, InvalidInputError)(text, hint=hint)
+    return kinds.get(status, InvalidInputError)
 
 
 def _number(text: str | None) -> float | None:
