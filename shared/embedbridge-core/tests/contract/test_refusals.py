@@ -297,6 +297,16 @@ def test_a_code_in_a_header() -> None:
     assert type(own.error(400, {"message": "No."}, {}, Secrets())) is InvalidInputError
 
 
+@pytest.mark.parametrize("status", [405, 407, 410, 425, 426, 431, 494, 497, 499, 511])
+def test_a_status_that_says_nothing_of_an_input_blames_none(status: int) -> None:
+    """Whatever its page says; a vendor's own table of statuses wins."""
+    said = b"input[3]: too many tokens, request header too large"
+    own = Refusals(statuses={status: InvalidInputError})
+
+    assert not isinstance(error(status, said), InvalidInputError | RequestTooLargeError)
+    assert type(error(status, said, own)) is InvalidInputError
+
+
 def test_a_timeout_is_one_whatever_it_says() -> None:
     """What "took too long" is no text."""
     said = b'{"message": "The request took too long to process."}'

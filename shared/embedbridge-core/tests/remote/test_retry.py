@@ -111,13 +111,23 @@ def test_cancelling_is_not_a_failure() -> None:
     assert len(server.asked_at) == 1
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.25, 7, MAX_RETRY_AFTER])
+@pytest.mark.parametrize("seconds", [0.25, 7, MAX_RETRY_AFTER])
 def test_the_server_says_how_long_to_wait(seconds: float) -> None:
     """Exactly as long as it asks, up to two minutes."""
     server = Server(RateLimitedError("slow down", retry_after=seconds))
     run(server, deadline=1000)
 
     assert server.asked_at == [0, pytest.approx(seconds)]
+
+
+@pytest.mark.parametrize("error", RETRYABLE, ids=lambda error: type(error).__name__)
+def test_no_time_at_all_is_the_usual_backoff(error: EmbedBridgeError) -> None:
+    """`Retry-After: 0`, or a date that is over, must not spend all attempts in an instant."""
+    server = Server(*[waiting(type(error), 0.0) for _ in range(2)])
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(with_retries(server, Settings(), backoff=lambda failures: 3.0 * failures))
+
+    assert server.asked_at == pytest.approx([0, 3, 9])
 
 
 def waiting(kind: type[EmbedBridgeError], seconds: float) -> EmbedBridgeError:

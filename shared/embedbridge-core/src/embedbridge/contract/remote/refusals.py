@@ -45,7 +45,9 @@ POSITION = re.compile(
     re.IGNORECASE,
 )
 """How messages name the one input that is refused: `input[3]`, `image at index 3`, `#/texts/3`."""
-NOT_BY_SENTENCE = frozenset({401, 402, 403, 408, 429, 503, 504})
+NOT_BY_SENTENCE = frozenset(
+    {401, 402, 403, 405, 407, 408, 410, 425, 426, 429, 431, 494, 497, 499, 503, 504, 511}
+)
 """Statuses that mean what they say, whatever the message mentions."""
 INPUT_FIELDS = frozenset(
     {

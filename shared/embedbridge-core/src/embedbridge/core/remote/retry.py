@@ -101,9 +101,9 @@ async def with_retries(
                     ):
                         raise
                     # Where the server said how long to wait, all slots do, and others who were refused
-                    # hear of it in this turn of the loop.
-                    told = error.retry_after is not None
-                    await asyncio.sleep(0.0 if told else backoff(failures))
+                    # hear of it in this turn of the loop. A server that asks for no time, or for one
+                    # that is over, gets the usual one: else all attempts are spent in an instant.
+                    await asyncio.sleep(0.0 if error.retry_after else backoff(failures))
     except EmbedBridgeError as error:
         error.attempts = spent + requests
         raise
