@@ -483,7 +483,7 @@ def test_the_wait_in_the_body_counts_with_every_status_that_may_pass(status: int
 def test_a_server_may_say_that_trying_again_is_in_vain() -> None:
     """With a wait or without; a row of a table does not hide that."""
     own = Refusals(codes={"slow_down": RateLimitedError})
-    headers = {"x-should-retry": "false", "retry-after": "3"}
+    headers: dict[str, Any] = {"x-should-retry": "false", "retry-after": "3"}
     found = [error(status, {"code": "slow_down"}, own, **headers) for status in (400, 429)]
     found.append(error(500, {}, **headers))
 
