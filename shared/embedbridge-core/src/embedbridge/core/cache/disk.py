@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, short_repr
 from embedbridge.contract.paths import expanded_for_writing
+from embedbridge.core.cache.database import bytes_used
 from embedbridge.core.cache.eviction import evict
 from embedbridge.core.cache.rows import Row, is_sound, pack, row_ids, unpack
-from embedbridge.core.cache.sqlite import SqliteFile, bytes_used
+from embedbridge.core.cache.sqlite import SqliteFile
 from embedbridge.core.cache.transactions import transaction, without_waiting
 
 if TYPE_CHECKING:

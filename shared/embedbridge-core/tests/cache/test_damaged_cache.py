@@ -1,0 +1,225 @@
+"""A damaged cache file is set aside once, whoever meets it at once; what was just kept stays."""
+
+import errno
+import sqlite3
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedbridge.core import DiskCache
+from embedbridge.core.cache.aside import staying
+from embedbridge.core.cache.sqlite import BUSY_SECONDS, SqliteFile
+
+of_posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="an open file cannot be moved there, so that nobody meets it"
+)
+
+
+def some(numbers: range) -> dict[str, Any]:
+    return {f"{n:08x}{0:056x}": np.full(8, n, np.float32) for n in numbers}
+
+
+def assert_holds(cache: DiskCache, numbers: range) -> None:
+    wanted = some(numbers)
+    found = cache.get_many(list(wanted))
+
+    assert found.keys() == wanted.keys()
+    assert all(np.array_equal(found[key], wanted[key]) for key in wanted)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "v.sqlite"
+
+
+@pytest.fixture
+def cache(path: Path) -> Iterator[DiskCache]:
+    with closing(DiskCache(path)) as cache:
+        yield cache
+
+
+def damage(path: Path) -> bytes:
+    """Spoil a cache file where its first table begins, and say what it holds then."""
+    cache = DiskCache(path)
+    cache.put_many(some(range(1000, 1200)))
+    cache.close()
+    spoil(path)
+    return path.read_bytes()
+
+
+def spoil(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 100)
+
+
+def kept(path: Path) -> list[Path]:
+    """What was set aside."""
+    return sorted(path.parent.glob("*.damaged-*"))
+
+
+@of_posix
+@pytest.mark.filterwarnings("ignore:The cache:RuntimeWarning")
+def test_a_file_that_another_began_meanwhile_stays(path: Path, cache: DiskCache) -> None:
+    """Two meet the same damage: the second one goes on in the file that the first one began."""
+    cache.put_many(some(range(1000, 1010)))
+    cache.close()  # so that nothing of it is in a log, which would be sound
+    assert_holds(cache, range(1000, 1010))
+    spoil(path)
+    tries = []
+    with closing(DiskCache(path)) as first:
+
+        def late(connection: sqlite3.Connection) -> str:
+            tries.append(connection)
+            if len(tries) == 1:
+                first.put_many(some(range(5)))
+                raise sqlite3.DatabaseError("database disk image is malformed")
+            return "done"
+
+        assert cache._file.tolerate("read", late, "not done") == "done"
+        assert_holds(first, range(5))
+    assert_holds(cache, range(5))
+    assert len({file.name.removesuffix("-wal").removesuffix("-shm") for file in kept(path)}) == 1
+
+
+@of_posix
+def test_what_is_written_while_another_sets_the_file_aside_is_kept(
+    path: Path, cache: DiskCache
+) -> None:
+    """The file that was written to is not the one at the path any more: it is written again, there."""
+    cache.put_many(some(range(5)))
+    tries = []
+
+    def write(connection: sqlite3.Connection) -> None:
+        tries.append(connection)
+        connection.execute("INSERT INTO vectors VALUES (1, 1, x'00')")
+        if len(tries) == 1:
+            for part in list(path.parent.iterdir()):
+                part.rename(part.with_name(f"aside-{part.name}"))
+
+    cache._file.tolerate("written", write, None)
+
+    assert cache.info().vectors == 1
+    assert len(tries) == 2
+
+
+@pytest.mark.parametrize("others", [1, pytest.param(8, marks=of_posix)])
+def test_what_is_set_aside_is_never_replaced(path: Path, others: int) -> None:
+    """One process meets damage again and again: each file is kept as it was."""
+    damaged = []
+    for _ in range(3):
+        damaged.append(damage(path))
+        barrier = Barrier(others)
+
+        def put(number: int, barrier: Barrier = barrier) -> None:
+            with closing(DiskCache(path)) as cache:
+                barrier.wait()
+                cache.put_many(some(range(number, number + 1)))
+
+        with warnings.catch_warnings(record=True) as told, ThreadPoolExecutor(others) as pool:
+            warnings.simplefilter("always")
+            list(pool.map(put, range(others)))
+        with closing(DiskCache(path)) as cache:
+            assert_holds(cache, range(others))
+        assert len(told) == 1
+        path.unlink()
+
+    assert sorted(file.read_bytes() for file in kept(path)) == sorted(damaged)
+
+
+class Clock:
+    """Virtual seconds; every pause makes a whole one pass, and may do something."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.then: dict[float, Any] = {}
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += 1.0
+        self.then.get(self.now, lambda: None)()
+
+
+@of_posix
+@pytest.mark.parametrize("what", ["open", "close"])
+def test_nobody_opens_or_closes_a_file_while_one_is_moved(path: Path, what: str) -> None:
+    """Both wait: a database and its log are opened, and deleted, by name."""
+    clock = Clock()
+    with closing(DiskCache(path)) as cache, ExitStack() as moving:
+        cache._file = SqliteFile(path, clock=clock, sleep=clock.sleep)
+        if what == "close":
+            cache.put_many(some(range(5)))
+        moving.enter_context(staying(path.parent, alone=True))
+        clock.then[1] = lambda: was_there.append(path.with_name("v.sqlite-wal").exists())
+        clock.then[2] = moving.close
+        was_there: list[bool] = []
+        if what == "close":
+            cache.close()
+        else:
+            cache.put_many(some(range(5)))
+
+        assert clock.now == 2
+        assert was_there == [what == "close"]
+        assert_holds(cache, range(5))
+
+
+@of_posix
+def test_a_folder_that_another_holds_for_ever_costs_one_wait(path: Path) -> None:
+    """As a file that stays locked does: one warning, and the job goes on without the cache."""
+    clock = Clock()
+    with closing(DiskCache(path)) as cache, staying(path.parent, alone=True):
+        cache._file = SqliteFile(path, clock=clock, sleep=clock.sleep)
+        with pytest.warns(RuntimeWarning, match=r"Another process holds it.*each minute"):
+            cache.put_many(some(range(5)))
+        for _ in range(10):
+            cache.put_many(some(range(5)))  # warnings are errors
+
+        assert clock.now <= BUSY_SECONDS + 1
+
+
+@of_posix
+def test_a_file_system_without_locks_of_folders_keeps_vectors(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network drive may have none: a damaged file is set aside all the same."""
+
+    def flock(handle: int, how: int) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    damaged = damage(path)
+    with closing(DiskCache(path)) as cache:
+        with pytest.warns(RuntimeWarning, match=r"kept as 'v\.sqlite\.damaged-"):
+            cache.put_many(some(range(5)))
+        assert_holds(cache, range(5))
+
+    assert [file.read_bytes() for file in kept(path)] == [damaged]
+
+
+def test_a_damaged_file_that_cannot_be_moved_costs_one_warning(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has it open on Windows, say: it stays, and nothing is left behind."""
+
+    def replace(self: Path, target: object) -> Path:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    damaged = damage(path)
+    monkeypatch.setattr(Path, "replace", replace)
+    with closing(DiskCache(path)) as cache:
+        with pytest.warns(RuntimeWarning, match=r"Permission denied.*without it"):
+            cache.put_many(some(range(5)))
+        for _ in range(3):
+            assert cache.get_many(list(some(range(5)))) == {}  # warnings are errors
+
+    assert [file.read_bytes() for file in path.parent.iterdir()] == [damaged]
