@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedbridge.core import DiskCache
+from embedbridge.contract import ConfigurationError
+from embedbridge.core import DiskCache, load_embedder, save_vectors
 from embedbridge.core.cache.aside import staying
 from embedbridge.core.cache.sqlite import BUSY_SECONDS, SqliteFile
 
@@ -221,5 +222,91 @@ def test_a_damaged_file_that_cannot_be_moved_costs_one_warning(
             cache.put_many(some(range(5)))
         for _ in range(3):
             assert cache.get_many(list(some(range(5)))) == {}  # warnings are errors
+
+    assert [file.read_bytes() for file in path.parent.iterdir()] == [damaged]
+
+
+def cut(size: int) -> Any:
+    return lambda whole: whole[:size]
+
+
+def overwritten(start: int, end: int, byte: bytes) -> Any:
+    return lambda whole: whole[:start] + byte * (min(end, len(whole)) - start) + whole[end:]
+
+
+DAMAGES = {
+    **{f"cut to {size}": cut(size) for size in (1, 15, 16, 17, 60, 100, 5000, 16384, 20000)},
+    **{f"{end} zeros": overwritten(0, end, b"\0") for end in (1, 16, 100, 512, 4096, 16384, 2**30)},
+    **{f"{end} of another": overwritten(0, end, b"#") for end in (1, 16, 100, 512, 4096)},
+    "no tables": overwritten(100, 16384, b"#"),
+    "no end": overwritten(16384, 2**30, b"#"),
+}
+
+
+@pytest.mark.parametrize("spoilt", DAMAGES.values(), ids=DAMAGES)
+def test_whatever_is_damaged_the_cache_goes_on(path: Path, spoilt: Any) -> None:
+    """Wherever a cache file is cut, zeroed or overwritten: one warning at most, and it keeps vectors."""
+    with closing(DiskCache(path)) as cache:
+        cache.put_many(some(range(1000, 1200)))
+    path.write_bytes(spoilt(path.read_bytes()))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            with closing(DiskCache(path)) as cache:
+                cache.get_many(list(some(range(1000, 1200))))
+                cache.put_many(some(range(5)))
+
+    with closing(DiskCache(path)) as cache:
+        assert_holds(cache, range(5))
+    assert len(told) == len(kept(path)) <= 1
+
+
+def save_numbers(path: Path) -> None:
+    embedder = load_embedder("fake:small")
+    save_vectors(path, embedder.embed_documents(["a"]), embedder=embedder, ids=["a"])
+
+
+def save_database(path: Path) -> None:
+    """Somebody else's, and damaged."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE posts (id INTEGER PRIMARY KEY, body TEXT)")
+    spoil(path)
+
+
+THEIRS = {
+    "vectors.safetensors": save_numbers,
+    "places.sqlite": save_database,
+    "posts.csv": lambda path: path.write_text("id,text\n1,hello\n" * 5000),
+    "utf16.csv": lambda path: path.write_text("id,text\n1,hello\n", "utf-16"),
+    "notes.json": lambda path: path.write_text("{}"),
+    "ids.npy": lambda path: np.save(path, np.zeros(9000)),
+    "films.mp4": lambda path: path.write_bytes(b"\0\0\0\x20ftypisom" + bytes(50000)),
+}
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_file_of_somebody_else_stays(tmp_path: Path, name: str) -> None:
+    """Whoever gives the cache the name of a file of another kind hears so, and has that file still."""
+    path = tmp_path / name
+    THEIRS[name](path)
+    before = path.read_bytes()
+    with closing(DiskCache(path)) as cache:
+        with pytest.warns(RuntimeWarning, match=r"Going on without it\. It stays as it is"):
+            cache.put_many(some(range(5)))
+        assert cache.get_many(list(some(range(5)))) == {}
+        for question in (cache.info, cache.verify, cache.clear):
+            with pytest.raises(ConfigurationError, match="It stays as it is: name another file"):
+                question()
+
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("question", ["info", "verify", "clear"])
+def test_a_question_moves_no_damaged_file(path: Path, question: str) -> None:
+    """Who asks for the file itself hears that it is damaged."""
+    damaged = damage(path)
+    with pytest.raises(ConfigurationError, match=r"v\.sqlite.*damaged as a whole: delete it"):
+        getattr(DiskCache(path), question)()
 
     assert [file.read_bytes() for file in path.parent.iterdir()] == [damaged]

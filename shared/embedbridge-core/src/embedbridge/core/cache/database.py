@@ -1,4 +1,4 @@
-"""The database in a cache file: its settings and tables, and what tells it from other databases."""
+"""The database in a cache file: its settings and tables, and what tells it from other files."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ COLUMNS = "id,used,row"
 # Rows in the order of arrival with an index of digests were tried, and read faster; but with the end
 # of a file cut off, index and table said different things, and the same vectors were missing each time.
 
+HEAD = b"SQLite format 3\0" + PAGE_BYTES.to_bytes(2, "big")
+"""How each cache file begins; nearly all other databases have smaller pages."""
+
 
 class NotACacheError(sqlite3.OperationalError):
     """The file is of another format, or somebody else's: nothing in it is changed."""
@@ -34,7 +37,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises:
         NotACacheError: It is of another format, or something else.
-        sqlite3.Error: It cannot be opened, or is damaged.
+        sqlite3.OperationalError: It cannot be opened.
+        sqlite3.DatabaseError: It was a cache, and is damaged.
     """
     connection = sqlite3.connect(
         path, timeout=POLL_SECONDS, isolation_level=None, check_same_thread=False
@@ -48,10 +52,33 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA cache_size = -{MEMORY_KIB}")  # negative: not in pages
         if is_new:
             _make_tables(connection)
-    except BaseException:
+    except BaseException as error:
         connection.close()
+        if _says_damaged(error) and not _was_cache(path):
+            raise NotACacheError(
+                "it is something else, or damaged from the first byte on"
+            ) from None
         raise
     return connection
+
+
+def _says_damaged(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.OperationalError
+    )
+
+
+def _was_cache(path: Path) -> bool:
+    """Whether a file that cannot be opened was a cache, by its first page.
+
+    A user's own file has none of three signs: the head of a cache, as far as the file was not cut;
+    the definition of its table, where the head is damaged; or nothing but zeros, which file systems
+    leave after a power failure, and in which nothing of anybody's can be lost. In doubt it stays:
+    a damaged cache that is left costs a warning, somebody's file that is moved his work.
+    """
+    with path.open("rb") as file:
+        page = file.read(PAGE_BYTES)
+    return HEAD.startswith(page[: len(HEAD)]) or TABLE.encode() in page or not any(page)
 
 
 def bytes_used(connection: sqlite3.Connection) -> int:
