@@ -4,7 +4,7 @@ import errno
 import sqlite3
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -238,6 +238,7 @@ DAMAGES = {
     **{f"cut to {size}": cut(size) for size in (1, 15, 16, 17, 60, 100, 5000, 16384, 20000)},
     **{f"{end} zeros": overwritten(0, end, b"\0") for end in (1, 16, 100, 512, 4096, 16384, 2**30)},
     **{f"{end} of another": overwritten(0, end, b"#") for end in (1, 16, 100, 512, 4096)},
+    "the middle of its head zeros": overwritten(10, 100, b"\0"),
     "no tables": overwritten(100, 16384, b"#"),
     "no end": overwritten(16384, 2**30, b"#"),
 }
@@ -273,13 +274,14 @@ def save_database(path: Path) -> None:
     spoil(path)
 
 
-THEIRS = {
+THEIRS: dict[str, Callable[[Path], object]] = {
     "vectors.safetensors": save_numbers,
     "places.sqlite": save_database,
     "posts.csv": lambda path: path.write_text("id,text\n1,hello\n" * 5000),
     "utf16.csv": lambda path: path.write_text("id,text\n1,hello\n", "utf-16"),
     "notes.json": lambda path: path.write_text("{}"),
     "ids.npy": lambda path: np.save(path, np.zeros(9000)),
+    "vectors.f32": lambda path: path.write_bytes(bytes(4000) + b"\x3f" * 50000),
     "films.mp4": lambda path: path.write_bytes(b"\0\0\0\x20ftypisom" + bytes(50000)),
 }
 

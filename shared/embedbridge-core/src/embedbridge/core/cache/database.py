@@ -55,9 +55,8 @@ def connect(path: Path) -> sqlite3.Connection:
     except BaseException as error:
         connection.close()
         if _says_damaged(error) and not _was_cache(path):
-            raise NotACacheError(
-                "it is something else, or damaged from the first byte on"
-            ) from None
+            what = f"{error}: something else, or damaged from the first byte on"
+            raise NotACacheError(what) from None
         raise
     return connection
 
@@ -71,14 +70,15 @@ def _says_damaged(error: BaseException) -> bool:
 def _was_cache(path: Path) -> bool:
     """Whether a file that cannot be opened was a cache, by its first page.
 
-    A user's own file has none of three signs: the head of a cache, as far as the file was not cut;
-    the definition of its table, where the head is damaged; or nothing but zeros, which file systems
-    leave after a power failure, and in which nothing of anybody's can be lost. In doubt it stays:
-    a damaged cache that is left costs a warning, somebody's file that is moved his work.
+    A user's own file has none of three signs: the head of a cache, of which the end may be cut off or
+    zeros; the definition of its table, where the head is damaged; or nothing but zeros, which file
+    systems leave after a power failure. In doubt it stays: a damaged cache that is left where it is
+    costs a warning, and somebody's file that is moved may cost him his work.
     """
     with path.open("rb") as file:
         page = file.read(PAGE_BYTES)
-    return HEAD.startswith(page[: len(HEAD)]) or TABLE.encode() in page or not any(page)
+    head = page[: len(HEAD)].rstrip(b"\0")
+    return (head != b"" and HEAD.startswith(head)) or TABLE.encode() in page or not any(page)
 
 
 def bytes_used(connection: sqlite3.Connection) -> int:

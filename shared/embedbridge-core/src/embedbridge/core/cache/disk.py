@@ -129,7 +129,8 @@ class DiskCache:
         long_ago = _this_hour()
         # In the order of the file: each page is then read once, not once per query.
         for ids in _chunks(sorted(by_id), ROWS_AT_ONCE):
-            rows = self._file.tolerate("read", partial(_read, ids), [])
+            nothing: list[Row] = []
+            rows = self._file.tolerate("read", partial(_read, ids), nothing)
             known = unpack(rows, by_id)
             stale = [
                 row_id for row_id, used, _ in rows if used < long_ago and by_id[row_id] in known
