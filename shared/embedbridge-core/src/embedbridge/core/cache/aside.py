@@ -9,33 +9,40 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from embedbridge.core.cache.transactions import POLL_SECONDS
 
 if sys.platform != "win32":
     import fcntl
 
+TRIES = 400
+"""How often to ask for a folder, about four seconds long; to move some files takes milliseconds."""
 PARTS = ("-wal", "-shm", "-journal", "")
 """Of a database. The file itself moves last: should this process die in between, its log must not be
 taken for the one of a new file."""
 
 
 @contextmanager
-def staying(folder: Path, *, alone: bool = False) -> Iterator[None]:
+def staying(
+    folder: Path, sleep: Callable[[float], None], *, alone: bool = False, tries: int = TRIES
+) -> Iterator[None]:
     """Files stay where they are inside: nobody else sets one of this folder aside.
 
     It is an advisory lock (`flock`) of the folder itself, so that no file of its own is left behind.
     Where there is none, as on some network drives, it does nothing; nor on Windows, which moves no
-    file that is open.
+    file that is open. Whoever holds the folder for long moves no cache: perhaps a program of the
+    user's that started this one (`flock FOLDER COMMAND`). After a while it is not waited for.
 
     Args:
         folder: Where the cache file is.
+        sleep: Waits for so many seconds.
         alone: Whether nobody else opens or closes a file meanwhile, either.
-
-    Raises:
-        BlockingIOError: Another holds the folder, for a moment.
+        tries: How often to ask for it.
     """
     if sys.platform == "win32":
         yield
@@ -45,7 +52,9 @@ def staying(folder: Path, *, alone: bool = False) -> Iterator[None]:
         with suppress(OSError):
             handle = os.open(folder, os.O_RDONLY)
         if handle is not None:
-            _lock(handle, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+            while not _locks(handle, how) and (tries := tries - 1) > 0:
+                sleep(random.uniform(0, POLL_SECONDS))
         yield
     finally:
         if handle is not None:
@@ -72,14 +81,16 @@ def set_aside(path: Path) -> Path:
     return kept
 
 
-def _lock(handle: int, how: int) -> None:
+def _locks(handle: int, how: int) -> bool:
+    """Whether nobody stands against it any more."""
     if sys.platform != "win32":
         try:
             fcntl.flock(handle, how | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise
+            return False
         except OSError:
-            return  # a file system without such locks
+            pass  # a file system without such locks
+    return True
 
 
 def _free_name(path: Path) -> Path:

@@ -12,13 +12,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock
-from embedbridge.core.cache.aside import set_aside, staying
+from embedbridge.core.cache.aside import TRIES, set_aside, staying
 from embedbridge.core.cache.database import NotACacheError, connect
 from embedbridge.core.cache.transactions import POLL_SECONDS
 from embedbridge.core.notices import tell
@@ -94,7 +93,7 @@ class SqliteFile:
                 return otherwise
             begun = self._clock()
             try:
-                answer = self._patiently(partial(self._act, action), self._patience[verb])
+                answer = self._patiently(action, self._patience[verb])
             except (sqlite3.OperationalError, OSError) as error:
                 self._warn(verb, error)
                 if is_busy(error) or self._clock() - begun >= STALLED_SECONDS:
@@ -106,8 +105,8 @@ class SqliteFile:
             except sqlite3.DatabaseError as error:
                 # No database, or damaged where it cannot be read: a new one begins beside it.
                 try:
-                    self._patiently(partial(self._set_aside, error), self._patience[verb])
-                    return self._patiently(partial(self._act, action), self._patience[verb])
+                    self._set_aside(error)
+                    return self._patiently(action, self._patience[verb])
                 except (sqlite3.Error, OSError) as again:
                     self._warn(verb, again)
                 return otherwise
@@ -121,19 +120,19 @@ class SqliteFile:
             ConfigurationError: The file is locked, cannot be opened, or is no cache.
         """
         try:
-            return self._patiently(partial(self._act, action), BUSY_SECONDS)
+            return self._patiently(action, BUSY_SECONDS)
         except (sqlite3.Error, OSError) as error:
             raise ConfigurationError(
                 f"The cache {str(self.path)!r} cannot be used: {error}.", hint=_remedy(error)
             ) from error
 
-    def _patiently(self, attempt: Callable[[], T], seconds: float) -> T:
-        """Repeat an attempt while another holds the file: each is all or nothing."""
+    def _patiently(self, action: Callable[[sqlite3.Connection], T], seconds: float) -> T:
+        """Repeat an action while the file is locked: a transaction is all or nothing."""
         deadline = self._clock() + seconds
         while True:
             try:
-                return attempt()
-            except (sqlite3.OperationalError, BlockingIOError) as error:
+                return self._act(action)
+            except sqlite3.OperationalError as error:
                 if not is_busy(error) or self._clock() >= deadline:
                     raise
             self._sleep(random.uniform(0, POLL_SECONDS))  # two must not march in step
@@ -147,22 +146,17 @@ class SqliteFile:
                     break
         return answer
 
-    def close(self, seconds: float = BUSY_SECONDS) -> None:
+    def close(self, tries: int = TRIES) -> None:
         """Close the file; the next use opens it again.
 
         Args:
-            seconds: How long to wait at most while a file is set aside. SQLite deletes the log by its
+            tries: How often to look whether a file is being set aside: SQLite deletes the log by its
                 name, and that could be the one of a new file by then.
         """
         with self._lock:
-            with suppress(OSError):
-                self._patiently(self._drop_undisturbed, seconds)
-            self._drop()
-
-    def _drop_undisturbed(self) -> None:
-        if self._connection is not None:
-            with staying(self.path.parent):
-                self._drop()
+            if self._connection is not None:
+                with staying(self.path.parent, self._sleep, tries=tries):
+                    self._drop()
 
     def _drop(self) -> None:
         """Have no connection any more."""
@@ -177,13 +171,13 @@ class SqliteFile:
         # Python 3.13 warns of connections that are not closed. At the end of the process, or after
         # an __init__ that failed, parts of this object may be gone already.
         with suppress(Exception):
-            self.close(0.0)
+            self.close(tries=1)
         with suppress(Exception):
             self._drop()
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with staying(self.path.parent):
+        with staying(self.path.parent, self._sleep):
             try:
                 return connect(self.path)
             finally:
@@ -191,7 +185,7 @@ class SqliteFile:
 
     def _set_aside(self, error: sqlite3.Error) -> None:
         """Set aside the file that failed, unless another did: what is at the path then is sound."""
-        with staying(self.path.parent, alone=True):
+        with staying(self.path.parent, self._sleep, alone=True):
             # Compared while the file is open: as long as it is, no other one gets its number.
             failed = self._opened is not None and _identity(self.path) == self._opened
             self._drop()
@@ -220,9 +214,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def is_busy(error: Exception) -> bool:
-    """Whether an error says that another connection or process holds the file, or its folder."""
-    if isinstance(error, BlockingIOError):
-        return True
+    """Whether an error says that another connection or process holds the file."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
