@@ -144,16 +144,19 @@ def recall(
         cache: The cache.
         keys: Of what is wanted.
         dimensions: The width that is wanted; `None` if it is not known.
-        notices: Hears of a cache that fails.
+        notices: Hears of a cache that fails, or answers with something else than vectors.
         zeros: Whether a vector of zeros is valid, see `takes_zeros`.
     """
-    values: list[object] = []
+    rows: dict[int, NDArray[np.float32]] = {}
     with _failing_costs_time(notices, "read"):
         known = _answered(cache.get_many(keys))
         if not isinstance(known, Mapping):
             raise _NoAnswerError(f"get_many returned {type(known).__name__}, no mapping")
         values = list(map(known.get, keys))
-    rows = {n: row for n, row in enumerate(values) if _is_vector(row)}
+        rows = {n: row for n, row in enumerate(values) if _is_vector(row)}
+        others = () if rows else [value for value in values if value is not None]
+        if others:  # one entry may be anybody's; a store of such never has a hit
+            raise _NoAnswerError(f"get_many returned {_kind(others[0])}, no 1-D arrays of floats")
     width = dimensions or len(next(iter(rows.values()), ()))
     rows = {n: row for n, row in rows.items() if len(row) == width}
     if not rows:
@@ -172,6 +175,14 @@ def recall(
 def _is_vector(value: object) -> TypeGuard[NDArray[np.float32]]:
     """Whether it is a vector at all: a cache written by others may hold anything."""
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
+
+
+def _kind(value: object) -> str:
+    """What a store holds, for messages: the type, and of arrays what is wrong about them."""
+    name = type(value).__name__
+    if isinstance(value, np.ndarray):
+        return f"{name} of {value.dtype} and shape {value.shape}"
+    return name
 
 
 def write_cache(
