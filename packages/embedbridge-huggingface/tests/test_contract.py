@@ -25,7 +25,10 @@ class TestWithPrompts(EmbeddingModelContract):
     """A model that registers prompts."""
 
     card: ClassVar[ModelCard | None] = ModelCard(
-        name="tiny", limits=Limits(max_tokens_per_input=256), prompts={"clustering": "Cluster: "}
+        name="tiny",
+        limits=Limits(max_tokens_per_input=256),
+        roles="prefix",
+        prompts={"clustering": "Cluster: "},
     )
 
     @pytest.fixture
