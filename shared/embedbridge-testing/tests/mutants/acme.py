@@ -32,6 +32,7 @@ VENDOR = Vendor(
     url="https://api.acme.example/v2",
     keys=("ACME_API_KEY",),
     url_variable="ACME_BASE_URL",
+    endings=("/embed",),
 )
 CARD = ModelCard(
     name="acme-1",

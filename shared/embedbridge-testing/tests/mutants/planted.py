@@ -466,7 +466,35 @@ class ShowsHalfTheKey(AcmeModel):
             raise AuthenticationError(f"{error} ({key[: len(key) // 2]}…)") from None
 
 
+class KeepsTheCopiedPath(AcmeModel):
+    """The path of a request, which users copy along, is not named."""
+
+    vendor: ClassVar[Vendor] = replace(VENDOR, endings=("/embeddings",))
+
+
+class ForgetsTheWidthOfUnknownModels(ForgetsTheWidth):
+    """`output_dimension` is never sent, and the card does not know how wide vectors are."""
+
+    cards: ClassVar[Sequence[ModelCard]] = (
+        replace(CARD, dimensions=None, allowed_dimensions=None),
+    )
+
+
+class LosesTheRoleWithATask(AcmeModel):
+    """A task that the API does not have makes every input a document."""
+
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        path, fields = super().request(batch)
+        return path, {
+            **fields,
+            "side": {"query": "query"}.get(batch.task or batch.role, "document"),
+        }
+
+
 IN_MIND = {
+    "the copied path kept": KeepsTheCopiedPath,
+    "output_dimension forgotten, of any width": ForgetsTheWidthOfUnknownModels,
+    "role lost with a task": LosesTheRoleWithATask,
     "key found late": FindsItsKeyLate,
     "half the key shown": ShowsHalfTheKey,
     "too long, in the vendor's words": DoesNotKnowTooLong,
