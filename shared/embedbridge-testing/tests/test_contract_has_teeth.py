@@ -36,7 +36,8 @@ from embedbridge.core import Embedder
 from embedbridge.testing import EmbeddingModelContract, FakeModel, RemoteFakeModel
 from embedbridge.testing.contract import CHECKS
 from embedbridge.testing.contract.by_hand import failure_of
-from embedbridge.testing.fakes import CARDS, FakeOptions
+from embedbridge.testing.fake_cards import CARDS
+from embedbridge.testing.fakes import FakeOptions
 
 CANARY = "sk-canary-0123456789abcdef"
 SHORT = replace(CARDS[0], limits=Limits(max_items=32, max_tokens_per_input=64))
