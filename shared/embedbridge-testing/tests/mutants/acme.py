@@ -124,6 +124,9 @@ class AcmeWire(WireFormat):
     too_long = SizeRefusal(status=422, says="{size} words: the scroll ends at {most}.", most=8192)
     out_of_quota = "Your purse is empty."
 
+    def beside(self, request: HttpRequest) -> tuple[int, bytes] | None:
+        return (200, as_json({"token": "a" * 40})) if request.path.endswith("/token") else None
+
     def read(self, request: HttpRequest) -> Asked:
         asked = json.loads(request.body)
         kind, packed = asked["output_dtype"], asked["encoding"] == "base64"

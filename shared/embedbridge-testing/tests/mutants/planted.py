@@ -491,7 +491,22 @@ class LosesTheRoleWithATask(AcmeModel):
         }
 
 
+class FetchesATokenEachTime(AcmeModel):
+    """An access token is fetched for each request, however long it is valid."""
+
+    def _open(self) -> HttpHandle:
+        handle = super()._open()
+
+        async def credential() -> str:
+            reply = await handle.client.post(f"{handle.url}/token", json={})
+            return str(reply.json()["token"])
+
+        handle.credential = credential
+        return handle
+
+
 IN_MIND = {
+    "a token for each request": FetchesATokenEachTime,
     "the copied path kept": KeepsTheCopiedPath,
     "output_dimension forgotten, of any width": ForgetsTheWidthOfUnknownModels,
     "role lost with a task": LosesTheRoleWithATask,

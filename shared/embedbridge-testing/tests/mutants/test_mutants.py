@@ -20,6 +20,7 @@ from .planted import EVERY, IN_MIND, NOT_IN_MIND, REPORTED
 
 KEY = "canary5f0c9e8b7a6d4c3b2a1908170f1e2d3c4b"
 CAUGHT_BY = {
+    "a token for each request": ("test_what_is_asked_beside_is_kept", "asks again for /v2/token"),
     "the copied path kept": ("test_a_whole_address_is_taken", "requests go to '/v2/embed/embed'"),
     "output_dimension forgotten, of any width": (
         "test_the_width_reaches_the_server",

@@ -79,6 +79,20 @@ class ArrivalChecks(ServedChecks):
             assert asked != usual, f"dimensions={width} is taken, and changes nothing of a request"
 
     @asked_where(AT_A_SERVER)
+    def test_what_is_asked_beside_is_kept(self, embedder: Embedder) -> None:
+        """What a model asks for beside vectors, such as an access token, is asked for once.
+
+        If this fails, keep the token for as long as it is valid.
+        """
+        with self.served(embedder) as (server, remote):
+            remote.embed_documents(TEXTS[:1])
+            asked = len(server.asked_beside)
+            remote.embed_documents(TEXTS[1:2])
+
+            again = server.asked_beside[asked:]
+            assert not again, f"The next request asks again for {', '.join(again)}"
+
+    @asked_where(AT_A_SERVER)
     def test_texts_arrive_as_they_are(self, embedder: Embedder) -> None:
         """What the server gets is the text with its prompt, to the last character.
 

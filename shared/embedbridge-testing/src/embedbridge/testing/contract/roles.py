@@ -112,7 +112,7 @@ class RoleChecks(ContractBase):
         assert_same(queries, documents, self.tolerance, matter)
 
     def test_every_task_can_be_named(self, embedder: Embedder) -> None:
-        """A task that the model does not have changes nothing: a query stays one, and so a document.
+        """Any task is taken. One that the model does not have leaves a query a query, a document too.
 
         If this fails, look the task up with the role as the default:
         `TYPES.get(batch.task or "", TYPES[batch.role])`.
