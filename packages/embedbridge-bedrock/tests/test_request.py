@@ -344,6 +344,12 @@ def test_an_address_may_hold_the_path(server: FaultServer, load: Load, behind: s
     assert server.requests[0].request.target.count("/model/") == 1
 
 
+@pytest.mark.parametrize("path", ["/model/aws", "/bedrock/model-a"])
+def test_the_path_of_a_gateway_stays(server: FaultServer, load: Load, path: str) -> None:
+    """It is not that of a model, though it may begin alike."""
+    assert load(base_url=server.url + path).model.address.url == server.url + path
+
+
 # Answers.
 
 

@@ -137,6 +137,8 @@ def test_seven_images_are_too_many(server: FaultServer, load: Load) -> None:
         ("/v1/models", "/v1/models/"),
         ("/v1beta/models/gemini-embedding-001:embedContent", "/v1beta/models/"),
         ("/gateway/google", "/gateway/google/v1/models/"),
+        ("/models/gateway", "/models/gateway/v1/models/"),
+        ("/openai/gateway", "/openai/gateway/v1/models/"),
     ],
 )
 def test_addresses_as_others_write_them(

@@ -65,6 +65,19 @@ def test_the_address_as_the_portal_shows_it(server: FaultServer, azure: Load, ta
     assert last(server).target == "/openai/v1/embeddings"
 
 
+@pytest.mark.parametrize("path", ["/v1/account/gateway/azure", "/openai/eastus", "/apis/v1/aoai"])
+@pytest.mark.parametrize(
+    "tail", ["", "/openai", "/openai/deployments/my-embeddings/embeddings", "/openai/v1/"]
+)
+def test_the_path_of_a_gateway_stays(
+    server: FaultServer, azure: Load, path: str, tail: str
+) -> None:
+    """Only what Azure's portal writes behind it is cut."""
+    azure(azure_endpoint=server.url.removesuffix("/v1") + path + tail).embed_query("a text")
+
+    assert last(server).target == f"{path}/openai/v1/embeddings"
+
+
 @pytest.mark.parametrize("version", [VERSION, None], ids=["dated", "v1"])
 @pytest.mark.parametrize("kind", ["token", "provider", "async provider"])
 def test_entra_tokens_are_bearers(

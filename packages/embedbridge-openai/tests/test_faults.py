@@ -287,3 +287,10 @@ def test_debug_logs_hold_no_key(
 
     assert caplog.records
     assert key not in caplog.text
+
+
+def test_no_error_comes_in_an_encoding_that_is_thrown_away(server: FaultServer, load: Load) -> None:
+    """Where brotli or zstandard is installed, httpx2 asks for it, and a size or a quota went unread."""
+    load().embed_query("x")
+
+    assert server.requests[0].request.headers["accept-encoding"] == "gzip, deflate"

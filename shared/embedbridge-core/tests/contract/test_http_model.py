@@ -37,8 +37,8 @@ from embedbridge.contract.remote import (
     usage_at,
 )
 from embedbridge.contract.remote.http_client import HttpHandle
-from embedbridge.core import Embedder
-from embedbridge.testing import Exchange, Fault, FaultServer, faults
+from embedbridge.core import Embedder, Settings
+from embedbridge.testing import Exchange, Fault, FaultServer, Gate, faults
 
 KEY = "canary-acme-0123456789abcdef"
 VENDOR = Vendor(
@@ -531,3 +531,18 @@ def test_other_refusals_leave_no_field_out(server: FaultServer, status: int, sai
         ask(PickyModel("acme-1", base_url=server.url, api_key=KEY), "one")
 
     assert fields_sent(server) == [True]
+
+
+async def test_as_many_requests_are_out_as_the_settings_say(server: FaultServer) -> None:
+    """One that waited for a connection would time out, and be paid twice."""
+    gate = Gate()
+    server.always(gate.fault)
+    made = AcmeModel("acme-1", base_url=server.url, api_key=KEY)
+    settings = Settings(max_concurrency=150, batch_size=1)
+    async with Embedder(made, settings=settings) as embedder:
+        job = asyncio.create_task(embedder.aembed_documents([str(n) for n in range(150)]))
+        await asyncio.to_thread(server.wait_for, 150)
+        gate.open()
+        await job
+
+    assert server.max_in_flight == 150

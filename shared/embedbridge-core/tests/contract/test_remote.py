@@ -151,6 +151,10 @@ def raised(name: str, *bases: str, module: str = "httpx") -> Exception:
         (raised("BrokenResourceError", module="anyio"), ProviderUnavailableError),
         (ConnectionResetError("reset by peer"), ProviderUnavailableError),
         (RuntimeError("Cannot send a request, as the client has been closed."), ConfigurationError),
+        (
+            RuntimeError("<asyncio.locks.Event object> is bound to a different event loop"),
+            ConfigurationError,
+        ),
         (RuntimeError("Event loop is closed"), None),
         (raised("TimeoutException", module="somebody"), None),
         (ValueError("a bug"), None),

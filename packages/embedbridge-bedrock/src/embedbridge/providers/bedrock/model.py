@@ -47,8 +47,8 @@ from embedbridge.providers.bedrock.options import BedrockOptions
 
 OF_SOME = frozenset[str]().union(*(family.options for _, family in FAMILIES))
 """Options that only some families know."""
-PATH = re.compile(r"/model(?:/.*)?$")
-"""What users copy along behind the address."""
+PATH = re.compile(r"/model(?:/[^/]+/(?:invoke|converse)[a-z-]*|/[^/]*[.%:][^/]*)?/?$")
+"""What users copy along behind the address: of a model, with or without an operation on it."""
 
 
 class BedrockModel(HttpModel):

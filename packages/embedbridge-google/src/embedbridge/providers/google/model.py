@@ -32,7 +32,9 @@ class GoogleModel(GeminiModel):
     cards: ClassVar[Sequence[ModelCard]] = CARDS
     max_request_bytes: ClassVar[int | None] = MAX_REQUEST_BYTES
     # As in …/v1beta/models/gemini-embedding-001:embedContent and …/v1beta/openai
-    resource: ClassVar[re.Pattern[str]] = re.compile(r"/(?:models|openai)(?:/.*)?$")
+    resource: ClassVar[re.Pattern[str]] = re.compile(
+        r"/(?:models(?:/[^/]+:[^/]+|/(?:gemini|text|embedding)-[^/]+)?|openai)/?$"
+    )
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name.removeprefix("models/"), **options)

@@ -56,7 +56,9 @@ class VertexModel(GeminiModel):
     cards: ClassVar[Sequence[ModelCard]] = VERTEX_CARDS
     Options: ClassVar[type[ModelOptions]] = VertexOptions
     options: VertexOptions
-    resource: ClassVar[re.Pattern[str]] = re.compile(r"/(?:projects|publishers)(?:/.*)?$")
+    resource: ClassVar[re.Pattern[str]] = re.compile(
+        r"/(?:projects(?:/[^/]+(?:/locations(?:/.*)?)?)?|publishers(?:/.*)?)/?$"
+    )
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(_own_name(name), **options)

@@ -11,6 +11,8 @@ from embedbridge.contract.remote import CONNECT_SECONDS, closing_stream, new_cli
 
 MAX_ERROR_BYTES = 16 * 1024
 """Of an answer that is no success: the SDK reads all of it, and a message needs no more."""
+UNPACKED = ("gzip", "deflate")
+"""Encodings of an error's body that unpack to a thousand times its size at most; others know no bound."""
 
 
 def timeout_of(seconds: float) -> httpx2.Timeout:
@@ -19,11 +21,15 @@ def timeout_of(seconds: float) -> httpx2.Timeout:
 
 
 def http_client(url: str, seconds: float) -> httpx2.AsyncClient:
-    """The SDK's own kind of client, which would otherwise follow redirects, key and all."""
+    """The SDK's own kind of client, which would otherwise follow redirects, key and all.
+
+    It asks for no more encodings than `cut_errors` can unpack, whatever is installed.
+    """
     client: httpx2.AsyncClient = new_client(
         url,
         openai.DefaultAsyncHttpxClient,
         timeout=timeout_of(seconds),
+        headers={"Accept-Encoding": ", ".join(UNPACKED)},
         event_hooks={"response": [cut_errors]},
     )
     return client
@@ -35,8 +41,7 @@ async def cut_errors(response: httpx2.Response) -> None:
     if response.is_success or not isinstance(stream, httpx2.AsyncByteStream):
         return
     packed = response.headers.get("content-encoding", "identity").lower()
-    # Gzip unpacks to a thousand times its size at most; the others know no such bound.
-    limit = MAX_ERROR_BYTES if packed in ("identity", "gzip", "deflate") else 0
+    limit = MAX_ERROR_BYTES if packed in ("identity", *UNPACKED) else 0
     response.stream = _Cut(stream, limit)
 
 

@@ -17,6 +17,10 @@ from embedbridge.providers.openai._shared import SharedModel
 from embedbridge.providers.openai.catalog import AZURE, CARDS, is_current, openai_card
 from embedbridge.providers.openai.options import AzureOpenAIOptions
 
+PATH = re.compile(r"(?:/openai(?:/(?:v1|deployments)(?:/.*)?)?|/v1)$")
+"""What Azure's portal shows behind the address, which depends on the API. What stands before it is a
+gateway's."""
+
 
 class AzureOpenAIModel(SharedModel):
     """A model of OpenAI's that is deployed in Azure.
@@ -61,8 +65,7 @@ class AzureOpenAIModel(SharedModel):
                 "The address of the Azure resource is not known.",
                 hint="Set AZURE_OPENAI_ENDPOINT in the environment, or pass azure_endpoint.",
             )
-        # Azure's portal shows the address with a path behind it, which depends on the API.
-        return Address(re.sub(r"/(?:openai|v1)(?:/.*)?$", "", url.rstrip("/")))
+        return Address(PATH.sub("", url.rstrip("/")))
 
     @property
     def key_hint(self) -> str:

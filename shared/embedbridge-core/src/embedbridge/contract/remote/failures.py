@@ -46,6 +46,11 @@ def network_error(error: Exception, secrets: Secrets, server: str) -> EmbedBridg
             "The http_client is closed.",
             hint="Set http_client to a function that makes one, or close it after the last use.",
         )
+    if isinstance(error, RuntimeError) and "different event loop" in str(error):
+        return ConfigurationError(
+            "The http_client is in use on another event loop than embedbridge's own.",
+            hint="Give it one that nothing else uses: set http_client to a function that makes one.",
+        )
     return unreachable(error, secrets, server) if ours else None
 
 

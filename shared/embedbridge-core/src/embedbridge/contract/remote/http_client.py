@@ -176,6 +176,10 @@ def new_client(url: str, make: Callable[..., Any] | None = None, **own: Any) -> 
         import httpx2
 
         make = httpx2.AsyncClient
+        # The engine bounds what is in flight: one that waited here for a connection would time out.
+        own.setdefault(
+            "limits", httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+        )
     network = network_for(url)
     try:
         return make(

@@ -100,7 +100,11 @@ class RemoteOptions(ModelOptions):
     default_headers: Headers = None
     """Headers of every request. Their values count as secrets."""
     http_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx2.AsyncClient`, or better a function that makes one; closing it is up to you."""
+    """An `httpx2.AsyncClient` that nothing else uses, or better a function that makes one.
+
+    It is used on embedbridge's own event loop. One that is passed stays open until you close it; one
+    that the function made is closed with the model.
+    """
 
     @property
     def headers(self) -> dict[str, str]:
