@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from embedbridge.contract.card import ModelCard
+from embedbridge.contract.errors import ConfigurationError, short_repr
 from embedbridge.contract.options import ModelOptions, parse_options
 
 if TYPE_CHECKING:
@@ -214,3 +215,17 @@ def _restore(
     model_class: type[EmbeddingModel], name: str, options: dict[str, Any]
 ) -> EmbeddingModel:
     return model_class(name, **options)
+
+
+def as_model(model: EmbeddingModel) -> EmbeddingModel:
+    """The model, if it is one.
+
+    Raises:
+        ConfigurationError: It is something else, such as a name.
+    """
+    if not isinstance(model, EmbeddingModel):
+        raise ConfigurationError(
+            f"{short_repr(model)} is no model.",
+            hint="load_embedder takes names, configurations and embedders as well.",
+        )
+    return model

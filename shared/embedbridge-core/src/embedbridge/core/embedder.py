@@ -8,8 +8,7 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, short_repr
-from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
+from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel, as_model
 from embedbridge.core import engine, remote
 from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind
 from embedbridge.core.embedding_methods import EmbeddingMethods
@@ -23,7 +22,13 @@ from embedbridge.core.notices import Notices
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import as_limiter, portable_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
-from embedbridge.core.settings import SETTING_NAMES, Settings, parse_settings, refuse_options
+from embedbridge.core.settings import (
+    SETTING_NAMES,
+    Settings,
+    as_settings,
+    parse_settings,
+    refuse_options,
+)
 from embedbridge.core.streaming import read
 from embedbridge.core.threads import in_thread, threads_of
 
@@ -67,18 +72,8 @@ class Embedder(EmbeddingMethods):
         limiter: Limiter | None = None,
         listeners: Iterable[object] = (),
     ) -> None:
-        if not isinstance(model, EmbeddingModel):
-            raise ConfigurationError(
-                f"{short_repr(model)} is no model.",
-                hint="load_embedder takes names, configurations and embedders as well.",
-            )
-        if not isinstance(settings, Settings | None):
-            raise InvalidOptionError(
-                f"settings is {type(settings).__name__}, not Settings.",
-                hint="Write settings=Settings(batch_size=8), or load_embedder(model, batch_size=8).",
-            )
-        self.model = model
-        self.settings = settings or parse_settings()
+        self.model = as_model(model)
+        self.settings = as_settings(settings)
         self.cache = as_cache(cache)
         self.limiter = as_limiter(limiter)
         self._announcer = Announcer(listeners)

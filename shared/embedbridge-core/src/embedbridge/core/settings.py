@@ -165,6 +165,20 @@ def parse_settings(*layers: Mapping[str, Any]) -> Settings:
         raise
 
 
+def as_settings(settings: Settings | None) -> Settings:
+    """The settings, from the environment where there are none.
+
+    Raises:
+        InvalidOptionError: They are something else.
+    """
+    if not isinstance(settings, Settings | None):
+        raise InvalidOptionError(
+            f"settings is {type(settings).__name__}, not Settings.",
+            hint="Write settings=Settings(batch_size=8), or load_embedder(model, batch_size=8).",
+        )
+    return settings or parse_settings()
+
+
 def refuse_options(options: Iterable[str], model: EmbeddingModel) -> None:
     """A model that exists takes no options any more; a setting may be misspelt.
 
