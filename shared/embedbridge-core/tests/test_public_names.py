@@ -227,6 +227,7 @@ LOCAL = [
     "return_freed_memory",
     "rows_of",
     "this_processor",
+    "torch_inference",
     "undo_onednn",
     "usable_processors",
     "use_onednn",

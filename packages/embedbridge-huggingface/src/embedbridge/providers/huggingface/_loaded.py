@@ -17,6 +17,7 @@ from embedbridge.contract.local import (
     limit_torch_threads,
     limits_on,
     prompts_of,
+    torch_inference,
 )
 from embedbridge.contract.vectors import normalize
 from embedbridge.contract.vocabulary import Role
@@ -87,7 +88,7 @@ class Loaded:
         import torch
 
         model = self.transformer
-        with torch.inference_mode():
+        with torch_inference(model.device.type):
             moved = {
                 name: value.to(model.device) if isinstance(value, torch.Tensor) else value
                 for name, value in features.items()
@@ -106,7 +107,8 @@ class Loaded:
         }
         if self.pool is not None:
             return self.pool.encode(inputs, **options)
-        return self.transformer.encode(inputs, batch_size=max(len(inputs), 1), **options)
+        with torch_inference(self.transformer.device.type):
+            return self.transformer.encode(inputs, batch_size=max(len(inputs), 1), **options)
 
     def close(self) -> None:
         """Stop the workers. The memory is free when the last reference to this object is gone."""
