@@ -17,9 +17,11 @@ from embedbridge.contract.local import (
     Encode,
     Ids,
     Tokens,
+    copy_tokenizer,
     fast_encode,
     pad,
     rows_of,
+    special_proof,
     vocabulary_of,
 )
 from embedbridge.providers.huggingface._inputs import first_module, named_texts
@@ -89,8 +91,9 @@ class TextFeatures:
             )
         )
         if self._tokens is not None:
+            proofs = (*PROOFS, special_proof(self._module.tokenizer))
             for prompt in set(map(self._apart, prompts)):
-                others = self._same([prompt + text for text in PROOFS], prompt)
+                others = self._same([prompt + text for text in proofs], prompt)
                 if others is not None:
                     self._known[prompt] = others
             if self._known:
@@ -194,14 +197,8 @@ def _hidden_limit(module: Any) -> int | None:
 def _encode(module: Any, *, special: bool) -> Encode | None:
     """A tokenizer of our own; `None` if the model's is not in Rust, or has parts in Python."""
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tokenizers import Tokenizer
 
-    theirs = getattr(module, "tokenizer", None)
-    theirs = getattr(theirs, "backend_tokenizer", theirs)
-    if not isinstance(theirs, Tokenizer):
-        return None
-    try:
-        ours = Tokenizer.from_str(theirs.to_str())
-    except Exception:  # noqa: BLE001  # one with parts written in Python cannot be copied
+    ours = copy_tokenizer(getattr(module, "tokenizer", None))
+    if ours is None:
         return None
     return fast_encode(ours, special=special and not isinstance(module, StaticEmbedding))

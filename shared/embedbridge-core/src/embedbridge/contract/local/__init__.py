@@ -106,11 +106,13 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.tokens import Encode as Encode
     from embedbridge.contract.local.tokens import Ids as Ids
     from embedbridge.contract.local.tokens import Tokens as Tokens
+    from embedbridge.contract.local.tokens import copy_tokenizer as copy_tokenizer
     from embedbridge.contract.local.tokens import fast_encode as fast_encode
     from embedbridge.contract.local.tokens import pad as pad
     from embedbridge.contract.local.tokens import payloads_of as payloads_of
     from embedbridge.contract.local.tokens import read_tokenizer as read_tokenizer
     from embedbridge.contract.local.tokens import rows_of as rows_of
+    from embedbridge.contract.local.tokens import special_proof as special_proof
     from embedbridge.contract.local.tokens import vocabulary_of as vocabulary_of
     from embedbridge.contract.local.tower_manifest import ImageTower as ImageTower
     from embedbridge.contract.local.tower_manifest import TextTower as TextTower
@@ -152,11 +154,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "Encode",
             "Ids",
             "Tokens",
+            "copy_tokenizer",
             "fast_encode",
             "pad",
             "payloads_of",
             "read_tokenizer",
             "rows_of",
+            "special_proof",
             "vocabulary_of",
         ],
         "tower_manifest": [
