@@ -23,9 +23,10 @@ from embedbridge.contract.vectors import normalize
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.huggingface._folder import modes_of, set_pooling, warn_of_folder
 from embedbridge.providers.huggingface._identity import base_of, hub_commit, hub_folder
-from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
+from embedbridge.providers.huggingface._inputs import first_module, inputs_of, modalities_of
 from embedbridge.providers.huggingface._length import limit_length
 from embedbridge.providers.huggingface._loader import load_transformer, require_libraries
+from embedbridge.providers.huggingface._own_code import reads_by_itself
 from embedbridge.providers.huggingface._pool import DevicePool
 from embedbridge.providers.huggingface._source import Source, cache_folder, find_source
 from embedbridge.providers.huggingface._tokens import TextFeatures
@@ -261,7 +262,8 @@ def _ends_normalized(transformer: SentenceTransformer) -> bool:
 
 
 def _separates_prompt(transformer: SentenceTransformer) -> bool:
-    """Whether pooling leaves the prompt out, or a chat template puts it elsewhere."""
+    """Whether pooling leaves the prompt out, a chat template puts it elsewhere, or the model's code may."""
     modules: Iterable[Any] = transformer.modules()
     excludes = any(getattr(module, "include_prompt", True) is False for module in modules)
-    return excludes or transformer.supports("message")
+    own = any(reads_by_itself(first_module(transformer, role)) for role in get_args(Role))
+    return excludes or own or transformer.supports("message")
