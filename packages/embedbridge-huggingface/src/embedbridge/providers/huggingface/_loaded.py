@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -16,6 +16,7 @@ from embedbridge.contract.local import (
     hub_identity,
     limit_torch_threads,
     limits_on,
+    loading_errors,
     prompts_of,
     torch_inference,
 )
@@ -24,8 +25,17 @@ from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.huggingface._folder import modes_of, set_pooling, warn_of_folder
 from embedbridge.providers.huggingface._identity import base_of, hub_commit, hub_folder
 from embedbridge.providers.huggingface._inputs import first_module, inputs_of, modalities_of
-from embedbridge.providers.huggingface._length import limit_length
-from embedbridge.providers.huggingface._loader import load_transformer, require_libraries
+from embedbridge.providers.huggingface._length import (
+    Lengths,
+    differing,
+    limit_length,
+    longest,
+)
+from embedbridge.providers.huggingface._loader import (
+    load_transformer,
+    loading_of,
+    require_libraries,
+)
 from embedbridge.providers.huggingface._own_code import reads_by_itself
 from embedbridge.providers.huggingface._pool import DevicePool
 from embedbridge.providers.huggingface._source import Source, cache_folder, find_source
@@ -135,9 +145,16 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
     device = devices[0] if devices else choose_device(options.device)
     if device == "cpu":
         limit_torch_threads()
+    with loading_errors(loading_of(source, options, device)):
+        return _load(name, source, options, device, devices)
+
+
+def _load(
+    name: str, source: Source, options: HuggingFaceOptions, device: str, devices: Sequence[str]
+) -> Loaded:
     # Workers fetch the weights from shared memory, which is the CPU's.
     transformer = load_transformer(source, options, "cpu" if devices else device)
-    length = limit_length(transformer, options.max_length)
+    lengths = limit_length(transformer, options.max_length)
     hub_id = None if source.folder else _full_id(source.address)
     folder = source.folder
     if hub_id is not None:
@@ -152,21 +169,23 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
     prepares = transformer.supports("text") and not devices
     own = ("", options.query_prompt or "", options.document_prompt or "")
     space, weights = _weights(source, hub_id, transformer, options, other_pooling)
-    limits = limits_on(device, at_once(), devices=len(devices) or 1, max_tokens_per_input=length)
+    most = longest(lengths)
+    limits = limits_on(device, at_once(), devices=len(devices) or 1, max_tokens_per_input=most)
+    limits = replace(limits, max_tokens_by_role=differing(lengths))
     return Loaded(
         transformer=transformer,
         pool=DevicePool(transformer, devices) if devices else None,
         card=_card(name, transformer, prompts, limits, space),
         features=_features(
             transformer,
-            length,
+            lengths,
             {*own, *prompts.values()} if prepares else (),
             separates_prompt=separates,
         ),
         identity={
             **weights,
             **base_of(folder, cache_folder(options)),
-            "max_length": length,
+            "max_length": dict(differing(lengths)) or most,
             **({"pooling": other_pooling} if other_pooling else {}),
         },
         device=", ".join(devices) or device,
@@ -197,7 +216,7 @@ def _card(
 
 def _features(
     transformer: SentenceTransformer,
-    length: int | None,
+    lengths: Lengths,
     prompts: Collection[str],
     *,
     separates_prompt: bool,
@@ -208,7 +227,7 @@ def _features(
         role: TextFeatures(
             transformer,
             role,
-            length,
+            lengths[role],
             encodes=encodes,
             prompts=prompts,
             separates_prompt=separates_prompt,

@@ -26,6 +26,7 @@ from embedbridge.contract.local import (
     vocabulary_of,
 )
 from embedbridge.providers.huggingface._inputs import first_module, named_texts
+from embedbridge.providers.huggingface._length import ENDLESS, WORD
 from embedbridge.providers.huggingface._own_code import reads_by_itself
 
 if TYPE_CHECKING:
@@ -43,10 +44,6 @@ PROOFS = (
     "x" * 90,
 )
 """Texts short and long, of other scripts, and with the names of special tokens."""
-WORD = "a "
-"""What a text is made of that is as long as a model reads, or longer."""
-ENDLESS = 10_000
-"""Words of a text for a model that reads texts of any length."""
 
 
 class TextFeatures:
