@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -24,7 +24,7 @@ from embedbridge.contract.vectors import normalize
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.huggingface._folder import modes_of, set_pooling, warn_of_folder
 from embedbridge.providers.huggingface._identity import base_of, hub_commit, hub_folder
-from embedbridge.providers.huggingface._inputs import first_module, inputs_of, modalities_of
+from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
 from embedbridge.providers.huggingface._length import (
     Lengths,
     differing,
@@ -36,7 +36,11 @@ from embedbridge.providers.huggingface._loader import (
     loading_of,
     require_libraries,
 )
-from embedbridge.providers.huggingface._own_code import reads_by_itself
+from embedbridge.providers.huggingface._modules import (
+    ends_normalized,
+    separates_prompt,
+    width_of,
+)
 from embedbridge.providers.huggingface._pool import DevicePool
 from embedbridge.providers.huggingface._source import Source, cache_folder, find_source
 from embedbridge.providers.huggingface._tokens import TextFeatures
@@ -164,7 +168,7 @@ def _load(
     if options.dimensions is not None:
         transformer.truncate_dim = None  # the user's choice wins over the saved one
     prompts = prompts_of(transformer.prompts, hub_id)
-    separates = _separates_prompt(transformer)
+    separates = separates_prompt(transformer)
     # Worker processes are sent the texts themselves: nothing is prepared for them.
     prepares = transformer.supports("text") and not devices
     own = ("", options.query_prompt or "", options.document_prompt or "")
@@ -206,10 +210,10 @@ def _card(
         modalities=modalities_of(transformer),
         roles="prefix" if prompts else "none",
         prompts=prompts,
-        dimensions=transformer.get_embedding_dimension(),
+        dimensions=width_of(transformer),
         allowed_dimensions=None,
         limits=limits,
-        normalized=_ends_normalized(transformer),
+        normalized=ends_normalized(transformer),
         space=space,
     )
 
@@ -269,20 +273,3 @@ def at_once() -> dict[str, AtOnce]:
 
     cpu = AT_ONCE["cpu"]
     return {**AT_ONCE, "cpu": cpu._replace(tokens=cpu.tokens * torch.get_num_threads())}
-
-
-def _ends_normalized(transformer: SentenceTransformer) -> bool:
-    from sentence_transformers.sentence_transformer.modules import Dropout, Normalize
-
-    # Dropout does nothing outside of training.
-    modules = [module for module in transformer.children() if not isinstance(module, Dropout)]
-    # A model whose own configuration shortens vectors does so afterwards.
-    return isinstance(modules[-1], Normalize) and transformer.truncate_dim is None
-
-
-def _separates_prompt(transformer: SentenceTransformer) -> bool:
-    """Whether pooling leaves the prompt out, a chat template puts it elsewhere, or the model's code may."""
-    modules: Iterable[Any] = transformer.modules()
-    excludes = any(getattr(module, "include_prompt", True) is False for module in modules)
-    own = any(reads_by_itself(first_module(transformer, role)) for role in get_args(Role))
-    return excludes or own or transformer.supports("message")
