@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Router, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 
-from embedbridge.contract import ConfigurationError, InputTooLongError, InvalidOptionError
+from embedbridge.contract import ConfigurationError, InputTooLongError, InvalidOptionError, Role
 from embedbridge.core import load_embedder
 
 WORDS = [
@@ -83,18 +83,18 @@ def test_what_is_cut_is_reported(tiny_folder: str, tmp_path: Path, kind: str) ->
     folder = str(tmp_path / "model")
     SentenceTransformer(modules=make(tiny_folder), device="cpu").save(folder)
     raw: Any = SentenceTransformer(folder, device="cpu")
-    for role, encode in (("query", raw.encode_query), ("document", raw.encode_document)):
+    for role in get_args(Role):
+        encode = getattr(raw, f"encode_{role}")
         length = lengths[role]
         assert length is not None
         cut = [len(text.split()) + SPECIAL > length for text in TEXTS]
+        short = [text for text, long in zip(TEXTS, cut, strict=True) if not long]
         with load_embedder(f"huggingface:{folder}", device="cpu") as embedder:
-            found = embedder.embed(TEXTS, role=role)  # type: ignore[arg-type]
+            found = embedder.embed(TEXTS, role=role)
             strict = embedder.using(on_too_long="error")
-            strict.embed(
-                [text for text, long in zip(TEXTS, cut, strict=True) if not long], role=role
-            )  # type: ignore[arg-type]
+            strict.embed(short, role=role)
             with pytest.raises(InputTooLongError, match=f"takes {length} tokens"):
-                strict.embed(TEXTS, role=role)  # type: ignore[arg-type]
+                strict.embed(TEXTS, role=role)
 
         np.testing.assert_allclose(found.vectors, encode(TEXTS), rtol=0, atol=1e-5)
         assert found.truncated.tolist() == cut
@@ -132,8 +132,8 @@ def test_a_static_route_reads_everything(
     raw: Any = SentenceTransformer(folder, device="cpu")
     raw[0].sub_modules["document" if is_static == "query" else "query"][0].max_seq_length = 512
     texts = [*TEXTS, "a " * 700]
-    for options in ({}, {"max_length": 512}):
-        with load_embedder(f"huggingface:{folder}", device="cpu", **options) as embedder:
+    for length in (None, 512):
+        with load_embedder(f"huggingface:{folder}", device="cpu", max_length=length) as embedder:
             found = embedder.embed(texts, role="query"), embedder.embed(texts, role="document")
 
         for role, made, encode in zip(

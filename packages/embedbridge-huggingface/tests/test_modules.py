@@ -15,6 +15,10 @@ from embedbridge.core import load_embedder
 TEXTS = ["short", "a longer text of several words"]
 
 
+def by_role(queries: list[Any], documents: list[Any]) -> Router:
+    return Router.for_query_document(queries, documents)
+
+
 def saved(modules: list[Any], folder: Path) -> str:
     SentenceTransformer(modules=modules, device="cpu").save(str(folder))
     return str(folder)
@@ -37,8 +41,12 @@ def test_a_wrong_width_in_the_files_of_pooling(
     """The library does not look at it: what comes out counts."""
     pooling = Pooling(32, mode)
     width = pooling.get_embedding_dimension()
-    behind = {"nothing": [], "normalize": [Normalize()], "dense": [Dense(width, 8)]}[last]
-    folder = saved([Transformer(tiny_folder), pooling, *behind], tmp_path / "model")
+    kinds: dict[str, list[Any]] = {
+        "nothing": [],
+        "normalize": [Normalize()],
+        "dense": [Dense(width, 8)],
+    }
+    folder = saved([Transformer(tiny_folder), pooling, *kinds[last]], tmp_path / "model")
     path = Path(folder, "1_Pooling", "config.json")
     config = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(config | {"embedding_dimension": 768}), encoding="utf-8")
@@ -56,7 +64,7 @@ def test_short_vectors_of_routes_that_normalise(
         [Transformer(tiny_folder), Pooling(32), *([Normalize()] if ends else [])]
         for ends in normalized
     ]
-    modules = [Router.for_query_document(*routes), *([Normalize()] if behind else [])]
+    modules = [by_role(*routes), *([Normalize()] if behind else [])]
     folder = saved(modules, tmp_path / "model")
     has_length_one = behind or all(normalized)
     with load_embedder(f"huggingface:{folder}", device="cpu", dimensions=8) as embedder:
@@ -74,16 +82,10 @@ def test_the_option_pooling_holds_for_all_routes(
     """Each way that a text may take pools as the user wants it."""
     routes = [[Transformer(tiny_folder)], [Transformer(tiny_folder)]]
     if behind:
-        modules = [Router.for_query_document(*routes), Pooling(32, "mean")]
+        modules = [by_role(*routes), Pooling(32, "mean")]
     else:
-        modules = [
-            Router.for_query_document(
-                *(
-                    [*way, Pooling(32, mode)]
-                    for way, mode in zip(routes, ("cls", "max"), strict=True)
-                )
-            )
-        ]
+        first, second = routes
+        modules = [by_role([*first, Pooling(32, "cls")], [*second, Pooling(32, "max")])]
     folder = saved(modules, tmp_path / "model")
     raw = SentenceTransformer(folder, device="cpu")
     for module in raw.modules():

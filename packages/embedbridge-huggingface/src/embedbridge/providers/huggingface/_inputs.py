@@ -80,8 +80,9 @@ def first_module(transformer: SentenceTransformer, role: Role) -> Any:
     mapped = [
         first.route_mappings[pattern] for pattern in patterns if pattern in first.route_mappings
     ]
-    found = next((name for name in [*mapped, role] if name in first.sub_modules), None)
-    return first if found is None else first.sub_modules[found][0]
+    routes: Any = first.sub_modules
+    found = next((name for name in [*mapped, role, "text"] if name in routes), None)
+    return first if found is None else routes[found][0]
 
 
 def _conversation(parts: Sequence[str | LoadedImage]) -> list[dict[str, Any]]:

@@ -22,9 +22,10 @@ def ways_through(modules: Iterable[Any]) -> list[list[Any]]:
     for place, module in enumerate(way):
         if isinstance(module, Router):
             before, behind = way[:place], way[place + 1 :]
+            routes: Any = module.sub_modules
             return [
                 whole
-                for route in module.sub_modules.values()
+                for route in routes.values()
                 for whole in ways_through([*before, *route, *behind])
             ]
     return [way]
