@@ -16,7 +16,7 @@ FLOORS = (
     ("engine",),
     ("discovery", "remote", "result"),
     ("cache", "listeners", "settings"),
-    ("adapter_fields", "at_exit", "images", "notices", "signals", "storable", "threads"),
+    ("adapter_fields", "at_exit", "images", "notices", "storable", "threads"),
 )
 """Files at core's own door, and rooms; from the roof to the ground."""
 UPWARDS = {("embedder", "load")}

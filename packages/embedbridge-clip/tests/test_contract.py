@@ -1,5 +1,6 @@
 """The contract that every provider keeps."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pytest
@@ -12,6 +13,8 @@ from embedbridge.testing import EmbeddingModelContract
 class TestContract(EmbeddingModelContract):
     """A CLIP, for its texts and its images."""
 
+    loads_quickly: ClassVar[bool] = False  # another process imports torch
+    unseen_options: ClassVar[Mapping[str, str]] = {"precision": "the weights are stored as fp32"}
     card: ClassVar[ModelCard | None] = ModelCard(
         name="tiny",
         modalities=("text", "image"),

@@ -47,6 +47,10 @@ def cohere_error(message: str = "Sorry.") -> dict[str, object]:
     [
         (400, cohere_error(), InvalidInputError),
         (400, "", InvalidInputError),
+        (400, cohere_error("The request took too long."), InvalidInputError),
+        (400, cohere_error("invalid request: the text is too long"), InputTooLongError),
+        (400, cohere_error(PER_MINUTE), RateLimitedError),
+        (400, cohere_error("trial token rate limit exceeded, limit is 100000 tokens per minute"), RateLimitedError),
         (400, cohere_error("invalid request: valid input_type must be provided"), InvalidOptionError),
         (400, cohere_error("invalid request: output_dimension 77 is not valid"), InvalidOptionError),
         (401, cohere_error("invalid api token"), AuthenticationError),

@@ -1,8 +1,8 @@
 """Images, and texts with images, where the loaded model takes them; a clear word where it does not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from embedbridge.core import Embedder, load_embedder
 from embedbridge.providers.huggingface._inputs import inputs_of
 from embedbridge.testing import EmbeddingModelContract
 
+UNSEEN = {"trust_remote_code": "the models come without code"}
 TEXTS = ["a cat", "https://example.org/cat.png", "two words"]
 
 
@@ -41,6 +42,9 @@ def seeing(seeing_folder: str) -> Iterator[Embedder]:
 class TestTwoTowers(EmbeddingModelContract):
     """A CLIP."""
 
+    loads_quickly: ClassVar[bool] = False  # another process imports torch
+    unseen_options: ClassVar[Mapping[str, str]] = UNSEEN
+
     @pytest.fixture
     def embedder(self, seeing: Embedder) -> Embedder:
         return seeing
@@ -48,6 +52,9 @@ class TestTwoTowers(EmbeddingModelContract):
 
 class TestChat(EmbeddingModelContract):
     """A language model that sees."""
+
+    loads_quickly: ClassVar[bool] = False  # another process imports torch
+    unseen_options: ClassVar[Mapping[str, str]] = UNSEEN
 
     @pytest.fixture
     def embedder(self, talking: Embedder) -> Embedder:

@@ -53,6 +53,9 @@ KINDS: dict[str, Any] = {
     "ImageDocument with base64": lambda path: ImageDocument(image=BASE64),
     "ImageNode with base64 in lines": lambda path: ImageNode(image=LINES),
     "ImageNode with a data URL": lambda path: ImageNode(image=f"data:image/png;base64,{LINES}"),
+    "ImageNode with a data URL in capitals": lambda path: ImageNode(
+        image=f"DATA:image/png;base64,{BASE64}"
+    ),
     "ImageNode with a data URL as its URL": lambda path: ImageNode(
         image_url=f"data:image/png;base64,{BASE64}"
     ),
@@ -210,7 +213,43 @@ async def test_collected_errors(model: RecordingModel, tmp_path: Path) -> None:
     assert caught.value.__notes__ == ["Further inputs with errors: 3."]
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [b"", None, "file:///x", "data:image/png;base64,@@", ImageNode(), ImageNode(image="@@")],
+    ids=["no bytes", "None", "file URL", "broken data URL", "empty node", "node of broken base64"],
+)
+async def test_what_is_no_image_is_collected_too(model: RecordingModel, bad: Any) -> None:
+    """An error of the conversion is one of its input, as that of a file; otherwise nothing is sent."""
+    collecting = EmbedBridgeEmbedding(embedder=model, errors="collect")
+    images = [PNG, bad, tiny_png(1)]
+    with pytest.raises(InvalidImageError, match="Input 1") as caught:
+        collecting.get_image_embedding_batch(images)
+    with pytest.raises(InvalidImageError, match="Input 1") as awaited:
+        await collecting.aget_image_embedding_batch(images)
+    embedded = len(model.seen)
+    with pytest.raises(InvalidImageError, match="Input 1") as raised:
+        EmbedBridgeEmbedding(embedder=model).get_image_embedding_batch(images)
+
+    for error in (caught.value, awaited.value):
+        assert error.partial.ok.tolist() == [True, False, True]
+    assert embedded == len(model.seen) == 4
+    assert raised.value.partial is None
+
+
 # Texts and images together.
+
+
+async def test_mixed_inputs_are_collected_too(model: RecordingModel) -> None:
+    """A node without an image costs none of the others."""
+    embedding = EmbedBridgeEmbedding(embedder=model, errors="collect")
+    mixed: list[Any] = [ImageNode(text="A cat:", image=BASE64), ImageNode(text="A dog:"), None]
+    with pytest.raises(InvalidInputError, match="Input 1") as caught:
+        embedding.get_mixed_embedding_batch(mixed)
+    with pytest.raises(InvalidInputError, match="Input 1") as awaited:
+        await embedding.aget_mixed_embedding_batch(mixed)
+
+    for error in (caught.value, awaited.value):
+        assert error.partial.ok.tolist() == [True, False, False]
 
 
 async def test_mixed_inputs(embedding: EmbedBridgeEmbedding, engine: Embedder, path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -241,11 +242,19 @@ async def test_events(events: Any, callbacks: Any, model: RecordingModel) -> Non
     embedding = Images(embedder=model, callback_manager=CallbackManager([callbacks]))
     embedding.get_text_embedding("one")
     await embedding.aget_text_embedding_batch(["one", "two"])
-    embedding.get_image_embedding_batch(["cat.png", PICTURES[0], "data:image/png;base64,AAAA"])
+    embedding.get_image_embedding_batch(["cat.png", Path("dog.png"), PICTURES[0]])
+    base64 = ["data:image/png;base64,AAAA", "DATA:image/png;base64,AAAA", "AAAA" * 2000]
+    embedding.get_image_embedding_batch(base64)
+    embedding.get_image_embedding("HTTPS://host/cat.png?token=s3cret")
 
     ends = [payload[EventPayload.CHUNKS] for payload in callbacks.payloads("end")]
-    assert ends == [["one"], ["one", "two"], ["cat.png", "image: bytes", "image: str"]]
-    assert events.names() == ["EmbeddingStartEvent", "EmbeddingEndEvent"] * 3
+    assert ends[:2] == [["one"], ["one", "two"]]
+    assert ends[2:] == [
+        ["cat.png", "dog.png", "image: bytes"],
+        ["image: str"] * 3,
+        ["image: URL 'HTTPS://host/cat.png'"],
+    ]
+    assert events.names() == ["EmbeddingStartEvent", "EmbeddingEndEvent"] * 5
 
 
 async def test_images_reach_a_hook_as_they_were_given(model: RecordingModel) -> None:

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from embedbridge.contract import (
     Batch,
     BatchResult,
+    ConfigurationError,
     EmbedBridgeError,
     EmbeddingModel,
     Image,
@@ -808,3 +809,47 @@ def test_what_on_batch_raises_ends_the_job(kind: type[FakeModel]) -> None:
         embedder.embed(["a", "b", "c", "d"], role="document", on_batch=fail)
 
     assert len(calls) <= 2
+
+
+@pytest.mark.parametrize("text", ["cat.png", Text("cat.png"), "https://example.com/cat.png"])
+async def test_a_text_is_no_image(embedder: Embedder, text: Any) -> None:
+    """The words of a path had a vector, and the adapters' methods of this name take paths."""
+    given: Any = [IMAGES[0], text, IMAGES[1]]
+    for kind in (list, iter):
+        with pytest.raises(InvalidInputError, match=r"Input 1: A text is no image.*from_path"):
+            embedder.embed_images(kind(given))
+        with pytest.raises(InvalidInputError, match=r"Input 1: A text is no image.*from_path"):
+            await embedder.aembed_images(kind(given))
+    collecting = embedder.using(errors="collect")
+    vectors = collecting.embed_images(given)
+
+    assert np.isnan(vectors).any(axis=1).tolist() == [False, True, False]
+    with pytest.raises(InvalidInputError, match="single str"):
+        embedder.embed_images(text if isinstance(text, str) else "cat.png")  # type: ignore[arg-type]
+
+
+# What it is made of.
+
+
+@pytest.mark.parametrize("wrong", ["fake:small", FakeModel, Embedder(FakeModel("small")), None, 5])
+def test_what_is_no_model_is_refused_at_once(wrong: Any) -> None:
+    """Not with the first text, in words of Python; the error says who takes names."""
+    with pytest.raises(ConfigurationError, match=r"is no model.*load_embedder"):
+        Embedder(wrong)
+
+
+def test_settings_are_settings() -> None:
+    """A mapping looked like some until they were used."""
+    wrong: Any = {"batch_size": 8}
+    with pytest.raises(InvalidOptionError, match=r"settings is dict.*Settings\(batch_size=8\)"):
+        Embedder(FakeModel("small"), settings=wrong)
+
+
+@pytest.mark.parametrize("inputs", [["a", "b", "c"], ["a", "", "c"], ["a", None, "c"]])
+def test_a_result_has_no_slices(inputs: Any) -> None:
+    """They could not raise the error of an input; there is `vectors` for that."""
+    embedder = Embedder(FakeModel("small"), settings=Settings(errors="collect", on_empty="skip"))
+    result: Any = embedder.embed(inputs, role="document")
+    with pytest.raises(TypeError, match="slice"):
+        result[0:2]
+    assert np.array_equal(result[-1], result.vectors[2])

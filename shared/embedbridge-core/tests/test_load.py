@@ -183,3 +183,11 @@ def test_two_words_for_one_setting_must_agree(change: Any) -> None:
     assert change(max_retries=2, max_attempts=3).settings.max_attempts == 3
     with pytest.raises(InvalidOptionError, match="contradict"):
         change(max_retries=2, max_attempts=5)
+
+
+@pytest.mark.parametrize("part", ["options", "settings"])
+def test_a_part_of_a_configuration_may_be_empty(part: str) -> None:
+    """As YAML reads `options:` with nothing behind it; anything else is a typed error."""
+    assert load_embedder({"model": "fake:small", part: None}).embed_query("a").shape == (8,)
+    with pytest.raises(InvalidOptionError, match="are mappings"):
+        load_embedder({"model": "fake:small", part: ["batch_size"]})

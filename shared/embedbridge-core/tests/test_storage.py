@@ -162,6 +162,10 @@ def test_an_embedder_is_no_name(file: Path) -> None:
     for vectors in (RESULT, RESULT.vectors):
         with pytest.raises(InvalidInputError, match="embedder is str, not an Embedder"):
             save_vectors(file, vectors, embedder=by_name)
+    save_vectors(file, RESULT)
+    neither: Any = 5
+    with pytest.raises(InvalidInputError, match="embedder is int, not an Embedder"):
+        load_vectors(file, embedder=neither)
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["result", "stored"])

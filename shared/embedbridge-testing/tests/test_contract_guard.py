@@ -142,7 +142,8 @@ def test_a_card_that_is_not_the_models_cannot_hide_a_check(tmp_path: Path) -> No
     said = run(tmp_path, card='FakeModel("text").card')
 
     assert "2 failed" in said
-    assert "The suite's `card` is not the model's. One says: the card has images" in said
+    assert "The suite's `card` is not the model's. One says: the card has " in said
+    assert "the card has images" in said
 
 
 def test_an_excuse_needs_a_check_and_a_reason() -> None:
@@ -165,22 +166,22 @@ def test_no_family_loses_a_check() -> None:
     counts = Counter(FAMILIES.values())
 
     assert counts == {
-        "Arrival": 4,
+        "Arrival": 7,
         "Client": 11,
         "Closing": 1,
-        "Concurrency": 6,
+        "Concurrency": 7,
         "Error": 5,
         "Fault": 12,
-        "Identity": 6,
-        "Image": 7,
+        "Identity": 7,
+        "Image": 8,
         "LangChain": 6,
-        "Lifecycle": 3,
+        "Lifecycle": 5,
         "Limit": 3,
         "LlamaIndex": 5,
         "Option": 6,
         "Plugin": 2,
         "Refusal": 4,
-        "Role": 4,
+        "Role": 7,
         "Secret": 3,
         "Text": 9,
         "Vector": 11,

@@ -7,9 +7,11 @@ client stand beside those providers, in tests of the same name.
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,10 +33,11 @@ from embedbridge.contract import (
     Usage,
 )
 from embedbridge.core import Embedder
-from embedbridge.testing import FakeModel, RemoteFakeModel
+from embedbridge.testing import EmbeddingModelContract, FakeModel, RemoteFakeModel
 from embedbridge.testing.contract import CHECKS
 from embedbridge.testing.contract.by_hand import failure_of
-from embedbridge.testing.fakes import CARDS, FakeOptions
+from embedbridge.testing.fake_cards import CARDS
+from embedbridge.testing.fakes import FakeOptions
 
 CANARY = "sk-canary-0123456789abcdef"
 SHORT = replace(CARDS[0], limits=Limits(max_items=32, max_tokens_per_input=64))
@@ -148,6 +151,27 @@ class NeverNormalises(Fault):
         return vectors * np.float32(5)
 
 
+class HalvesQueries(Fault):
+    """Normalises documents only."""
+
+    def spoil(self, vectors: Any, batch: Batch) -> Any:
+        return vectors * np.float32(0.5) if batch.role == "query" else vectors
+
+
+class HalvesImages(Fault):
+    """Normalises behind the tower of texts only."""
+
+    def spoil(self, vectors: Any, batch: Batch) -> Any:
+        return vectors * np.float32(0.5) if batch.modality == "image" else vectors
+
+
+class HalvesMixedInputs(Fault):
+    """Takes the mean of the parts, and leaves it as it is."""
+
+    def spoil(self, vectors: Any, batch: Batch) -> Any:
+        return vectors * np.float32(0.5) if batch.modality == "mixed" else vectors
+
+
 class AnswersDoubles(Fault):
     def spoil(self, vectors: Any, batch: Batch) -> Any:
         return vectors.astype(np.float64)
@@ -243,8 +267,11 @@ class HalfTheRole(Asks):
         return replace(batch, role=batch.role if len(batch) == 1 else "document")
 
 
-class MakesRolesUp(FakeModel):
+class MakesRolesUp(Fault):
     """Its card says that it knows no roles."""
+
+    def spoil(self, vectors: Any, batch: Batch) -> Any:
+        return -vectors if batch.role == "query" else vectors
 
     @property
     def card(self) -> ModelCard:
@@ -277,6 +304,43 @@ class ForgetsTheTask(Asks):
     def other(self, batch: Batch) -> Batch:
         inputs = [str(each).replace("cluster: ", "passage: ") for each in batch.inputs]
         return replace(batch, inputs=inputs)
+
+
+class KnowsFewTasks(FakeModel):
+    """Looks each task up, and has not all of them."""
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        _ = {None: 0, "clustering": 1, "code": 2}[batch.task]
+        return super().embed_batch(batch)
+
+
+class TasksOfDocuments(Asks):
+    """A task takes the place of the role."""
+
+    def other(self, batch: Batch) -> Batch:
+        return replace(batch, role="document") if batch.task else batch
+
+
+class ForgetsTheCardsPrompt(FakeModel):
+    """Only the user's own prompt stands in front of queries."""
+
+    def prompt(self, role: Any, task: Any = None) -> str:
+        return super().prompt(role, task) if role == "document" else self.options.query_prompt or ""
+
+
+class StripsTheCardsPrompt(Asks):
+    """Takes the usual prompt off, for a library that is to put it there."""
+
+    def other(self, batch: Batch) -> Batch:
+        return replace(batch, inputs=[text.removeprefix("passage: ") for text in batch.texts])
+
+
+class PromptsTwice(Asks):
+    """Puts the card's prompt in front of texts that have it."""
+
+    def other(self, batch: Batch) -> Batch:
+        prompt = self.card.prompts[batch.role]
+        return replace(batch, inputs=[prompt + text for text in batch.texts])
 
 
 # Texts.
@@ -515,6 +579,18 @@ class KeepsStateBetweenAwaits(RemoteFakeModel):
         return await super().embed_batch(now)
 
 
+class ComputesInItsClass(FakeModel):
+    """All models of the class compute in one buffer, step by step."""
+
+    buffer: ClassVar[dict[int, Any]] = {}
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        for number, row in enumerate(super().embed_batch(batch).vectors):
+            self.buffer[number] = row
+            time.sleep(0)  # another thread may have its turn, as in any long computation
+        return BatchResult(vectors=np.stack([self.buffer[number] for number in range(len(batch))]))
+
+
 class BlocksTheLoop(RemoteFakeModel):
     """Waits in place, as a blocking client does."""
 
@@ -669,6 +745,30 @@ class CachesByTextOnly(RemoteFakeModel):
         return replace(result, vectors=np.stack(rows))
 
 
+class KeepsAnswers(FakeModel):
+    """Keeps its answers by text and role, whatever its options are."""
+
+    kept: ClassVar[dict[Any, Any]] = {}
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        result = super().embed_batch(batch)
+        rows = [
+            self.kept.setdefault((str(each), batch.role, len(row)), row)
+            for each, row in zip(batch.inputs, result.vectors, strict=True)
+        ]
+        return replace(result, vectors=np.stack(rows))
+
+
+class VainOptions(FakeOptions):
+    loud: bool = False
+
+
+class HasAVainOption(FakeModel):
+    """An option costs the cache what it holds, and changes no vector."""
+
+    Options: ClassVar[type[ModelOptions]] = VainOptions
+
+
 class ConfigOptions(FakeOptions):
     words: tuple[str, ...] = ()
 
@@ -718,6 +818,43 @@ class ClosesForAll(FakeModel):
     def close(self) -> None:
         ClosesForAll.users = 0
         self.opened = False
+
+
+class KeepsItsThreads(FakeModel):
+    """Computes in a pool that nobody shuts down."""
+
+    pool: ThreadPoolExecutor | None = None
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        self.pool = self.pool or ThreadPoolExecutor(1, "acme")
+        return self.pool.submit(super().embed_batch, batch).result()
+
+
+class SeedsPython(FakeModel):
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        random.seed(7)
+        return super().embed_batch(batch)
+
+
+class SeedsNumpy(FakeModel):
+    """Makes its random projection in the program's own generator."""
+
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        np.random.seed(7)  # noqa: NPY002  # that is the fault
+        np.random.standard_normal(3)  # noqa: NPY002
+        return super().embed_batch(batch)
+
+
+class SilencesNumpy(FakeModel):
+    def embed_batch(self, batch: Batch) -> BatchResult:
+        np.seterr(all="ignore")
+        return super().embed_batch(batch)
+
+
+class AnnouncesLess(FakeModel):
+    """A card of the class is not in the plugin."""
+
+    cards: ClassVar[Sequence[ModelCard]] = (*CARDS, replace(CARDS[0], name="large"))
 
 
 class AnnouncesAnother(RemoteFakeModel):
@@ -783,6 +920,11 @@ ORDER = "test_each_input_gets_its_own_vector"
 TYPE = "test_count_width_and_type"
 TWICE = "test_the_same_text_twice_is_the_same_vector"
 SECRET = "test_secrets_stay_secret"
+UNIT_IMAGES = "test_a_normalized_model_makes_unit_vectors_of_images"
+TASK = "test_every_task_can_be_named"
+CARD_PROMPT = "test_prompts_of_the_card_are_used"
+PROGRAM = "test_the_program_is_left_as_it_is"
+IN_VAIN = "test_options_that_change_no_vector_keep_the_fingerprint"
 
 PLANTED = {
     "shuffles a batch": Planted(small(Shuffles), ORDER, "order of the inputs"),
@@ -802,6 +944,15 @@ PLANTED = {
     ),
     "never normalises": Planted(
         small(NeverNormalises), "test_a_normalized_model_makes_unit_vectors", "unit length"
+    ),
+    "normalises no queries": Planted(
+        small(HalvesQueries), "test_a_normalized_model_makes_unit_vectors", "vectors of queries"
+    ),
+    "normalises no images": Planted(
+        small(HalvesImages), UNIT_IMAGES, "unit length, the vectors of images"
+    ),
+    "normalises no mixed inputs": Planted(
+        small(HalvesMixedInputs), UNIT_IMAGES, "vectors of mixed inputs"
     ),
     "wrong dtype": Planted(small(AnswersDoubles), TYPE, "float64"),
     "lists for arrays": Planted(small(AnswersLists), TYPE, "list"),
@@ -833,6 +984,19 @@ PLANTED = {
     ),
     "ignores the task": Planted(
         text(ForgetsTheTask), "test_tasks_of_the_card_are_taken", "clustering"
+    ),
+    "knows few tasks": Planted(small(KnowsFewTasks), TASK, "KeyError"),
+    "a task makes documents": Planted(
+        small(TasksOfDocuments), TASK, "'classification' turns a query into a document"
+    ),
+    "forgets the card's prompt": Planted(
+        text(ForgetsTheCardsPrompt), CARD_PROMPT, "prompt for a query changes nothing"
+    ),
+    "strips the card's prompt": Planted(
+        text(StripsTheCardsPrompt), CARD_PROMPT, "prompt for a document changes nothing"
+    ),
+    "prompts twice": Planted(
+        text(PromptsTwice), "test_a_prompt_is_all_that_tells_roles_apart", "two vectors"
     ),
     "reads only ASCII": Planted(
         small(ReadsOnlyAscii), "test_different_texts_have_different_vectors", "one vector"
@@ -903,6 +1067,9 @@ PLANTED = {
     "mixes up threads": Planted(
         small(KeepsStateBetweenAwaits), "test_threads_do_not_mix_up_answers", "another one"
     ),
+    "computes in its class": Planted(
+        small(ComputesInItsClass), "test_equal_models_do_not_mix_up_answers", "an equal one"
+    ),
     "blocks the loop": Planted(
         small(BlocksTheLoop), "test_the_event_loop_is_not_blocked", "time.sleep"
     ),
@@ -955,6 +1122,8 @@ PLANTED = {
     "caches by text only": Planted(
         small(CachesByTextOnly), "test_roles_are_told_apart", "roles apart"
     ),
+    "keeps answers whatever its options are": Planted(small(KeepsAnswers), IN_VAIN, "seed=1"),
+    "an option in vain": Planted(small(HasAVainOption), IN_VAIN, "changes with loud=True, and no"),
     "a configuration that is no JSON": Planted(
         small(ConfigIsNoJson, words=("a",)), "test_configuration_round_trip", "JSON"
     ),
@@ -964,6 +1133,15 @@ PLANTED = {
     "stays closed": Planted(small(StaysClosed), "test_closing_is_not_the_end", "weights are gone"),
     "closes for all": Planted(
         small(ClosesForAll), "test_closing_one_leaves_the_others_alone", "Session is closed"
+    ),
+    "keeps its threads": Planted(
+        small(KeepsItsThreads), "test_closing_ends_the_models_threads", "a thread behind: acme_0"
+    ),
+    "seeds Python": Planted(small(SeedsPython), PROGRAM, "random numbers (`random`)"),
+    "seeds NumPy": Planted(small(SeedsNumpy), PROGRAM, "random numbers (`numpy.random`)"),
+    "silences NumPy": Planted(small(SilencesNumpy), PROGRAM, "`numpy.seterr`"),
+    "announces less than it has": Planted(
+        small(AnnouncesLess), "test_the_plugin_leads_to_this_model", "class's cards for: ['large']"
     ),
     "is announced as another": Planted(
         small(AnnouncesAnother), "test_the_plugin_leads_to_this_model", "is not the class"
@@ -1149,9 +1327,16 @@ FURTHER = {
 EVERY = {**PLANTED, **FURTHER}
 
 
+class Suite(EmbeddingModelContract):
+    """As an author writes it. What never happens is waited for: without patience."""
+
+    patience: ClassVar[float] = 0.5
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {"width": [5]}
+
+
 def assert_caught(fault: Planted, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     embedder = Embedder(fault.make())
-    said = failure_of(fault.check, embedder, tmp_path=tmp_path, caplog=caplog)
+    said = failure_of(fault.check, embedder, suite=Suite, tmp_path=tmp_path, caplog=caplog)
 
     assert said is not None, f"{fault.check} passes"
     assert fault.says in said
@@ -1186,10 +1371,13 @@ def test_a_check_that_catches_faults_passes_on_a_good_model(
         good = FakeModel("text")
     elif "token" in check or "limit" in check:
         good = Counting("small")
+    elif "prompt" in check:
+        good = FakeModel("text")
     elif check.startswith("test_the_plugin"):
         good = FakeModel("small")
 
-    assert failure_of(check, Embedder(good), tmp_path=tmp_path, caplog=caplog) is None
+    given = {"tmp_path": tmp_path, "caplog": caplog}
+    assert failure_of(check, Embedder(good), suite=Suite, **given) is None
 
 
 def _with_task() -> EmbeddingModel:

@@ -1,6 +1,7 @@
 """The contract suite passes on good models, local and remote."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import pytest
 
@@ -12,6 +13,7 @@ from embedbridge.testing import EmbeddingModelContract, FakeModel, RemoteFakeMod
 class TestLocalFake(EmbeddingModelContract):
     """Text and images, the role as a field of the request."""
 
+    option_samples: ClassVar[Mapping[str, Sequence[Any]]] = {"width": [5]}
     card: ClassVar[ModelCard | None] = FakeModel("small").card
 
     @pytest.fixture

@@ -6,6 +6,7 @@ annotation of a step's parameter, and LangChain does not resolve one that is tex
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Self
 
 from langchain_core.embeddings import Embeddings
@@ -187,11 +188,12 @@ class EmbedBridgeEmbeddings(BaseModel, Embeddings):
                 what they gave.
             UnsupportedModalityError: The model embeds texts only.
         """
-        return self.embed_content(as_images(images))
+        return self.embed_content(as_images(images, errors=self.embedder.settings.errors))
 
     async def aembed_images(self, images: Iterable[ImageLike]) -> list[list[float]]:
         """The async twin of `embed_images`."""
-        return await self.aembed_content(await in_new_thread(as_images, images))
+        read = partial(as_images, images, errors=self.embedder.settings.errors)
+        return await self.aembed_content(await in_new_thread(read))
 
     def embed_image(self, uris: Iterable[ImageLike]) -> list[list[float]]:
         """The same as `embed_images`, under the name that LangChain's multimodal stores call."""

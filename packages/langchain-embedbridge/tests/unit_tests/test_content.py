@@ -121,6 +121,25 @@ async def test_collected_errors(tmp_path: Path) -> None:
     assert caught.value.partial[2].tolist() == embeddings.embed_images([BLUE])[0]
 
 
+@pytest.mark.parametrize("bad", [b"", None, "file:///x", "data:image/png;base64,@@"])
+async def test_what_is_no_image_is_collected_too(bad: Any) -> None:
+    """An error of the conversion is one of its input, as that of a file; otherwise nothing is sent."""
+    model = RecordingModel("small")
+    collecting = EmbedBridgeEmbeddings(embedder=model, errors="collect")
+    with pytest.raises(InvalidImageError, match="Input 1") as caught:
+        collecting.embed_images([RED, bad, BLUE])
+    with pytest.raises(InvalidImageError, match="Input 1") as awaited:
+        await collecting.aembed_images([RED, bad, BLUE])
+    embedded = len(model.seen)
+    with pytest.raises(InvalidImageError, match="Input 1") as raised:
+        EmbedBridgeEmbeddings(embedder=model).embed_images([RED, bad, BLUE])
+
+    for error in (caught.value, awaited.value):
+        assert error.partial.ok.tolist() == [True, False, True]
+    assert embedded == len(model.seen) == 4
+    assert raised.value.partial is None
+
+
 def test_allow_urls_reaches_the_engine() -> None:
     """Then a URL is looked at, and refused for its address alone."""
     embeddings = EmbedBridgeEmbeddings(model="fake:small", allow_urls=True)

@@ -288,33 +288,6 @@ def test_two_processes_make_one_file(tmp_path: Path) -> None:
         cache.close()
 
 
-def test_a_file_that_is_no_cache_is_set_aside(tmp_path: Path) -> None:
-    """Somebody else's file is kept under another name, with one warning, and a new cache begins."""
-    path = tmp_path / "v.sqlite"
-    path.write_bytes(b"this is no database " * 1000)
-    cache = DiskCache(path)
-    with pytest.warns(RuntimeWarning, match=r"could not be read.*kept as 'v\.sqlite\.damaged-"):
-        cache.put_many(some(range(3)))
-
-    assert_holds(cache, range(3))
-    assert [p.name for p in tmp_path.glob("*.damaged-*")]
-    cache.close()
-
-
-@pytest.mark.parametrize("question", [DiskCache.info, DiskCache.verify, DiskCache.clear])
-def test_a_question_moves_no_file_that_is_no_cache(
-    tmp_path: Path, question: Callable[[DiskCache], object]
-) -> None:
-    """A wrong path is said, and costs nothing; a damaged cache is not sound."""
-    path = tmp_path / "notes.txt"
-    path.write_bytes(b"this is no database " * 1000)
-    with pytest.raises(ConfigurationError, match=r"notes\.txt.* not a database.*delete it"):
-        question(DiskCache(path))
-
-    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
-    assert path.read_bytes() == b"this is no database " * 1000
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_costs_one_warning(tmp_path: Path) -> None:
     """The vectors still come back from the model; the user is told once."""

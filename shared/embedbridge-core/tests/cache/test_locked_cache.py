@@ -223,7 +223,7 @@ def test_a_file_system_that_answers_late_with_errors_is_left_alone(
         clock.now += 30
         raise OSError(116, "Stale file handle")
 
-    monkeypatch.setattr(sqlite, "_connect", stalled)
+    monkeypatch.setattr(sqlite, "connect", stalled)
     with pytest.warns(RuntimeWarning, match="Stale file handle"):
         cache.put_many({KEY: VECTOR})
     for _ in range(10):

@@ -213,14 +213,9 @@ class LyingCache:
     "answer",
     [
         pytest.param(np.ones(5, np.float32), id="wrong width"),
-        pytest.param(np.ones((1, 8), np.float32), id="wrong shape"),
-        pytest.param(np.float32(1), id="a number"),
         pytest.param(np.full(8, np.nan, np.float32), id="NaN"),
         pytest.param(np.full(8, np.inf, np.float32), id="infinite"),
-        pytest.param(np.array(["a"] * 8), id="texts"),
-        pytest.param([1.0] * 5, id="a list"),
         pytest.param(None, id="None"),
-        pytest.param(b"12345678", id="bytes"),
     ],
 )
 def test_an_entry_that_cannot_be_right_is_a_miss(model: Any, answer: Any) -> None:
@@ -229,6 +224,40 @@ def test_an_entry_that_cannot_be_right_is_a_miss(model: Any, answer: Any) -> Non
 
     assert result.cached == 0
     assert np.array_equal(result.vectors, Embedder(FakeModel("small")).embed_documents(TEXTS))
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        pytest.param([1.0] * 8, "list", id="a list"),
+        pytest.param(b"12345678" * 4, "bytes", id="bytes"),
+        pytest.param(np.float32(1), "float32", id="a number"),
+        pytest.param(np.ones(8, np.int64), r"ndarray of int64 and shape \(8,\)", id="integers"),
+        pytest.param(np.ones((1, 8), np.float32), r"ndarray .* shape \(1, 8\)", id="wrong shape"),
+        pytest.param(np.array(["a"] * 8), "ndarray of <U1", id="texts"),
+    ],
+)
+def test_a_store_that_holds_no_vectors_says_so(model: Any, answer: Any, kind: str) -> None:
+    """A store that gives what it made of a vector never has a hit: all is paid for again each time."""
+    embedder = Embedder(model, cache=LyingCache(answer))
+    with pytest.warns(
+        RuntimeWarning, match=rf"read \(get_many returned {kind}.*, no 1-D arrays of floats\)"
+    ) as caught:
+        result = embedder.embed([*TEXTS, "long " * 1000], role="document")
+
+    assert len(caught) == 1
+    assert result.cached == 0
+    assert np.array_equal(result.vectors[:-1], Embedder(FakeModel("small")).embed_documents(TEXTS))
+
+
+def test_one_entry_of_something_else_is_a_miss(model: Any) -> None:
+    """Where others are vectors, the store knows how to give them: nobody is told."""
+    cache = MemoryCache()
+    embedder = Embedder(model, cache=cache)
+    embedder.embed(TEXTS, role="document")
+    cache._vectors[next(iter(cache._vectors))] = "something else"  # type: ignore[assignment]
+
+    assert embedder.embed(TEXTS, role="document").cached == len(TEXTS) - 1
 
 
 def test_numbers_that_are_large_but_finite_are_a_hit(model: Any) -> None:

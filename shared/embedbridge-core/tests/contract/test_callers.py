@@ -4,13 +4,13 @@ import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from embedbridge.core import (
     Embedder,
     MemoryCache,
+    Ticket,
     load_embedder,
     load_vectors,
     save_vectors,
@@ -21,9 +21,11 @@ from embedbridge.testing import FakeModel
 class Limiter:
     """One that stays in its process."""
 
-    def acquire(self, *_: Any) -> None: ...
+    def acquire(self, tokens: int) -> Ticket:
+        return Ticket()
 
-    async def acquire_async(self, *_: Any) -> None: ...
+    async def acquire_async(self, tokens: int) -> Ticket:
+        return Ticket()
 
 
 def cached() -> Embedder:

@@ -1,12 +1,14 @@
 """A card answers what a model can do."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from embedbridge.contract import EmbeddingModel, Limits, ModelCard, Role
+from embedbridge.contract import ConfigurationError, EmbeddingModel, Limits, ModelCard, Role
 from embedbridge.testing import FakeModel
 
 
@@ -104,3 +106,32 @@ def test_a_model_must_say_how_it_embeds() -> None:
 
     with pytest.raises(TypeError, match="embed_batch"):
         Empty("m")  # type: ignore[abstract]  # that is the point
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"roles": "prefixes"}, "roles='prefixes'. There are: field, prefix, none."),
+        ({"roles": "Field"}, "roles='Field'. There are: field, prefix, none."),
+        (
+            {"roles": "prefix", "prompts": {"search_query": "q: ", "passage": "p: "}},
+            "prompts for 'search_query', 'passage', which no input is embedded as. There are: query,",
+        ),
+        ({"prompts": {"query": "q: "}}, 'prompts, and roles="none".'),
+    ],
+)
+def test_a_card_refuses_what_would_be_left_out(fields: dict[str, Any], said: str) -> None:
+    """Bare texts, or prompts where the card has no roles, would be vectors of something else."""
+    with pytest.raises(ConfigurationError, match=re.escape(f"The card of 'm' has {said}")):
+        ModelCard(name="m", **fields)
+
+    with pytest.raises(ConfigurationError):
+        replace(ModelCard(name="m"), **fields)
+
+
+@pytest.mark.parametrize("roles", ["prefix", "field"])
+def test_a_card_may_have_prompts_for_roles_and_tasks(roles: Any) -> None:
+    """Also beside a field: a server that is told one role may be without a word for the other."""
+    prompts = {"query": "q: ", "document": "p: ", "clustering": "c: "}
+
+    assert ModelCard(name="m", roles=roles, prompts=prompts).prompts == prompts

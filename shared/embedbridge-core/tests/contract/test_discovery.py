@@ -167,12 +167,14 @@ class NeedingModel(ListModel):
     [
         (httpx2.Response(401), AuthenticationError),
         (httpx2.Response(403, json={"error": "not from here"}), AuthenticationError),
+        (httpx2.Response(407), ConfigurationError),
+        (httpx2.Response(497), ConfigurationError),
         (httpx2.Response(302, headers={"location": "https://log.in/"}), ConfigurationError),
         (httpx2.Response(200, text="<html>Log in</html>"), InvalidResponseError),
         (httpx2.Response(200, json=None), InvalidResponseError),
         (httpx2.Response(200, text="[" + "1," * 600_000 + "1]"), InvalidResponseError),
     ],
-    ids=["401", "403", "302", "page", "null", "large"],
+    ids=["401", "403", "407", "497", "302", "page", "null", "large"],
 )
 def test_what_a_vector_depends_on_is_asked_until_it_is_answered(
     server: Lists, says: httpx2.Response, error: type[EmbedBridgeError]
@@ -203,7 +205,11 @@ def test_a_server_without_the_page_says_no_more(server: Lists, status: int) -> N
 
 @pytest.mark.parametrize(
     "says",
-    [httpx2.Response(503), httpx2.Response(429), httpx2.ConnectError("x"), httpx2.ReadTimeout("x")],
+    [
+        *map(httpx2.Response, (425, 429, 499, 503, 511)),
+        httpx2.ConnectError("x"),
+        httpx2.ReadTimeout("x"),
+    ],
     ids=repr,
 )
 def test_no_answer_is_asked_again(server: Lists, embedder: Embedder, says: object) -> None:

@@ -1,8 +1,11 @@
 """An `Image` is a value: made explicitly, compared by its source, and never opened early."""
 
 import base64
+import http.client
 import io
 import pickle
+import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -124,6 +127,59 @@ class Dripping(io.RawIOBase):
 def test_a_stream_is_read_to_its_end() -> None:
     """A short read is not the end of the image."""
     assert Image.from_file(cast("IO[bytes]", Dripping(PNG))) == Image.from_bytes(PNG)
+
+
+class Failing:
+    """Reads from an archive or a network, which fail with errors of their own."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def read(self, size: int = -1) -> bytes:
+        raise self._error
+
+
+class WithoutSize:
+    """As some wrappers are: it reads everything or nothing."""
+
+    def read(self) -> bytes:
+        return PNG
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        Failing(EOFError()),
+        Failing(zlib.error("Error -3")),
+        Failing(zipfile.BadZipFile("Bad CRC-32")),
+        Failing(http.client.IncompleteRead(b"", 5)),
+        WithoutSize(),
+    ],
+    ids=["cut gzip", "broken gzip", "broken zip", "cut body", "no size"],
+)
+def test_a_file_object_may_fail_in_any_way(file: Any) -> None:
+    """It is one image that cannot be read; the cause says why."""
+    with pytest.raises(InvalidImageError, match=r"cannot be read: \w+\(.*pass its bytes") as caught:
+        Image.from_file(file)
+
+    assert isinstance(caught.value.__cause__, Exception)
+
+
+class Upload:
+    """As FastAPI's `UploadFile` is, and an open file of aiofiles."""
+
+    async def read(self, size: int = -1) -> bytes:
+        return PNG
+
+    async def seekable(self) -> bool:
+        return True
+
+
+def test_an_async_file_object_is_named() -> None:
+    """Nothing here can await it; no coroutine is left behind, of which Python would warn."""
+    upload: Any = Upload()
+    with pytest.raises(InvalidImageError, match=r"Upload\) is async\. Await its read\(\)"):
+        Image.from_file(upload)
 
 
 def test_a_stream_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

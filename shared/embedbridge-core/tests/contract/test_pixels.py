@@ -1,8 +1,10 @@
 """Arrays and tensors of any layout and type are the same pixels, or are refused with the way out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,39 @@ def test_layouts_and_whole_numbers_are_the_same_pixels(
     assert taken.dtype == np.uint8
     assert not taken.flags.writeable
     assert np.array_equal(taken, picture)
+
+
+@given(
+    picture=pictures(),
+    kind=st.sampled_from(["i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"]),
+    order=st.sampled_from("<>"),
+)
+def test_either_byte_order_is_the_same_pixels(picture: Any, kind: str, order: str) -> None:
+    """Files of other machines (FITS, TIFF, IDX) are big-endian; what is kept is of this one."""
+    values = picture / 255 if kind[0] == "f" else picture
+
+    taken = as_pixels(values.astype(order + kind))
+    assert np.array_equal(taken, as_pixels(values.astype(kind)))
+    assert taken.dtype.isnative
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_sixteen_bits_are_refused_in_either_byte_order(order: str) -> None:
+    """A dark picture of 0–65535 looks like one of 0–255."""
+    dark = np.arange(64, dtype=order + "u2").reshape(8, 8)
+
+    with pytest.raises(InvalidImageError, match=r"not uint16\. .*divide 0–65535"):
+        as_pixels(dark)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I;16"])
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: [one], lambda one: (one,) * 3])
+def test_a_pillow_image_is_no_array(mode: str, wrap: Callable[[Any], Any]) -> None:
+    """NumPy would give its numbers without its palette and colours: CMYK would pass for RGBA."""
+    picture = PIL.Image.new(mode, (8, 8))
+
+    with pytest.raises(InvalidImageError, match=r"Image\.from_pil"):
+        Image.from_array(wrap(picture))
 
 
 @pytest.mark.parametrize("shape", [(1, 1000, 3), (3, 1000, 1), (4, 4, 4), (1, 1, 1), (3, 3, 3)])

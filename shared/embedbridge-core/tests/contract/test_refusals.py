@@ -297,6 +297,16 @@ def test_a_code_in_a_header() -> None:
     assert type(own.error(400, {"message": "No."}, {}, Secrets())) is InvalidInputError
 
 
+@pytest.mark.parametrize("status", [405, 407, 410, 425, 426, 431, 494, 497, 499, 511])
+def test_a_status_that_says_nothing_of_an_input_blames_none(status: int) -> None:
+    """Whatever its page says; a vendor's own table of statuses wins."""
+    said = b"input[3]: too many tokens, request header too large"
+    own = Refusals(statuses={status: InvalidInputError})
+
+    assert not isinstance(error(status, said), InvalidInputError | RequestTooLargeError)
+    assert type(error(status, said, own)) is InvalidInputError
+
+
 def test_a_timeout_is_one_whatever_it_says() -> None:
     """What "took too long" is no text."""
     said = b'{"message": "The request took too long to process."}'
@@ -459,6 +469,25 @@ def test_the_wait_may_be_in_the_body(
     assert isinstance(found, RateLimitedError)
     assert found.retry_after == expected
     assert (found.retry_at is None) == (expected is None)
+
+
+@pytest.mark.parametrize("status", [409, 429, 500, 503, 504])
+def test_the_wait_in_the_body_counts_with_every_status_that_may_pass(status: int) -> None:
+    """And not with one that does not."""
+    body = {"error": {"message": "no", "details": [{"retryDelay": "1.5s"}]}}
+
+    assert error(status, body).retry_after == 1.5
+    assert error(400, body).retry_after is None
+
+
+def test_a_server_may_say_that_trying_again_is_in_vain() -> None:
+    """With a wait or without; a row of a table does not hide that."""
+    own = Refusals(codes={"slow_down": RateLimitedError})
+    headers: dict[str, Any] = {"x-should-retry": "false", "retry-after": "3"}
+    found = [error(status, {"code": "slow_down"}, own, **headers) for status in (400, 429)]
+    found.append(error(500, {}, **headers))
+
+    assert not any(one.retryable for one in found)
 
 
 @pytest.mark.parametrize("headers", [{"retry-after": "3"}, {"retry-after-ms": "3000"}])

@@ -1,5 +1,6 @@
 """Arithmetic on vectors against slow references and against sentence-transformers itself."""
 
+import re
 from typing import Any, Literal
 
 import numpy as np
@@ -324,3 +325,20 @@ def test_an_unknown_metric_is_refused() -> None:
     """And the message says what there is."""
     with pytest.raises(InvalidOptionError, match="cosine, dot or euclidean"):
         similarity(VECTORS, OTHERS, "manhattan")  # type: ignore[arg-type]  # that is the point
+
+
+@pytest.mark.parametrize(
+    ("ranges", "said"),
+    [
+        ([[0.0], [1.0]], "of shape (2, 13)"),
+        ([[0.0] * 13] * 3, "of shape (2, 13)"),
+        ([[0.0] * 13, [1.0]], "of shape (2, 13)"),
+        ("low", "of shape (2, 13)"),
+        ([[1.0] * 13, [0.0] * 13], "above the highest"),
+    ],
+    ids=["one for all", "three rows", "ragged", "text", "turned round"],
+)
+def test_ranges_are_two_rows_of_numbers(ranges: Any, said: str) -> None:
+    """Anything else NumPy would stretch over the dimensions, or say in its own words."""
+    with pytest.raises(InvalidOptionError, match=re.escape(said)):
+        quantize(VECTORS, "int8", ranges=ranges)

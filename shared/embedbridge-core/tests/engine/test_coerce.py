@@ -67,6 +67,7 @@ BAD = {
     "Arrow's text": (ARROWS_TEXT, "StringScalar", "to_pylist"),
     "Pillow's image": (Pillow.new("RGB", (2, 2)), "Image", "from_pil"),
     "Pillow's file": (Pillow.open(BytesIO(tiny_png())), "PngImageFile", "from_pil"),
+    "error of an adapter": (InvalidInputError("bad node", hint="Mend it."), "bad node", "Mend it"),
     "raw text of None": (Text(None), "NoneType", "Remove it"),  # type: ignore[arg-type]
     "empty": ("", "empty", 'on_empty="embed"'),
     "white space": (" \t\n\u2003\u00a0", "white space", 'on_empty="embed"'),

@@ -79,7 +79,7 @@ def cache_that(cache: object, said: str) -> Trouble:
 
 
 def damaged_file(remote: bool, path: Path) -> tuple[Embedder, list[str], str]:
-    (path / "v.sqlite").write_bytes(b"no database at all " * 999)
+    (path / "v.sqlite").write_bytes(bytes(9999))
     cache = DiskCache(path / "v.sqlite")
     return Embedder(model_of(remote), cache=cache), TEXTS, "kept as"
 

@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from embedbridge.contract import Batch, BatchResult, EmbedBridgeError, hookimpl
+from embedbridge.contract import Batch, BatchResult, EmbedBridgeError, Image, hookimpl
 from embedbridge.contract.events import BatchFinished, Event
+from embedbridge.contract.signals import let_handlers_raise
 from embedbridge.core import Embedder
 from embedbridge.core.engine.local_driver import local_driver
-from embedbridge.core.signals import let_handlers_raise
 from embedbridge.testing import FakeModel
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGURG"), reason="signals are different there")
@@ -59,6 +59,23 @@ def install() -> Iterator[Callable[[Any], object]]:
 
 def time_is_up() -> None:
     signal.raise_signal(signal.SIGURG)  # one that ends no process, where nothing handles it
+
+
+class SlowFile:
+    """The signal comes while it is read."""
+
+    def read(self, size: int = -1) -> bytes:
+        time_is_up()
+        return b""
+
+
+def test_a_slow_file_object_is_no_bad_image(install: Callable[[Any], object]) -> None:
+    """A time limit passes through what turns every error of a file into one of an image."""
+    install(plain)
+    file: Any = SlowFile()
+
+    with pytest.raises(TimeLimitError):
+        Image.from_file(file)
 
 
 class Interrupted(FakeModel):

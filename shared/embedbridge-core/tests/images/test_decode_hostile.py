@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,68 @@ def test_a_program_may_want_truncated_images(monkeypatch: pytest.MonkeyPatch) ->
     assert decode(short).size == (60, 40)
     assert open_image(Image.from_pil(PIL.Image.open(io.BytesIO(short))), RULES).size == (60, 40)
     assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+
+def test_filled_pixels_are_not_for_strict_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may share a cache, where the vector of a truncated file would pass for one of its picture."""
+    short = Image.from_bytes(pixels_that_end_early()["png"])
+    strict = open_image(short, RULES).digest()
+    monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    filled = open_image(short, RULES).digest()
+
+    assert filled != strict
+    assert filled == open_image(short, RULES).digest()
+
+
+def within_with(file: Path) -> PIL.Image.Image:
+    with PIL.Image.open(file) as picture:
+        return picture
+
+
+def closed_itself(file: Path) -> PIL.Image.Image:
+    picture = PIL.Image.open(file)
+    picture.close()
+    return picture
+
+
+def closed_beneath(file: Path) -> PIL.Image.Image:
+    with file.open("rb") as stream:
+        return PIL.Image.open(stream)
+
+
+def closed_in_memory(file: Path) -> PIL.Image.Image:
+    picture = PIL.Image.open(file)
+    picture.load()
+    picture.close()
+    return picture
+
+
+CLOSED = [within_with, closed_itself, closed_beneath, closed_in_memory]
+
+
+@pytest.mark.parametrize("close", CLOSED)
+def test_a_closed_pillow_image_is_named(
+    close: Callable[[Path], PIL.Image.Image], tmp_path: Path
+) -> None:
+    """Its file is whole; what is to be done is to read it in time."""
+    file = tmp_path / "a.png"
+    file.write_bytes(FILES["png"])
+
+    with pytest.raises(InvalidImageError, match=r"was closed before.* load\(\) or copy\(\)"):
+        open_image(Image.from_pil(close(file)), RULES)
+
+
+def test_a_loaded_pillow_image_outlives_its_file(tmp_path: Path) -> None:
+    """Truncated is not closed, and a closed file is nothing to a picture that was read."""
+    file = tmp_path / "a.png"
+    file.write_bytes(FILES["png"])
+    with PIL.Image.open(file) as picture:
+        picture.load()
+    short = io.BytesIO(pixels_that_end_early()["png"])
+
+    assert open_image(Image.from_pil(picture), RULES).size == picture.size
+    with pytest.raises(InvalidImageError, match="Check that it is complete"):
+        open_image(Image.from_pil(PIL.Image.open(short)), RULES)
 
 
 JPEGS: dict[str, tuple[PIL.Image.Image, dict[str, Any]]] = {

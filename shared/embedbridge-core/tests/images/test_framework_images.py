@@ -96,6 +96,17 @@ def test_what_is_no_image_is_refused(value: Any) -> None:
     assert book == []
 
 
+def test_a_collected_error_stands_in_its_place() -> None:
+    """The engine, which gets the list, embeds the others; a single image is no list all the same."""
+    first, error, last = as_images([PNG, "data:image/png;base64,@@", PNG], errors="collect")
+
+    assert isinstance(error, InvalidImageError)
+    assert error.index is None
+    assert first == last == Image.from_bytes(PNG)
+    with pytest.raises(InvalidInputError, match="Expected a list"):
+        as_images("cat.png", errors="collect")
+
+
 def test_a_file_object_is_read_from_its_beginning(tmp_path: Path) -> None:
     """As Pillow does: whoever looked at the image before has left it at its end."""
     (tmp_path / "red").write_bytes(PNG)
@@ -112,7 +123,60 @@ def test_a_closed_file_is_a_typed_error(tmp_path: Path) -> None:
     with (tmp_path / "red").open("rb") as file:
         pass
 
-    with pytest.raises(InvalidImageError, match="Input 1: The file object cannot be read"):
+    memory = io.BytesIO(PNG)
+    memory.close()
+
+    for closed in (file, memory):
+        with pytest.raises(InvalidImageError, match="Input 1: The file object cannot be read"):
+            as_images([PNG, closed])
+
+
+class Upload:
+    """As FastAPI's `UploadFile` is, or an open file of aiofiles."""
+
+    async def read(self, size: int = -1) -> bytes:
+        return PNG
+
+
+class SeekableUpload(Upload):
+    async def seekable(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("upload", [Upload(), SeekableUpload()], ids=["FastAPI", "aiofiles"])
+def test_an_async_file_object_is_named(upload: Any) -> None:
+    """Nothing here can await it; no coroutine is left behind, of which Python would warn."""
+    with pytest.raises(InvalidImageError, match=r"Input 1: .* is async\. Await its read\(\)"):
+        as_images([PNG, upload])
+
+
+class Failing:
+    """An archive or a network is behind it, which have errors of their own."""
+
+    def __init__(self, failing: str) -> None:
+        self._failing = failing
+
+    def seekable(self) -> bool:
+        return bool(self._done("seekable", True))
+
+    def seek(self, position: int) -> int:
+        return int(self._done("seek", position))
+
+    def read(self, size: int = -1) -> bytes:
+        return bytes(self._done("read", b""))
+
+    def _done(self, method: str, value: Any) -> Any:
+        if method == self._failing:
+            raise EOFError
+        return value
+
+
+@pytest.mark.parametrize("method", ["seekable", "seek", "read"])
+def test_a_file_object_may_fail_in_any_way(method: str) -> None:
+    """Whatever it raises, one image cannot be read."""
+    file: Any = Failing(method)
+
+    with pytest.raises(InvalidImageError, match="Input 1: The file object cannot be read: EOF"):
         as_images([PNG, file])
 
 

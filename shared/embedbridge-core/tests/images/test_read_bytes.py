@@ -45,9 +45,14 @@ def test_a_missing_file_is_a_file_not_found_error(tmp_path: Path) -> None:
         ("https://example.org/cat.png", "Image.from_url"),
         ("file:///etc/passwd", "plain path"),
         ("data:image/png;base64,AAAA", "Image.from_data_url"),
+        ("data:image/png;base64," + "A" * 9999, "Image.from_data_url"),
+        ("iVBORw0KGgo" * 500, "Image.from_base64"),
+        ("/9j/4AAQSkZJRg" * 30, "Image.from_base64"),
+        ("cat.png", "Check the path"),
     ],
+    ids=lambda value: value[:24],
 )
-def test_a_url_for_a_path_gets_a_hint(path: str, hint: str) -> None:
+def test_what_is_no_path_gets_a_hint(path: str, hint: str) -> None:
     """It is looked for as a file, and then the message says what was meant."""
     assert hint in str(refused(path))
 

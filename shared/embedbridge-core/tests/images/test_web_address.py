@@ -48,7 +48,7 @@ def test_a_plain_url_is_taken_apart(
 )
 def test_a_redirect_is_relative_to_where_it_was_found(location: str, expected: str) -> None:
     """As in RFC 9110, section 10.2.2."""
-    found = parse("http://a.org:81/x/y?z").joined(location)
+    found = parse("http://a.org:81/x/y?z").redirected(location)
 
     assert f"{found.scheme}://{found.authority}{found.target}" == expected
 
@@ -59,7 +59,7 @@ def test_a_redirect_is_relative_to_where_it_was_found(location: str, expected: s
 def test_a_redirect_to_something_else_is_refused(location: str) -> None:
     """From https to http as well."""
     with pytest.raises(InvalidImageError):
-        parse("https://a.org/").joined(location)
+        parse("https://a.org/").redirected(location)
 
 
 @pytest.mark.parametrize("host", ["[1::2::3]", "[8.8.8.8]", "[::g]", "[]", "a..b", "1.2.3.4.5"])

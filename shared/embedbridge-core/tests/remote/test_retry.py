@@ -26,6 +26,7 @@ from embedbridge.contract import (
 )
 from embedbridge.core import Embedder, Settings, Ticket
 from embedbridge.core.remote.retry import MAX_RETRY_AFTER, with_retries
+from embedbridge.core.remote.slots import Slots
 from embedbridge.testing import FlakyModel
 from embedbridge.testing.virtual_time import JumpingLoop
 
@@ -110,13 +111,67 @@ def test_cancelling_is_not_a_failure() -> None:
     assert len(server.asked_at) == 1
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.25, 7, MAX_RETRY_AFTER])
+@pytest.mark.parametrize("seconds", [0.25, 7, MAX_RETRY_AFTER])
 def test_the_server_says_how_long_to_wait(seconds: float) -> None:
     """Exactly as long as it asks, up to two minutes."""
     server = Server(RateLimitedError("slow down", retry_after=seconds))
     run(server, deadline=1000)
 
     assert server.asked_at == [0, pytest.approx(seconds)]
+
+
+@pytest.mark.parametrize("error", RETRYABLE, ids=lambda error: type(error).__name__)
+def test_no_time_at_all_is_the_usual_backoff(error: EmbedBridgeError) -> None:
+    """`Retry-After: 0`, or a date that is over, must not spend all attempts in an instant."""
+    server = Server(*[waiting(type(error), 0.0) for _ in range(2)])
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(with_retries(server, Settings(), backoff=lambda failures: 3.0 * failures))
+
+    assert server.asked_at == pytest.approx([0, 3, 9])
+
+
+def waiting(kind: type[EmbedBridgeError], seconds: float) -> EmbedBridgeError:
+    error = kind("not now")
+    error.set_wait(seconds)
+    return error
+
+
+MAY_PASS = [type(error) for error in RETRYABLE]
+
+
+@pytest.mark.parametrize("kind", MAY_PASS)
+def test_any_error_that_may_pass_may_name_the_time(kind: type[EmbedBridgeError]) -> None:
+    """Then it is waited for, also by requests that were not refused; or it comes at once."""
+    slots = Slots()
+    server, other = Server(waiting(kind, 30)), Server()
+
+    async def both() -> None:
+        first = asyncio.create_task(with_retries(server, Settings(), slots=slots))
+        await asyncio.sleep(1)
+        await with_retries(other, Settings(), slots=slots)
+        await first
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(both())
+    assert server.asked_at == pytest.approx([0, 30])
+    assert other.asked_at == pytest.approx([30])
+
+    late = Server(waiting(kind, 3600))
+    with pytest.raises(kind):
+        run(late)
+    assert late.asked_at == [0]
+
+
+@pytest.mark.parametrize("kind", MAY_PASS)
+def test_an_error_that_was_said_to_stay_is_final(kind: type[EmbedBridgeError]) -> None:
+    """The server knows better than its status."""
+    error = waiting(kind, 1)
+    error.retryable = False
+    server = Server(error)
+    with pytest.raises(kind):
+        run(server)
+
+    assert server.asked_at == [0]
 
 
 @pytest.mark.parametrize("seconds", [MAX_RETRY_AFTER + 1, 3600, float("inf")])

@@ -32,6 +32,7 @@ VENDOR = Vendor(
     url="https://api.acme.example/v2",
     keys=("ACME_API_KEY",),
     url_variable="ACME_BASE_URL",
+    endings=("/embed",),
 )
 CARD = ModelCard(
     name="acme-1",
@@ -122,6 +123,9 @@ class AcmeWire(WireFormat):
     )
     too_long = SizeRefusal(status=422, says="{size} words: the scroll ends at {most}.", most=8192)
     out_of_quota = "Your purse is empty."
+
+    def beside(self, request: HttpRequest) -> tuple[int, bytes] | None:
+        return (200, as_json({"token": "a" * 40})) if request.path.endswith("/token") else None
 
     def read(self, request: HttpRequest) -> Asked:
         asked = json.loads(request.body)

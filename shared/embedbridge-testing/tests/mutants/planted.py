@@ -466,7 +466,50 @@ class ShowsHalfTheKey(AcmeModel):
             raise AuthenticationError(f"{error} ({key[: len(key) // 2]}…)") from None
 
 
+class KeepsTheCopiedPath(AcmeModel):
+    """The path of a request, which users copy along, is not named."""
+
+    vendor: ClassVar[Vendor] = replace(VENDOR, endings=("/embeddings",))
+
+
+class ForgetsTheWidthOfUnknownModels(ForgetsTheWidth):
+    """`output_dimension` is never sent, and the card does not know how wide vectors are."""
+
+    cards: ClassVar[Sequence[ModelCard]] = (
+        replace(CARD, dimensions=None, allowed_dimensions=None),
+    )
+
+
+class LosesTheRoleWithATask(AcmeModel):
+    """A task that the API does not have makes every input a document."""
+
+    def request(self, batch: Batch) -> tuple[str, Mapping[str, object]]:
+        path, fields = super().request(batch)
+        return path, {
+            **fields,
+            "side": {"query": "query"}.get(batch.task or batch.role, "document"),
+        }
+
+
+class FetchesATokenEachTime(AcmeModel):
+    """An access token is fetched for each request, however long it is valid."""
+
+    def _open(self) -> HttpHandle:
+        handle = super()._open()
+
+        async def credential() -> str:
+            reply = await handle.client.post(f"{handle.url}/token", json={})
+            return str(reply.json()["token"])
+
+        handle.credential = credential
+        return handle
+
+
 IN_MIND = {
+    "a token for each request": FetchesATokenEachTime,
+    "the copied path kept": KeepsTheCopiedPath,
+    "output_dimension forgotten, of any width": ForgetsTheWidthOfUnknownModels,
+    "role lost with a task": LosesTheRoleWithATask,
     "key found late": FindsItsKeyLate,
     "half the key shown": ShowsHalfTheKey,
     "too long, in the vendor's words": DoesNotKnowTooLong,

@@ -20,6 +20,13 @@ from .planted import EVERY, IN_MIND, NOT_IN_MIND, REPORTED
 
 KEY = "canary5f0c9e8b7a6d4c3b2a1908170f1e2d3c4b"
 CAUGHT_BY = {
+    "a token for each request": ("test_what_is_asked_beside_is_kept", "asks again for /v2/token"),
+    "the copied path kept": ("test_a_whole_address_is_taken", "requests go to '/v2/embed/embed'"),
+    "output_dimension forgotten, of any width": (
+        "test_the_width_reaches_the_server",
+        "of 8 dimensions were expected",
+    ),
+    "role lost with a task": ("test_every_task_can_be_named", "turns a query into a document"),
     "output_dimension forgotten": ("test_fewer_dimensions", "of 256 dimensions were expected"),
     "the server's index ignored": ("test_a_shuffled_answer_is_put_right", "not put in order"),
     "count and index unchecked": ("test_wrong_answers_are_never_taken", "DID NOT RAISE"),

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from embedbridge.contract.errors import ConfigurationError
+from embedbridge.contract.vocabulary import Role, Task
 
 if TYPE_CHECKING:
-    from embedbridge.contract.vocabulary import Modality, Role
+    from embedbridge.contract.vocabulary import Modality
+
+HowRoles: TypeAlias = Literal["field", "prefix", "none"]
+PROMPTED = (*get_args(Role), *get_args(Task))
+"""What a prompt may be for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +89,13 @@ class ModelCard:
     """The model's name, as its vendor spells it."""
     modalities: tuple[Modality, ...] = ("text",)
     """What it embeds."""
-    roles: Literal["field", "prefix", "none"] = "none"
+    roles: HowRoles = "none"
     """How the role reaches the model: a field of the request, a text in front, or not at all.
 
     The contract suite checks it: with `"field"`, query and document must differ.
     """
     prompts: Mapping[str, str] = field(default_factory=dict)
-    """The text in front of every input, by task or role, where `roles` is `"prefix"`."""
+    """The text in front of every input, by task or role; where `roles` is `"none"`, there is none."""
     dimensions: int | None = None
     """Width of a vector as the model makes it; `None` where it is known only after the first answer."""
     allowed_dimensions: tuple[int, ...] | None = ()
@@ -107,6 +114,27 @@ class ModelCard:
     """Date or notice of retirement, where the vendor has withdrawn it."""
     successor: str | None = None
     """The model to use instead of a retired one."""
+
+    def __post_init__(self) -> None:
+        """Refuse words that mean nothing: the prompts would be left out in silence."""
+        if self.roles not in get_args(HowRoles):
+            raise ConfigurationError(
+                f"The card of {self.name!r} has roles={self.roles!r}. There are: "
+                f"{', '.join(get_args(HowRoles))}.",
+                hint='Say "prefix" where `prompts` stand in front of texts, "field" where `embed_batch` '
+                'reads `batch.role`, and "none" where queries and documents are the same.',
+            )
+        if strange := [name for name in self.prompts if name not in PROMPTED]:
+            raise ConfigurationError(
+                f"The card of {self.name!r} has prompts for {', '.join(map(repr, strange))}, which no "
+                f"input is embedded as. There are: {', '.join(PROMPTED)}.",
+                hint="Name prompts by our role or task, whatever the vendor calls it.",
+            )
+        if self.prompts and self.roles == "none":
+            raise ConfigurationError(
+                f'The card of {self.name!r} has prompts, and roles="none".',
+                hint='Say roles="prefix", so that they are used, or leave `prompts` out.',
+            )
 
     def for_role(self, role: Role) -> ModelCard:
         """This card where all inputs are queries, or all are documents."""

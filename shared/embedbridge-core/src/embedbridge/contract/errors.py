@@ -74,6 +74,10 @@ class EmbedBridgeError(Exception):
 
     retryable: bool = False
     """Whether the same call may succeed when it is made again."""
+    retry_after: float | None = None
+    """Seconds that the server asks us to wait, where it says so."""
+    retry_at: float | None = None
+    """Seconds since the epoch at which it will take requests again, where it says so."""
     never_sent: bool = False
     """Whether a remote model failed before it sent anything; a rate limiter charges nothing then."""
 
@@ -101,6 +105,11 @@ class EmbedBridgeError(Exception):
         self.model = self.model or model
         self.attempts = self.attempts or attempts
         return self
+
+    def set_wait(self, seconds: float | None) -> None:
+        """Set `retry_after` and `retry_at`, also where the wait is known only after the error is made."""
+        self.retry_after = seconds
+        self.retry_at = None if seconds is None else time.time() + seconds
 
     def __str__(self) -> str:
         where = f" [{self.provider}:{self.model}]" if self.provider and self.model else ""
@@ -147,10 +156,6 @@ class RateLimitedError(EmbedBridgeError):
     """
 
     retryable = True
-    retry_after: float | None
-    """Seconds that the server asks us to wait."""
-    retry_at: float | None
-    """Seconds since the epoch at which it will take requests again."""
 
     def __init__(
         self,
@@ -161,11 +166,6 @@ class RateLimitedError(EmbedBridgeError):
     ) -> None:
         super().__init__(message, **where)
         self.set_wait(retry_after)
-
-    def set_wait(self, seconds: float | None) -> None:
-        """Set `retry_after` and `retry_at`, also where the wait is known only after the error is made."""
-        self.retry_after = seconds
-        self.retry_at = None if seconds is None else time.time() + seconds
 
 
 class QuotaExhaustedError(EmbedBridgeError):
@@ -253,6 +253,8 @@ class InputTooLongError(InvalidInputError):
     """Tokens that the server takes, where it says so."""
     size: int | None = None
     """Tokens that it counted."""
+    certain: bool = True
+    """Whether the server's words can mean nothing else; if not, no text is cut that surely fits."""
 
 
 class UnsupportedModalityError(InvalidInputError):

@@ -34,7 +34,7 @@ class JobStarted(Event):
     inputs: int
     """What the caller handed over."""
     unique: int
-    """What is left after removing duplicates."""
+    """What is left after removing duplicates; of pictures in several files some are found later."""
     cached: int
     """How many of those the cache answered so far; a picture in another file is found later."""
     batches: int
@@ -52,8 +52,8 @@ class BatchFinished(Event):
     seconds: float
     """Wall time, waiting for limits and retries included."""
     attempts: int
-    """Requests made for it; 0 if there was none: another job's request answered it, the cache knew
-    the pixels of its images, or its images cannot be read."""
+    """Requests made for it; 0 if there was none: another job's request answered it, the cache or an
+    earlier batch had the pixels of its images, or its images cannot be read."""
     dimensions: int | None
     """Width of the vectors, if it is known."""
     usage: Usage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import unquote
 
 from embedbridge.contract.errors import InvalidImageError, short_path, short_repr
+from embedbridge.contract.signals import let_handlers_raise
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -67,15 +69,10 @@ class Image:
 
         It is read now, from where it stands to its end: it may be closed before the image is used.
         """
-        pieces: list[bytes] = []
+        pieces: list[bytes | bytearray] = []
         size = 0
         while size <= MAX_STREAM_BYTES:
-            try:
-                piece = file.read(MAX_STREAM_BYTES + 1 - size)
-            except (AttributeError, OSError, ValueError) as error:
-                raise InvalidImageError(
-                    f"The file object cannot be read: {short_repr(str(error))}."
-                ) from error
+            piece = ask_file(file, "read", MAX_STREAM_BYTES + 1 - size)
             if not piece:
                 return cls.from_bytes(b"".join(pieces))
             if not isinstance(piece, bytes | bytearray):
@@ -163,6 +160,31 @@ class Image:
 
     def __repr__(self) -> str:
         return f"Image({self.described})"
+
+
+def ask_file(file: object, method: str, *arguments: object) -> Any:
+    """What a method of a user's file object gives.
+
+    Raises:
+        InvalidImageError: It fails, in whatever way: behind it may be an archive or a network. Or it
+            is async.
+    """
+    try:
+        given = getattr(file, method)(*arguments)
+    except Exception as error:
+        let_handlers_raise(error)
+        raise InvalidImageError(
+            f"The file object cannot be read: {type(error).__name__}({short_repr(str(error))}).",
+            hint="Open it in binary mode and close it later, or pass its bytes.",
+        ) from error
+    if isinstance(given, Awaitable):
+        if isinstance(given, Coroutine):
+            given.close()  # Python warns of one that nobody awaits
+        raise InvalidImageError(
+            f"The file object ({type(file).__name__}) is async.",
+            hint="Await its read() and pass the bytes.",
+        )
+    return given
 
 
 def _text(value: object) -> str:

@@ -6,10 +6,10 @@ texts never touches a file or the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView, Mapping
+from collections.abc import Iterable, Iterator, KeysView, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
@@ -57,6 +57,23 @@ def plain_text(text: str) -> str:
     Such a class may be a template's `Markup`, which escapes a prompt that is put in front of it.
     """
     return str.__str__(text)
+
+
+def without_texts(values: Iterable[Any]) -> Iterator[Any]:
+    """A job's values where images are due, with an error in place of each text: it may be a path.
+
+    Raises:
+        InvalidInputError: There is one value and no list.
+    """
+    refuse_single(values)
+    return (_no_image() if isinstance(value, str | Text) else value for value in values)
+
+
+def _no_image() -> InvalidInputError:
+    return InvalidInputError(
+        "A text is no image.",
+        hint="Write Image.from_path(…) for a file, Image.from_url(…) for a URL.",
+    )
 
 
 def refuse_single(values: object, *single: type) -> None:

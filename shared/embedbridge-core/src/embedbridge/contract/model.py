@@ -176,7 +176,10 @@ class EmbeddingModel(ABC):
 
 
 class LocalEmbeddingModel(EmbeddingModel):
-    """A model that computes in this process. The engine never calls it from two threads at once."""
+    """A model that computes in this process.
+
+    The engine never calls one model object from two threads at once; equal models run side by side.
+    """
 
     @property
     def shared_weights(self) -> object:

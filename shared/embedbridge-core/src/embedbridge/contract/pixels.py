@@ -24,7 +24,7 @@ def as_pixels(value: Any) -> NDArray[np.uint8] | NDArray[np.floating[Any]]:
             channels last, or first. Integers of 0–255 and booleans are pixels of 8 bits.
 
     Raises:
-        InvalidImageError: It is no image, or may be read in more than one way.
+        InvalidImageError: It is no image, is one of Pillow's, or may be read in more than one way.
     """
     pixels = _in_8_bits(_channels_last(_as_array(value), is_tensor=hasattr(value, "detach")))
     pixels.flags.writeable = False
@@ -33,18 +33,33 @@ def as_pixels(value: Any) -> NDArray[np.uint8] | NDArray[np.floating[Any]]:
 
 def _as_array(value: Any) -> NDArray[Any]:
     """A copy as a NumPy array: a value does not change under our hands."""
+    _refuse_pillow(value)
     try:
         if hasattr(value, "detach"):
             value = value.detach().cpu()
             if str(value.dtype) == "torch.bfloat16":  # NumPy has no such numbers
                 value = value.float()
             value = value.numpy() if hasattr(value, "numpy") else value
-        return np.asarray(value).copy()
+        array = np.asarray(value)
+        # Of this machine's byte order: NumPy calls big-endian uint16 another type than uint16.
+        return array.astype(array.dtype.newbyteorder("="), order="C")
     except Exception as error:  # any library's own, such as CuPy's TypeError
         raise InvalidImageError(
             f"{type(value).__name__} is no array of pixels: {short_repr(str(error))}.",
             hint="Pass a NumPy array of shape (height, width, 3), or rows of equal length.",
         ) from error
+
+
+def _refuse_pillow(value: Any) -> None:
+    """NumPy reads a Pillow image without its palette and colour space: CMYK would pass for RGBA."""
+    parts = [value, *value] if isinstance(value, list | tuple) else [value]
+    for part in parts:
+        # A tensor has a method of this name.
+        if isinstance(getattr(part, "mode", None), str) and hasattr(part, "tobytes"):
+            raise InvalidImageError(
+                "A Pillow image is not an array of pixels.",
+                hint="Use Image.from_pil, for each one.",
+            )
 
 
 def _channels_last(array: NDArray[Any], *, is_tensor: bool) -> NDArray[Any]:

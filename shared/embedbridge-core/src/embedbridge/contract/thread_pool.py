@@ -23,6 +23,9 @@ T = TypeVar("T")
 REFUSED = "cannot schedule new futures"
 """So begins what `concurrent.futures` says then. Any other error, of the system, is raised."""
 
+NO_THREAD = "interpreter shutdown"
+"""What Python 3.12.0 and 3.12.1 say then of a new thread: https://github.com/python/cpython/issues/113964"""
+
 NO_TURN = nullcontext()
 
 _late = ForkSafeLock()  # for what any pool has after the end of the main thread
@@ -45,6 +48,7 @@ class ThreadPool(ThreadPoolExecutor):
         self._is_shut_down = False
         self._late_calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._late_threads: set[threading.Thread] = set()
+        self._here = ForkSafeLock()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Make the call as soon as a thread is free."""
@@ -54,13 +58,19 @@ class ThreadPool(ThreadPoolExecutor):
             if self._is_shut_down or not str(error).startswith(REFUSED):
                 raise
         future: Future[T] = Future()
-        with _late:
-            if len(self._late_threads) < self._most:
-                # A daemon, if one submits: else a daemon that never stops would keep the process.
-                thread = threading.Thread(target=self._work_late, name=self._name)
-                thread.start()  # it waits for the lock; if it cannot be started, nothing waits for it
-                self._late_threads.add(thread)
-            self._late_calls.append((future, partial(fn, *args, **kwargs)))
+        call = partial(fn, *args, **kwargs)
+        try:
+            with _late:
+                if len(self._late_threads) < self._most:
+                    # A daemon, if one submits: else a daemon that never stops would keep the process.
+                    thread = threading.Thread(target=self._work_late, name=self._name)
+                    thread.start()  # it waits for the lock; if it cannot be started, nothing waits for it
+                    self._late_threads.add(thread)
+                self._late_calls.append((future, call))
+        except RuntimeError as error:
+            if NO_THREAD not in str(error):
+                raise
+            self._call_here(future, call)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # as in the base
@@ -75,6 +85,13 @@ class ThreadPool(ThreadPoolExecutor):
         if wait:
             for thread in threads:
                 thread.join()
+
+    def _call_here(self, future: Future[T], call: Callable[[], T]) -> None:
+        """Make the call in this thread: what was paid for is stored, though all others wait."""
+        with self._here:
+            if self._most == 1:
+                super().shutdown()
+            settle(future, call)
 
     def _work_late(self) -> None:
         if self._most == 1:

@@ -119,7 +119,8 @@ def quantize(
     Raises:
         InvalidInputError: A vector is not finite: `index` says which; or ranges cannot be taken
             from fewer than two vectors.
-        InvalidOptionError: The precision is unknown, or ranges are not finite.
+        InvalidOptionError: The precision is unknown, or ranges have another shape, are not finite, or
+            the highest values do not come second.
     """
     if precision not in ("int8", "ubinary"):
         raise InvalidOptionError(f"Unknown precision {precision!r}.", hint="int8 or ubinary.")
@@ -136,7 +137,7 @@ def quantize(
             )
         ranges = np.vstack([array.min(axis=0), array.max(axis=0)])
     with np.errstate(all="ignore"):
-        lowest, highest = _finite_ranges(ranges)
+        lowest, highest = _valid_ranges(ranges, array.shape[-1])
         steps = (highest - lowest) / BUCKETS
         steps = np.where(steps == 0, 1, steps)
         bucket = np.clip(np.floor((array - lowest) / steps), 0, BUCKETS)
@@ -169,8 +170,18 @@ def _finite(vectors: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def _finite_ranges(ranges: ArrayLike) -> NDArray[np.float32]:
-    array = np.asarray(ranges, dtype=np.float32)
+def _valid_ranges(ranges: ArrayLike, width: int) -> NDArray[np.float32]:
+    try:
+        array = np.asarray(ranges, dtype=np.float32)
+    except (TypeError, ValueError):
+        array = np.empty(0, np.float32)
+    if array.shape != (2, width):
+        raise InvalidOptionError(
+            f"Option 'ranges' is no array of numbers of shape (2, {width}).",
+            hint="Pass the lowest and the highest value of each dimension.",
+        )
+    if (array[0] > array[1]).any():
+        raise InvalidOptionError("Option 'ranges': a lowest value is above the highest.")
     if not np.isfinite(array).all():
         raise InvalidOptionError(
             "Option 'ranges': a value is not finite.",

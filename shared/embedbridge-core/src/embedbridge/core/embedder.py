@@ -8,6 +8,7 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, short_repr
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.core import engine, remote
 from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind
@@ -53,7 +54,8 @@ class Embedder(EmbeddingMethods):
         listeners: Who hears the events, see `embedbridge.contract.hooks`.
 
     Raises:
-        InvalidOptionError: What was passed is no cache, no limiter, or no listener.
+        ConfigurationError: This is no model.
+        InvalidOptionError: What was passed are no settings, no cache, no limiter, or no listener.
     """
 
     def __init__(
@@ -65,6 +67,16 @@ class Embedder(EmbeddingMethods):
         limiter: Limiter | None = None,
         listeners: Iterable[object] = (),
     ) -> None:
+        if not isinstance(model, EmbeddingModel):
+            raise ConfigurationError(
+                f"{short_repr(model)} is no model.",
+                hint="load_embedder takes names, configurations and embedders as well.",
+            )
+        if not isinstance(settings, Settings | None):
+            raise InvalidOptionError(
+                f"settings is {type(settings).__name__}, not Settings.",
+                hint="Write settings=Settings(batch_size=8), or load_embedder(model, batch_size=8).",
+            )
         self.model = model
         self.settings = settings or parse_settings()
         self.cache = as_cache(cache)

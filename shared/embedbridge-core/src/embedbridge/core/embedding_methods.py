@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Self
 
+from embedbridge.contract.inputs import without_texts
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
 from embedbridge.core import remote
 from embedbridge.core.streaming import (
@@ -157,8 +158,13 @@ class EmbeddingMethods(ABC):
         task: Task | None = None,
         show_progress: Progress = None,
     ) -> Vectors:
-        """Vectors of images: float32, shape (n, dimensions); NaN as in `embed_documents`."""
-        return self.embed(images, role=role, task=task, show_progress=show_progress).vectors
+        """Vectors of images: float32, shape (n, dimensions); NaN as in `embed_documents`.
+
+        Raises:
+            InvalidInputError: One is a text, which may be meant as a path: `Image.from_path`.
+        """
+        inputs = without_texts(images)
+        return self.embed(inputs, role=role, task=task, show_progress=show_progress).vectors
 
     async def aembed_images(
         self,
@@ -169,8 +175,9 @@ class EmbeddingMethods(ABC):
         show_progress: Progress = None,
     ) -> Vectors:
         """The async twin of `embed_images`."""
+        inputs = without_texts(images)
         return (
-            await self.aembed(images, role=role, task=task, show_progress=show_progress)
+            await self.aembed(inputs, role=role, task=task, show_progress=show_progress)
         ).vectors
 
     def embed_windows(

@@ -94,7 +94,12 @@ def _read_config(
             f"Not a configuration of an embedder: keys {sorted(config)}.",
             hint="Pass what to_config() returned.",
         )
-    options, settings = config.get("options", {}), config.get("settings", {})
+    options, settings = (config.get(name) or {} for name in ("options", "settings"))
+    if not (isinstance(options, Mapping) and isinstance(settings, Mapping)):
+        raise InvalidOptionError(
+            "In a configuration of an embedder, options and settings are mappings.",
+            hint="Pass what to_config() returned.",
+        )
     return config["model"], options, settings, as_cache(config.get("cache"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,9 +27,9 @@ NUMBERS_AT_ONCE = 100_000
 OnBatch: TypeAlias = "Callable[[NDArray[np.intp], Vectors, NDArray[np.bool_]], None]"
 """Gets each batch before the job is done: positions of its inputs, vectors, which were truncated.
 
-An input that occurs several times comes once; what a cache answers, or the model refuses, does not
-come. It may be called in another thread, one call at a time, and may block: only its job waits. An
-async one is refused. What it raises ends the job.
+An input that occurs several times comes once, and so does a picture in several files; what a cache
+answers, or the model refuses, does not come. It may be called in another thread, one call at a time,
+and may block: only its job waits. An async one is refused. What it raises ends the job.
 """
 
 
@@ -44,7 +45,7 @@ class EmbeddingResult:
     truncated: NDArray[np.bool_]
     """Shape (n,): which inputs were cut because they are too long."""
     errors: Mapping[int, EmbedBridgeError] = field(default_factory=dict)
-    """By row, what could not be embedded; empty unless `errors="collect"`."""
+    """By row, what could not be embedded; empty unless `errors="collect"`, or in an error's `partial`."""
     skipped: tuple[int, ...] = ()
     """Rows of empty texts that were left out, in order; none unless `on_empty="skip"`."""
     usage: Usage
@@ -74,10 +75,12 @@ class EmbeddingResult:
         return len(self.vectors)
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self.vectors[index]
+        row = range(len(self))[
+            operator.index(index)
+        ]  # no slice: it could not raise an input's error
+        vector: NDArray[np.float32] = self.vectors[row]
         if not self.errors and not self.skipped:
             return vector
-        row = range(len(self))[index]
         if row in self.errors:
             raise self.errors[row]
         at = bisect_left(self.skipped, row)

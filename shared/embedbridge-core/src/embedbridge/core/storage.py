@@ -81,11 +81,8 @@ def save_vectors(
             "A plain array does not know its space.",
             hint="Pass embedder=, or save the result of Embedder.embed.",
         )
-    if embedder is not None and not hasattr(embedder, "fingerprint"):
-        raise InvalidInputError(
-            f"The embedder is {type(embedder).__name__}, not an Embedder.",
-            hint="Pass what load_embedder returned.",
-        )
+    if embedder is not None:
+        _known(embedder)
     if embedder is not None and source is vectors:
         check_compatible(vectors, space=embedder.space, fingerprint=embedder.fingerprint)
     array = matrix_of_floats(getattr(vectors, "vectors", vectors))
@@ -162,8 +159,18 @@ def load_vectors(
     if isinstance(embedder, str) and embedder != space:
         raise SpaceMismatchError(f"The vectors are of space {space!r}, not {embedder!r}.")
     if embedder is not None and not isinstance(embedder, str):
-        embedder.check_compatible(stored)
+        _known(embedder)
+        check_compatible(stored, space=embedder.space, fingerprint=embedder.fingerprint)
     return stored
+
+
+def _known(embedder: object) -> None:
+    """Make sure that it can tell its space."""
+    if not hasattr(embedder, "fingerprint"):
+        raise InvalidInputError(
+            f"The embedder is {type(embedder).__name__}, not an Embedder.",
+            hint="Pass what load_embedder returned.",
+        )
 
 
 def save_embedding(embedding: Sequence[float] | Vectors, file_path: str) -> None:

@@ -19,7 +19,6 @@ from embedbridge.contract import (
     Batch,
     BatchResult,
     EmbeddingModel,
-    Limits,
     LocalEmbeddingModel,
     ModelCard,
     ModelOptions,
@@ -28,29 +27,7 @@ from embedbridge.contract import (
 )
 from embedbridge.contract.loaded import Loaded, loaded_digest
 from embedbridge.core import Embedder, Settings
-
-CARDS = (
-    ModelCard(
-        name="small",
-        modalities=("text", "image", "mixed"),
-        roles="field",
-        dimensions=8,
-        allowed_dimensions=None,
-        normalized=True,
-        limits=Limits(max_items=32, max_tokens_per_input=8192),
-    ),
-    ModelCard(
-        name="text",
-        modalities=("text",),
-        roles="prefix",
-        prompts={"query": "query: ", "document": "passage: "},
-        dimensions=32,
-        allowed_dimensions=(8, 16),
-        normalized=True,
-        limits=Limits(max_items=16, max_tokens_per_input=512),
-    ),
-)
-"""`small` embeds everything and takes the role as a field; `text` takes it as a prompt."""
+from embedbridge.testing.fake_cards import CARDS
 
 
 class FakeOptions(ModelOptions):
@@ -80,8 +57,10 @@ class _Fake(EmbeddingModel):
 
     def make_up(self, batch: Batch) -> BatchResult:
         """A unit vector for each input, made from its content, its role and the seed alone."""
+        # What has its role as a prompt has it in the text.
+        role = batch.role if self.card.roles == "field" else "document"
         rows = [
-            _unit_vector(content, batch.role, self.card.dimensions or 1, self.options.seed)
+            _unit_vector(content, role, self.card.dimensions or 1, self.options.seed)
             for content in batch.inputs
         ]
         images = sum(not isinstance(content, str) for content in batch.inputs)

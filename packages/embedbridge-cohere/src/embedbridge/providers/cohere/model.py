@@ -46,7 +46,7 @@ REFUSALS = Refusals(
         (r"model .*(not found|not supported|retired|removed)", UnknownModelError),
         # Cohere says "too many tokens: size limit exceeded by 11326 tokens. Try using shorter or fewer inputs"
         (r"fewer inputs", too_many_tokens),
-        (r"(too many|maximum|exceed\S*|limit) .*tokens|too long", InputTooLongError),
+        (r"(too many|maximum|exceed\S*|limit) .*tokens|(is|are) too long", InputTooLongError),
         # Of all images of a request together, so that fewer of them may do
         (r"(combined|total) .*\d+ ?MB", too_many_bytes),
         (r"image", InvalidImageError),

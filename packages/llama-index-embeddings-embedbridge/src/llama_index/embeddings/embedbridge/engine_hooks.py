@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from llama_index.core.base.embeddings.base import Embedding
 from llama_index.core.embeddings import MultiModalEmbedding
 
-from embedbridge.contract import Input, Role
+from embedbridge.contract import Image, Input, Mixed, Role
 from embedbridge.core import Embedder
 from embedbridge.core.adapting import in_new_thread
-from llama_index.embeddings.embedbridge.images import ImageLike, to_images
+from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike, to_images, to_mixed
 
 
 class EngineHooks(MultiModalEmbedding):
@@ -38,6 +38,12 @@ class EngineHooks(MultiModalEmbedding):
         # Refused with its position before anything is sent, instead of after the rest was paid for.
         return engine.using(on_empty="error") if engine.settings.on_empty == "skip" else engine
 
+    def _to_images(self, values: Iterable[ImageLike]) -> list[Image]:
+        return to_images(values, self._engine().settings.errors)
+
+    def _to_mixed(self, values: Iterable[MixedLike]) -> list[Mixed]:
+        return to_mixed(values, self._engine().settings.errors)
+
     # For one input, and for several.
 
     def _get_query_embedding(self, query: str) -> Embedding:
@@ -59,17 +65,17 @@ class EngineHooks(MultiModalEmbedding):
         return await self._aembed(texts, "document")
 
     def _get_image_embedding(self, img_file_path: ImageLike) -> Embedding:
-        return self._embed(to_images([img_file_path]), "document")[0]
+        return self._embed(self._to_images([img_file_path]), "document")[0]
 
     async def _aget_image_embedding(self, img_file_path: ImageLike) -> Embedding:
-        images = await in_new_thread(to_images, [img_file_path])
+        images = await in_new_thread(self._to_images, [img_file_path])
         return (await self._aembed(images, "document"))[0]
 
     def _get_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
-        return self._embed(to_images(img_file_paths), "document")
+        return self._embed(self._to_images(img_file_paths), "document")
 
     async def _aget_image_embeddings(self, img_file_paths: Iterable[ImageLike]) -> list[Embedding]:
-        images = await in_new_thread(to_images, img_file_paths)
+        images = await in_new_thread(self._to_images, img_file_paths)
         return await self._aembed(images, "document")
 
     # LlamaIndex's would key by the bare text, and charge the limiter a second time.

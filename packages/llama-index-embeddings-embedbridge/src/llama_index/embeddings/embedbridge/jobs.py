@@ -11,7 +11,7 @@ from embedbridge.contract import Input, Role
 from embedbridge.core.adapting import in_new_thread, refuse_single
 from llama_index.embeddings.embedbridge.engine_hooks import EngineHooks
 from llama_index.embeddings.embedbridge.events import announced
-from llama_index.embeddings.embedbridge.images import ImageLike, shown, to_images
+from llama_index.embeddings.embedbridge.images import ImageLike, shown
 from llama_index.embeddings.embedbridge.overriding import acall_hook, call_hook
 
 
@@ -51,7 +51,7 @@ class EngineJobs(EngineHooks):
         self, images: Iterable[ImageLike], hook: str, progress: str | None = None
     ) -> list[Embedding]:
         if hook not in self._overridden:
-            return self._run(to_images(images), "document", hook, progress)
+            return self._run(self._to_images(images), "document", hook, progress)
         given = listed(images)  # a hook of a subclass takes them as they are
         with announced(self, list(map(shown, given))) as finish:
             vectors = call_hook(self, hook, given, progress)
@@ -62,7 +62,7 @@ class EngineJobs(EngineHooks):
         self, images: Iterable[ImageLike], hook: str, progress: str | None = None
     ) -> list[Embedding]:
         if hook not in self._overridden:
-            inputs = await in_new_thread(to_images, images)
+            inputs = await in_new_thread(self._to_images, images)
             return await self._arun(inputs, "document", hook, progress)
         given = await alisted(images)
         with announced(self, list(map(shown, given))) as finish:

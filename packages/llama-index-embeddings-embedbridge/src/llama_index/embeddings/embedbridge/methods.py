@@ -10,7 +10,7 @@ from llama_index.core.schema import BaseNode, MetadataMode
 
 from embedbridge.contract import InvalidInputError, Role
 from embedbridge.core.adapting import in_new_thread
-from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike, to_mixed
+from llama_index.embeddings.embedbridge.images import ImageLike, MixedLike
 from llama_index.embeddings.embedbridge.jobs import EngineJobs, alisted, listed
 from llama_index.embeddings.embedbridge.overriding import follow_overridden
 
@@ -170,27 +170,27 @@ class EngineMethods(EngineJobs):
         Raises:
             UnsupportedModalityError: The model embeds no such thing.
         """
-        return self._run(to_mixed([mixed]), role, None)[0]
+        return self._run(self._to_mixed([mixed]), role, None)[0]
 
     @dispatcher.span
     async def aget_mixed_embedding(self, mixed: MixedLike, role: Role = "document") -> Embedding:
         """The async twin of `get_mixed_embedding`."""
-        inputs = await in_new_thread(to_mixed, [mixed])
+        inputs = await in_new_thread(self._to_mixed, [mixed])
         return (await self._arun(inputs, role, None))[0]
 
     @dispatcher.span
     def get_mixed_embedding_batch(
         self, mixed: Iterable[MixedLike], role: Role = "document", show_progress: bool = False
     ) -> list[Embedding]:
-        """Vectors of mixed inputs, in their order."""
-        return self._run(to_mixed(mixed), role, None, MIXED if show_progress else None)
+        """Vectors of mixed inputs, in their order; with `errors="collect"` as of images."""
+        return self._run(self._to_mixed(mixed), role, None, MIXED if show_progress else None)
 
     @dispatcher.span
     async def aget_mixed_embedding_batch(
         self, mixed: Iterable[MixedLike], role: Role = "document", show_progress: bool = False
     ) -> list[Embedding]:
         """The async twin of `get_mixed_embedding_batch`."""
-        inputs = await in_new_thread(to_mixed, mixed)
+        inputs = await in_new_thread(self._to_mixed, mixed)
         return await self._arun(inputs, role, None, MIXED if show_progress else None)
 
     # Nodes, as a transformation of a pipeline, which may hand fewer on.

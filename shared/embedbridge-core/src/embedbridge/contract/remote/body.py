@@ -13,8 +13,9 @@ from embedbridge.contract.errors import InvalidResponseError, short_repr
 
 MIN_LIMIT = 64 * 1024 * 1024
 """Bytes that any answer may have."""
-BYTES_PER_VALUE = 24
-"""A float in JSON takes up to so many, which is more than four times its base64."""
+BYTES_PER_VALUE = 64
+"""A float in JSON has up to 24 characters, and up to as many spaces in front where the answer is set out
+in lines."""
 WIDEST = 4096
 """Dimensions that are assumed where they are not known."""
 

@@ -25,7 +25,9 @@ SECONDS = 10.0
 """For one question."""
 MAX_BYTES = 1 << 20
 """Of the answer to a question."""
-NO_ANSWER = frozenset({*range(300, 400), 401, 402, 403, 407})
+FOR_NOW = frozenset({408, 425, 429, 499})
+"""Statuses below 500 of a server that may answer the next time."""
+NO_ANSWER = frozenset({*range(300, 400), 401, 402, 403, 407, 426, 431, 494, 497})
 """Statuses that say something of who asks or of the way there, and nothing of the server."""
 
 
@@ -101,7 +103,7 @@ class Server:
             failure = None
         if failure is not None:
             raise Unanswered(failure)
-        if status in (408, 429) or status >= 500 or (needed and status in NO_ANSWER):
+        if status in FOR_NOW or status >= 500 or (needed and status in NO_ANSWER):
             if 300 <= status < 400:
                 raise Unanswered(redirect_error(status, headers.get("location", ""), secrets))
             said = secrets.hide(read_refusal(answer).message)

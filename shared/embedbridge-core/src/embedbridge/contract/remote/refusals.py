@@ -25,6 +25,7 @@ from embedbridge.contract.errors import (
 )
 from embedbridge.contract.remote.failures import redirect_error
 from embedbridge.contract.remote.numbers import whole_number
+from embedbridge.contract.remote.rates import OTHERS, RATE_CODES, RATES
 from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.contract.remote.refusal_body import RefusalBody, read_refusal
 from embedbridge.contract.remote.sentences import (
@@ -35,7 +36,7 @@ from embedbridge.contract.remote.sentences import (
     Make,
     Sentences,
 )
-from embedbridge.contract.remote.status import retry_after, shortened, status_error
+from embedbridge.contract.remote.status import shortened, status_error, tell_of_retries
 
 POSITION = re.compile(
     r"(?:\b(?:inputs?|texts?|images?|contents?|examples?|instances|requests|documents)"
@@ -44,7 +45,9 @@ POSITION = re.compile(
     re.IGNORECASE,
 )
 """How messages name the one input that is refused: `input[3]`, `image at index 3`, `#/texts/3`."""
-NOT_BY_SENTENCE = frozenset({401, 402, 403, 408, 429, 503, 504})
+NOT_BY_SENTENCE = frozenset(
+    {401, 402, 403, 405, 407, 408, 410, 425, 426, 429, 431, 494, 497, 499, 503, 504, 511}
+)
 """Statuses that mean what they say, whatever the message mentions."""
 INPUT_FIELDS = frozenset(
     {
@@ -64,7 +67,8 @@ INPUT_FIELDS = frozenset(
 )
 """Fields of a request that hold inputs; any other field is an option's."""
 
-NUMBER = r"(\d[\d,_]*)"
+NUMBER = r"(?<![a-z_-])(?<!\d\.)(\d[\d,_]*+)(?!\s?(?:[kmg]|[kmg]i?b|ms|s|sec|seconds|minutes)\b)"
+"""A number that counts: no part of a name (`text-embedding-3-small`), nor in thousands, megabytes or seconds."""
 MOST = re.compile(
     r"(?:max(?:imum|\.)?|exceeding|limit(?! exceeded by)|at most|less than|up to|(?:larger|greater|longer|more) than|window of|n_ctx|<="
     rf"|\[\s*\d+\s*,)[^\d.]{{0,48}}?{NUMBER}",
@@ -135,12 +139,8 @@ class Refusals:
                 else f"The server answered {status}."
             )
         _add_sizes(error, said)
-        if isinstance(error, RateLimitedError) and error.retry_after is None:
-            # A row of a vendor's table makes its error from the message alone.
-            wait = retry_after(headers)
-            wait = said.wait if wait is None else wait
-            if wait is not None:
-                error.set_wait(wait)
+        # A row of a table makes its error from the message alone.
+        tell_of_retries(error, headers, wait=said.wait)
         if isinstance(error, InvalidInputError) and error.index is None:
             error.index = position(said)
         return error
@@ -158,18 +158,33 @@ class Refusals:
             return make
         if status in NOT_BY_SENTENCE:
             return None
+        if make := self._of_a_rate(said):
+            return make
+        other = _by_sentence(OTHERS, said.message)
         if status >= 500:  # only sizes: some servers refuse them as a failure of their own
-            return _by_sentence(SENTENCES, said.message)
+            return None if other else _by_sentence(SENTENCES, said.message)
         option = self._blamed_option(said)
         is_known = said.field in self.options or said.field in sent
         return (
             _by_sentence(self.sentences, said.message)
+            or other
             or (option if is_known else None)
             # Before a field that nobody has sent: a server may have names of its own for an input.
             or _by_sentence(SENTENCES, said.message)
             or option
             or _by_sentence(LOOSE, said.message)
         )
+
+    def _of_a_rate(self, said: RefusalBody) -> Make | None:
+        """The error about a rate that a gateway passes on with a status of its own."""
+        if make := _by_sentence(OVER_THE_RATE, said.message):
+            return make
+        make = _by_sentence(RATES, said.message)
+        if make is None and not RATE_CODES.isdisjoint(said.codes):
+            make = RateLimitedError
+        if make and self.exhausted and re.search(self.exhausted, said.message, re.IGNORECASE):
+            return QuotaExhaustedError
+        return make
 
     def _blamed_option(self, said: RefusalBody) -> Make | None:
         """The error about the option that set the field which the server names."""
@@ -197,8 +212,9 @@ def _add_sizes(error: EmbedBridgeError, said: RefusalBody) -> None:
     """What the server takes, and what it counted, where it says so."""
     if not isinstance(error, RequestTooLargeError | InputTooLongError):
         return
-    numbers = filter(None, map(_number, re.findall(NUMBER, said.message)))
-    found = MOST_CHARACTERS.search(said.message) or MOST.search(said.message)
+    message = POSITION.sub(" ", said.message)  # that number is no size
+    numbers = filter(None, map(_number, re.findall(NUMBER, message, re.IGNORECASE)))
+    found = MOST_CHARACTERS.search(message) or MOST.search(message)
     error.most = said.most or (_number(found[1]) if found else None) or None
     if error.most is not None:
         error.size = said.size or max((n for n in numbers if n > error.most), default=None)

@@ -31,6 +31,14 @@ too_many_tokens = partial(RequestTooLargeError, limit="tokens")
 too_many_bytes = partial(RequestTooLargeError, limit="bytes")
 """More bytes than one request may hold."""
 
+
+def maybe_too_long(message: str) -> InputTooLongError:
+    """One input is too long, by words that might mean something else."""
+    error = InputTooLongError(message)
+    error.certain = False
+    return error
+
+
 CODES: Mapping[str, Make] = {
     "billing_hard_limit_reached": QuotaExhaustedError,
     "billing_not_active": QuotaExhaustedError,
@@ -48,7 +56,9 @@ OVER_THE_RATE: Sentences = ((r"request too large for .{0,200}\brequested\b", too
 the status is that of a rate. OpenAI, as 429: "Request too large for text-embedding-3-small in organization
 org-… on tokens per min (TPM): Limit 150000, Requested 159618."; others say the same as 413."""
 
-NOUNS = r"(?:inputs?|texts?|items|images|documents|instances|contents|sentences|strings|requests)"
+NOUNS = r"(?:inputs?|texts?|items|images|documents|instances|contents|sentences|strings)"
+IN_ONE_BATCH = r".{0,20} (?:in|per) (?:(?:a|an|one|each|the|this|single) ){0,2}(?:batch|request|call)\b(?! queue)"
+"""What makes `requests` a size: else they are a rate."""
 SENTENCES: Sentences = (
     *OVER_THE_RATE,
     # TEI "batch size 33 > maximum allowed batch size 32"; DashScope "batch size is invalid, it
@@ -69,6 +79,11 @@ SENTENCES: Sentences = (
     # Azure "Too many inputs. The max number of inputs is 16."; Mistral "Too many inputs in request,
     # split into more batches."
     (rf"too many {NOUNS}\b(?! tokens)|item count", too_many_items),
+    # Google "at most 100 requests can be in one batch": its name for inputs
+    (
+        rf"(?:too many|at most|no more than|up to|maximum|max|limit|number of) .{{0,30}}\brequests{IN_ONE_BATCH}",
+        too_many_items,
+    ),
     # Mistral "Too many tokens overall, split into more batches"; Cohere "Try using shorter or fewer inputs"
     (
         r"tokens (?:overall|in (?:the |this )?(?:batch|request))|more batches|fewer inputs",
@@ -115,11 +130,11 @@ SENTENCES: Sentences = (
     (r"too large to process|physical batch size", InputTooLongError),
     (
         r"(?:too many|maximum|max|exceed\S{0,20}|limit\S{0,20}|longer than) .{0,60}\b(?:tokens?|characters|chars)\b",
-        InputTooLongError,
+        maybe_too_long,
     ),
     (
         r"\b(?:tokens?|characters|chars)\b.{0,60}(?:exceed|maximum|max\b|limit|too long|longer|at most)",
-        InputTooLongError,
+        maybe_too_long,
     ),
     # Go's and Python's JSON, of a vector that holds NaN, as a status 500: Ollama "failed to encode
     # response: json: unsupported value: NaN"; Starlette "Out of range float values are not JSON compliant"
@@ -140,7 +155,7 @@ SENTENCES: Sentences = (
 LOOSE: Sentences = (
     (
         r"(?<!took )(?<!take )(?<!takes )(?<!taken )(?<!taking )(?<!waited )\btoo long\b|token limit",
-        InputTooLongError,
+        maybe_too_long,
     ),
 )
 """Words that are about a text only where nothing else in a refusal says more: `user` may be too long as

@@ -1,7 +1,8 @@
 """HTTP status codes as our errors: the table that every HTTP provider shares.
 
 Sources: RFC 9110 (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3) for Retry-After; vendors
-send `retry-after-ms` beside it.
+send `retry-after-ms` (OpenAI) and `x-amz-retry-after` (AWS, milliseconds as well) beside it, and
+`x-should-retry` (OpenAI), which their SDKs obey.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from embedbridge.contract.errors import (
     AuthenticationError,
     ConfigurationError,
     EmbedBridgeError,
+    InputTooLongError,
     InvalidInputError,
     ProviderUnavailableError,
     QuotaExhaustedError,
@@ -24,6 +27,43 @@ from embedbridge.contract.errors import (
     UnknownModelError,
 )
 
+SIZES = (InputTooLongError, RequestTooLargeError)
+"""Errors that the same request would meet again."""
+KINDS: Mapping[int, type[EmbedBridgeError]] = {
+    401: AuthenticationError,
+    402: QuotaExhaustedError,
+    403: AuthenticationError,
+    404: UnknownModelError,
+    405: ConfigurationError,
+    407: ConfigurationError,  # a proxy's
+    408: RequestTimeoutError,
+    409: ProviderUnavailableError,
+    410: UnknownModelError,  # retired
+    413: RequestTooLargeError,
+    424: ProviderUnavailableError,  # a part of the server itself failed
+    425: ProviderUnavailableError,
+    426: ConfigurationError,
+    429: RateLimitedError,
+    431: ConfigurationError,
+    494: ConfigurationError,  # nginx's 431
+    497: ConfigurationError,  # nginx's, of HTTP on a port for HTTPS
+    499: ProviderUnavailableError,  # Google's CANCELLED; nginx's, of a client that has gone
+    511: ConfigurationError,
+}
+"""What a status says by itself. Any other one of 500 or more is an outage, and any other below is about
+what was sent."""
+ADDRESS = "Check the server's address."
+"""What to do about an answer that is not of the API."""
+HINTS: Mapping[int, str] = {
+    405: f"{ADDRESS} Nothing takes such a request there.",
+    407: "The proxy wants a name and a password: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT",
+    426: f"{ADDRESS} It may need https://, or the proxy in front of it another version of HTTP.",
+    431: "Check the key and the headers: they are too long for it.",
+    494: "Check the key and the headers: they are too long for it.",
+    497: "Write https:// in front of the server's address.",
+    511: "This network wants a login first, in a browser.",
+}
+"""What to do about a status that is about the way there."""
 MAX_MESSAGE = 300
 """Characters of a server's message that are shown: it may echo the whole input."""
 
@@ -38,22 +78,45 @@ def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> floa
 
     Args:
         headers: The answer's headers; names in lower case, as HTTP libraries give them.
-        now: Seconds since the epoch, for the form that is a date.
+        now: Seconds since the epoch, for the form that is a date. The answer's own `Date` counts
+            before it: the server's clock and ours may differ.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
+    for name in ("retry-after-ms", "x-amz-retry-after"):
+        milliseconds = _number(headers.get(name))
+        if milliseconds is not None:
+            return milliseconds / 1000
     text = headers.get("retry-after")
     if text is None:
         return None
     seconds = _number(text)
     if seconds is not None:
         return seconds
-    try:
-        moment = parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError, OSError):  # the last one where Windows has no such year
+    moment = _moment(text)
+    if moment is None:
         return None  # nonsense is no reason to fail: the usual backoff applies
-    return max(0.0, moment - (time.time() if now is None else now))
+    sent = _moment(headers.get("date") or "")
+    if sent is None:
+        sent = time.time() if now is None else now
+    return max(0.0, moment - sent)
+
+
+def tell_of_retries(
+    error: EmbedBridgeError, headers: Mapping[str, str], *, wait: float | None = None
+) -> None:
+    """Note on an error what its answer says of a further try: whether to make one, and when.
+
+    Args:
+        error: Of any kind. A size that is refused is the engine's to change, and is not sent again as
+            it is.
+        headers: The answer's; names in lower case.
+        wait: Seconds that its body says; a header wins.
+    """
+    should = headers.get("x-should-retry")
+    if should == "false" or (should == "true" and not isinstance(error, SIZES)):
+        error.retryable = should == "true"
+    if error.retry_after is None and (error.retryable or isinstance(error, RateLimitedError)):
+        told = retry_after(headers)
+        error.set_wait(wait if told is None else told)
 
 
 def status_error(
@@ -76,25 +139,31 @@ def status_error(
     """
     said = shortened(message)
     text = f"The server answered {status}: {said}" if said else f"The server answered {status}."
-    if status == 429:
-        return RateLimitedError(text, retry_after=retry_after(headers or {}), hint=hint)
-    if status == 503 and headers and (wait := retry_after(headers)) is not None:
-        return RateLimitedError(text, retry_after=wait, hint=hint)
-    if status >= 500 or status == 409:
-        return ProviderUnavailableError(text, hint=hint)
-    if 300 <= status < 400:
-        # Followed nowhere: the credential must not travel to another host.
-        return ConfigurationError(text, hint=hint or "Check the server's address.")
-    kinds: dict[int, type[EmbedBridgeError]] = {
-        401: AuthenticationError,
-        402: QuotaExhaustedError,
-        403: AuthenticationError,
-        404: UnknownModelError,
-        408: RequestTimeoutError,
-        413: RequestTooLargeError,
-        424: ProviderUnavailableError,  # a part of the server itself failed
-    }
-    return kinds.get(status, InvalidInputError)(text, hint=hint)
+    headers = headers or {}
+    usual = ADDRESS if 300 <= status < 400 else HINTS.get(status)
+    error = _kind(status, headers)(text, hint=hint or usual)
+    tell_of_retries(error, headers)
+    return error
+
+
+def _kind(status: int, headers: Mapping[str, str]) -> type[EmbedBridgeError]:
+    if status == 503 and retry_after(headers) is not None:
+        return RateLimitedError
+    if status in KINDS:
+        return KINDS[status]
+    if status >= 500:
+        return ProviderUnavailableError
+    # Followed nowhere: the credential must not travel to another host.
+    return ConfigurationError if 300 <= status < 400 else InvalidInputError
+
+
+def _moment(text: str) -> float | None:
+    """Seconds since the epoch of a date; one without a zone is UTC (RFC 9110, section 5.6.7)."""
+    try:
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, OSError):  # the last one where Windows has no such year
+        return None
 
 
 def _number(text: str | None) -> float | None:

@@ -29,7 +29,8 @@ class VectorCache(Protocol):
     """Keeps vectors. Keys are 64 hexadecimal digits; vectors are float32, shape (d,).
 
     Called from several threads at once, and may block: async methods are refused. Keys that it does
-    not have are left out of the mapping.
+    not have are left out of the mapping. Both methods use NumPy arrays: a store that keeps lists or
+    bytes makes arrays of them in `get_many`, or else never has a hit, and a warning says so.
     """
 
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:

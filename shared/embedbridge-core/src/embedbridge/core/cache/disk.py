@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from embedbridge.contract.errors import ConfigurationError, InvalidOptionError, short_repr
 from embedbridge.contract.paths import expanded_for_writing
+from embedbridge.core.cache.database import bytes_used
 from embedbridge.core.cache.eviction import evict
 from embedbridge.core.cache.rows import Row, is_sound, pack, row_ids, unpack
-from embedbridge.core.cache.sqlite import SqliteFile, bytes_used
+from embedbridge.core.cache.sqlite import SqliteFile
 from embedbridge.core.cache.transactions import transaction, without_waiting
 
 if TYPE_CHECKING:
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
 
     Vector: TypeAlias = NDArray[np.float32]
 
+T = TypeVar("T")
+
 FILE_NAME = "vectors.sqlite"
 ANOTHER_FOLDER = "Pass an absolute path, or set EMBEDBRIDGE_CACHE_DIR to one."
-KEYS_PER_QUERY = 1000
+ROWS_AT_ONCE = 1000
+"""Of one query or transaction: another thread that uses the same cache waits for no more than these."""
 HOUR = 3600
 """How exactly the last use of a vector is known; a finer clock would turn each read into a write."""
 DEFAULT_MAX_BYTES = 4 * 2**30
@@ -121,18 +125,29 @@ class DiskCache:
     def get_many(self, keys: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
         """The vectors that are known among these keys; damaged ones are not."""
         by_id = dict(zip(row_ids(keys), keys, strict=True))
-        return self._file.tolerate("read", partial(_read, by_id), {})
+        found: dict[str, Vector] = {}
+        long_ago = _this_hour()
+        # In the order of the file: each page is then read once, not once per query.
+        for ids in _chunks(sorted(by_id), ROWS_AT_ONCE):
+            nothing: list[Row] = []
+            rows = self._file.tolerate("read", partial(_read, ids), nothing)
+            known = unpack(rows, by_id)
+            stale = [
+                row_id for row_id, used, _ in rows if used < long_ago and by_id[row_id] in known
+            ]
+            if stale:
+                self._file.tolerate("read", partial(_touch, stale, long_ago), None)
+            found |= known
+        return found
 
     def put_many(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Keep these vectors; once this returns without a warning, a crash does not lose them."""
         rows = pack(vectors, _this_hour())
-
-        def write(connection: sqlite3.Connection) -> None:
-            with transaction(connection):
-                connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
-            self._look_at_size(connection, rows)
-
-        self._file.tolerate("written", write, None)
+        for some in _chunks(rows, ROWS_AT_ONCE):
+            self._file.tolerate("written", partial(_write, some), None)
+        self._unchecked_bytes += sum(len(row) for _, _, row in rows)
+        if self._unchecked_bytes >= self.max_bytes * CHECKED_SHARE:
+            self._file.tolerate("written", partial(self._make_room, rows), None)
 
     def clear(self) -> None:
         """Forget everything, and give the space back.
@@ -159,11 +174,8 @@ class DiskCache:
     def __reduce__(self) -> tuple[object, ...]:
         return (_restore, (str(self.path), self.max_bytes))
 
-    def _look_at_size(self, connection: sqlite3.Connection, written: Sequence[Row]) -> None:
-        """Make room if the file is full; looks only now and then."""
-        self._unchecked_bytes += sum(len(row) for _, _, row in written)
-        if self._unchecked_bytes < self.max_bytes * CHECKED_SHARE:
-            return
+    def _make_room(self, written: Sequence[Row], connection: sqlite3.Connection) -> None:
+        """Drop vectors if the file is full; looks only now and then, which costs as much as a write."""
         with suppress(sqlite3.OperationalError):  # the vectors are kept; the next write looks again
             evict(connection, self.max_bytes, {row_id for row_id, _, _ in written})
             self._unchecked_bytes = 0
@@ -173,19 +185,15 @@ def _restore(path: str, max_bytes: int) -> DiskCache:
     return DiskCache(path, max_bytes=max_bytes)
 
 
-def _read(by_id: Mapping[int, str], connection: sqlite3.Connection) -> dict[str, Vector]:
-    found: dict[str, Vector] = {}
-    stale: list[int] = []
-    long_ago = _this_hour()
-    # In the order of the file: each page is then read once, not once per query.
-    for some in _chunks(sorted(by_id), KEYS_PER_QUERY):
-        marks = ",".join("?" * len(some))
-        lookup = f"SELECT id, used, row FROM vectors WHERE id IN ({marks})"  # noqa: S608
-        rows: list[Row] = connection.execute(lookup, some).fetchall()
-        found |= unpack(rows, by_id)
-        stale += [row_id for row_id, used, _ in rows if by_id[row_id] in found and used < long_ago]
-    _touch(connection, stale, long_ago)
-    return found
+def _read(ids: Sequence[int], connection: sqlite3.Connection) -> list[Row]:
+    marks = ",".join("?" * len(ids))
+    lookup = f"SELECT id, used, row FROM vectors WHERE id IN ({marks})"  # noqa: S608
+    return connection.execute(lookup, ids).fetchall()
+
+
+def _write(rows: Sequence[Row], connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
 
 def _clear(connection: sqlite3.Connection) -> None:
@@ -210,13 +218,11 @@ def _drop_damaged(connection: sqlite3.Connection) -> int:
     return len(damaged)
 
 
-def _touch(connection: sqlite3.Connection, stale: list[int], now: int) -> None:
+def _touch(stale: Sequence[int], now: int, connection: sqlite3.Connection) -> None:
     """Remember that old vectors were used again, so that they are not dropped.
 
     Where that cannot be written at once, the next read does it: what was found stays found.
     """
-    if not stale:
-        return
     with suppress(sqlite3.OperationalError), without_waiting(connection), transaction(connection):
         connection.executemany(
             "UPDATE vectors SET used = ? WHERE id = ?", ((now, row_id) for row_id in stale)
@@ -227,7 +233,7 @@ def _this_hour() -> int:
     return int(time.time()) // HOUR
 
 
-def _chunks(values: Iterable[int], size: int) -> Iterator[list[int]]:
+def _chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
     source = iter(values)
     while some := list(islice(source, size)):
         yield some

@@ -1,4 +1,4 @@
-"""SQLite connection: write-ahead log, fork safety, circuit breaker, setting aside damaged files.
+"""SQLite connection: write-ahead log, fork safety, circuit breaker, a new file for a damaged one.
 
 What a write-ahead log promises: https://www.sqlite.org/wal.html. A commit survives the death of the
 process; with `synchronous=NORMAL` only a power failure can lose the last ones.
@@ -17,18 +17,13 @@ from typing import TypeVar
 
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock
-from embedbridge.core.cache.transactions import POLL_SECONDS, transaction
+from embedbridge.core.cache.aside import TRIES, set_aside, staying
+from embedbridge.core.cache.database import NotACacheError, connect
+from embedbridge.core.cache.transactions import POLL_SECONDS
 from embedbridge.core.notices import tell
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
-PAGE_BYTES = 16384
-"""Rows of one to six kilobytes fill such pages well; SQLite's 4 KB spill them to overflow pages."""
-LOG_PAGES = 2048
-"""Pages that gather in the log before they go to their places: many are written again until then."""
-MEMORY_KIB = 8192
-"""Pages in memory: as many as a batch touches, or some are written twice."""
 BUSY_SECONDS = 4.0
 """How long to wait for another process that is writing, before the cache is left alone."""
 RETRY_SECONDS = 60.0
@@ -41,18 +36,6 @@ VERBS = ("read", "written")
 _inherited: list[sqlite3.Connection] = []
 """Connections that came through a fork. To close one would drop the parent's locks, and so would the
 garbage collector: they are kept as long as the process lives, and never touched again."""
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, used INTEGER NOT NULL, row BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS by_use ON vectors (used);
-"""
-COLUMNS = "id,used,row"
-# Rows in the order of arrival with an index of digests were tried, and read faster; but with the end
-# of a file cut off, index and table said different things, and the same vectors were missing each time.
-
-
-class NotACacheError(sqlite3.OperationalError):
-    """The database is of another format, or somebody else's: nothing in it is changed."""
 
 
 class SqliteFile:
@@ -91,13 +74,10 @@ class SqliteFile:
     def connected(self) -> Iterator[sqlite3.Connection]:
         """The connection of this process, for one thread at a time."""
         with self._lock:
-            if self._process != os.getpid():
-                self.close()
-            if self._connection is not None and _identity(self.path) != self._opened:
-                self.close()
+            if self._process != os.getpid() or _identity(self.path) != self._opened:
+                self._drop()
             if self._connection is None:
                 self._connection = self._open()
-                self._opened = _identity(self.path)
             yield self._connection
 
     def tolerate(self, verb: str, action: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
@@ -124,10 +104,11 @@ class SqliteFile:
                 return otherwise
             except sqlite3.DatabaseError as error:
                 # No database, or damaged where it cannot be read: a new one begins beside it.
-                self.close()
-                self._set_aside(error)
-                with suppress(sqlite3.Error, OSError):
+                try:
+                    self._set_aside(error)
                     return self._patiently(action, self._patience[verb])
+                except (sqlite3.Error, OSError) as again:
+                    self._warn(verb, again)
                 return otherwise
             self._patience[verb] = BUSY_SECONDS
             return answer
@@ -150,40 +131,67 @@ class SqliteFile:
         deadline = self._clock() + seconds
         while True:
             try:
-                with self.connected() as connection:
-                    return action(connection)
+                return self._act(action)
             except sqlite3.OperationalError as error:
                 if not is_busy(error) or self._clock() >= deadline:
                     raise
             self._sleep(random.uniform(0, POLL_SECONDS))  # two must not march in step
 
-    def close(self) -> None:
-        """Close the file; the next use opens it again."""
+    def _act(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """Do something with the file that is at the path, also if another sets that one aside now."""
+        for _ in range(2):  # no more: on some file systems, a file has another number each time
+            with self.connected() as connection:
+                answer = action(connection)
+                if _identity(self.path) == self._opened:
+                    break
+        return answer
+
+    def close(self, tries: int = TRIES) -> None:
+        """Close the file; the next use opens it again.
+
+        Args:
+            tries: How often to look whether a file is being set aside: SQLite deletes the log by its
+                name, and that could be the one of a new file by then.
+        """
         with self._lock:
             if self._connection is not None:
-                if self._process == os.getpid():
-                    self._connection.close()
-                else:
-                    _inherited.append(self._connection)
-            self._connection, self._process = None, os.getpid()
+                with staying(self.path.parent, self._sleep, tries=tries):
+                    self._drop()
+
+    def _drop(self) -> None:
+        """Have no connection any more."""
+        if self._connection is not None:
+            if self._process == os.getpid():
+                self._connection.close()
+            else:
+                _inherited.append(self._connection)
+        self._connection, self._process = None, os.getpid()
 
     def __del__(self) -> None:
         # Python 3.13 warns of connections that are not closed. At the end of the process, or after
         # an __init__ that failed, parts of this object may be gone already.
         with suppress(Exception):
-            self.close()
+            self.close(tries=1)
+        with suppress(Exception):
+            self._drop()
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return _connect(self.path)
+        with staying(self.path.parent, self._sleep):
+            try:
+                return connect(self.path)
+            finally:
+                self._opened = _identity(self.path)  # also of a file that is too damaged to open
 
     def _set_aside(self, error: sqlite3.Error) -> None:
-        damaged = self.path.with_name(f"{self.path.name}.damaged-{os.getpid()}")
-        self._warn("read", error, f"It is kept as {damaged.name!r}, and a new one begins.")
-        for suffix in ("", "-wal", "-shm"):
-            part = self.path.with_name(self.path.name + suffix)
-            if part.exists():
-                part.replace(damaged.with_name(damaged.name + suffix))
+        """Set aside the file that failed, unless another did: what is at the path then is sound."""
+        with staying(self.path.parent, self._sleep, alone=True):
+            # Compared while the file is open: as long as it is, no other one gets its number.
+            failed = self._opened is not None and _identity(self.path) == self._opened
+            self._drop()
+            kept = set_aside(self.path) if failed else None
+        if kept is not None:
+            self._warn("read", error, f"It is kept as {kept.name!r}, and a new one begins.")
 
     def _warn(self, verb: str, error: Exception, remedy: str | None = None) -> None:
         if self._warned:
@@ -219,58 +227,3 @@ def _remedy(error: Exception) -> str:
     if isinstance(error, sqlite3.OperationalError | OSError):
         return "Set EMBEDBRIDGE_CACHE_DIR, or cache=PATH, to a folder that can be written."
     return "It is no cache, or damaged as a whole: delete it, or name another file."
-
-
-def bytes_used(connection: sqlite3.Connection) -> int:
-    """How much of the file is in use."""
-    pages, free = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("page_count", "freelist_count")
-    )
-    return int((pages - free) * PAGE_BYTES)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=POLL_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    try:
-        is_new = _is_new(connection)  # before anything is changed: it may be somebody else's
-        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
-        connection.execute(f"PRAGMA cache_size = -{MEMORY_KIB}")  # negative: not in pages
-        if is_new:
-            _make_tables(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _is_new(connection: sqlite3.Connection) -> bool:
-    """Whether the database has nothing in it; else it is a cache.
-
-    Raises:
-        NotACacheError: It is of another format, or something else.
-    """
-    # One statement, so that another process cannot make the tables in between.
-    version, tables, columns = connection.execute(
-        "SELECT user_version, (SELECT COUNT(*) FROM sqlite_master), "
-        "(SELECT GROUP_CONCAT(name) FROM pragma_table_info('vectors')) FROM pragma_user_version"
-    ).fetchone()
-    if version == 0 and tables == 0:
-        return True
-    if version == 0 or (version == SCHEMA_VERSION and columns != COLUMNS):
-        raise NotACacheError("it is the database of something else")
-    if version != SCHEMA_VERSION:
-        raise NotACacheError(f"cache format {version} is not known here")
-    return False
-
-
-def _make_tables(connection: sqlite3.Connection) -> None:
-    with transaction(connection):
-        for statement in filter(str.strip, SCHEMA.split(";")):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

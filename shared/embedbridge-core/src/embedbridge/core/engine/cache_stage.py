@@ -17,12 +17,12 @@ from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.image import Image
 from embedbridge.contract.inputs import Content
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.signals import let_handlers_raise
 from embedbridge.contract.vectors import zero_rows
 from embedbridge.core import images
 from embedbridge.core.cache.base import cache_keys, cut_key
 from embedbridge.core.engine.fit import SHORTEST_CUT
 from embedbridge.core.notices import Notices
-from embedbridge.core.signals import let_handlers_raise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,20 +38,25 @@ def assign_cache_keys(job: Job) -> None:
     """Give every content its key, under which caches and shared requests know it.
 
     An image gets its key here only if a cache can be asked for it, and only from its encoded bytes;
-    the stage `load` adds the one of its pixels.
+    the stage `load` adds the one of its pixels. Images of equal bytes need one vector: all but the
+    first are its copies, and have no key.
     """
     spec = job.spec
     if spec.cache is None and isinstance(spec.model, LocalEmbeddingModel):
         return  # neither a cache nor another request could be asked
     key = keys_for(spec)
     keys: list[str | None] = []
+    files: dict[bytes, int] = {}
     for place, content in enumerate(job.unique):
         digest = None
         try:
             if isinstance(content, str):
                 digest = text_digest(content)
-            elif spec.cache is not None:
+            elif spec.cache is not None and place not in job.failed:
                 digest = digest_early(content, spec.image_rules)
+                if digest is not None and (first := files.setdefault(digest, place)) != place:
+                    job.copies.add(place, first)
+                    digest = None
         except InvalidInputError as error:  # an image that cannot be read
             job.fail([place], error)
         keys.append(None if digest is None else key(digest))
@@ -139,16 +144,19 @@ def recall(
         cache: The cache.
         keys: Of what is wanted.
         dimensions: The width that is wanted; `None` if it is not known.
-        notices: Hears of a cache that fails.
+        notices: Hears of a cache that fails, or answers with something else than vectors.
         zeros: Whether a vector of zeros is valid, see `takes_zeros`.
     """
-    values: list[object] = []
+    rows: dict[int, NDArray[np.float32]] = {}
     with _failing_costs_time(notices, "read"):
         known = _answered(cache.get_many(keys))
         if not isinstance(known, Mapping):
             raise _NoAnswerError(f"get_many returned {type(known).__name__}, no mapping")
         values = list(map(known.get, keys))
-    rows = {n: row for n, row in enumerate(values) if _is_vector(row)}
+        rows = {n: row for n, row in enumerate(values) if _is_vector(row)}
+        others = () if rows else [value for value in values if value is not None]
+        if others:  # one entry may be anybody's; a store of such never has a hit
+            raise _NoAnswerError(f"get_many returned {_kind(others[0])}, no 1-D arrays of floats")
     width = dimensions or len(next(iter(rows.values()), ()))
     rows = {n: row for n, row in rows.items() if len(row) == width}
     if not rows:
@@ -167,6 +175,14 @@ def recall(
 def _is_vector(value: object) -> TypeGuard[NDArray[np.float32]]:
     """Whether it is a vector at all: a cache written by others may hold anything."""
     return isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f"
+
+
+def _kind(value: object) -> str:
+    """What a store holds, for messages: the type, and of arrays what is wrong about them."""
+    name = type(value).__name__
+    if isinstance(value, np.ndarray):
+        return f"{name} of {value.dtype} and shape {value.shape}"
+    return name
 
 
 def write_cache(

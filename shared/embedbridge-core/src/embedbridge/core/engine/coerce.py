@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -122,6 +123,10 @@ def _remedy(value: object) -> str:
 
 
 def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool) -> Content:
+    if isinstance(value, InvalidInputError):  # an adapter could make no input of what it got
+        known = value if value.index in (None, index) else copy.copy(value)
+        known.index = index
+        raise known from value.__cause__
     content = value.text if isinstance(value, Text) else value
     if not isinstance(content, str | Image | Mixed):
         raise InvalidInputError(

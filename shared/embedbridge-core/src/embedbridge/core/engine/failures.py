@@ -266,7 +266,10 @@ def _too_large_alone(error: RequestTooLargeError) -> InputTooLongError:
     too_long = InputTooLongError(
         f"The server refuses it for its size: {error.message}", hint="Split the input."
     )
-    too_long.most, too_long.size = error.most, error.size
+    if error.limit == "items":  # of one there cannot be too many: the words mean something else
+        too_long.certain = False
+    else:
+        too_long.most, too_long.size = error.most, error.size
     too_long.__cause__ = error
     return too_long
 

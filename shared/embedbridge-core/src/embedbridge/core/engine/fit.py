@@ -22,6 +22,8 @@ SHORTEST_CUT = 64
 """Characters: a text that is refused with no more of them is not refused for its length."""
 MARGIN = 0.03
 """Share that is cut in addition where the server says how much it reads: tokens differ in length."""
+MAX_UNDERESTIMATE = 2
+"""How many times too low an estimate may be; below it, a text surely fits."""
 MAX_OVERESTIMATE = 3
 """How many times too high an estimate of tokens may be; above it, a text surely is too long."""
 
@@ -117,22 +119,39 @@ def shorten_refused(job: Job, place: int, error: InputTooLongError) -> bool:
     """Cut a text that the server refuses as too long; whether there was anything to cut.
 
     To what the server reads, where it says so; else to what the card says, else in halves. It is
-    reported as truncated.
+    reported as truncated. A text that surely fits is only cut where the server's words can mean
+    nothing else, or name a number that it has more of.
     """
     text = job.unique[place]
     cuts = job.cuts.get(place, 0)
     if not isinstance(text, str) or len(text) <= SHORTEST_CUT or cuts >= MAX_CUTS:
         return False
-    most = error.most or (None if cuts else job.spec.card.limits.max_tokens_per_input)
-    size = error.size or (job.tokens.count_one(text) if most else None)
+    limit = job.spec.card.limits.max_tokens_per_input
+    most = error.most or (None if cuts else limit)
+    counted = job.tokens.count_one(text)
+    size = error.size or counted
+    is_over = most is not None and most < size
+    if not error.certain and not (error.most and is_over) and _surely_fits(job, counted):
+        error.hint = (
+            f"It has about {counted} tokens and the model takes {limit}, so it is not cut: the server "
+            "may mean something else."
+        )
+        return False
     share = 0.5
-    if most and size and most < size:
+    if most and is_over:
         share = most / size * (1 - MARGIN)
     job.cuts[place] = cuts + 1
     job.truncated[place] = True
     job.suspects.discard(place)
     job.tokens.replace(place, text[: max(1, int(len(text) * share))])
     return True
+
+
+def _surely_fits(job: Job, counted: int) -> bool:
+    """Whether a text has no more tokens than the card says, however rough the count is."""
+    limit = job.spec.card.limits.max_tokens_per_input
+    most = counted * MAX_UNDERESTIMATE if job.tokens.estimated else counted
+    return limit is not None and most <= limit
 
 
 def _is_a_guess(job: Job, too_long: TooLong) -> bool:

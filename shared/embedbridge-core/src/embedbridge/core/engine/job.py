@@ -15,6 +15,7 @@ from embedbridge.contract.batch import Batch, Usage, Vectors
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, InvalidResponseError
 from embedbridge.contract.inputs import Content
 from embedbridge.core.cache.base import cut_key
+from embedbridge.core.engine.dedupe import Copies
 from embedbridge.core.engine.tokens import TokenCounts
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Job:
     all where neither a cache nor another request could be asked for it."""
     aliases: dict[int, str] = field(default_factory=dict)
     """By place, a second key: that of the encoded bytes of an image."""
+    copies: Copies = field(default_factory=Copies)
+    """The contents that are the same picture as another one."""
     done: NDArray[np.bool_] = field(init=False)
     """By place, whether the vector is there."""
     vectors: Vectors | None = None
@@ -105,7 +108,9 @@ class Job:
             raise error
 
     def occurrences(self, places: NDArray[np.intp] | list[int]) -> int:
-        """How many of the caller's inputs are one of these contents."""
+        """How many of the caller's inputs are one of these contents, or a copy of one."""
+        if self.copies:
+            places = self.copies.with_copies(map(int, places))
         return len(places) if self.repeats is None else int(self.repeats[places].sum())
 
     # None of these looks at the whole job for each batch: a job may have as many batches as inputs.
@@ -119,12 +124,14 @@ class Job:
         return self._positions_of(contents)
 
     def positions(self, places: NDArray[np.intp], most: int) -> list[int]:
-        """The first positions in the caller's inputs at which one of some contents stands, in order.
+        """The first positions in the caller's inputs at which one of some contents, or a copy, stands.
 
         Args:
             places: Of the contents.
-            most: How many positions.
+            most: How many positions; they are in order.
         """
+        if self.copies:
+            places = self.copies.with_copies(places.tolist())
         contents = places
         if self.inverse is not None:
             order, starts = self._by_place(self.inverse)
@@ -178,7 +185,7 @@ class Job:
     def cache_keys_of(
         self, planned: Planned, truncated: Sequence[bool] = ()
     ) -> list[tuple[str, ...]]:
-        """The keys under which the cache keeps each vector of a batch; an image may have two.
+        """The keys under which the cache keeps each vector of a batch; an image may have several.
 
         Args:
             planned: The batch.
@@ -189,9 +196,14 @@ class Job:
             cut = zip(keys, truncated, strict=True)
             keys = [cut_key(key) if is_cut else key for key, is_cut in cut]
         return [
-            (key, self.aliases[place]) if place in self.aliases else (key,)
+            (key, *self._aliases_of(place)) if place in self.aliases else (key,)
             for place, key in zip(places, keys, strict=True)
         ]
+
+    def _aliases_of(self, place: int) -> list[str]:
+        """The second keys of an image, and of the copies of it that were decoded."""
+        names = (place, *self.copies.of(place))
+        return list(dict.fromkeys(self.aliases[name] for name in names if name in self.aliases))
 
     def store(self, places: NDArray[np.intp], vectors: Vectors) -> None:
         """Keep finished vectors.

@@ -26,7 +26,7 @@ def announce_start(job: Job, batches: int) -> None:
             JobStarted,
             role=job.spec.role,
             inputs=job.coerced.total,
-            unique=len(job.unique),
+            unique=len(job.unique) - len(job.copies.all()),
             cached=job.cached,
             batches=batches,
         )

@@ -116,10 +116,12 @@ def admit(job: Job, found: LoadedBatch) -> list[Planned]:
     Raises:
         InvalidInputError: An image is bad, unless errors are collected.
     """
+    released = _released(job, found)
     if job.keys is not None:
         for place, key in found.keys.items():
             job.keys[place] = key
     job.aliases.update(found.aliases)
+    _leave_out_copies(job, found)
     for place, error in found.failed.items():
         announce_batch(job, _without_model(found, [place]), error=error)
         job.fail([place], error)
@@ -128,7 +130,48 @@ def admit(job: Job, found: LoadedBatch) -> list[Planned]:
         job.store(hits.places, np.stack(list(found.known.values())))
         job.cached += len(hits)
         announce_batch(job, hits)
-    return [batch for batch in (found.planned, found.rest) if batch is not None and len(batch)]
+    batches = [batch for batch in (found.planned, found.rest) if batch is not None and len(batch)]
+    # One by one: together they might be more than a batch may hold.
+    return [*batches, *(_alone(job, found, place) for place in released)]
+
+
+def _alone(job: Job, found: LoadedBatch, place: int) -> Planned:
+    places = np.array([place], dtype=np.intp)
+    tokens = int(job.tokens.of(places)[0])
+    return Planned(places=places, modality=found.planned.modality, tokens=tokens)
+
+
+def _released(job: Job, found: LoadedBatch) -> list[int]:
+    """What had the bytes of a file that is broken, or another one by now: it is loaded for itself.
+
+    So each broken file is named by its own error, and nothing gets the vector of what is not in it.
+    """
+    released: list[int] = []
+    if job.keys is not None and job.copies:
+        for place in (*found.failed, *found.keys):
+            if found.aliases.get(place) != job.keys[place]:
+                released += job.copies.give_up(place)
+    return released
+
+
+def _leave_out_copies(job: Job, found: LoadedBatch) -> None:
+    """Of what is the same picture, the first one stays; it may be in a batch that was loaded before."""
+    firsts = {place: job.copies.first_with(key, place) for place, key in found.keys.items()}
+    copies = {place: first for place, first in firsts.items() if place != first}
+    if not copies:
+        return
+    # Who is still to come to its end speaks for its copies then.
+    late = [place for place, first in copies.items() if job.done[first]]
+    if late:
+        announce_batch(job, _without_model(found, late))
+    for place, first in copies.items():
+        if first in job.failed:
+            announce_batch(job, _without_model(found, [place]), error=job.failed[first])
+        job.copies.add(place, first)
+    found.known = {place: row for place, row in found.known.items() if place not in copies}
+    found.planned = found.planned.only(
+        [place not in copies for place in found.planned.places.tolist()]
+    )
 
 
 def _without_model(found: LoadedBatch, places: list[int]) -> Planned:

@@ -19,7 +19,7 @@ import numpy as np
 from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock, in_forked_child
-from embedbridge.core.signals import let_handlers_raise
+from embedbridge.contract.signals import let_handlers_raise
 from embedbridge.core.threads import new_pool
 
 if TYPE_CHECKING:

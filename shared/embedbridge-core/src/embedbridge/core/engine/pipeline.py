@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.signals import let_handlers_raise
 from embedbridge.core.at_exit import let_daemons_finish, rest_at_exit
 from embedbridge.core.engine.answer import accept, finalize, to_keep
 from embedbridge.core.engine.cache_stage import assign_cache_keys, read_cache, write_cache
@@ -47,7 +48,6 @@ from embedbridge.core.engine.render import render
 from embedbridge.core.engine.scatter import abort, scatter
 from embedbridge.core.remote.limit import acquire_blocking
 from embedbridge.core.result import EmbeddingResult
-from embedbridge.core.signals import let_handlers_raise
 
 if TYPE_CHECKING:
     from embedbridge.core.remote.limit import Limiter, Ticket

@@ -32,6 +32,8 @@ def plan_job(job: Job) -> list[Planned]:
     left = ~job.done
     if job.failed:
         left[list(job.failed)] = False
+    if job.copies:
+        left[job.copies.all()] = False
     batches: list[Planned] = []
     if job.suspects:
         alone = np.array(sorted(place for place in job.suspects if left[place]), dtype=np.intp)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Content, Mixed
 from embedbridge.core.result import EmbeddingResult
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ def scatter(job: Job) -> EmbeddingResult:
         InvalidInputError: Empty texts should become zeros, and no vector says how wide.
     """
     spec, coerced = job.spec, job.coerced
-    _check_complete(job)
     _warn_of_zeros(job)
+    _fill_copies(job)
+    _check_complete(job)
     vectors, truncated = _vectors_or_nothing(job), job.truncated
     errors: dict[int, EmbedBridgeError] = dict(coerced.errors)
     if job.failed:
@@ -67,9 +70,23 @@ def abort(job: Job, error: BaseException) -> None:
         if isinstance(error, InvalidInputError):  # the other inputs are not to blame
             reason = EmbedBridgeError("Not embedded: the job was given up for another input.")
             reason.__cause__ = error
-        for place in np.flatnonzero(~job.done).tolist():
+        unfinished = ~job.done
+        unfinished[job.copies.all()] = False  # those get what their firsts have
+        for place in np.flatnonzero(unfinished).tolist():
             job.failed.setdefault(place, reason)
         error.partial = scatter(job)
+
+
+def _fill_copies(job: Job) -> None:
+    """Give what is the same picture under another name the vector, or the error, of its first."""
+    for first, copies in job.copies.take().items():
+        if first in job.failed:
+            for place in copies:
+                job.failed[place] = _for_copy(job, job.failed[first], first, place)
+        elif job.vectors is not None and job.done[first]:
+            job.vectors[copies] = job.vectors[first]
+            job.truncated[copies] |= job.truncated[first]
+            job.done[copies] = True
 
 
 def _warn_of_zeros(job: Job) -> None:
@@ -131,11 +148,32 @@ def _vectors_or_nothing(job: Job) -> Vectors:
     return np.full((len(job.unique), width or 0), np.nan, dtype=np.float32)
 
 
+def _for_copy(job: Job, error: EmbedBridgeError, first: int, place: int) -> EmbedBridgeError:
+    """The error of a picture, with the source of another one of its names."""
+    if not isinstance(error, InvalidInputError) or error.source is None:
+        return error
+    twin = _twin(error)
+    pairs = zip(_images_in(job.unique[first]), _images_in(job.unique[place]), strict=True)
+    sources = {theirs.described: own.described for theirs, own in pairs}
+    twin.source = sources.get(error.source)
+    return twin
+
+
+def _images_in(content: Content) -> list[Image]:
+    parts = content.parts if isinstance(content, Mixed) else (content,)
+    return [part for part in parts if isinstance(part, Image)]
+
+
 def _for_position(error: EmbedBridgeError, position: int) -> EmbedBridgeError:
     """The same error for each of several equal inputs, with the index of its own."""
     if not isinstance(error, InvalidInputError) or error.index == position:
         return error
-    twin = copy.copy(error)
+    twin = _twin(error)
     twin.index = position
+    return twin
+
+
+def _twin(error: InvalidInputError) -> InvalidInputError:
+    twin = copy.copy(error)
     twin.__cause__ = error.__cause__  # which no copy has
     return twin

@@ -18,7 +18,13 @@ from embedbridge.contract.image import Image
 from embedbridge.contract.loaded import LoadedImage
 from embedbridge.core.images.formats import StrippedImage, read_stripped
 from embedbridge.core.images.formats.exif import ORIENTATION, exif_orientation, valid_orientation
-from embedbridge.core.images.pillow import check_pillow, decode_stripped, pillow_errors
+from embedbridge.core.images.pillow import (
+    check_pillow,
+    decode_stripped,
+    fills_truncated,
+    load_open,
+    pillow_errors,
+)
 from embedbridge.core.images.read_bytes import read_encoded
 from embedbridge.core.images.rules import ImageRules
 from embedbridge.core.images.to_rgb import array_to_picture, is_transparent, to_rgb
@@ -99,8 +105,10 @@ class _OpenedFile(OpenedImage):
 
     def digest(self) -> bytes:
         stripped = self._stripped
-        head = f"file:{PREPROCESSING}:{stripped.format}:{stripped.orientation}\0"
-        return hashlib.sha256(head.encode() + stripped.file).digest()
+        head = f"file:{PREPROCESSING}:{stripped.format}:{stripped.orientation}"
+        if fills_truncated():  # such pixels are not for programs that refuse the file
+            head += ":filled"
+        return hashlib.sha256(f"{head}\0".encode() + stripped.file).digest()
 
     def decode(self) -> LoadedImage:
         stripped = self._stripped
@@ -154,7 +162,7 @@ def _open_picture(picture: PIL.Image.Image, described: str, rules: ImageRules) -
                 f"The image is {format_}, which is not supported.",
                 hint="Use PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF.",
             )
-        picture.load()
+        load_open(picture)
         orientation = _orientation_of(picture)
     _check_size(picture.size, rules)
     return _OpenedPixels(described, picture, orientation)

@@ -30,6 +30,8 @@ REDIRECTS = {301, 302, 303, 307, 308}
 PIECE = 65536
 FOR_NOW = {408, 425, 429}
 """Status codes below 500 that say nothing about the image."""
+UNTYPED = {"", "application/octet-stream", "binary/octet-stream"}
+"""Content types of servers that do not know what they send; the content is looked at later anyway."""
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -81,7 +83,7 @@ def fetch(url: str, rules: ImageRules, network: Network = NETWORK) -> bytes:
             ):
                 if answer.status not in REDIRECTS:
                     return _body(answer, rules.max_bytes)
-                address = address.joined(answer.headers.get("Location", ""))
+                address = address.redirected(answer.headers.get("Location", ""))
     except TimeoutError as error:
         raise InvalidImageError.for_now(
             f"The image did not arrive within {network.seconds:g} seconds."
@@ -233,8 +235,8 @@ def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
         raise InvalidImageError(
             f"The server answered {answer.status}, not an image.", hint="Check the URL."
         )
-    kind = answer.headers.get("Content-Type", "nothing").partition(";")[0].strip().lower()
-    if not kind.startswith("image/"):
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in UNTYPED and not kind.startswith("image/"):
         raise InvalidImageError(f"The server sent {kind[:40]!r}, not an image.")
     if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise InvalidImageError("The server compressed the image, which was not asked for.")

@@ -11,10 +11,15 @@ import re
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from os import PathLike
-from typing import IO, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import IO, Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from embedbridge.contract.errors import InvalidImageError, convert_each, short_repr
-from embedbridge.contract.image import Image
+from embedbridge.contract.errors import (
+    InvalidImageError,
+    InvalidInputError,
+    convert_each,
+    short_repr,
+)
+from embedbridge.contract.image import Image, ask_file
 from embedbridge.contract.inputs import refuse_single
 
 T = TypeVar("T")
@@ -49,29 +54,52 @@ class _File(Protocol):
     def read(self) -> Any: ...
 
 
-def as_images(values: Iterable[ImageLike]) -> list[Image]:
+def as_images(
+    values: Iterable[ImageLike], *, errors: Literal["raise", "collect"] = "raise"
+) -> list[Image]:
     """The images of a job. File objects are read here, so do not call it on an event loop.
+
+    Args:
+        values: What a user of the framework handed over.
+        errors: What the embedder's settings say, see `translate`.
 
     Raises:
         InvalidImageError: One of them is no image; it names the position.
         InvalidInputError: A single image stands where a list is due.
     """
-    return translate(values, as_image)
+    return translate(values, as_image, errors=errors)
 
 
-def translate(values: Iterable[Any], make: Callable[[Any], T], *single: type) -> list[T]:
+def translate(
+    values: Iterable[Any],
+    make: Callable[[Any], T],
+    *single: type,
+    errors: Literal["raise", "collect"] = "raise",
+) -> list[T]:
     """A job's values as inputs, by `make`, whose errors learn the position.
 
     Args:
         values: What a user of the framework handed over.
         make: Makes an input of one of them.
         single: Types whose objects are one value each, although they may be iterable.
+        errors: What the embedder's settings say. With `"collect"`, the error of a bad value stands in
+            its place: hand the list to the engine, which embeds the others and reports the error.
 
     Raises:
         InvalidInputError: One of the values is bad; or there is a single one and no list.
     """
     refuse_single(values, bytes, bytearray, memoryview, PathLike, _File, *single)
-    return convert_each(values, make)
+    return convert_each(values, _or_error(make) if errors == "collect" else make)
+
+
+def _or_error(make: Callable[[Any], T]) -> Callable[[Any], T]:
+    def made(value: Any) -> T:
+        try:
+            return make(value)
+        except InvalidInputError as error:
+            return error  # type: ignore[return-value]  # only the engine looks at it
+
+    return made
 
 
 def as_image(value: ImageLike) -> Image:
@@ -118,16 +146,8 @@ def _from_string(text: str) -> Image:
 
 def _from_file(file: IO[bytes]) -> Image:
     if isinstance(file, BytesIO):
-        return Image.from_bytes(file.getvalue())
-    try:
-        # From its beginning, as Pillow does: whoever looked at the image left it at its end.
-        if getattr(file, "seekable", bool)():
-            file.seek(0)
-        return Image.from_file(file)
-    except InvalidImageError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: it is closed
-        raise InvalidImageError(
-            f"The file object cannot be read: {short_repr(str(error))}.",
-            hint="Open it in binary mode, and close it after it is embedded.",
-        ) from error
+        return Image.from_bytes(ask_file(file, "getvalue"))
+    # From its beginning, as Pillow does: whoever looked at the image left it at its end.
+    if hasattr(file, "seekable") and ask_file(file, "seekable"):
+        ask_file(file, "seek", 0)
+    return Image.from_file(file)

@@ -66,6 +66,36 @@ def decode_stripped(stripped: StrippedImage) -> PIL.Image.Image:
         return picture  # type: ignore[no-any-return]  # the plugin's class
 
 
+def fills_truncated() -> bool:
+    """Whether the program wants truncated files, their missing pixels filled."""
+    from PIL import ImageFile
+
+    return bool(ImageFile.LOAD_TRUNCATED_IMAGES)
+
+
+def load_open(picture: PIL.Image.Image) -> None:
+    """Decode a user's picture, which may be a file that was opened and not read yet.
+
+    Raises:
+        InvalidImageError: Its file was closed meanwhile.
+    """
+    try:
+        picture.load()
+    except Exception as error:
+        if not _is_closed(picture, error):
+            raise
+        raise InvalidImageError(
+            "The Pillow image was closed before its pixels were read.",
+            hint="Call its load() or copy() before that, within the `with` block.",
+        ) from error
+
+
+def _is_closed(picture: PIL.Image.Image, error: Exception) -> bool:
+    file = getattr(picture, "fp", None)  # at the end of a `with` block there is none any more
+    is_unread = bool(getattr(picture, "tile", None))
+    return (is_unread and getattr(file, "closed", file is None)) or "closed image" in str(error)
+
+
 @contextmanager
 def pillow_errors(subject: str) -> Iterator[None]:
     """Translate whatever Pillow raises, also a warning turned into an error, into our own error.

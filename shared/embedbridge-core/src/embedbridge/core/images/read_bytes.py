@@ -33,6 +33,9 @@ LASTING = {
 }
 """What is so until somebody changes the path or the file; all else may be the disk, or too many open files."""
 
+LONG = 255
+"""Characters of a path that is more likely an image in base64."""
+
 
 def read_encoded(image: Image, rules: ImageRules) -> bytes:
     """The encoded bytes of an image that has some: of kind path, bytes or url.
@@ -43,9 +46,12 @@ def read_encoded(image: Image, rules: ImageRules) -> bytes:
             server or the disk failed.
     """
     if image.kind == "url":
-        return fetch(image.source, rules)
-    data = image.source if image.kind == "bytes" else _read_file(image.source, rules.max_bytes)
+        data = fetch(image.source, rules)
+    else:
+        data = image.source if image.kind == "bytes" else _read_file(image.source, rules.max_bytes)
     check_bytes(len(data), rules.max_bytes)
+    if not data and image.kind == "url":
+        raise InvalidImageError("The image has 0 bytes.", hint="Check the URL.")
     if not data:
         raise InvalidImageError("The image file has 0 bytes.", hint="Check that it was written.")
     return bytes(data)
@@ -76,7 +82,7 @@ def _read_file(path: Path, most: int) -> bytes:
         kind = InvalidImageError if error.errno in LASTING else InvalidImageError.for_now
         raise kind(
             f"The image file cannot be read: {error.strerror or type(error).__name__}.",
-            hint="Check its permissions.",
+            hint=_hint(path) if error.errno == errno.ENAMETOOLONG else "Check its permissions.",
         ) from error
     except ValueError as error:  # a path with a NUL, or with lone surrogates
         raise InvalidImageError("No file can have this path.") from error
@@ -98,4 +104,6 @@ def _hint(path: Path) -> str:
         return "Use Image.from_url for a URL."
     if path.parts and path.parts[0].lower().startswith(("file:", "data:")):
         return "Use a plain path, or Image.from_data_url."
+    if len(str(path)) > LONG:
+        return "Use Image.from_base64 if it is base64, or check the path."
     return "Check the path."

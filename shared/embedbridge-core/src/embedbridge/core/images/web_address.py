@@ -26,6 +26,8 @@ URL = re.compile(
 )
 ALLOWED_CHARACTERS = re.compile(r"[!-~]+")
 UNSAFE_CHARACTERS = re.compile(r'[\\<>"{}|^`]')
+SLOPPY_CHARACTERS = re.compile(r'[ "<>{}|^`\x80-\xff]')
+"""What servers leave unencoded in a redirect; no control character, and no backslash."""
 AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{1,5}))?")
 LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
@@ -70,18 +72,25 @@ class WebAddress:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
-    def joined(self, location: str) -> WebAddress:
+    def redirected(self, location: str) -> WebAddress:
         """Where a redirect leads.
+
+        Args:
+            location: What the header says, its bytes decoded as Latin-1.
 
         Raises:
             InvalidImageError: It is no web address, or leads from https to http.
         """
-        _check_characters(location)
+        if not location:
+            raise InvalidImageError("The server redirects to nowhere.")
+        # As browsers do. In a host the percent sign is refused.
+        encoded = SLOPPY_CHARACTERS.sub(lambda found: f"%{ord(found[0]):02X}", location)
         try:
-            url = urljoin(f"{self.scheme}://{self.authority}{self.target}", location)
-        except ValueError as error:
+            _check_characters(encoded)  # before it is joined, which drops some
+            url = urljoin(f"{self.scheme}://{self.authority}{self.target}", encoded)
+            found = parse(url)
+        except ValueError as error:  # an error of ours is one, and blames the user's own URL
             raise InvalidImageError("The server redirects to no valid URL.") from error
-        found = parse(url)
         if self.scheme == "https" and found.scheme == "http":
             raise InvalidImageError("The server redirects from https to http.")
         return found

@@ -11,7 +11,7 @@ import pluggy
 
 from embedbridge.contract import hooks
 from embedbridge.contract.errors import InvalidOptionError
-from embedbridge.core.signals import let_handlers_raise
+from embedbridge.contract.signals import let_handlers_raise
 
 if TYPE_CHECKING:
     from embedbridge.contract.events import Event

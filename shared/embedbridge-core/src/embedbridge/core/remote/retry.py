@@ -100,10 +100,10 @@ async def with_retries(
                         again or isinstance(error, RateLimitedError)
                     ):
                         raise
-                    # Where the server said how long to wait, all slots do. Others who were refused
-                    # hear of it in this turn of the loop: even a pause of 0 s lets them go first.
-                    told = getattr(error, "retry_after", None) is not None
-                    await asyncio.sleep(0.0 if told else backoff(failures))
+                    # Where the server said how long to wait, all slots do, and others who were refused
+                    # hear of it in this turn of the loop. A server that asks for no time, or for one
+                    # that is over, gets the usual one: else all attempts are spent in an instant.
+                    await asyncio.sleep(0.0 if error.retry_after else backoff(failures))
     except EmbedBridgeError as error:
         error.attempts = spent + requests
         raise
@@ -132,14 +132,12 @@ async def _turn(
             if limiter is None:
                 await slots.pause_over(_latest(clock))
             yield ticket
-        except RateLimitedError as refusal:
-            if refusal.retry_after is not None and refusal.retry_after <= MAX_RETRY_AFTER:
-                slots.pause(refusal.retry_after)
+        except EmbedBridgeError as error:
+            if error.retry_after is not None and error.retry_after <= MAX_RETRY_AFTER:
+                slots.pause(error.retry_after)
                 if isinstance(limiter, Pausable):
                     with asking(limiter):
-                        await asyncio.to_thread(limiter.pause, refusal.retry_after)
-            raise
-        except EmbedBridgeError as error:
+                        await asyncio.to_thread(limiter.pause, error.retry_after)
             if error.never_sent:
                 await ticket.release_async()
             raise
@@ -191,6 +189,5 @@ def _seconds_left(clock: asyncio.Timeout) -> float:
 
 def _may_succeed(error: EmbedBridgeError, seconds_left: float) -> bool:
     """Whether the same request may be answered within the time that is left."""
-    if isinstance(error, RateLimitedError) and error.retry_after is not None:
-        return error.retry_after <= min(MAX_RETRY_AFTER, seconds_left)
-    return error.retryable
+    wait = error.retry_after or 0.0
+    return error.retryable and wait <= min(MAX_RETRY_AFTER, seconds_left)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pytest
 
+from embedbridge.contract import LocalEmbeddingModel
+
 if TYPE_CHECKING:
     from embedbridge.core import Embedder
     from embedbridge.testing.contract.base import ContractBase
@@ -88,4 +90,9 @@ def _first(needs: Iterable[Need], known: dict[str, Any]) -> str | None:
 
 IMAGES = Need("the card has no images", "card", lambda card: "image" in card.modalities)
 NO_IMAGES = Need("the card has images", "card", lambda card: "image" not in card.modalities)
+LOCAL = Need(
+    "the model does not compute in this process",
+    "embedder",
+    lambda embedder: isinstance(embedder.model, LocalEmbeddingModel),
+)
 MIXED = Need("the card has no mixed inputs", "card", lambda card: "mixed" in card.modalities)

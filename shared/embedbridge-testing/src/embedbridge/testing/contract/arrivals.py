@@ -6,15 +6,23 @@ from urllib.parse import urlsplit
 
 from embedbridge.contract.remote import HttpModel
 from embedbridge.core import Embedder
-from embedbridge.testing.contract.applies import DoesNotApply, asked_where
-from embedbridge.testing.contract.comparing import assert_same
+from embedbridge.testing.contract.applies import DoesNotApply, Need, asked_where
+from embedbridge.testing.contract.comparing import assert_same, twin
 from embedbridge.testing.contract.material import PLANES, TEXTS
 from embedbridge.testing.contract.served import AT_A_SERVER, ServedChecks, some, wire_of
+from embedbridge.testing.contract.vectors import other_widths
 from embedbridge.testing.contract.watching import watched
 from embedbridge.testing.wires.format import words_in
 
 EXACT = 1e-6
 """What rounding in float32 may change; half precision changes more."""
+
+SOME_WIDTH = 8
+A_WIDTH_IS_ASKED_FOR = Need(
+    "the card says that the engine shortens vectors, or that nobody does",
+    "card",
+    lambda card: card.requests_dimensions and card.allowed_dimensions != (),
+)
 
 
 class ArrivalChecks(ServedChecks):
@@ -34,6 +42,55 @@ class ArrivalChecks(ServedChecks):
         assert urlsplit(own).path.rstrip("/").endswith(base.rstrip("/")), (
             f"The vendor's address is {own}, and the wire format ends it with {base!r}"
         )
+
+    @asked_where(AT_A_SERVER)
+    def test_a_whole_address_is_taken(self, embedder: Embedder) -> None:
+        """A `base_url` that was copied with the path of the request is the same server.
+
+        If this fails, name that path in `Vendor.endings`.
+        """
+        with self.served(embedder) as (server, remote):
+            remote.embed_documents(TEXTS[:1])
+            target, ending = server.requests[-1].request.target, wire_of(type(self)).endpoint
+            base = getattr(remote.model.options, "base_url", None)
+            if base is None or not isinstance(remote.model, HttpModel):
+                raise DoesNotApply("`load_at` passes no `base_url`, or the vendor's SDK reads it")
+            if target != f"{urlsplit(base).path.rstrip('/')}{ending}":
+                raise DoesNotApply("the path of a request is another one for each model")
+            with twin(remote, base_url=f"{base}{ending}") as copied:
+                copied.embed_documents(TEXTS[:1])
+
+            found = server.requests[-1].request.target
+            assert found == target, f"With {target!r} in the address, requests go to {found!r}"
+
+    @asked_where(AT_A_SERVER, A_WIDTH_IS_ASKED_FOR)
+    def test_the_width_reaches_the_server(self, embedder: Embedder) -> None:
+        """The option `dimensions` changes the request, also where the model's own width is unknown.
+
+        If this fails, send `batch.dimensions`, or say `requests_dimensions=False` on the card.
+        """
+        with self.served(embedder) as (server, remote):
+            width = next(iter(other_widths(remote)), SOME_WIDTH)
+            with twin(remote, dimensions=width) as narrow:
+                remote.embed_documents(TEXTS[:1])
+                narrow.embed_documents(TEXTS[:1])
+            usual, asked = (each.request.body for each in server.requests)
+
+            assert asked != usual, f"dimensions={width} is taken, and changes nothing of a request"
+
+    @asked_where(AT_A_SERVER)
+    def test_what_is_asked_beside_is_kept(self, embedder: Embedder) -> None:
+        """What a model asks for beside vectors, such as an access token, is asked for once.
+
+        If this fails, keep the token for as long as it is valid.
+        """
+        with self.served(embedder) as (server, remote):
+            remote.embed_documents(TEXTS[:1])
+            asked = len(server.asked_beside)
+            remote.embed_documents(TEXTS[1:2])
+
+            again = server.asked_beside[asked:]
+            assert not again, f"The next request asks again for {', '.join(again)}"
 
     @asked_where(AT_A_SERVER)
     def test_texts_arrive_as_they_are(self, embedder: Embedder) -> None:

@@ -31,11 +31,16 @@ class ContractBase:
     """Values to try for options of the model's own whose type does not tell any."""
     unseen_options: ClassVar[Mapping[str, str]] = {}
     """Options that change vectors of which the checks have none, with the reason: "cuts long texts"."""
+    loads_quickly: ClassVar[bool] = True
+    """Whether the model may be loaded once more, in a process of its own: in seconds, and in little
+    memory."""
     local_options: ClassVar[Mapping[str, str]] = {}
     """Options that no server is told, with the reason: "how many texts one request holds"."""
     card: ClassVar[ModelCard | None] = None
     """The model's card, where it is known without the model: then what it does not claim is not
     even collected. It must say of the checks what the model's own card says."""
+    is_declared: ClassVar[bool] = True
+    """Whether an author has said all this. Where a model is asked about at run time, nobody has."""
     expected_failures: ClassVar[Mapping[str, str]] = {}
     """Checks that cannot hold, and why; written by the decorator `xfail`."""
 

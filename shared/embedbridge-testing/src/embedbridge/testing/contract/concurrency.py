@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +16,16 @@ import pytest
 from embedbridge.contract import LocalEmbeddingModel
 from embedbridge.core import Embedder
 from embedbridge.testing.contract.base import ContractBase
-from embedbridge.testing.contract.comparing import assert_same
+from embedbridge.testing.contract.comparing import assert_same, twin
 from embedbridge.testing.contract.material import TEXTS, numbered
 from embedbridge.testing.contract.waiting import waits_of_the_loop
 from embedbridge.testing.contract.watching import watched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+ROUNDS = 4
+"""How often two models are started at the same moment."""
 
 
 class ConcurrencyChecks(ContractBase):
@@ -77,6 +83,33 @@ class ConcurrencyChecks(ContractBase):
                 matter = "A thread got the answer of another one"
                 assert_same(answers, expected[first::8], self.tolerance, matter)
 
+    def test_equal_models_do_not_mix_up_answers(self, embedder: Embedder) -> None:
+        """Two equal models that compute at the same moment give the vectors that one gives.
+
+        The engine takes turns for one model object, and not for all objects of a class.
+
+        If this fails, look for buffers of the class or of the module; keep them on the object.
+        """
+        texts = [*TEXTS, *numbered(15)]
+        expected = embedder.embed_documents(texts)
+        start = threading.Barrier(2)
+
+        def ask(model: Embedder) -> NDArray[np.float32]:
+            start.wait()
+            return model.embed_documents(texts[:: 1 if model is one else -1])
+
+        with (
+            twin(embedder) as one,
+            twin(embedder) as other,
+            ThreadPoolExecutor(2) as threads,
+            many_switches(),
+        ):
+            for _ in range(ROUNDS):
+                first, second = threads.map(ask, (one, other))
+                matter = "A model got the answer of an equal one"
+                assert_same(first, expected, self.tolerance, matter)
+                assert_same(second[::-1], expected, self.tolerance, matter)
+
     @pytest.mark.asyncio
     async def test_tasks_do_not_mix_up_answers(self, embedder: Embedder) -> None:
         """Tasks that ask at the same moment, as queries and as documents, get each its own answer.
@@ -132,3 +165,14 @@ class ConcurrencyChecks(ContractBase):
         matter = "A cancelled waiter costs others their answer"
         assert_same(found, expected, self.tolerance, matter)
         assert_same(again, expected, self.tolerance, matter)
+
+
+@contextmanager
+def many_switches() -> Iterator[None]:
+    """Threads take turns after some instructions, instead of after milliseconds."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -8,13 +8,18 @@ from contextlib import ExitStack
 from typing import Any
 
 from embedbridge.core import Embedder, MemoryCache, load_embedder
-from embedbridge.testing.contract.applies import asked_where
+from embedbridge.testing.contract.applies import LOCAL, DoesNotApply, Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_same, gap_between, twin
+from embedbridge.testing.contract.elsewhere import vectors_elsewhere
 from embedbridge.testing.contract.material import TEXTS
 from embedbridge.testing.contract.plugin import ANNOUNCED
 from embedbridge.testing.contract.variations import both_roles, variations
 from embedbridge.testing.contract.vectors import other_widths
+
+LOADS_QUICKLY = Need(
+    "the suite says that the model takes long to load", "suite", lambda suite: suite.loads_quickly
+)
 
 
 class IdentityChecks(ContractBase):
@@ -30,6 +35,20 @@ class IdentityChecks(ContractBase):
             found = other.embed_query(TEXTS[0])
         expected = embedder.embed_query(TEXTS[0])
         assert_same(found, expected, self.tolerance, "A pickled embedder gives other vectors")
+
+    @asked_where(LOCAL, LOADS_QUICKLY)
+    def test_another_process_gives_the_same_vectors(self, embedder: Embedder) -> None:
+        """A process of its own, in which Python's hashes differ, makes the vectors of this one.
+
+        If this fails, look for `hash()`, for the order of a set, and for a generator of random
+        numbers without a seed.
+        """
+        found = vectors_elsewhere(embedder, TEXTS)
+        if found is None:
+            raise DoesNotApply("the model's class cannot be imported by another process")
+
+        expected = [embedder.embed_documents(TEXTS), embedder.embed_queries(TEXTS)]
+        assert_same(found, expected, self.tolerance, "Another process gives other vectors")
 
     @asked_where(ANNOUNCED)
     def test_configuration_round_trip(self, embedder: Embedder) -> None:

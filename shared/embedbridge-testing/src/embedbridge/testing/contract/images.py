@@ -16,6 +16,11 @@ from embedbridge.testing.contract.applies import IMAGES, MIXED, NO_IMAGES, asked
 from embedbridge.testing.contract.base import ContractBase
 from embedbridge.testing.contract.comparing import assert_different, assert_same
 from embedbridge.testing.contract.material import TEXTS, picture, png
+from embedbridge.testing.contract.vectors import (
+    NORMALIZED,
+    NOT_SWITCHED_OFF,
+    expect_unit_length,
+)
 from embedbridge.testing.samples import tiny_png
 
 if TYPE_CHECKING:
@@ -51,6 +56,19 @@ class ImageChecks(ContractBase):
         assert_same(together, alone, self.tolerance, "Images are not in the order of the inputs")
         gaps = np.abs(together[:, None] - together[None]).max(axis=-1) + np.eye(5)
         assert gaps.min() > self.tolerance, "Two different images have one vector"
+
+    @asked_where(IMAGES, NORMALIZED, NOT_SWITCHED_OFF)
+    def test_a_normalized_model_makes_unit_vectors_of_images(self, embedder: Embedder) -> None:
+        """Where the card says `normalized`, images have length 1 too, alone and beside a text.
+
+        If this fails, normalise behind both towers, or say `normalized=False` on the card.
+        """
+        _needs_pillow()
+        images = [_image(seed) for seed in range(3)]
+        expect_unit_length(embedder.embed_images(images), "images")
+        if "mixed" in embedder.card.modalities:
+            inputs = [Mixed("A cat:", image) for image in images]
+            expect_unit_length(embedder.embed(inputs, role="document").vectors, "mixed inputs")
 
     @asked_where(IMAGES)
     @pytest.mark.parametrize("route", ["path", "file", "pil", "array", "base64", "data URL"])

@@ -6,7 +6,7 @@ import numpy as np
 
 from embedbridge.contract import ConfigurationError, EmbedBridgeError
 from embedbridge.core import Embedder
-from embedbridge.testing.contract.applies import Need, asked_where
+from embedbridge.testing.contract.applies import LOCAL, DoesNotApply, Need, asked_where
 from embedbridge.testing.contract.arrivals import EXACT
 from embedbridge.testing.contract.comparing import assert_same, gap_between, twin
 from embedbridge.testing.contract.material import TEXTS
@@ -18,6 +18,7 @@ from embedbridge.testing.fault_server import FaultServer
 OWN_OPTIONS = Need(
     "the provider adds no option", "embedder", lambda embedder: bool(own_options(embedder))
 )
+DECLARED = Need("no author has declared `unseen_options`", "suite", lambda suite: suite.is_declared)
 VOLATILE = frozenset({"host", "content-length"})
 """Headers that say nothing of an option."""
 
@@ -78,13 +79,18 @@ class OptionChecks(ServedChecks):
                 f"{varied} makes another kind of vectors, and its space is still {varied.space!r}"
             )
 
-    @asked_where(AT_A_SERVER, OWN_OPTIONS)
+    @asked_where(OWN_OPTIONS, DECLARED)
     def test_options_that_change_no_vector_keep_the_fingerprint(self, embedder: Embedder) -> None:
-        """What only changes how vectors travel costs nothing that the cache holds.
+        """What only changes how vectors are made or travel costs nothing that the cache holds.
 
-        If this fails, name the option in `not_in_identity`. If it does change vectors, of inputs
-        that the suite does not have: say so in `unseen_options`.
+        Asked of hosted models at a server, and of local models.
+
+        If this fails, name the option in `not_in_identity`. If it is to change vectors: is it read,
+        or does the model keep answers by text? If it changes only vectors of inputs that the suite
+        does not have, say so in `unseen_options`.
         """
+        if not LOCAL.holds(embedder) and not AT_A_SERVER.holds(type(self)):
+            raise DoesNotApply(AT_A_SERVER.without)
         found = variations(type(self), embedder)
         needless = [
             str(varied)

@@ -93,6 +93,8 @@ class PluginChecks(ContractBase):
         assert not strange, (
             f"The plugin announces models that the class has no cards for: {strange}"
         )
+        silent = sorted(known.keys() - told.keys())
+        assert not silent, f"The plugin does not announce the class's cards for: {silent}"
         wrong = [card for card in told if told[card] != known[card]]
         assert not wrong, f"Plugin and model have different cards for {wrong}"
 

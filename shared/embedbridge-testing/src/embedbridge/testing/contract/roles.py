@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 
-from embedbridge.contract import ModelCard, Task
+from embedbridge.contract import ModelCard, Role, Task
 from embedbridge.core import Embedder
 from embedbridge.testing.contract.applies import Need, asked_where
 from embedbridge.testing.contract.base import ContractBase
@@ -26,6 +26,12 @@ def _tasks(card: ModelCard) -> list[Task]:
 
 
 TASKS = Need("the card has no prompts for tasks", "card", lambda card: bool(_tasks(card)))
+PROMPTS = Need(
+    "the card has no prompts for roles",
+    "card",
+    lambda card: card.roles == "prefix" and any(map(card.prompts.get, get_args(Role))),
+)
+NO_FIELD = Need("the card has a field for roles", "card", lambda card: card.roles != "field")
 
 
 class RoleChecks(ContractBase):
@@ -77,6 +83,52 @@ class RoleChecks(ContractBase):
         matter = "document_prompt does not reach the model"
         assert_different(document, plain[1], self.tolerance, matter)
         assert_same(query, plain[0], self.tolerance, "document_prompt changes queries")
+
+    @asked_where(PROMPTS)
+    def test_prompts_of_the_card_are_used(self, embedder: Embedder) -> None:
+        """The card's prompts stand in front of texts, unless the user wants none.
+
+        If this fails, look at what `prompt()` answers, and at what the model does to `batch.texts`.
+        """
+        for role in get_args(Role):
+            if not embedder.card.prompts.get(role):
+                continue
+            usual = embedder.embed(TEXTS[:2], role=role).vectors
+            with twin(embedder, **{f"{role}_prompt": ""}) as bare:
+                found = bare.embed(TEXTS[:2], role=role).vectors
+            matter = f"The card's prompt for a {role} changes nothing"
+            assert_different(found, usual, self.tolerance, matter)
+
+    @asked_where(NO_FIELD)
+    def test_a_prompt_is_all_that_tells_roles_apart(self, embedder: Embedder) -> None:
+        """With one prompt for both roles, a text has one vector, where the card has no field for roles.
+
+        If this fails, the model puts a prompt of its own in front: the engine has done so already.
+        """
+        with twin(embedder, query_prompt=PROMPT, document_prompt=PROMPT) as alike:
+            queries, documents = alike.embed_queries(TEXTS), alike.embed_documents(TEXTS)
+
+        matter = "With one prompt for both roles, query and document have two vectors"
+        assert_same(queries, documents, self.tolerance, matter)
+
+    def test_every_task_can_be_named(self, embedder: Embedder) -> None:
+        """Any task is taken. One that the model does not have leaves a query a query, a document too.
+
+        If this fails, look the task up with the role as the default:
+        `TYPES.get(batch.task or "", TYPES[batch.role])`.
+        """
+        usual = {role: embedder.embed(TEXTS[:1], role=role).vectors for role in get_args(Role)}
+        for task in get_args(Task):
+            found = {
+                role: embedder.embed(TEXTS[:1], role=role, task=task).vectors
+                for role in get_args(Role)
+            }
+            for role, other in (("query", "document"), ("document", "query")):
+                same_side = gap_between(found[other], usual[other]) <= self.tolerance
+                apart = gap_between(usual[role], usual[other]) > self.tolerance
+                if apart and same_side and task not in embedder.card.prompts:
+                    matter = f"Task {task!r} turns a {role} into a {other}"
+                    assert_different(found[role], usual[other], self.tolerance, matter)
 
     @asked_where(TASKS)
     def test_tasks_of_the_card_are_taken(self, embedder: Embedder) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -135,15 +137,12 @@ class VectorChecks(ContractBase):
 
     @asked_where(NORMALIZED, NOT_SWITCHED_OFF)
     def test_a_normalized_model_makes_unit_vectors(self, embedder: Embedder) -> None:
-        """Where the card says `normalized`, every vector has length 1.
+        """Where the card says `normalized`, every vector has length 1, of either role.
 
         If this fails, normalise in the model, or say `normalized=False` on the card.
         """
-        lengths = np.linalg.norm(embedder.embed_documents(TEXTS), axis=1)
-
-        assert_same(
-            lengths, np.ones(len(TEXTS)), 1e-4, "The card claims unit length, the vectors have not"
-        )
+        expect_unit_length(embedder.embed_documents(TEXTS), "documents")
+        expect_unit_length(embedder.embed_queries(TEXTS), "queries")
 
     def test_normalized_vectors_can_be_asked_for(self, embedder: Embedder) -> None:
         """With the option `normalize=True` every vector has length 1, and the same direction.
@@ -180,6 +179,13 @@ class VectorChecks(ContractBase):
                 assert_same(
                     lengths, np.ones(len(TEXTS)), 1e-4, f"No unit length at dimensions={wanted}"
                 )
+
+
+def expect_unit_length(vectors: Any, what: str) -> None:
+    """Every row has length 1, as the card claims."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    matter = f"The card claims unit length, the vectors of {what} have not"
+    assert_same(lengths, np.ones(len(lengths)), 1e-4, matter)
 
 
 def other_widths(embedder: Embedder) -> list[int]:
