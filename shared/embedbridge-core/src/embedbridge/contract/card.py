@@ -64,7 +64,7 @@ class Limits:
 
     def for_role(self, role: Role) -> Limits:
         """These limits where all inputs are queries, or all are documents."""
-        if role not in self.max_tokens_by_role:
+        if not self.max_tokens_by_role or role not in self.max_tokens_by_role:
             return self
         most = self.max_tokens_by_role[role]
         return replace(self, max_tokens_per_input=most, max_tokens_by_role={})
