@@ -145,3 +145,14 @@ def test_half_precision(
             np.testing.assert_allclose(ours, exact, rtol=0, atol=0.05)
         assert half.fingerprint != clip.fingerprint
         assert half.space == clip.space
+
+
+def test_autocast_around_a_call_changes_nothing(clip: Embedder, photos: list[Pillow.Image]) -> None:
+    """The caller's thread may compute more coarsely; these vectors are the exact ones, and kept so."""
+    images = [Image.from_pil(photo) for photo in photos]
+    expected = clip.embed_images(images), clip.embed_documents(TEXTS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made = clip.embed_images(images), clip.embed_documents(TEXTS)
+
+    np.testing.assert_allclose(made[0], expected[0], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(made[1], expected[1], rtol=0, atol=1e-6)

@@ -116,3 +116,19 @@ def test_there_is_no_vector_for_a_text_with_an_image(clip: Embedder) -> None:
     """Two towers make two vectors: a mixed input is refused, and the error says so."""
     with pytest.raises(UnsupportedModalityError):
         clip.embed([Mixed("a cat:", "and a dog")], role="document")
+
+
+def test_the_name_of_a_special_token_may_be_text(own_folder: str) -> None:
+    """`split_special_tokens` of the tokenizer's configuration is in no copy of a tokenizer in Rust."""
+    path = Path(own_folder, "tokenizer_config.json")
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(config | {"split_special_tokens": True}), encoding="utf-8")
+    texts = ["a <|endoftext|> b", "plain"]
+    expected = AutoTokenizer.from_pretrained(own_folder)(texts)["input_ids"]
+    with load_embedder(f"clip:{own_folder}", device="cpu") as embedder:
+        prepared = embedder.model.prepare(texts, role="query", prompt="")
+        inputs = embedder.model._load().texts  # type: ignore[attr-defined]
+
+        assert prepared is not None
+        assert list(prepared.counts) == list(map(len, expected))
+        assert [list(inputs._tokens.unpack(one)) for one in prepared.payloads] == expected

@@ -143,6 +143,13 @@ def test_a_length_without_meaning(static_folder: str) -> None:
         _ = load_embedder(f"huggingface:{static_folder}", max_length=8).card
 
 
+def test_a_warning_that_a_program_made_an_error_stays_one(own_folder: str) -> None:
+    """As these tests do it; it is no error of loading."""
+    Path(own_folder, "modules.json").unlink()
+    with pytest.raises(UserWarning, match=r"has no modules\.json"):
+        _ = load_embedder(f"huggingface:{own_folder}", device="cpu").card
+
+
 # Code that comes with a model.
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from embedbridge.contract import InvalidOptionError
+from embedbridge.contract import Image, InvalidOptionError
 from embedbridge.contract.local import onednn, use_onednn
 from embedbridge.core import Embedder, load_embedder
-from embedbridge.testing import real_texts
+from embedbridge.testing import real_texts, tiny_png
 
 TEXTS = real_texts(24)
 SIDE = 256
@@ -108,6 +108,42 @@ def test_the_vectors_are_those_of_the_model(folder: str) -> None:
 
     assert use_onednn(raw) > 0
     np.testing.assert_allclose(raw.encode(TEXTS), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["folder", "seeing_folder"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_autocast_around_a_call_changes_nothing(
+    request: pytest.FixtureRequest, kind: str, dtype: torch.dtype
+) -> None:
+    """Vectors are those that the fingerprint names: the caller's thread may compute otherwise.
+
+    A coarse vector would be in the cache as an exact one.
+    """
+    image = Image.from_bytes(tiny_png())
+    with load_embedder(f"huggingface:{request.getfixturevalue(kind)}", device="cpu") as embedder:
+        sees = "image" in embedder.card.modalities
+        expected = embedder.embed_images([image]) if sees else embedder.embed_documents(TEXTS)
+    with (
+        torch.autocast("cpu", dtype=dtype),
+        load_embedder(f"huggingface:{request.getfixturevalue(kind)}", device="cpu") as embedder,
+    ):
+        made = embedder.embed_images([image]) if sees else embedder.embed_documents(TEXTS)
+
+    np.testing.assert_allclose(made, expected, rtol=0, atol=1e-6)
+
+
+def test_whether_onednn_works_does_not_depend_on_a_programs_defaults() -> None:
+    """What is found out while the first model is loaded holds for the whole process."""
+    expected = onednn._works()
+    own = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.autocast("cpu", dtype=torch.bfloat16), torch.device("meta"):
+            made = onednn._works()
+    finally:
+        torch.set_default_dtype(own)
+
+    assert made == expected
 
 
 def test_elsewhere_nothing_is_changed() -> None:

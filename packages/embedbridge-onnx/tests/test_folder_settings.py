@@ -125,6 +125,27 @@ def tokenizer_config(**config: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("splits", [True, False])
+def test_the_name_of_a_special_token_in_a_text(
+    changed: Change, provider: str, *, splits: bool
+) -> None:
+    """Whether it is text like any other, the tokenizer's configuration says and no tokenizer.json."""
+    from sentence_transformers import SentenceTransformer
+
+    texts = ["plain", "a [SEP] b", "[CLS] and [PAD]"]
+    folder = changed(tokenizer_config(split_special_tokens=splits))
+    raw: Any = SentenceTransformer(str(folder), device="cpu")
+    embedder = load_embedder(f"{provider}:{folder}")
+
+    np.testing.assert_allclose(
+        embedder.embed_documents(texts), raw.encode_document(texts), rtol=0, atol=1e-5
+    )
+    assert embedder.model.count_tokens(texts) == [
+        len(raw.tokenizer(text).input_ids) for text in texts
+    ]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_files_that_contradict_each_other_about_marks(changed: Change, provider: str) -> None:
     """The warning has both values."""
     folder = changed(tokenizer_config(eos_token="[MASK]", add_eos_token=True))

@@ -23,7 +23,7 @@ torch = pytest.importorskip("torch", reason="the reference takes it")
 pytest.importorskip("embedbridge.providers.huggingface")
 
 WIDTH = 48
-TEXTS = [*real_texts(3, max_words=80), "short", "ICE and Snow", "日本語のテキスト"]
+TEXTS = [*real_texts(3, max_words=80), "short", "ICE and Snow", "日本語のテキスト", "a [SEP] b"]
 ROLES: dict[Any, str] = {"query": "encode_query", "document": "encode_document"}
 TYPES = "sentence_transformers.models."
 FLAGS = {
@@ -141,6 +141,7 @@ def folders(draw: st.DrawFn) -> Folder:
             keys(
                 model_max_length=st.sampled_from([12, 64, 512, 10**30]),
                 truncation_side=st.sampled_from(["left", "right"]),
+                split_special_tokens=st.booleans(),
             )
         ),
         "own": draw(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,19 @@ def test_an_export_has_no_search_for_nan(run: Run, tiny_bert: Path, tmp_path: Pa
     assert "IsNaN" not in nodes
     assert nodes.count("Softmax") == 1
     assert nodes.count("MatMul") == 8  # three before, two of texts' own values, three behind
+
+
+@pytest.mark.parametrize("splits", [True, False])
+def test_a_tokenizer_that_splits_special_tokens_is_not_written(*, splits: bool) -> None:
+    """A `tokenizer.json` cannot say that their names are text like any other."""
+    from tokenizers import Tokenizer, models
+
+    from embedbridge.cli.export.siglip_tokenizer import fast_tokenizer
+
+    rust = Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))
+    own = SimpleNamespace(backend_tokenizer=rust, split_special_tokens=splits)
+
+    assert (fast_tokenizer(own) is None) == splits
 
 
 def test_the_proof_knows_vectors_of_zeros_and_not_numbers() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from embedbridge.contract import ConfigurationError, EmbeddingModel, Limits, ModelCard
+from embedbridge.contract import ConfigurationError, EmbeddingModel, Limits, ModelCard, Role
 from embedbridge.testing import FakeModel
 
 
@@ -60,6 +60,19 @@ def test_a_text_is_read_up_to_the_smaller_limit(
     limits = Limits(max_items=7, max_tokens_per_input=own)
 
     assert limits.reading(tokens) == replace(limits, max_tokens_per_input=read)
+
+
+def test_a_role_may_have_a_length_of_its_own() -> None:
+    """Some models read less of a query than of a document; the rest of the card is the same."""
+    both: dict[Role, int | None] = {"query": 8, "document": None}
+    card = ModelCard(name="two", limits=Limits(max_items=7, max_tokens_by_role=both))
+    plain = ModelCard(name="one", limits=Limits(max_tokens_per_input=9))
+
+    assert card.for_role("query").limits == Limits(max_items=7, max_tokens_per_input=8)
+    assert card.for_role("document").limits == Limits(max_items=7)
+    assert plain.for_role("query") is plain
+    assert card.limits.reading(6).max_tokens_by_role == {"query": 6, "document": 6}
+    assert card.limits.reading(20).max_tokens_by_role == {"query": 8, "document": 20}
 
 
 def test_an_unknown_model_has_conservative_limits() -> None:

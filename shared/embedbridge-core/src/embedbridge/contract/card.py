@@ -36,6 +36,9 @@ class Limits:
     """Bytes of content per request."""
     max_tokens_per_input: int | None = None
     """Tokens per text, special tokens included."""
+    max_tokens_by_role: Mapping[Role, int | None] = field(default_factory=dict)
+    """The same by role, where a model reads another number of tokens of a query than of a document.
+    `max_tokens_per_input` is then the larger one."""
     max_chars_per_input: int | None = None
     """Characters per text."""
     max_bytes_per_image: int | None = None
@@ -54,7 +57,17 @@ class Limits:
         if tokens is None:
             return self
         most = min(tokens, self.max_tokens_per_input or tokens)
-        return replace(self, max_tokens_per_input=most)
+        by_role = {
+            role: min(tokens, own or tokens) for role, own in self.max_tokens_by_role.items()
+        }
+        return replace(self, max_tokens_per_input=most, max_tokens_by_role=by_role)
+
+    def for_role(self, role: Role) -> Limits:
+        """These limits where all inputs are queries, or all are documents."""
+        if not self.max_tokens_by_role or role not in self.max_tokens_by_role:
+            return self
+        most = self.max_tokens_by_role[role]
+        return replace(self, max_tokens_per_input=most, max_tokens_by_role={})
 
     def items(self, modality: Modality, role: Role = "document") -> int | None:
         """Inputs of one modality and role per request."""
@@ -122,6 +135,11 @@ class ModelCard:
                 f'The card of {self.name!r} has prompts, and roles="none".',
                 hint='Say roles="prefix", so that they are used, or leave `prompts` out.',
             )
+
+    def for_role(self, role: Role) -> ModelCard:
+        """This card where all inputs are queries, or all are documents."""
+        limits = self.limits.for_role(role)
+        return self if limits is self.limits else replace(self, limits=limits)
 
     def allows(self, dimensions: int) -> bool:
         """Whether vectors of this width may be asked for."""

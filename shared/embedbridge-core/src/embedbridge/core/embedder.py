@@ -281,7 +281,7 @@ class Embedder(EmbeddingMethods):
         endpoint = endpoint_of(self.model)
         return JobSpec(
             model=self.model,
-            card=self.card,
+            card=self.card.for_role(role),
             settings=self.settings,
             announcer=with_bar(self._announcer, progress) if progress else self._announcer,
             role=role,

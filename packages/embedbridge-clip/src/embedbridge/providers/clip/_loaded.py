@@ -17,6 +17,7 @@ from embedbridge.contract.local import (
     hub_identity,
     limit_torch_threads,
     limits_on,
+    torch_inference,
 )
 from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
 from embedbridge.providers.clip._preprocess import preprocessing
@@ -94,7 +95,7 @@ class Loaded:
             name: tensor.to(self.device, kind if tensor.is_floating_point() else None)
             for name, tensor in tensors.items()
         }
-        with torch.inference_mode():
+        with torch_inference(self.device):
             vectors: Tensor = tower(**moved).pooler_output.float()
             return torch.nn.functional.normalize(vectors) if self.normalize else vectors
 

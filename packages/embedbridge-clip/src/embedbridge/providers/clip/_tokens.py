@@ -7,7 +7,6 @@ model is loaded. A tokenizer that pads or marks in another way gets the texts as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +16,11 @@ from embedbridge.contract.local import (
     Encode,
     Ids,
     Tokens,
+    copy_tokenizer,
     fast_encode,
     pad,
     rows_of,
+    special_proof,
     vocabulary_of,
 )
 
@@ -55,13 +56,13 @@ class TextInputs:
         self._tokenizer = tokenizer
         self._padding = padding
         self._length = length
-        rust = getattr(tokenizer, "backend_tokenizer", None)
-        encode = _slow_encode(tokenizer) if rust is None else fast_encode(deepcopy(rust))
+        rust = copy_tokenizer(tokenizer)
+        encode = _slow_encode(tokenizer) if rust is None else fast_encode(rust)
         # Only of a tokenizer in Rust it is known which tokens are special.
         self._tokens = Tokens(
             encode, length, cuts=rust is not None, vocabulary=vocabulary_of(tokenizer)
         )
-        proofs = PROOFS if rust is not None else PROOFS[:-1]
+        proofs = [special_proof(tokenizer), *(PROOFS if rust is not None else PROOFS[:-1])]
         expected = self._by_the_library(proofs)
         self._names = frozenset(expected)
         self._is_exact = self._is_same(expected, proofs)

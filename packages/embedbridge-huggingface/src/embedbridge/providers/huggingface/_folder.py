@@ -13,6 +13,7 @@ from embedbridge.contract.local import (
     warn_of_default,
 )
 from embedbridge.contract.pooling import Pooling
+from embedbridge.providers.huggingface._modules import pooling_of, ways_through
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -34,22 +35,24 @@ def set_pooling(transformer: SentenceTransformer, wanted: str | None) -> str:
     """
     if wanted is None:
         return ""
-    module = _pooling(transformer)
-    if module is None:
+    ways = [way for way in ways_through(transformer.children()) if pooling_of(way) is not None]
+    if not ways:
         raise InvalidOptionError(
             "This model does not pool vectors of tokens, so that pooling has no meaning.",
             hint="Leave pooling out.",
         )
     mode = mode_of(Pooling(wanted))
-    own = modes_of(module)
-    if own == [mode]:
-        return ""
-    children = list(transformer.children())
-    behind = children[children.index(module) + 1 :]
-    check_pooling(own, [mode], layers=[type(layer).__name__ for layer in behind])
-    module.pooling_mode = mode
-    module.pooling_output_dimension = module.embedding_dimension
-    return mode
+    changed = ""
+    for way in ways:
+        module = pooling_of(way)
+        own = modes_of(module)
+        if own == [mode]:
+            continue
+        behind = way[way.index(module) + 1 :]
+        check_pooling(own, [mode], layers=[type(layer).__name__ for layer in behind])
+        module.pooling_mode = changed = mode
+        module.pooling_output_dimension = module.embedding_dimension
+    return changed
 
 
 def modes_of(module: Any) -> list[str]:
@@ -71,16 +74,10 @@ def warn_of_folder(
     """
     if folder is None:
         return
-    module = _pooling(transformer)
+    module = pooling_of([*transformer.children()])
     if module is not None and pooling is None and not (folder / "modules.json").is_file():
         warn_of_default(name, Pooling.LAST if module.pooling_mode == "lasttoken" else "mean")
     tokenizer: Any = getattr(transformer[0], "tokenizer", None)
     if hasattr(tokenizer, "convert_ids_to_tokens"):
         tokens = tokenizer.convert_ids_to_tokens(tokenizer("a")["input_ids"])
         warn_of_contradiction(folder, tokens)
-
-
-def _pooling(transformer: SentenceTransformer) -> Any:
-    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
-
-    return next((m for m in transformer.children() if isinstance(m, PoolingModule)), None)

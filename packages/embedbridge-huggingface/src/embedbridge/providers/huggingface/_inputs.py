@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.errors import UnsupportedModalityError
 from embedbridge.contract.loaded import LoadedImage, LoadedMixed
+from embedbridge.providers.huggingface._own_code import is_foreign
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -59,18 +60,29 @@ def named_texts(texts: Sequence[str], transformer: SentenceTransformer, role: Ro
     """Texts with the word that they are texts, where the model understands it."""
     from sentence_transformers.base.modules import Router, Transformer
 
-    # Static embeddings take plain strings, and know nothing but text.
-    names = isinstance(first_module(transformer, role), Transformer | Router)
+    first = first_module(transformer, role)
+    # Static embeddings take plain strings, and know nothing but text. So may the code of a model.
+    names = isinstance(first, Transformer | Router)
+    if is_foreign(first) and transformer.modalities == ["text"]:
+        names = False
     return [{"text": text} for text in texts] if names else list(texts)
 
 
 def first_module(transformer: SentenceTransformer, role: Role) -> Any:
-    """The module that takes the inputs; some models have one for each role."""
+    """The module that takes texts; some models have one for each role."""
     from sentence_transformers.base.modules import Router
 
     first: Any = transformer[0]
-    routes: Any = first.sub_modules if isinstance(first, Router) else {}
-    return routes[role][0] if role in routes else first
+    if not isinstance(first, Router):
+        return first
+    # In the order in which a router looks for its way.
+    patterns = [(role, "text"), (role, None), (None, "text"), (None, None)]
+    mapped = [
+        first.route_mappings[pattern] for pattern in patterns if pattern in first.route_mappings
+    ]
+    routes: Any = first.sub_modules
+    found = next((name for name in [*mapped, role, "text"] if name in routes), None)
+    return first if found is None else routes[found][0]
 
 
 def _conversation(parts: Sequence[str | LoadedImage]) -> list[dict[str, Any]]:

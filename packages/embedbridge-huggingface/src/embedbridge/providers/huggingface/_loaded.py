@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -16,15 +16,31 @@ from embedbridge.contract.local import (
     hub_identity,
     limit_torch_threads,
     limits_on,
+    loading_errors,
     prompts_of,
+    torch_inference,
 )
 from embedbridge.contract.vectors import normalize
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.huggingface._folder import modes_of, set_pooling, warn_of_folder
 from embedbridge.providers.huggingface._identity import base_of, hub_commit, hub_folder
 from embedbridge.providers.huggingface._inputs import inputs_of, modalities_of
-from embedbridge.providers.huggingface._length import limit_length
-from embedbridge.providers.huggingface._loader import load_transformer, require_libraries
+from embedbridge.providers.huggingface._length import (
+    Lengths,
+    differing,
+    limit_length,
+    longest,
+)
+from embedbridge.providers.huggingface._loader import (
+    load_transformer,
+    loading_of,
+    require_libraries,
+)
+from embedbridge.providers.huggingface._modules import (
+    ends_normalized,
+    separates_prompt,
+    width_of,
+)
 from embedbridge.providers.huggingface._pool import DevicePool
 from embedbridge.providers.huggingface._source import Source, cache_folder, find_source
 from embedbridge.providers.huggingface._tokens import TextFeatures
@@ -87,7 +103,7 @@ class Loaded:
         import torch
 
         model = self.transformer
-        with torch.inference_mode():
+        with torch_inference(model.device.type):
             moved = {
                 name: value.to(model.device) if isinstance(value, torch.Tensor) else value
                 for name, value in features.items()
@@ -106,7 +122,8 @@ class Loaded:
         }
         if self.pool is not None:
             return self.pool.encode(inputs, **options)
-        return self.transformer.encode(inputs, batch_size=max(len(inputs), 1), **options)
+        with torch_inference(self.transformer.device.type):
+            return self.transformer.encode(inputs, batch_size=max(len(inputs), 1), **options)
 
     def close(self) -> None:
         """Stop the workers. The memory is free when the last reference to this object is gone."""
@@ -132,9 +149,16 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
     device = devices[0] if devices else choose_device(options.device)
     if device == "cpu":
         limit_torch_threads()
+    with loading_errors(loading_of(source, options, device)):
+        return _load(name, source, options, device, devices)
+
+
+def _load(
+    name: str, source: Source, options: HuggingFaceOptions, device: str, devices: Sequence[str]
+) -> Loaded:
     # Workers fetch the weights from shared memory, which is the CPU's.
     transformer = load_transformer(source, options, "cpu" if devices else device)
-    length = limit_length(transformer, options.max_length)
+    lengths = limit_length(transformer, options.max_length)
     hub_id = None if source.folder else _full_id(source.address)
     folder = source.folder
     if hub_id is not None:
@@ -144,26 +168,28 @@ def load(name: str, options: HuggingFaceOptions) -> Loaded:
     if options.dimensions is not None:
         transformer.truncate_dim = None  # the user's choice wins over the saved one
     prompts = prompts_of(transformer.prompts, hub_id)
-    separates = _separates_prompt(transformer)
+    separates = separates_prompt(transformer)
     # Worker processes are sent the texts themselves: nothing is prepared for them.
     prepares = transformer.supports("text") and not devices
     own = ("", options.query_prompt or "", options.document_prompt or "")
     space, weights = _weights(source, hub_id, transformer, options, other_pooling)
-    limits = limits_on(device, at_once(), devices=len(devices) or 1, max_tokens_per_input=length)
+    most = longest(lengths)
+    limits = limits_on(device, at_once(), devices=len(devices) or 1, max_tokens_per_input=most)
+    limits = replace(limits, max_tokens_by_role=differing(lengths))
     return Loaded(
         transformer=transformer,
         pool=DevicePool(transformer, devices) if devices else None,
         card=_card(name, transformer, prompts, limits, space),
         features=_features(
             transformer,
-            length,
+            lengths,
             {*own, *prompts.values()} if prepares else (),
             separates_prompt=separates,
         ),
         identity={
             **weights,
             **base_of(folder, cache_folder(options)),
-            "max_length": length,
+            "max_length": dict(differing(lengths)) or most,
             **({"pooling": other_pooling} if other_pooling else {}),
         },
         device=", ".join(devices) or device,
@@ -184,17 +210,17 @@ def _card(
         modalities=modalities_of(transformer),
         roles="prefix" if prompts else "none",
         prompts=prompts,
-        dimensions=transformer.get_embedding_dimension(),
+        dimensions=width_of(transformer),
         allowed_dimensions=None,
         limits=limits,
-        normalized=_ends_normalized(transformer),
+        normalized=ends_normalized(transformer),
         space=space,
     )
 
 
 def _features(
     transformer: SentenceTransformer,
-    length: int | None,
+    lengths: Lengths,
     prompts: Collection[str],
     *,
     separates_prompt: bool,
@@ -205,7 +231,7 @@ def _features(
         role: TextFeatures(
             transformer,
             role,
-            length,
+            lengths[role],
             encodes=encodes,
             prompts=prompts,
             separates_prompt=separates_prompt,
@@ -247,19 +273,3 @@ def at_once() -> dict[str, AtOnce]:
 
     cpu = AT_ONCE["cpu"]
     return {**AT_ONCE, "cpu": cpu._replace(tokens=cpu.tokens * torch.get_num_threads())}
-
-
-def _ends_normalized(transformer: SentenceTransformer) -> bool:
-    from sentence_transformers.sentence_transformer.modules import Dropout, Normalize
-
-    # Dropout does nothing outside of training.
-    modules = [module for module in transformer.children() if not isinstance(module, Dropout)]
-    # A model whose own configuration shortens vectors does so afterwards.
-    return isinstance(modules[-1], Normalize) and transformer.truncate_dim is None
-
-
-def _separates_prompt(transformer: SentenceTransformer) -> bool:
-    """Whether pooling leaves the prompt out, or a chat template puts it elsewhere."""
-    modules: Iterable[Any] = transformer.modules()
-    excludes = any(getattr(module, "include_prompt", True) is False for module in modules)
-    return excludes or transformer.supports("message")

@@ -40,6 +40,19 @@ def require_libraries() -> None:
         ) from error
 
 
+def loading_of(source: Source, options: HuggingFaceOptions, device: str) -> Loading:
+    """What errors say of a model that is being loaded."""
+    return Loading(
+        address=source.address,
+        revision=options.revision,
+        device=device,
+        package="embedbridge-huggingface",
+        folder_needs="config.json and weights, as `SentenceTransformer.save` writes them",
+        smaller="Use a smaller model, or model_kwargs={'dtype': …}.",
+        hint="Check model_kwargs." if options.model_kwargs else None,
+    )
+
+
 def load_transformer(
     source: Source, options: HuggingFaceOptions, device: str
 ) -> SentenceTransformer:
@@ -52,18 +65,9 @@ def load_transformer(
         InvalidOptionError: It has code of its own that may not run, or an option does not fit.
         ConfigurationError: Anything else that keeps it from loading.
     """
-    loading = Loading(
-        address=source.address,
-        revision=options.revision,
-        device=device,
-        package="embedbridge-huggingface",
-        folder_needs="config.json and weights, as `SentenceTransformer.save` writes them",
-        smaller="Use a smaller model, or model_kwargs={'dtype': …}.",
-        hint="Check model_kwargs." if options.model_kwargs else None,
-    )
     if options.precision == "bf16":
         warn_of_imitated_bf16(device)
-    with loading_errors(loading):
+    with loading_errors(loading_of(source, options, device)):
         from sentence_transformers import SentenceTransformer
 
         check_remote_code(source, options)

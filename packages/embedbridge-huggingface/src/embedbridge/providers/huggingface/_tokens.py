@@ -2,7 +2,8 @@
 
 sentence-transformers tokenises whatever it is given. Here, each text is tokenised once, for the plan,
 and the features that the library would make are built from these tokens. The proof is the library's own
-answer for a few texts while the model is loaded. A model with other features gets its texts as they are.
+answer for a few texts while the model is loaded. A model with other features, or with code of its own in
+front of them, gets its texts as they are.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from embedbridge.contract.local import (
     Encode,
     Ids,
     Tokens,
+    copy_tokenizer,
     fast_encode,
     pad,
     rows_of,
+    special_proof,
     vocabulary_of,
 )
 from embedbridge.providers.huggingface._inputs import first_module, named_texts
+from embedbridge.providers.huggingface._length import ENDLESS, WORD
+from embedbridge.providers.huggingface._own_code import reads_by_itself
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -39,10 +44,6 @@ PROOFS = (
     "x" * 90,
 )
 """Texts short and long, of other scripts, and with the names of special tokens."""
-WORD = "a "
-"""What a text is made of that is as long as a model reads, or longer."""
-ENDLESS = 10_000
-"""Words of a text for a model that reads texts of any length."""
 
 
 class TextFeatures:
@@ -88,9 +89,10 @@ class TextFeatures:
                 vocabulary=vocabulary_of(self._module.tokenizer),
             )
         )
-        if self._tokens is not None:
+        if self._tokens is not None and not reads_by_itself(self._module):
+            proofs = (*PROOFS, special_proof(self._module.tokenizer))
             for prompt in set(map(self._apart, prompts)):
-                others = self._same([prompt + text for text in PROOFS], prompt)
+                others = self._same([prompt + text for text in proofs], prompt)
                 if others is not None:
                     self._known[prompt] = others
             if self._known:
@@ -152,14 +154,15 @@ class TextFeatures:
         """Look how a text is cut that is too long, and whether one that just fits stays whole."""
         prompt = next(iter(self._known))
         if limit is None:
-            if self._same([prompt + WORD * ENDLESS], prompt) is None:
+            if self._same([prompt + WORD * ENDLESS], prompt) != self._known[prompt]:
                 self._known = {}  # it has a limit that is not known here
             return
+        known = self._known[prompt]
         once, twice = tokens.count(self._written([prompt + WORD, prompt + 2 * WORD], prompt))
         fits = prompt + WORD * max(1 + (limit - once) // max(twice - once, 1), 1)
-        if self._same([fits], prompt) is None:
+        if self._same([fits], prompt) != known:
             self._known = {}  # it has a limit that is not known here
-        tokens.cuts = self._same([prompt + WORD * 2 * limit, fits], prompt) is not None
+        tokens.cuts = self._same([prompt + WORD * 2 * limit, fits], prompt) == known
 
     def _same(self, texts: list[str], prompt: str) -> dict[str, Any] | None:
         """The library's features beside the tensors, if our tensors are the same as its own."""
@@ -180,7 +183,10 @@ class TextFeatures:
             return None
         if not all(torch.equal(made[name], tensor) for name, tensor in tensors.items()):
             return None
-        return {name: value for name, value in expected.items() if name not in tensors}
+        others = {name: value for name, value in expected.items() if name not in tensors}
+        # They are used for other texts too: a list would be one of these texts.
+        plain = all(isinstance(value, str | int | None) for value in others.values())
+        return others if plain else None
 
 
 def _hidden_limit(module: Any) -> int | None:
@@ -194,14 +200,8 @@ def _hidden_limit(module: Any) -> int | None:
 def _encode(module: Any, *, special: bool) -> Encode | None:
     """A tokenizer of our own; `None` if the model's is not in Rust, or has parts in Python."""
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tokenizers import Tokenizer
 
-    theirs = getattr(module, "tokenizer", None)
-    theirs = getattr(theirs, "backend_tokenizer", theirs)
-    if not isinstance(theirs, Tokenizer):
-        return None
-    try:
-        ours = Tokenizer.from_str(theirs.to_str())
-    except Exception:  # noqa: BLE001  # one with parts written in Python cannot be copied
+    ours = copy_tokenizer(getattr(module, "tokenizer", None))
+    if ours is None:
         return None
     return fast_encode(ours, special=special and not isinstance(module, StaticEmbedding))

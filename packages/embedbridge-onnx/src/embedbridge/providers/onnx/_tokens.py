@@ -38,7 +38,9 @@ def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens,
         UnknownModelError: It has none that can be read without transformers.
         ConfigurationError: It is damaged.
     """
-    tokenizer = read_tokenizer(recipe.transformer / FILE, hint=WITHOUT)
+    tokenizer = read_tokenizer(
+        recipe.transformer / FILE, hint=WITHOUT, splits_special=recipe.splits_special
+    )
     if recipe.lower_case:
         _put_lower_case_first(tokenizer)
     padding = recipe.padding

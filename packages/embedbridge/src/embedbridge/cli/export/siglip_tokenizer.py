@@ -38,7 +38,8 @@ def fast_tokenizer(tokenizer: Any) -> Tokenizer | None:
     """
     rust: Tokenizer | None = getattr(tokenizer, "backend_tokenizer", None)
     if rust is not None:
-        return deepcopy(rust)
+        # A `tokenizer.json` has no place for it.
+        return None if tokenizer.split_special_tokens else deepcopy(rust)
     try:
         made = _convert(tokenizer)
     except (AttributeError, TypeError, ValueError, RuntimeError):  # it is of another kind

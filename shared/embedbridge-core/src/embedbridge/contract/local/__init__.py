@@ -21,6 +21,7 @@
     image_shades.py     rescaling and normalisation of pixels as a lookup table
     image_threads.py    threads that prepare images
     device.py           which of torch's devices a model runs on
+    inference.py        one forward pass of a torch model, whatever the caller's thread has set
     threads.py          how many processors this process may use
     limits.py           batch sizes by device; the longest text
     memory.py           out of memory: a smaller batch
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.image_recipe import Recipe as Recipe
     from embedbridge.contract.local.image_recipe import read_recipe as read_recipe
     from embedbridge.contract.local.image_threads import ImageThreads as ImageThreads
+    from embedbridge.contract.local.inference import torch_inference as torch_inference
     from embedbridge.contract.local.json_files import damaged as damaged
     from embedbridge.contract.local.json_files import read_object as read_object
     from embedbridge.contract.local.limits import AtOnce as AtOnce
@@ -104,11 +106,13 @@ if TYPE_CHECKING:
     from embedbridge.contract.local.tokens import Encode as Encode
     from embedbridge.contract.local.tokens import Ids as Ids
     from embedbridge.contract.local.tokens import Tokens as Tokens
+    from embedbridge.contract.local.tokens import copy_tokenizer as copy_tokenizer
     from embedbridge.contract.local.tokens import fast_encode as fast_encode
     from embedbridge.contract.local.tokens import pad as pad
     from embedbridge.contract.local.tokens import payloads_of as payloads_of
     from embedbridge.contract.local.tokens import read_tokenizer as read_tokenizer
     from embedbridge.contract.local.tokens import rows_of as rows_of
+    from embedbridge.contract.local.tokens import special_proof as special_proof
     from embedbridge.contract.local.tokens import vocabulary_of as vocabulary_of
     from embedbridge.contract.local.tower_manifest import ImageTower as ImageTower
     from embedbridge.contract.local.tower_manifest import TextTower as TextTower
@@ -129,6 +133,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "hub": ["fetch_files", "not_found", "refusal", "without_hub"],
         "image_recipe": ["TOO_LONG", "Recipe", "read_recipe"],
         "image_threads": ["ImageThreads"],
+        "inference": ["torch_inference"],
         "json_files": ["damaged", "read_object"],
         "limits": ["AtOnce", "check_length", "limits_on"],
         "loading": ["Loading", "first_line", "loading_errors", "no_loading_bars"],
@@ -149,11 +154,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "Encode",
             "Ids",
             "Tokens",
+            "copy_tokenizer",
             "fast_encode",
             "pad",
             "payloads_of",
             "read_tokenizer",
             "rows_of",
+            "special_proof",
             "vocabulary_of",
         ],
         "tower_manifest": [

@@ -60,7 +60,7 @@ def loading_errors(what: Loading) -> Iterator[None]:
     """
     try:
         yield
-    except EmbedBridgeError:
+    except (EmbedBridgeError, Warning):  # a program may have made errors of warnings
         raise
     except ImportError as error:
         raise MissingDependencyError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from embedbridge.contract.local.inference import torch_inference
 from embedbridge.contract.local.processor import this_processor
 
 if TYPE_CHECKING:
@@ -78,10 +79,13 @@ def _works() -> bool:
 
     try:
         for kind in _types():
-            weight, bias, rows = torch.eye(8, 4).to(kind), torch.ones(8), torch.ones(2, 3, 4)
-            with torch.inference_mode():
+            # Said outright: a program may have other defaults while the first model is loaded.
+            exact: Any = {"dtype": torch.float32, "device": "cpu"}
+            weight, bias = torch.eye(8, 4, **exact).to(kind), torch.ones(8, **exact)
+            rows = torch.ones(2, 3, 4, **exact)
+            with torch_inference("cpu"):
                 product = _packed(weight, bias.to(kind))(rows.to(kind))
-            expected = torch.nn.functional.linear(rows, weight.float(), bias)
+                expected = torch.nn.functional.linear(rows, weight.float(), bias)
             if not torch.equal(product.float(), expected):
                 return False
     except (AttributeError, RuntimeError, TypeError):  # gone, refused, or called another way now

@@ -75,6 +75,8 @@ class SentenceFolder:
     """Whether texts are put into lower case first, whatever the tokenizer does."""
     padding: int | None = None
     """The number of the token that fills up short texts."""
+    splits_special: bool = False
+    """Whether the name of a special token in a text is text like any other."""
     truncation_side: str | None = None
     """Where a text is cut that is too long: `"left"` or `"right"`; `None` leaves it to the tokenizer."""
     prompts: Mapping[str, str | None]
@@ -132,6 +134,7 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
         positions=positions,
         lower_case=bool(own.get("do_lower_case")),
         padding=padding if is_count(padding) else None,
+        splits_special=bool(tokenizer.get("split_special_tokens")),
         truncation_side=tokenizer.get("truncation_side"),
         prompts=saved.prompts,
     )

@@ -31,6 +31,10 @@ AT_ONCE = 256
 """Texts whose encodings are in memory together: they take many times as much as the numbers."""
 
 
+MARKS = ("bos", "eos", "cls", "sep", "unk", "pad", "mask")
+"""What transformers calls special tokens, but for those that stand for pictures: alone, they fail."""
+
+
 class Encoding(Protocol):
     """One text as a tokenizer gives it."""
 
@@ -153,12 +157,14 @@ def payloads_of(batch: Batch, prepare: Callable[[list[str]], Prepared | None]) -
     return [known[text] for text in texts]
 
 
-def read_tokenizer(path: Path, *, hint: str) -> Tokenizer:
+def read_tokenizer(path: Path, *, hint: str, splits_special: bool = False) -> Tokenizer:
     """A tokenizer in Rust from its file.
 
     Args:
         path: A `tokenizer.json`.
         hint: What to do where there is none.
+        splits_special: Whether the name of a special token in a text is text like any other. transformers
+            keeps that in another file, as `split_special_tokens`.
 
     Raises:
         UnknownModelError: There is none.
@@ -169,9 +175,41 @@ def read_tokenizer(path: Path, *, hint: str) -> Tokenizer:
     if not path.is_file():
         raise UnknownModelError(f"{short_path(path.parent)} has no {path.name}.", hint=hint)
     try:
-        return Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises nothing narrower
         raise damaged(path, first_line(error)) from error
+    tokenizer.encode_special_tokens = splits_special
+    return tokenizer
+
+
+def copy_tokenizer(tokenizer: Any) -> Tokenizer | None:
+    """A tokenizer of our own that encodes as a model's does.
+
+    Args:
+        tokenizer: One of transformers, or of tokenizers.
+
+    Returns:
+        `None` if it is not in Rust, or has parts in Python.
+    """
+    from tokenizers import Tokenizer
+
+    theirs = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not isinstance(theirs, Tokenizer):
+        return None
+    try:
+        ours = Tokenizer.from_str(theirs.to_str())
+    except Exception:  # noqa: BLE001  # one with parts written in Python cannot be copied
+        return None
+    # It is in no copy, and transformers sets it with each call only.
+    own = theirs.encode_special_tokens
+    ours.encode_special_tokens = bool(getattr(tokenizer, "split_special_tokens", own))
+    return ours
+
+
+def special_proof(tokenizer: Any) -> str:
+    """A text with the names of the special tokens that a tokenizer of transformers puts around texts."""
+    named = (getattr(tokenizer, f"{mark}_token", None) for mark in MARKS)
+    return " ".join(["a", *dict.fromkeys(filter(None, named)), "b"])
 
 
 class Vocabulary(Protocol):
