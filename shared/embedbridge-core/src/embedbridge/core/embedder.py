@@ -22,13 +22,7 @@ from embedbridge.core.notices import Notices
 from embedbridge.core.remote.endpoint import endpoint_of
 from embedbridge.core.remote.limit import as_limiter, portable_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
-from embedbridge.core.settings import (
-    SETTING_NAMES,
-    Settings,
-    as_settings,
-    parse_settings,
-    refuse_options,
-)
+from embedbridge.core.settings import Settings, as_settings, changed_settings
 from embedbridge.core.streaming import read
 from embedbridge.core.threads import in_thread, threads_of
 
@@ -202,10 +196,7 @@ class Embedder(EmbeddingMethods):
         cache = changes.pop("cache", self.cache)
         limiter = changes.pop("limiter", self.limiter)
         listeners = changes.pop("listeners", self._announcer.listeners) or ()
-        settings = self.settings
-        if changes:
-            refuse_options([name for name in changes if name not in SETTING_NAMES], self.model)
-            settings = parse_settings(self.settings.model_dump(exclude_unset=True), changes)
+        settings = changed_settings(self.settings, changes, self.model)
         twin = type(self).__new__(type(self))
         twin.__dict__.update(vars(self))  # what a subclass added; its constructor may differ
         Embedder.__init__(

@@ -179,6 +179,25 @@ def as_settings(settings: Settings | None) -> Settings:
     return settings or parse_settings()
 
 
+def changed_settings(
+    settings: Settings, changes: Mapping[str, Any], model: EmbeddingModel
+) -> Settings:
+    """The same settings, but for these changes.
+
+    Args:
+        settings: What they were.
+        changes: By name.
+        model: Whose options are named as such: they cannot be changed any more.
+
+    Raises:
+        InvalidOptionError: A name is no setting, or a value cannot be.
+    """
+    if not changes:
+        return settings
+    refuse_options([name for name in changes if name not in SETTING_NAMES], model)
+    return parse_settings(settings.model_dump(exclude_unset=True), changes)
+
+
 def refuse_options(options: Iterable[str], model: EmbeddingModel) -> None:
     """A model that exists takes no options any more; a setting may be misspelt.
 
