@@ -24,6 +24,8 @@ from embedbridge.providers.clip._tokens import TextInputs
 from embedbridge.providers.clip.families import describe_towers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from embedbridge.contract.batch import Batch, Vectors
@@ -104,7 +106,7 @@ class Loaded:
         return np.asarray(torch.cat(list(vectors)).cpu().numpy(), dtype=np.float32)
 
 
-def load(name: str, options: CLIPOptions) -> Loaded:
+def load(name: str, place: Path, options: CLIPOptions) -> Loaded:
     """Find a model, load it, and learn what it can do.
 
     Raises:
@@ -114,7 +116,7 @@ def load(name: str, options: CLIPOptions) -> Loaded:
     device = choose_device(options.device)
     if device == "cpu":
         limit_torch_threads()
-    parts = load_parts(name, options, device)
+    parts = load_parts(name, place, options, device)
     described = describe_towers(
         parts.network.config.to_dict(), {"model_max_length": parts.tokenizer.model_max_length}
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import UnknownModelError, short_repr
 from embedbridge.contract.local import find_folder, list_modules, without_hub
-from embedbridge.providers.clip.names import SAFE_REVISIONS, hub_id_of
+from embedbridge.providers.clip.names import HUB_IDS, SAFE_REVISIONS, hub_id_of
 
 if TYPE_CHECKING:
     from embedbridge.providers.clip.options import CLIPOptions
@@ -28,7 +28,7 @@ class Source:
     """A model on this disk."""
 
     address: str
-    """Its folder as the user wrote it, or its id on the Hub."""
+    """Its folder, or its id on the Hub."""
     folder: Path
     """Everything about it, which identifies it."""
     inner: Path
@@ -37,15 +37,26 @@ class Source:
     """The commit, if it comes from the Hub."""
 
 
-def find_source(name: str, options: CLIPOptions) -> Source:
+def address_of(name: str, place: Path) -> str:
+    """What a name stands for: a folder's path, or an id on the Hub.
+
+    Raises:
+        UnknownModelError: It names a model that transformers cannot run.
+    """
+    address = hub_id_of(name)
+    return str(place) if address == name and place.is_dir() else address
+
+
+def find_source(name: str, place: Path, options: CLIPOptions) -> Source:
     """Find a model, and download it where it must be.
 
     Raises:
         UnknownModelError: It is not there, or is nothing that transformers could load.
         Exception: Whatever the Hub's library raises; see `_loader`.
     """
-    address = hub_id_of(name)
-    local = find_folder(address)
+    address = address_of(name, place)
+    # OpenAI's short names are no folders; of the id behind one there may be a folder.
+    local = find_folder(address, None if name in HUB_IDS else place)
     if local is not None:
         return Source(address, local, _inner(local, address))
     snapshot = _download(address, options)
