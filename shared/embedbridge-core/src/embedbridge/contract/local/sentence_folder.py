@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ class SentenceFolder:
     """The number of the token that fills up short texts."""
     truncation_side: str | None = None
     """Where a text is cut that is too long: `"left"` or `"right"`; `None` leaves it to the tokenizer."""
+    tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    """What `tokenizer_config.json` says, and the Transformer module's file in its place."""
     prompts: Mapping[str, str | None]
     """Registered prompts by name."""
 
@@ -133,6 +135,7 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
         lower_case=bool(own.get("do_lower_case")),
         padding=padding if is_count(padding) else None,
         truncation_side=tokenizer.get("truncation_side"),
+        tokenizer=tokenizer,
         prompts=saved.prompts,
     )
 
