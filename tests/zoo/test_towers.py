@@ -1,5 +1,6 @@
 """Models with two towers: exported, they make the vectors of the provider clip, in its space."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,11 +96,20 @@ def test_a_model_of_real_size_is_exported(tmp_path: Path, monkeypatch: pytest.Mo
     assert result.exit_code == 0, result.output
 
 
-def test_other_preprocessing_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [("align", {}), ("siglip2", {"do_resize": False}), ("clip", {"image_mean": None})],
+)
+def test_other_preprocessing_is_refused(
+    kind: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
     """One sentence says so, before the long part begins, and nothing is left."""
     pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
-    result = export(tiny_towers.save("align", tmp_path / "model"), tmp_path / "exported")
+    config = tiny_towers.save(kind, tmp_path / "model") / "preprocessor_config.json"
+    written = json.loads(config.read_text(encoding="utf-8")) | settings
+    config.write_text(json.dumps(written), encoding="utf-8")
+    result = export(tmp_path / "model", tmp_path / "exported")
 
     assert result.exit_code == 1
     assert "in a way that only transformers can" in result.stderr

@@ -52,11 +52,12 @@ def build(name: str, folder: Path, begin: Callable[[str], None]) -> tuple[float,
     images = [Image.from_pil(picture) for picture in example_pictures()]
     settings = neutral_settings()  # the examples are the proof's own, not the user's
     with load_embedder(f"clip:{name}", device="cpu", precision="fp32", **settings) as embedder:
-        theirs = [embedder.embed_documents(texts), embedder.embed_images(images)]
+        _ = embedder.dimensions  # loads it
         model: Any = embedder.model
         loaded = model.shared_weights.loaded
         begin("Saving")
-        _save(name, loaded.parts, folder)
+        _save(name, loaded.parts, folder)  # first: it says of what no export can be made
+        theirs = [embedder.embed_documents(texts), embedder.embed_images(images)]
         begin("Exporting")
         try:
             _export(loaded, embedder.space, folder)
