@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import UnknownModelError, short_repr
-from embedbridge.contract.local import find_folder, list_modules, without_hub
+from embedbridge.contract.local import (
+    Saved,
+    find_folder,
+    list_modules,
+    read_saved,
+    without_hub,
+)
 from embedbridge.providers.clip.names import HUB_IDS, SAFE_REVISIONS, hub_id_of
 
 if TYPE_CHECKING:
@@ -33,6 +39,8 @@ class Source:
     """Everything about it, which identifies it."""
     inner: Path
     """What transformers loads; sentence-transformers puts it into a folder below."""
+    saved: Saved
+    """Prompts, and dimensions that are kept, where sentence-transformers saved it."""
     commit: str | None = None
     """The commit, if it comes from the Hub."""
 
@@ -58,10 +66,9 @@ def find_source(name: str, place: Path, options: CLIPOptions) -> Source:
     # OpenAI's short names are no folders; of the id behind one there may be a folder.
     local = find_folder(address, None if name in HUB_IDS else place)
     if local is not None:
-        return Source(address, local, _inner(local, address))
+        return _source(address, local)
     snapshot = _download(address, options)
-    # The Hub's cache: …/snapshots/<commit>
-    return Source(address, snapshot, _inner(snapshot, address), snapshot.name)
+    return _source(address, snapshot, snapshot.name)  # the Hub's cache: …/snapshots/<commit>
 
 
 def check_weights(source: Source, options: CLIPOptions) -> None:
@@ -101,18 +108,18 @@ def _download(hub_id: str, options: CLIPOptions) -> Path:
     )
 
 
-def _inner(folder: Path, address: str) -> Path:
-    """The folder of the towers: of sentence-transformers' modules it is the first one's."""
+def _source(address: str, folder: Path, commit: str | None = None) -> Source:
+    """What lies in a folder: of sentence-transformers' modules, the towers are the first one."""
     modules = list_modules(folder)
     if modules is None:
-        return folder
+        return Source(address, folder, folder, Saved(), commit)
     kinds = [module.kind for module in modules]
     if not kinds or kinds[0] not in TOWERS or any(kind not in HARMLESS for kind in kinds[1:]):
         raise UnknownModelError(
             f"{short_repr(address)} has modules beside its towers: {', '.join(kinds)}.",
             hint="Load it with the provider huggingface, which runs all of them.",
         )
-    return modules[0].path
+    return Source(address, folder, modules[0].path, read_saved(folder), commit)
 
 
 def _has(folder: Path, patterns: tuple[str, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from embedbridge.cli.options import neutral_settings
 from embedbridge.contract.errors import ConfigurationError, short_repr
 from embedbridge.contract.local import (
     ImageTower,
+    Saved,
     TextTower,
     TowerManifest,
     export_digest,
@@ -29,6 +31,8 @@ LIBRARY = "transformers"
 """What loads them."""
 COMPARED = f"{TEXTS} texts and {len(SIZES)} pictures"
 """What the proof embeds."""
+SAVED = "config_sentence_transformers.json"
+"""Prompts, and dimensions that are kept."""
 TEXTS_FILE, IMAGES_FILE = "text_model.onnx", "vision_model.onnx"
 INSTEAD = "Use it through clip:MODEL instead."
 
@@ -78,6 +82,8 @@ def _save(name: str, parts: Any, folder: Path) -> None:
     folder.mkdir()
     parts.network.config.save_pretrained(folder)
     parts.processor.save_pretrained(folder)
+    if parts.source.saved != Saved():
+        shutil.copy(parts.source.folder / SAVED, folder)
     if read_recipe(read_object(folder / "preprocessor_config.json")) is None:
         raise ConfigurationError(
             f"{short_repr(name)} prepares pictures in a way that only transformers can.",
@@ -112,7 +118,7 @@ def _export(loaded: Any, space: str, folder: Path) -> None:
     _write(parts.network, "image", _example_images(loaded), None, images)
     described = TowerManifest(
         space=space,
-        dimensions=card.dimensions,
+        dimensions=loaded.width,
         texts=TextTower(
             file=texts.name,
             sha256=export_digest(texts),
