@@ -98,7 +98,7 @@ def test_tokens_are_those_of_transformers(
     expected = transformers.AutoTokenizer.from_pretrained(tmp_path)(TEXTS)["input_ids"]
 
     tokens, _, changed = load_tokens(read_sentence_folder(tmp_path), None)
-    found = [tokens.unpack(payload).tolist() for payload in tokens.prepare(TEXTS).payloads]
+    found = [tokens.unpack(bytes(payload)).tolist() for payload in tokens.prepare(TEXTS).payloads]
     assert found == expected
     assert bool(changed) == (saved(TEXTS)["input_ids"] != expected)
 
@@ -128,7 +128,9 @@ def test_the_class_is_the_one_that_transformers_takes(
     expected = transformers.AutoTokenizer.from_pretrained(tmp_path)(TEXTS)["input_ids"]
 
     tokens, _, _ = load_tokens(read_sentence_folder(tmp_path), None)
-    assert [tokens.unpack(row).tolist() for row in tokens.prepare(TEXTS).payloads] == expected
+    assert [
+        tokens.unpack(bytes(row)).tolist() for row in tokens.prepare(TEXTS).payloads
+    ] == expected
 
 
 def test_the_vectors_are_those_of_the_other_provider(

@@ -125,7 +125,7 @@ def _as_bert(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> dict[str, Any
     from tokenizers.normalizers import BertNormalizer
     from tokenizers.pre_tokenizers import BertPreTokenizer
 
-    wanted = {
+    wanted: dict[str, Any] = {
         name: value if isinstance(value := settings.get(name, default), bool) else default
         for name, default in BERT_DEFAULTS.items()
     }
@@ -153,7 +153,7 @@ def _with_prefix_space(tokenizer: Tokenizer, *, wanted: bool) -> dict[str, Any]:
         return {}
     for step in steps:
         step["add_prefix_space"] = wanted
-    whole = {"version": "1.0", "added_tokens": [], "pre_tokenizer": state}
+    whole: dict[str, Any] = {"version": "1.0", "added_tokens": [], "pre_tokenizer": state}
     model = {"type": "BPE", "vocab": {}, "merges": []}
     tokenizer.pre_tokenizer = Made.from_str(json.dumps({**whole, "model": model})).pre_tokenizer
     return {"add_prefix_space": wanted}
