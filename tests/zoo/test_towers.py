@@ -94,8 +94,8 @@ def test_prompts_and_dimensions_are_exported(tmp_path: Path) -> None:
             load_embedder(f"onnx:{tmp_path / 'exported'}", **settings) as ours,
         ):
             for role in ("query", "document"):
-                expected = theirs.embed(TEXTS, role=role).vectors  # type: ignore[arg-type]
-                found = ours.embed(TEXTS, role=role).vectors  # type: ignore[arg-type]
+                expected = theirs.embed(TEXTS, role=role).vectors
+                found = ours.embed(TEXTS, role=role).vectors
                 np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
             np.testing.assert_allclose(
                 ours.embed_images(images()), theirs.embed_images(images()), rtol=0, atol=1e-5

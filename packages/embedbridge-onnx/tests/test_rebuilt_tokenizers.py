@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from embedbridge.contract.local import read_sentence_folder
+from embedbridge.contract.local import Tokens, read_sentence_folder
 from embedbridge.core import load_embedder
 from embedbridge.providers.onnx._rebuilt import BERT, BYTES
 from embedbridge.providers.onnx._tokens import load_tokens
@@ -84,6 +84,12 @@ def say(folder: Path, kind: str, **settings: Any) -> None:
     (folder / NAMES).write_text(json.dumps(named), encoding="utf-8")
 
 
+def read(tokens: Tokens) -> list[list[int]]:
+    """The numbers of each text's tokens."""
+    rows: Any = tokens.prepare(TEXTS).payloads
+    return [tokens.unpack(row).tolist() for row in rows]
+
+
 @pytest.mark.parametrize(("kind", "save", "settings"), CASES)
 def test_tokens_are_those_of_transformers(
     kind: str, save: Callable[[Path], None], settings: dict[str, Any], tmp_path: Path
@@ -98,8 +104,7 @@ def test_tokens_are_those_of_transformers(
     expected = transformers.AutoTokenizer.from_pretrained(tmp_path)(TEXTS)["input_ids"]
 
     tokens, _, changed = load_tokens(read_sentence_folder(tmp_path), None)
-    found = [tokens.unpack(bytes(payload)).tolist() for payload in tokens.prepare(TEXTS).payloads]
-    assert found == expected
+    assert read(tokens) == expected
     assert bool(changed) == (saved(TEXTS)["input_ids"] != expected)
 
 
@@ -128,9 +133,7 @@ def test_the_class_is_the_one_that_transformers_takes(
     expected = transformers.AutoTokenizer.from_pretrained(tmp_path)(TEXTS)["input_ids"]
 
     tokens, _, _ = load_tokens(read_sentence_folder(tmp_path), None)
-    assert [
-        tokens.unpack(bytes(row)).tolist() for row in tokens.prepare(TEXTS).payloads
-    ] == expected
+    assert read(tokens) == expected
 
 
 def test_the_vectors_are_those_of_the_other_provider(

@@ -165,14 +165,14 @@ def test_a_fork_waits_for_a_native_library() -> None:
     def call() -> None:
         with no_fork_meanwhile:
             entered.set()
-            forking.wait(60)
+            forking.wait()
             sum(range(10**6))
             done.set()
 
     os.register_at_fork(before=forking.set)  # of such hooks the latest is called first
     thread = threading.Thread(target=call)
     thread.start()
-    entered.wait(60)
+    entered.wait()
 
     assert end_of_child(done.is_set) == RIGHT
     thread.join()
@@ -183,10 +183,10 @@ def test_a_fork_leaves_the_library_free() -> None:
     """In the parent and in the child, also where the thread that forks is the one that holds it back."""
 
     def is_free() -> bool:
-        return threads.submit(no_fork_meanwhile._lock.acquire, blocking=False).result(60)
+        return threads.submit(no_fork_meanwhile._lock.acquire, blocking=False).result()
 
     with no_fork_meanwhile:
         assert end_of_child(lambda: no_fork_meanwhile._lock.acquire(blocking=False)) == RIGHT
     with ThreadPoolExecutor(1) as threads:
         assert is_free()
-        threads.submit(no_fork_meanwhile._lock.release).result(60)
+        threads.submit(no_fork_meanwhile._lock.release).result()

@@ -59,7 +59,10 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
         folder.mkdir(parents=True)
         (folder / "number").write_text(str(number), encoding="utf-8")
     (tmp_path / "c").mkdir()
-    stand = lambda place: monkeypatch.chdir(tmp_path / place)  # noqa: E731
+
+    def stand(place: str) -> None:
+        monkeypatch.chdir(tmp_path / place)
+
     stand("a")
     return stand
 
