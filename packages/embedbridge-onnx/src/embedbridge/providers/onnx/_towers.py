@@ -121,7 +121,6 @@ def load_towers(name: str, source: Source, options: OnnxOptions) -> LoadedTowers
     saved = read_saved(folder)  # of a model that sentence-transformers had saved
     truncate_dim = saved.truncate_dim if options.dimensions is None else None
     prompts = prompts_of(saved.prompts, source.hub_id)
-    identity = identify_towers(source, manifest, (FILE, PICTURES))
     return LoadedTowers(
         manifest=manifest,
         texts=Tower(manifest.texts, folder, options),
@@ -142,7 +141,7 @@ def load_towers(name: str, source: Source, options: OnnxOptions) -> LoadedTowers
             space=manifest.space,
         ),
         identity={
-            **identity,
+            **identify_towers(source, manifest, (FILE, PICTURES)),
             "max_length": length,
             **({} if truncate_dim is None else {"truncate_dim": truncate_dim}),
         },
