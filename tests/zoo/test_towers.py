@@ -1,5 +1,6 @@
 """Models with two towers: exported, they make the vectors of the provider clip, in its space."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,38 @@ def test_same_vectors(clip: Embedder, folders: tuple[Path, Path], backend: str) 
         assert embedder.card.limits.max_tokens_per_input == clip.card.limits.max_tokens_per_input
 
 
+def test_prompts_and_dimensions_are_exported(tmp_path: Path) -> None:
+    """Those that sentence-transformers saved; the towers themselves are whole."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    model = tiny_towers.save("clip", tmp_path / "model")
+    modules = [{"type": "sentence_transformers.base.modules.Transformer", "path": ""}]
+    saved = {"prompts": {"query": "a photo of "}, "truncate_dim": 5}
+    for name, content in (
+        ("modules.json", modules),
+        ("config_sentence_transformers.json", saved),
+    ):
+        (model / name).write_text(json.dumps(content), encoding="utf-8")
+    result = export(model, tmp_path / "exported")
+    assert result.exit_code == 0, result.output
+
+    for options, width in (({}, 5), ({"dimensions": 7}, 7), ({"normalize": False}, 5)):
+        settings: dict[str, Any] = options
+        with (
+            load_embedder(f"clip:{model}", device="cpu", **settings) as theirs,
+            load_embedder(f"onnx:{tmp_path / 'exported'}", **settings) as ours,
+        ):
+            for role in ("query", "document"):
+                expected = theirs.embed(TEXTS, role=role).vectors
+                found = ours.embed(TEXTS, role=role).vectors
+                np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+            np.testing.assert_allclose(
+                ours.embed_images(images()), theirs.embed_images(images()), rtol=0, atol=1e-5
+            )
+            assert ours.dimensions == theirs.dimensions == width
+            assert ours.space == theirs.space
+
+
 def test_an_export_says_nothing_of_this_machine(folders: tuple[Path, Path]) -> None:
     """The exporter notes which lines of which files made a node; none of that is published."""
     for path in folders[1].glob("onnx/*.onnx"):
@@ -95,11 +128,20 @@ def test_a_model_of_real_size_is_exported(tmp_path: Path, monkeypatch: pytest.Mo
     assert result.exit_code == 0, result.output
 
 
-def test_other_preprocessing_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [("align", {}), ("siglip2", {"do_resize": False}), ("clip", {"image_mean": None})],
+)
+def test_other_preprocessing_is_refused(
+    kind: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
     """One sentence says so, before the long part begins, and nothing is left."""
     pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
-    result = export(tiny_towers.save("align", tmp_path / "model"), tmp_path / "exported")
+    config = tiny_towers.save(kind, tmp_path / "model") / "preprocessor_config.json"
+    written = json.loads(config.read_text(encoding="utf-8")) | settings
+    config.write_text(json.dumps(written), encoding="utf-8")
+    result = export(tmp_path / "model", tmp_path / "exported")
 
     assert result.exit_code == 1
     assert "in a way that only transformers can" in result.stderr

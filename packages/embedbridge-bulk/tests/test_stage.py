@@ -193,6 +193,22 @@ def test_the_environment_and_the_current_folder_are_part_of_a_configuration(
     assert len({id(embedder) for embedder in made}) == len(made)
 
 
+def test_a_folder_is_the_one_of_the_process_that_the_stage_is_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker stands in a folder of its own, where a relative name is another model."""
+    for folder in ("here/model", "there/model"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    pickled = pickle.dumps(EmbedStage("static:./model", Columns(text="text")))
+    monkeypatch.chdir(tmp_path / "there")
+    model: Any = pickle.loads(pickled).embedder.model
+    again: Any = pickle.loads(pickle.dumps(pickle.loads(pickled))).embedder.model
+
+    assert model.place == again.place == tmp_path / "here" / "model"
+    assert model.name == "./model"
+
+
 def test_a_limiter_that_travels_is_shared_with_its_stage(tmp_path: Path) -> None:
     """Each task of a worker unpickles one: it would load the model again, for good."""
     limiters = [FileRateLimiter(tmp_path / "a", requests_per_minute=limit) for limit in (9, 9, 8)]

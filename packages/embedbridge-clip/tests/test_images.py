@@ -1,9 +1,14 @@
 """Images: in order, in batches, and with the memory there is."""
 
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import transformers
 from PIL import Image as Pillow
 
 from embedbridge.contract import EmbedBridgeError, Image, LoadedImage
@@ -88,3 +93,51 @@ def test_fewer_texts_at_once_are_embedded_after_all(clip: Embedder, own_folder: 
 
     assert sizes[0] == len(texts)
     np.testing.assert_allclose(vectors, clip.embed_documents(texts), rtol=0, atol=1e-6)
+
+
+def changed(folder: str, twin: Path, **settings: Any) -> Path:
+    """A copy of a model with other preprocessing."""
+    made = Path(shutil.copytree(folder, twin))
+    config = made / "preprocessor_config.json"
+    known = json.loads(config.read_text(encoding="utf-8"))
+    config.write_text(json.dumps(known | settings), encoding="utf-8")
+    return made
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2"])
+def test_pictures_that_keep_their_size(kind: str, folders: dict[str, str], tmp_path: Path) -> None:
+    """`do_resize: false` is for pictures that were resized before: the vectors of transformers."""
+    folder = changed(folders[kind], tmp_path / "model", do_resize=False)
+    network: Any = transformers.AutoModel.from_pretrained(folder).eval()
+    processors: Any = transformers.AutoImageProcessor
+    plain = processors.from_pretrained(folder, backend="pil")
+    side = network.config.vision_config.patch_size * 4
+    random = np.random.default_rng(0)
+    noise = [random.integers(0, 256, (side, side, 3), dtype=np.uint8) for _ in range(3)]
+    pictures = [Pillow.fromarray(pixels) for pixels in noise]
+    with torch.inference_mode():
+        inputs = plain(images=pictures, return_tensors="pt")
+        vectors = network.get_image_features(**inputs).pooler_output
+        expected = torch.nn.functional.normalize(vectors).numpy()
+    with load_embedder(f"clip:{folder}", device="cpu") as embedder:
+        found = embedder.embed_images([Image.from_pil(picture) for picture in pictures])
+        assert embedder.embed_documents(["a cat"]).shape == (1, found.shape[1])
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2"])
+def test_texts_need_no_preprocessing_of_pictures(
+    kind: str, folders: dict[str, str], photos: list[Pillow.Image], tmp_path: Path
+) -> None:
+    """Where it cannot work, pictures are a typed error, and texts are embedded."""
+    folder = changed(folders[kind], tmp_path / "model", do_normalize=True, image_mean=None)
+    with (
+        load_embedder(f"clip:{folders[kind]}", device="cpu") as whole,
+        load_embedder(f"clip:{folder}", device="cpu") as embedder,
+    ):
+        np.testing.assert_allclose(
+            embedder.embed_query("a cat"), whole.embed_query("a cat"), rtol=0, atol=1e-6
+        )
+        with pytest.raises(EmbedBridgeError, match="image_mean"):
+            embedder.embed_images([Image.from_pil(photos[0])])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -334,3 +335,19 @@ def test_the_fingerprint(clip_folder: str, tmp_path: Path) -> None:
     config = moved / "preprocessor_config.json"
     config.write_text(config.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert fingerprint(moved) != plain
+
+
+def test_a_relative_folder_is_the_one_where_the_model_was_made(
+    clip_folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python may stand elsewhere at first use: beside no such folder, or beside another model."""
+    shutil.copytree(clip_folder, tmp_path / "here" / "model")
+    (tmp_path / "there" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    embedder = load_embedder("clip:./model", device="cpu")
+    expected = embedder.using().embed_query("text")
+    embedder.close()
+    monkeypatch.chdir(tmp_path / "there")
+
+    for one in (embedder, pickle.loads(pickle.dumps(embedder))):
+        np.testing.assert_allclose(one.embed_query("text"), expected, rtol=0, atol=1e-6)

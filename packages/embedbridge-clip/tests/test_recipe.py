@@ -15,7 +15,7 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
 from embedbridge.contract import Image
-from embedbridge.contract.local import TOO_LONG
+from embedbridge.contract.local import TOO_LONG, read_recipe
 from embedbridge.core import Embedder
 from embedbridge.providers.clip._preprocess import process, recipe_of
 
@@ -102,13 +102,51 @@ class Halving:
         CLIPImageProcessorPil(crop_size={"height": 225, "width": 100}),
         CLIPImageProcessorPil(size={"shortest_edge": 224, "longest_edge": 300}),
         SiglipImageProcessorPil(size={"max_height": 64, "max_width": 64}),
+        Siglip2ImageProcessorPil(do_resize=False),
         lambda images, **_: {"pixel_values": np.zeros((len(images), 3, 8, 8))},
     ],
-    ids=["halves", "uncropped", "unresized", "fills-up", "two-edges", "at-most", "unknown"],
+    ids=[
+        "halves",
+        "uncropped",
+        "unresized",
+        "fills-up",
+        "two-edges",
+        "at-most",
+        "unresized-patches",
+        "unknown",
+    ],
 )
 def test_a_processor_of_another_kind_has_no_recipe(processor: Any) -> None:
     """What is as exact as the processor is used in its place, and nothing else is."""
     assert recipe_of(processor) is None
+
+
+def without(name: str, processor: Any) -> Any:
+    """A processor that normalises, and does not say by what: it fails with every picture."""
+    setattr(processor, name, None)
+    return processor
+
+
+@pytest.mark.parametrize("name", ["image_mean", "image_std"])
+@pytest.mark.parametrize(
+    "kind", [CLIPImageProcessorPil, SiglipImageProcessorPil, Siglip2ImageProcessorPil]
+)
+def test_a_processor_that_lacks_a_number_has_no_recipe(kind: Any, name: str) -> None:
+    """Nor one that fails with noise: whoever embeds pictures reads what is wrong with them."""
+    processor = without(name, kind())
+
+    assert read_recipe(processor.to_dict()) is None
+    assert recipe_of(processor) is None
+
+
+def test_a_processor_that_fails_with_noise_has_no_recipe() -> None:
+    """It may take the pictures of the user; texts need no processor."""
+
+    class Picky(Halving):
+        def __call__(self, images: Any, **options: Any) -> dict[str, Any]:
+            raise RuntimeError("not these")
+
+    assert recipe_of(Picky(CLIPImageProcessorPil())) is None
 
 
 def noise(width: int, height: int, seed: int) -> Pillow.Image:

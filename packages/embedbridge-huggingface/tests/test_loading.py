@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -338,3 +339,19 @@ def test_a_model_of_model2vec_without_a_list_of_modules(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "model2vec"}', encoding="utf-8")
     with pytest.raises(ConfigurationError, match="static:MODEL"):
         load_embedder(f"huggingface:{tmp_path}", device="cpu").embed_query("text")
+
+
+def test_a_relative_folder_is_the_one_where_the_model_was_made(
+    tiny_folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python may stand elsewhere at first use: beside no such folder, or beside another model."""
+    shutil.copytree(tiny_folder, tmp_path / "here" / "model")
+    (tmp_path / "there" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    embedder = load_embedder("huggingface:./model", device="cpu")
+    expected = embedder.using().embed_query("text")
+    embedder.close()
+    monkeypatch.chdir(tmp_path / "there")
+
+    for one in (embedder, pickle.loads(pickle.dumps(embedder))):
+        np.testing.assert_allclose(one.embed_query("text"), expected, rtol=0, atol=1e-6)

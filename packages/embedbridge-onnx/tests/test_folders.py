@@ -1,6 +1,7 @@
 """Folders as they come: whole ones say what they hold, and broken ones say what is broken."""
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -263,3 +264,19 @@ def test_changed_weights_are_another_fingerprint_and_space(
 
     assert changed.fingerprint != before.fingerprint
     assert changed.space != before.space
+
+
+def test_a_relative_folder_is_the_one_where_the_model_was_made(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python may stand elsewhere at first use: beside no such folder, or beside another model."""
+    shutil.copytree(tiny_folder, tmp_path / "here" / "model")
+    (tmp_path / "there" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    embedder = load_embedder("onnx:./model")
+    expected = embedder.using().embed_query("text")
+    embedder.close()
+    monkeypatch.chdir(tmp_path / "there")
+
+    for one in (embedder, pickle.loads(pickle.dumps(embedder))):
+        np.testing.assert_allclose(one.embed_query("text"), expected, rtol=0, atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -261,3 +262,19 @@ def test_a_text_longer_than_a_call(write: Write, monkeypatch: Any) -> None:
     assert result.requests > 5
     whole = load_embedder(f"static:{folder}", max_length=10**6)  # equal ones would share the limit
     np.testing.assert_array_equal(result.vectors, whole.embed_documents(texts))
+
+
+def test_a_relative_folder_is_the_one_where_the_model_was_made(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python may stand elsewhere at first use: beside no such folder, or beside another model."""
+    shutil.copytree(write(), tmp_path / "here" / "model")
+    (tmp_path / "there" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    embedder = load_embedder("static:./model")
+    expected = embedder.using().embed_query("text")
+    embedder.close()
+    monkeypatch.chdir(tmp_path / "there")
+
+    for one in (embedder, pickle.loads(pickle.dumps(embedder))):
+        np.testing.assert_allclose(one.embed_query("text"), expected, rtol=0, atol=1e-6)

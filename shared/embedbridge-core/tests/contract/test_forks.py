@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from embedbridge.contract.forks import ForkSafeLock, in_forked_child, once_per_process
+from embedbridge.contract.forks import (
+    ForkSafeLock,
+    in_forked_child,
+    no_fork_meanwhile,
+    once_per_process,
+)
 from embedbridge.core import MemoryCache, RateLimiter, UsageMeter
 
 RIGHT = 7
@@ -149,3 +154,39 @@ def test_every_lock_of_a_long_lived_object_is_such_a_lock() -> None:
     """Objects that users share between embedders, and so between processes."""
     for owner in (MemoryCache(), RateLimiter(), UsageMeter()):
         assert isinstance(owner._lock, ForkSafeLock)
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # what is tested
+def test_a_fork_waits_for_a_native_library() -> None:
+    """A child would find the library's locks held by a thread that it does not have."""
+    entered, forking, done = threading.Event(), threading.Event(), threading.Event()
+
+    def call() -> None:
+        with no_fork_meanwhile:
+            entered.set()
+            forking.wait()
+            sum(range(10**6))
+            done.set()
+
+    os.register_at_fork(before=forking.set)  # of such hooks the latest is called first
+    thread = threading.Thread(target=call)
+    thread.start()
+    entered.wait()
+
+    assert end_of_child(done.is_set) == RIGHT
+    thread.join()
+
+
+@needs_fork
+def test_a_fork_leaves_the_library_free() -> None:
+    """In the parent and in the child, also where the thread that forks is the one that holds it back."""
+
+    def is_free() -> bool:
+        return threads.submit(no_fork_meanwhile._lock.acquire, blocking=False).result()
+
+    with no_fork_meanwhile:
+        assert end_of_child(lambda: no_fork_meanwhile._lock.acquire(blocking=False)) == RIGHT
+    with ThreadPoolExecutor(1) as threads:
+        assert is_free()
+        threads.submit(no_fork_meanwhile._lock.release).result()

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from embedbridge.contract.local import LazyModel
 from embedbridge.core import Embedder, load_embedder
 
 SALT = os.urandom(16)
@@ -28,7 +29,9 @@ _embedders: dict[bytes, Embedder] = {}
 """Of this process, by configuration."""
 
 
-def shared_embedder(model: str | Mapping[str, Any], options: Mapping[str, Any]) -> Embedder:
+def shared_embedder(
+    model: str | Mapping[str, Any], options: Mapping[str, Any], place: str | None = None
+) -> Embedder:
     """The embedder of a configuration, loaded when it is first asked for.
 
     One with an option that is no plain value, such as a client or a cache object, is not shared:
@@ -37,28 +40,46 @@ def shared_embedder(model: str | Mapping[str, Any], options: Mapping[str, Any]) 
     Args:
         model: `"provider:model"`, or what `Embedder.to_config` returned.
         options: As for `load_embedder`.
+        place: Where the model's folder is in the process that the configuration is from, if it has one.
     """
-    key = _key(model, options)
+    key = _key(model, options, place)
     if key is None:
-        return load_embedder(model, **options)
+        return _made(model, options, place)
     if key not in _embedders:
         # Without a lock, which a forked child might find held: two threads may each make one, which
         # loads nothing yet, and the first is kept.
-        made = _embedders.setdefault(key, load_embedder(model, **options))
+        made = _embedders.setdefault(key, _made(model, options, place))
         for older in list(_embedders)[:-HELD]:
             _embedders.pop(older, None)
         return made
     return _embedders[key]
 
 
-def _key(model: str | Mapping[str, Any], options: Mapping[str, Any]) -> bytes | None:
+def place_of(embedder: Embedder) -> str | None:
+    """Where a model's folder is, if it is one that is read in this process."""
+    model = embedder.model
+    return str(model.place) if isinstance(model, LazyModel) else None
+
+
+def _made(
+    model: str | Mapping[str, Any], options: Mapping[str, Any], place: str | None
+) -> Embedder:
+    made = load_embedder(model, **options)
+    if place is not None and isinstance(made.model, LazyModel):
+        made.model.found_at(place)
+    return made
+
+
+def _key(
+    model: str | Mapping[str, Any], options: Mapping[str, Any], place: str | None
+) -> bytes | None:
     """A digest of all that decides which embedder is made; `None` if it cannot be told.
 
     Keys and settings that are left out come from the environment, and a model's folder may be named
     relative to the current one.
     """
     try:
-        text = _described([model, options, dict(os.environ), os.path.abspath(".")])  # noqa: PTH100
+        text = _described([model, options, place, dict(os.environ), os.path.abspath(".")])  # noqa: PTH100
     except (TypeError, OSError, AttributeError, pickle.PickleError):
         return None
     return blake2b(text.encode("utf-8", "surrogateescape"), key=SALT, digest_size=16).digest()

@@ -18,7 +18,7 @@ from embedbridge.bulk.output import Embedded, attach, output_schema, spread
 from embedbridge.bulk.plain import plain_table
 from embedbridge.bulk.provenance import Provenance
 from embedbridge.bulk.reading import light_pieces
-from embedbridge.bulk.shared_embedders import shared_embedder
+from embedbridge.bulk.shared_embedders import place_of, shared_embedder
 from embedbridge.contract.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -86,6 +86,7 @@ class EmbedStage:
         self.role: Role = role
         self.task: Task | None = task
         self._embedder: Embedder | None = None
+        self._place: str | None = None
         if isinstance(model, Embedder):
             self._embedder = load_embedder(model, **options)
             self._options: dict[str, Any] = {}
@@ -98,7 +99,7 @@ class EmbedStage:
         """The embedder of this process, made when it is first asked for."""
         if self._embedder is None:
             assert self._model is not None  # noqa: S101  # one of both is there
-            self._embedder = shared_embedder(self._model, self._options)
+            self._embedder = shared_embedder(self._model, self._options, self._place)
         return self._embedder
 
     @property
@@ -228,7 +229,9 @@ class EmbedStage:
     def __reduce__(self) -> tuple[Any, ...]:
         config = self.embedder.to_config()  # without secrets: workers have their own
         limiter = portable_limiter(self.embedder.limiter)
-        return _restore, (config, self.columns, self.role, self.task, limiter)
+        # A worker may stand in another folder, where a relative name is another model, or none.
+        place = place_of(self.embedder)
+        return _restore, (config, self.columns, self.role, self.task, limiter, place)
 
 
 def _restore(
@@ -237,9 +240,12 @@ def _restore(
     role: Role,
     task: Task | None,
     limiter: Limiter | None = None,
+    place: str | None = None,
 ) -> EmbedStage:
     options = {} if limiter is None else {"limiter": limiter}
-    return EmbedStage(config, columns, role=role, task=task, **options)
+    stage = EmbedStage(config, columns, role=role, task=task, **options)
+    stage._place = place  # noqa: SLF001  # of our own class
+    return stage
 
 
 def stop_if_unusable(result: EmbeddingResult) -> None:

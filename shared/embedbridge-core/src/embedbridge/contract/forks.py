@@ -53,6 +53,16 @@ def _renew_all() -> None:
         lock.renew()
 
 
+no_fork_meanwhile = ForkSafeLock(reentrant=True)
+"""For `with`, around a short call of a native library that holds locks of its own: a fork waits for its
+end, for the child would find those locks held for ever. Nothing that may take minutes belongs in it."""
+if hasattr(os, "register_at_fork"):
+    # The child's lock is a new one, see `_renew_all`.
+    os.register_at_fork(
+        before=no_fork_meanwhile.__enter__, after_in_parent=no_fork_meanwhile.__exit__
+    )
+
+
 def once_per_process(make: Callable[[], T]) -> Callable[[], T]:
     """A decorator for a lazy singleton: the first call in a process makes it, a child its own."""
     lock = ForkSafeLock()

@@ -17,14 +17,18 @@ from embedbridge.contract.local import (
     hub_identity,
     limit_torch_threads,
     limits_on,
+    prompts_of,
     torch_inference,
 )
+from embedbridge.contract.vectors import normalize as unit
 from embedbridge.providers.clip._loader import Parts, load_parts, require_libraries
 from embedbridge.providers.clip._preprocess import preprocessing
 from embedbridge.providers.clip._tokens import TextInputs
 from embedbridge.providers.clip.families import describe_towers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from embedbridge.contract.batch import Batch, Vectors
@@ -58,6 +62,10 @@ class Loaded:
     """From images to arrays."""
     normalize: bool
     """Whether vectors are scaled to length 1."""
+    width: int
+    """Numbers that the towers make of an input."""
+    truncate_dim: int | None
+    """How many of them the model keeps; `None` means all."""
     card: ModelCard
     """What it can do."""
     identity: Mapping[str, object]
@@ -102,10 +110,14 @@ class Loaded:
     def _finish(self, vectors: Sequence[Tensor]) -> Vectors:
         import torch
 
-        return np.asarray(torch.cat(list(vectors)).cpu().numpy(), dtype=np.float32)
+        whole = np.asarray(torch.cat(list(vectors)).cpu().numpy(), dtype=np.float32)
+        if self.truncate_dim is None:
+            return whole
+        kept = np.ascontiguousarray(whole[:, : self.truncate_dim])
+        return unit(kept) if self.normalize else kept
 
 
-def load(name: str, options: CLIPOptions) -> Loaded:
+def load(name: str, place: Path, options: CLIPOptions) -> Loaded:
     """Find a model, load it, and learn what it can do.
 
     Raises:
@@ -115,17 +127,23 @@ def load(name: str, options: CLIPOptions) -> Loaded:
     device = choose_device(options.device)
     if device == "cpu":
         limit_torch_threads()
-    parts = load_parts(name, options, device)
+    parts = load_parts(name, place, options, device)
     described = describe_towers(
         parts.network.config.to_dict(), {"model_max_length": parts.tokenizer.model_max_length}
     )
     length = described.max_length
     normalize = options.normalize is not False
     space, identity = _weights(parts)
+    saved = parts.source.saved
+    # The user's choice wins over the saved one.
+    truncate_dim = saved.truncate_dim if options.dimensions is None else None
+    prompts = prompts_of(saved.prompts, parts.source.address if parts.source.commit else None)
     card = ModelCard(
         name=name,
         modalities=("text", "image"),
-        dimensions=described.dimensions,
+        roles="prefix" if prompts else "none",
+        prompts=prompts,
+        dimensions=min(described.dimensions, truncate_dim or described.dimensions),
         allowed_dimensions=None,
         limits=limits_on(
             device,
@@ -142,8 +160,10 @@ def load(name: str, options: CLIPOptions) -> Loaded:
         texts=TextInputs(parts.tokenizer, described.padding, length),
         preprocessor=ImageThreads(preprocessing(parts.processor)),
         normalize=normalize,
+        width=described.dimensions,
+        truncate_dim=truncate_dim,
         card=card,
-        identity=identity,
+        identity=identity if truncate_dim is None else {**identity, "truncate_dim": truncate_dim},
         device=device,
     )
 

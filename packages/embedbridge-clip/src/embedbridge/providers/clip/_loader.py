@@ -13,12 +13,18 @@ from embedbridge.contract.local import (
     use_onednn,
     warn_of_imitated_bf16,
 )
-from embedbridge.providers.clip._source import Source, check_weights, find_source
+from embedbridge.providers.clip._source import (
+    Source,
+    address_of,
+    check_weights,
+    find_source,
+)
 from embedbridge.providers.clip.families import PADDING
-from embedbridge.providers.clip.names import hub_id_of
 from embedbridge.providers.clip.options import DTYPES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from embedbridge.providers.clip.options import CLIPOptions
 
 
@@ -53,7 +59,7 @@ def require_libraries() -> None:
         ) from error
 
 
-def load_parts(name: str, options: CLIPOptions, device: str) -> Parts:
+def load_parts(name: str, place: Path, options: CLIPOptions, device: str) -> Parts:
     """The model in memory, on its device.
 
     Raises:
@@ -62,9 +68,8 @@ def load_parts(name: str, options: CLIPOptions, device: str) -> Parts:
         AuthenticationError: It is gated, and the terms were not accepted.
         ConfigurationError: Anything else that keeps it from loading.
     """
-    address = hub_id_of(name)
     loading = Loading(
-        address=address,
+        address=address_of(name, place),
         revision=options.revision,
         device=device,
         package="embedbridge-clip",
@@ -75,7 +80,7 @@ def load_parts(name: str, options: CLIPOptions, device: str) -> Parts:
     if options.precision == "bf16":
         warn_of_imitated_bf16(device)
     with loading_errors(loading):
-        source = find_source(name, options)
+        source = find_source(name, place, options)
         check_architecture(source)
         check_weights(source, options)
         return _load(source, options, device)

@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedbridge.contract.errors import UnknownModelError, short_repr
-from embedbridge.contract.local import find_folder, list_modules, without_hub
-from embedbridge.providers.clip.names import SAFE_REVISIONS, hub_id_of
+from embedbridge.contract.local import (
+    Saved,
+    find_folder,
+    list_modules,
+    read_saved,
+    without_hub,
+)
+from embedbridge.providers.clip.names import HUB_IDS, SAFE_REVISIONS, hub_id_of
 
 if TYPE_CHECKING:
     from embedbridge.providers.clip.options import CLIPOptions
@@ -28,29 +34,41 @@ class Source:
     """A model on this disk."""
 
     address: str
-    """Its folder as the user wrote it, or its id on the Hub."""
+    """Its folder, or its id on the Hub."""
     folder: Path
     """Everything about it, which identifies it."""
     inner: Path
     """What transformers loads; sentence-transformers puts it into a folder below."""
+    saved: Saved
+    """Prompts, and dimensions that are kept, where sentence-transformers saved it."""
     commit: str | None = None
     """The commit, if it comes from the Hub."""
 
 
-def find_source(name: str, options: CLIPOptions) -> Source:
+def address_of(name: str, place: Path) -> str:
+    """What a name stands for: a folder's path, or an id on the Hub.
+
+    Raises:
+        UnknownModelError: It names a model that transformers cannot run.
+    """
+    address = hub_id_of(name)
+    return str(place) if address == name and place.is_dir() else address
+
+
+def find_source(name: str, place: Path, options: CLIPOptions) -> Source:
     """Find a model, and download it where it must be.
 
     Raises:
         UnknownModelError: It is not there, or is nothing that transformers could load.
         Exception: Whatever the Hub's library raises; see `_loader`.
     """
-    address = hub_id_of(name)
-    local = find_folder(address)
+    address = address_of(name, place)
+    # OpenAI's short names are no folders; of the id behind one there may be a folder.
+    local = find_folder(address, None if name in HUB_IDS else place)
     if local is not None:
-        return Source(address, local, _inner(local, address))
+        return _source(address, local)
     snapshot = _download(address, options)
-    # The Hub's cache: …/snapshots/<commit>
-    return Source(address, snapshot, _inner(snapshot, address), snapshot.name)
+    return _source(address, snapshot, snapshot.name)  # the Hub's cache: …/snapshots/<commit>
 
 
 def check_weights(source: Source, options: CLIPOptions) -> None:
@@ -90,18 +108,18 @@ def _download(hub_id: str, options: CLIPOptions) -> Path:
     )
 
 
-def _inner(folder: Path, address: str) -> Path:
-    """The folder of the towers: of sentence-transformers' modules it is the first one's."""
+def _source(address: str, folder: Path, commit: str | None = None) -> Source:
+    """What lies in a folder: of sentence-transformers' modules, the towers are the first one."""
     modules = list_modules(folder)
     if modules is None:
-        return folder
+        return Source(address, folder, folder, Saved(), commit)
     kinds = [module.kind for module in modules]
     if not kinds or kinds[0] not in TOWERS or any(kind not in HARMLESS for kind in kinds[1:]):
         raise UnknownModelError(
             f"{short_repr(address)} has modules beside its towers: {', '.join(kinds)}.",
             hint="Load it with the provider huggingface, which runs all of them.",
         )
-    return modules[0].path
+    return Source(address, folder, modules[0].path, read_saved(folder), commit)
 
 
 def _has(folder: Path, patterns: tuple[str, ...]) -> bool:

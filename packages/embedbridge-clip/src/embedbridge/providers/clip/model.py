@@ -33,7 +33,7 @@ class CLIPModel(LazyModel[Loaded]):
     options: CLIPOptions
 
     def _open(self) -> Loaded:
-        return load(self.name, self.options)
+        return load(self.name, self.place, self.options)
 
     def embed_batch(self, batch: Batch) -> BatchResult:
         """Embed texts or images together.

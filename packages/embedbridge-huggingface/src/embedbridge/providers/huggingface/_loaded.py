@@ -46,6 +46,8 @@ from embedbridge.providers.huggingface._source import Source, cache_folder, find
 from embedbridge.providers.huggingface._tokens import TextFeatures
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sentence_transformers import SentenceTransformer
 
     from embedbridge.contract.batch import Batch, Vectors
@@ -137,13 +139,13 @@ class Loaded:
         return True
 
 
-def load(name: str, options: HuggingFaceOptions) -> Loaded:
+def load(name: str, place: Path, options: HuggingFaceOptions) -> Loaded:
     """Find a model, load it, and learn what it can do.
 
     Raises:
         ConfigurationError: It cannot be found or loaded; see `load_transformer`.
     """
-    source = find_source(name)
+    source = find_source(name, place)
     require_libraries()
     devices = [choose_device(device) for device in options.target_devices or ()]
     device = devices[0] if devices else choose_device(options.device)

@@ -23,13 +23,13 @@ class Source:
     """The folder, if it is one."""
 
 
-def find_source(name: str) -> Source:
+def find_source(name: str, place: Path) -> Source:
     """Tell a folder from a Hub id, without asking the Hub.
 
     Raises:
         UnknownModelError: The name is a path, and no folder is there.
     """
-    folder = find_folder(name)
+    folder = find_folder(name, place)
     return Source(name) if folder is None else Source(str(folder), folder)
 
 

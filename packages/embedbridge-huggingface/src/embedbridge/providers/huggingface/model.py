@@ -31,7 +31,7 @@ class HuggingFaceModel(LazyModel[Loaded]):
     options: HuggingFaceOptions
 
     def _open(self) -> Loaded:
-        return load(self.name, self.options)
+        return load(self.name, self.place, self.options)
 
     def embed_batch(self, batch: Batch) -> BatchResult:
         """Embed texts, images or mixed inputs in one forward pass.

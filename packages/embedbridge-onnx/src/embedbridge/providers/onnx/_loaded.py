@@ -129,7 +129,7 @@ def load(name: str, source: Source, options: OnnxOptions) -> Loaded:
         # Meanwhile digests and the tokenizer are read.
         opening = beside.submit(open_session, export, options, choose)
         space, weights = identify(source, export, recipe.transformer, mode, is_own=is_own)
-        tokens, padding = load_tokens(recipe, length)
+        tokens, padding, settings = load_tokens(recipe, length)
         on_tokens, on_sentences = load_steps(recipe.on_tokens), load_steps(recipe.on_sentences)
         session = opening.result()
     width = width_behind(on_tokens, session.dimensions)
@@ -157,6 +157,8 @@ def load(name: str, source: Source, options: OnnxOptions) -> Loaded:
             **weights,
             "max_length": length,
             **({} if is_own else {"pooling": mode}),
+            # Of such a folder, an earlier version of this package made other vectors.
+            **({"tokenizer": settings} if settings else {}),
         },
         device="cpu" if options.on_cpu else options.providers[0],
     )

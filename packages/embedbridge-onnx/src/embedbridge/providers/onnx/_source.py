@@ -65,7 +65,7 @@ def _leads_out(name: str) -> bool:
     return parts.is_absolute() or ".." in parts.parts or bool(PureWindowsPath(name).drive)
 
 
-def find_source(name: str, options: OnnxOptions) -> Source:
+def find_source(name: str, place: Path, options: OnnxOptions) -> Source:
     """Find a model's files; only those of the Hub may have to be fetched.
 
     Raises:
@@ -74,7 +74,7 @@ def find_source(name: str, options: OnnxOptions) -> Source:
     """
     if name == bundled.NAME:
         return Source(folder=bundled.FOLDER, bundled=True)
-    folder = find_folder(name, bare_ids=False)
+    folder = find_folder(name, place, bare_ids=False)
     if folder is not None:
         return Source(folder=folder)
     exports = (options.file_name,) if options.file_name else EXPORTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedbridge.contract.local import (
     Tokens,
@@ -11,6 +11,7 @@ from embedbridge.contract.local import (
     vocabulary_of,
     warn_of_contradiction,
 )
+from embedbridge.providers.onnx._rebuilt import rebuild
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -24,7 +25,9 @@ PADDING = ("[PAD]", "<pad>", "<|endoftext|>")
 """Tokens that fill up short texts, where no file says which one does."""
 
 
-def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens, int]:
+def load_tokens(
+    recipe: SentenceFolder, max_length: int | None
+) -> tuple[Tokens, int, dict[str, Any]]:
     """Read a folder's tokenizer.
 
     Args:
@@ -32,7 +35,8 @@ def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens,
         max_length: Tokens of a text that are read.
 
     Returns:
-        What makes tokens of texts, and the number of the token that fills up short ones.
+        What makes tokens of texts, the number of the token that fills up short ones, and the
+        settings that count instead of what the tokenizer's file says.
 
     Raises:
         UnknownModelError: It has none that can be read without transformers.
@@ -41,6 +45,7 @@ def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens,
     tokenizer = read_tokenizer(
         recipe.transformer / FILE, hint=WITHOUT, splits_special=recipe.splits_special
     )
+    settings = rebuild(tokenizer, recipe)
     if recipe.lower_case:
         _put_lower_case_first(tokenizer)
     padding = recipe.padding
@@ -58,7 +63,7 @@ def load_tokens(recipe: SentenceFolder, max_length: int | None) -> tuple[Tokens,
         vocabulary=vocabulary_of(tokenizer),
     )
     warn_of_contradiction(recipe.transformer, tokenizer.encode("a").tokens)
-    return tokens, padding
+    return tokens, padding, settings
 
 
 def _put_lower_case_first(tokenizer: Tokenizer) -> None:

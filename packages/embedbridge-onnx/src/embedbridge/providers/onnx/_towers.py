@@ -25,9 +25,11 @@ from embedbridge.contract.local import (
     check_length,
     fast_encode,
     pad,
+    prompts_of,
     read_manifest,
     read_object,
     read_recipe,
+    read_saved,
     read_tokenizer,
     rows_of,
     vocabulary_of,
@@ -66,6 +68,8 @@ class LoadedTowers:
     """From pictures to what the image tower takes."""
     normalize: bool
     """Whether vectors are scaled to length 1."""
+    truncate_dim: int | None
+    """Dimensions that are kept; `None` means all."""
     card: ModelCard
     """What it can do."""
     identity: Mapping[str, object]
@@ -85,6 +89,7 @@ class LoadedTowers:
         """Vectors of texts or of images; shape (len(batch), dimensions)."""
         images = batch.images
         vectors = self._encode_images(images) if images else self._encode_texts(batch)
+        vectors = vectors[:, : self.truncate_dim]
         return normalize(vectors) if self.normalize else vectors
 
     def _encode_texts(self, batch: Batch) -> Vectors:
@@ -113,6 +118,9 @@ def load_towers(name: str, source: Source, options: OnnxOptions) -> LoadedTowers
     tokenizer = read_tokenizer(folder / FILE, hint=WITHOUT)
     vocabulary = vocabulary_of(tokenizer)
     unit = options.normalize is not False
+    saved = read_saved(folder)  # of a model that sentence-transformers had saved
+    truncate_dim = saved.truncate_dim if options.dimensions is None else None
+    prompts = prompts_of(saved.prompts, source.hub_id)
     return LoadedTowers(
         manifest=manifest,
         texts=Tower(manifest.texts, folder, options),
@@ -120,16 +128,23 @@ def load_towers(name: str, source: Source, options: OnnxOptions) -> LoadedTowers
         tokens=Tokens(fast_encode(tokenizer), length, vocabulary=vocabulary),
         preprocessor=ImageThreads(_recipe(folder).prepare),
         normalize=unit,
+        truncate_dim=truncate_dim,
         card=ModelCard(
             name=name,
             modalities=("text", "image"),
-            dimensions=manifest.dimensions,
+            roles="prefix" if prompts else "none",
+            prompts=prompts,
+            dimensions=min(manifest.dimensions, truncate_dim or manifest.dimensions),
             allowed_dimensions=None,
             limits=_limits(manifest, capacity(options), length),
             normalized=unit,
             space=manifest.space,
         ),
-        identity={**identify_towers(source, manifest, (FILE, PICTURES)), "max_length": length},
+        identity={
+            **identify_towers(source, manifest, (FILE, PICTURES)),
+            "max_length": length,
+            **({} if truncate_dim is None else {"truncate_dim": truncate_dim}),
+        },
         device="cpu" if options.on_cpu else options.providers[0],
     )
 

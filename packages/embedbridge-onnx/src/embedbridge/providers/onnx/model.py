@@ -45,7 +45,7 @@ class OnnxModel(LazyModel["Loaded | LoadedTowers"]):
         check_backend(self.options)
 
     def _open(self) -> Loaded | LoadedTowers:
-        source = find_source(self.name, self.options)
+        source = find_source(self.name, self.place, self.options)
         if manifest_path(source.folder).is_file():
             from embedbridge.providers.onnx._towers import load_towers  # late: most are texts
 

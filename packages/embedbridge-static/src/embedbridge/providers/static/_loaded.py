@@ -23,6 +23,8 @@ from embedbridge.providers.static._table import FILE, Table, load_table
 from embedbridge.providers.static._tokens import Tokens, load_tokenizer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from embedbridge.contract.batch import Batch, Vectors
     from embedbridge.providers.static.options import StaticOptions
 
@@ -78,13 +80,13 @@ class Loaded:
         return vectors
 
 
-def load(name: str, options: StaticOptions) -> Loaded:
+def load(name: str, place: Path, options: StaticOptions) -> Loaded:
     """Find a model, load it, and learn what it can do.
 
     Raises:
         ConfigurationError: It cannot be found or loaded.
     """
-    source = find_source(name, options)
+    source = find_source(name, place, options)
     folder = read_static_folder(source.folder)
     tokenizer = load_tokenizer(folder.place)
     table = load_table(folder.place)

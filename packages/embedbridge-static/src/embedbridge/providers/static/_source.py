@@ -23,14 +23,14 @@ class Source(NamedTuple):
     """Its id, if it comes from the Hub."""
 
 
-def find_source(name: str, options: StaticOptions) -> Source:
+def find_source(name: str, place: Path, options: StaticOptions) -> Source:
     """Find a model's files; only those of the Hub may have to be fetched.
 
     Raises:
         UnknownModelError: The name is a path and no folder is there, or the Hub has no such model.
         AuthenticationError: It is gated, and the terms were not accepted.
     """
-    folder = find_folder(name, bare_ids=False)
+    folder = find_folder(name, place, bare_ids=False)
     if folder is not None:
         return Source(folder, None)
     return Source(fetch_files(name, options, FILES, package="embedbridge-static[hub]"), name)

@@ -35,7 +35,7 @@ class StaticModel(LazyModel[Loaded]):
     }
 
     def _open(self) -> Loaded:
-        return load(self.name, self.options)
+        return load(self.name, self.place, self.options)
 
     def embed_batch(self, batch: Batch) -> BatchResult:
         """Embed texts in one pass.

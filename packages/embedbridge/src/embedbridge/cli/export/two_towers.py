@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from embedbridge.cli.options import neutral_settings
 from embedbridge.contract.errors import ConfigurationError, short_repr
 from embedbridge.contract.local import (
     ImageTower,
+    Saved,
     TextTower,
     TowerManifest,
     export_digest,
@@ -29,6 +31,8 @@ LIBRARY = "transformers"
 """What loads them."""
 COMPARED = f"{TEXTS} texts and {len(SIZES)} pictures"
 """What the proof embeds."""
+SAVED = "config_sentence_transformers.json"
+"""Prompts, and dimensions that are kept."""
 TEXTS_FILE, IMAGES_FILE = "text_model.onnx", "vision_model.onnx"
 INSTEAD = "Use it through clip:MODEL instead."
 
@@ -52,11 +56,12 @@ def build(name: str, folder: Path, begin: Callable[[str], None]) -> tuple[float,
     images = [Image.from_pil(picture) for picture in example_pictures()]
     settings = neutral_settings()  # the examples are the proof's own, not the user's
     with load_embedder(f"clip:{name}", device="cpu", precision="fp32", **settings) as embedder:
-        theirs = [embedder.embed_documents(texts), embedder.embed_images(images)]
+        _ = embedder.dimensions  # loads it
         model: Any = embedder.model
         loaded = model.shared_weights.loaded
         begin("Saving")
-        _save(name, loaded.parts, folder)
+        _save(name, loaded.parts, folder)  # first: it says of what no export can be made
+        theirs = [embedder.embed_documents(texts), embedder.embed_images(images)]
         begin("Exporting")
         try:
             _export(loaded, embedder.space, folder)
@@ -77,6 +82,8 @@ def _save(name: str, parts: Any, folder: Path) -> None:
     folder.mkdir()
     parts.network.config.save_pretrained(folder)
     parts.processor.save_pretrained(folder)
+    if parts.source.saved != Saved():
+        shutil.copy(parts.source.folder / SAVED, folder)
     if read_recipe(read_object(folder / "preprocessor_config.json")) is None:
         raise ConfigurationError(
             f"{short_repr(name)} prepares pictures in a way that only transformers can.",
@@ -111,7 +118,7 @@ def _export(loaded: Any, space: str, folder: Path) -> None:
     _write(parts.network, "image", _example_images(loaded), None, images)
     described = TowerManifest(
         space=space,
-        dimensions=card.dimensions,
+        dimensions=loaded.width,
         texts=TextTower(
             file=texts.name,
             sha256=export_digest(texts),

@@ -13,23 +13,38 @@ DEPTH = 2
 """Folders below a model's own that hold files of it, as in `onnx/` or `text_model/0_Transformer/`."""
 
 
-def find_folder(name: str, *, bare_ids: bool = True) -> Path | None:
+def place_of(name: str) -> Path:
+    """Where a folder of that name lies, or would lie: absolute, whatever Python's folder is later.
+
+    Args:
+        name: A folder as the user wrote it, or an id on the Hub, where nothing lies.
+    """
+    folder = expanded(name)
+    try:
+        return Path(os.path.abspath(folder))  # noqa: PTH100  # follows no links
+    except OSError:  # Python's folder was removed: an id on the Hub still has a meaning
+        return folder
+
+
+def find_folder(name: str, place: Path | None = None, *, bare_ids: bool = True) -> Path | None:
     """The folder of that name; `None` if the name is a Hub id. The Hub is not asked.
 
     Args:
         name: What the user wrote.
+        place: Where it was when the model was made, see `LazyModel.place`; `None` means now.
         bare_ids: Whether an id may stand without its owner: `model` beside `owner/model`.
 
     Raises:
         UnknownModelError: The name is a path, and no folder is there.
     """
-    folder = expanded(name)
+    folder = place_of(name) if place is None else place
     if folder.is_dir():
         return folder
     if _is_path(name, bare_ids=bare_ids):
         raise UnknownModelError(
             f"There is no folder {short_path(folder)}.",
-            hint="Check the path; it is relative to the folder in which Python runs.",
+            hint="Check the path; it is relative to the folder in which Python ran when the model "
+            "was made.",
         )
     return None
 
@@ -39,13 +54,14 @@ def manifest_path(folder: Path) -> Path:
     return folder / "onnx" / "towers.json"
 
 
-def source_of(name: str) -> object:
+def source_of(name: str, place: Path | None = None) -> object:
     """A model's files, so that those that were written anew meanwhile are another source.
 
     Args:
         name: A folder, or an id on the Hub, whose commit the options name.
+        place: As for `find_folder`.
     """
-    folder = expanded(name)
+    folder = place_of(name) if place is None else place
     if not folder.is_dir():
         return name
     return os.fspath(folder.resolve()), tuple(sorted(_files(folder, DEPTH)))

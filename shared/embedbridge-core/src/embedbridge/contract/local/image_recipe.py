@@ -77,6 +77,8 @@ def read_recipe(settings: Mapping[str, Any]) -> Recipe | None:
     try:
         shades = read_shades(settings)
         if "max_num_patches" in settings:
+            if not settings["do_resize"]:
+                return None  # pictures keep their size
             return Patches(
                 side=int(settings["patch_size"]),
                 most=int(settings["max_num_patches"]),

@@ -28,6 +28,8 @@ def read_shades(settings: Mapping[str, Any]) -> NDArray[np.float32]:
         shades *= float(settings["rescale_factor"])
     scaled = shades.astype(np.float32)
     if settings["do_normalize"]:
+        if settings["image_mean"] is None or settings["image_std"] is None:
+            raise ValueError("it does not say by what")  # NumPy would take it for no number
         mean, deviation = (
             np.broadcast_to(np.asarray(settings[name], dtype=np.float32), 3)[:, np.newaxis]
             for name in ("image_mean", "image_std")

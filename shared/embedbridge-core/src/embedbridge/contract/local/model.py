@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.forks import ForkSafeLock, in_forked_child
-from embedbridge.contract.local.folder import source_of
+from embedbridge.contract.local.folder import place_of, source_of
 from embedbridge.contract.local.memory import return_freed_memory
 from embedbridge.contract.local.shared_weights import SharedWeights, all_shared, share
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
@@ -70,6 +71,7 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
 
     def __init__(self, name: str, **options: object) -> None:
         super().__init__(name, **options)
+        self._place = place_of(name)
         self._held: SharedWeights[LoadedT] | None = None
 
     @abstractmethod
@@ -79,6 +81,25 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
         Raises:
             ConfigurationError: It cannot be found or loaded.
         """
+
+    @property
+    def place(self) -> Path:
+        """Where its folder is, if it is one: absolute, for Python may stand elsewhere at first use."""
+        return self._place
+
+    def found_at(self, place: str) -> None:
+        """Take the folder that this model had where it was made, if it is here as well.
+
+        On another machine it may not be; there, the name is looked up as if it were written there.
+
+        Args:
+            place: The `place` of the model that this one is a copy of. It must not be in use yet.
+        """
+        if (folder := Path(place)).is_dir():
+            self._place = folder
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restored, (super().__reduce__(), str(self.place)))
 
     @property
     def card(self) -> ModelCard:
@@ -102,7 +123,7 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
             options = {
                 name: value for name, value in self.options if name not in self.not_in_weights
             }
-            held = self._held = share(self, source_of(self.name), options)
+            held = self._held = share(self, source_of(self.name, self.place), options)
         return held
 
     @property
@@ -117,7 +138,7 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
         held = self._held
         if held is not None and held.loaded is not None:
             return held.source
-        return source_of(self.name)
+        return source_of(self.name, self.place)
 
     def close(self) -> None:
         """Leave the weights to equal models that are still open; the last one frees them."""
@@ -182,7 +203,7 @@ class LazyModel(LocalEmbeddingModel, Generic[LoadedT]):
     def _up_to_date(self) -> SharedWeights[LoadedT]:
         """The shared weights; those of the files as they are now, where they are yet to be read."""
         shared = self.shared_weights
-        if shared.loaded is None and shared.source != source_of(self.name):
+        if shared.loaded is None and shared.source != source_of(self.name, self.place):
             shared.release(self)
             self._held = None
             return self.shared_weights
@@ -200,6 +221,13 @@ def files_mark(model: EmbeddingModel) -> str | None:
         return None
     source = model.weights_source if isinstance(model, LazyModel) else source_of(model.name)
     return None if source == model.name else hashlib.sha256(repr(source).encode()).hexdigest()
+
+
+def _restored(by_name: tuple[Any, ...], place: str) -> Any:
+    make, arguments = by_name
+    model = make(*arguments)
+    model.found_at(place)
+    return model
 
 
 @in_forked_child

@@ -7,12 +7,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
+from embedbridge.contract.local.folder import place_of
 from embedbridge.contract.options import ModelOptions
 
 
 def as_path(value: object) -> object:
-    """A path of pathlib as a plain `str`, so that every option is JSON."""
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+    """A path as a plain absolute `str`: every option is JSON, and Python may stand elsewhere later."""
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return str(place_of(path)) if isinstance(path, str) and path else path
 
 
 def as_tuple(value: object) -> object:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,8 @@ class SentenceFolder:
     """Whether the name of a special token in a text is text like any other."""
     truncation_side: str | None = None
     """Where a text is cut that is too long: `"left"` or `"right"`; `None` leaves it to the tokenizer."""
+    tokenizer: Mapping[str, Any] = field(default_factory=dict)
+    """What `tokenizer_config.json` says, and the Transformer module's file in its place."""
     prompts: Mapping[str, str | None]
     """Registered prompts by name."""
 
@@ -136,6 +138,7 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
         padding=padding if is_count(padding) else None,
         splits_special=bool(tokenizer.get("split_special_tokens")),
         truncation_side=tokenizer.get("truncation_side"),
+        tokenizer=tokenizer,
         prompts=saved.prompts,
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
+from embedbridge.contract.forks import no_fork_meanwhile
 from embedbridge.contract.local import disable_telemetry
 from embedbridge.providers.onnx._inputs import InputSpec, Kind
 from embedbridge.providers.onnx.backends.failures import loading_errors
@@ -124,6 +125,7 @@ def open_onnxruntime(path: Path, options: OnnxOptions, choose: Choose) -> Onnxru
     with (
         loading_errors(path, "onnxruntime"),
         quantized(path) if rounded else nullcontext(path) as model,
+        no_fork_meanwhile,  # a child that forks here waits for ever when it opens a session
     ):
         session = onnxruntime.InferenceSession(
             str(model),
