@@ -347,7 +347,9 @@ def test_an_address_may_hold_the_path(server: FaultServer, load: Load, behind: s
 @pytest.mark.parametrize("path", ["/model/aws", "/bedrock/model-a"])
 def test_the_path_of_a_gateway_stays(server: FaultServer, load: Load, path: str) -> None:
     """It is not that of a model, though it may begin alike."""
-    assert load(base_url=server.url + path).model.address.url == server.url + path
+    model: Any = load(base_url=server.url + path).model
+
+    assert model.address.url == server.url + path
 
 
 # Answers.

@@ -427,10 +427,11 @@ async def test_a_warning_names_the_line_of_the_caller(
         def _get_query_embedding(self, query: str) -> Any:
             return super()._get_query_embedding(query)
 
-        def _get_text_embeddings(self, texts: list[str]) -> Any:
+        def _get_text_embeddings(self, texts: Any) -> Any:
             return super()._get_text_embeddings(texts)
 
-    embedding = (Hooked if hooked else EmbedBridgeEmbedding)(embedder=Embedder(Zeros("small")))
+    made: Any = Hooked if hooked else EmbedBridgeEmbedding
+    embedding = made(embedder=Embedder(Zeros("small")))
     texts: Any = {"get_query_embedding": "a", "get_text_embedding_batch": ["a"]}
     method = name
     if is_async:
