@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -51,9 +51,20 @@ class _Fake(EmbeddingModel):
     def card(self) -> ModelCard:
         """The card of the name, with the width that was asked for."""
         card = super().card
-        width = self.options.width or card.dimensions or CARDS[0].dimensions
-        space = f"fake:{card.name}:{width}" if self.options.width else card.space
+        width = self.options.width or self._own_width
+        space = card.space if width == self._own_width else f"fake:{card.name}:{width}"
         return replace(card, dimensions=width, normalized=True, space=space)
+
+    def identity(self) -> Mapping[str, object]:
+        """The options that change a vector; the width that it has anyway does not."""
+        options = dict(super().identity())
+        if self.options.width == self._own_width:
+            del options["width"]
+        return options
+
+    @property
+    def _own_width(self) -> int:
+        return super().card.dimensions or CARDS[0].dimensions or 1
 
     def make_up(self, batch: Batch) -> BatchResult:
         """A unit vector for each input, made from its content, its role and the seed alone."""
