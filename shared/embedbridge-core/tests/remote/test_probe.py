@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from embedbridge.contract import EmbedBridgeError, RateLimitedError, RequestTimeoutError
 from embedbridge.core import RateLimiter, Settings, Ticket
 from embedbridge.core.remote.limit import Limiter
+from embedbridge.core.remote.probe import LONGEST_WAIT, Probe
 from embedbridge.core.remote.retry import with_retries
 from embedbridge.core.remote.slots import Slots
 from embedbridge.testing.virtual_time import JumpingLoop
@@ -226,3 +227,14 @@ def test_every_call_ends_and_gives_back_what_it_had(
         assert now() < 100 * (len(calls) + 1)
 
     run(story())
+
+
+def test_a_server_may_refuse_for_days() -> None:
+    """The wait before the next probe has an end, and so has no arithmetic of it."""
+    probe, now = Probe(), 0.0
+    for _ in range(2000):
+        probe.refused(now, now, was_probe=True)
+        wait = probe.due(refused=True) - now
+        now += wait
+
+    assert wait == LONGEST_WAIT

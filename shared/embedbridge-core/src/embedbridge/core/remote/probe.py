@@ -14,8 +14,8 @@ FIRST_WAIT = 0.5
 """Seconds without news before the first probe; doubled after each one that is refused."""
 LONGEST_WAIT = 8.0
 """Seconds without news before any probe at most, unless the server asks for more."""
-
-
+MOST_DOUBLED = 8
+"""How often the wait is doubled: a server may refuse for days, and a power of two has an end."""
 HEAD_START = 0.1
 """Seconds that those whose turn it is have: one probe is for who was refused, the next for who was not."""
 
@@ -45,7 +45,7 @@ class Probe:
             opens: When the server's pause ends.
             was_probe: Whether it was a probe.
         """
-        self._in_vain = self._in_vain + 1 if was_probe else 0
+        self._in_vain = min(self._in_vain + 1, MOST_DOUBLED) if was_probe else 0
         self._due = max(opens, now + self._wait)
         self._put_off_to = self._due + FIRST_WAIT
 
