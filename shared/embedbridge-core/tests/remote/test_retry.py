@@ -25,7 +25,12 @@ from embedbridge.contract import (
     RequestTooLargeError,
 )
 from embedbridge.core import Embedder, Settings, Ticket
-from embedbridge.core.remote.retry import MAX_RETRY_AFTER, with_retries
+from embedbridge.core.remote.retry import (
+    MAX_BACKOFF,
+    MAX_RETRY_AFTER,
+    full_jitter,
+    with_retries,
+)
 from embedbridge.core.remote.slots import Slots
 from embedbridge.testing import FlakyModel
 from embedbridge.testing.virtual_time import JumpingLoop
@@ -325,3 +330,8 @@ def test_a_job_meets_its_deadline() -> None:
 
     with pytest.raises(RequestTimeoutError, match=r"within 0\.01 s"):
         embedder.embed_query("a")
+
+
+def test_a_backoff_has_an_end() -> None:
+    """Who tries for days waits no longer each time, and meets no number that is too large."""
+    assert all(0 <= full_jitter(failures) <= MAX_BACKOFF for failures in (1, 8, 1100, 10**6))

@@ -28,10 +28,10 @@ MAX_RETRY_AFTER = 120.0
 
 FIRST_BACKOFF = 0.5
 """Seconds before the second attempt at most; doubled before each further one."""
-
 MAX_BACKOFF = 8.0
 """Seconds before any attempt at most."""
-
+MOST_DOUBLED = 8
+"""How often a wait is doubled: who tries for days has more failures than a power of two has room for."""
 
 Backoff: TypeAlias = Callable[[int], float]
 """Seconds to wait after so many failures."""
@@ -39,7 +39,9 @@ Backoff: TypeAlias = Callable[[int], float]
 
 def full_jitter(failures: int) -> float:
     """Seconds to wait after so many failures: random, so that not all clients come back at once."""
-    return random.uniform(0, min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** (failures - 1)))
+    return random.uniform(
+        0, min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failures - 1, MOST_DOUBLED))
+    )
 
 
 async def with_retries(
