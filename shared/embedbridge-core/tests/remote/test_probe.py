@@ -4,6 +4,7 @@ Time is virtual here.
 """
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -238,3 +239,22 @@ def test_a_server_may_refuse_for_days() -> None:
         now += wait
 
     assert wait == LONGEST_WAIT
+
+
+def test_a_timer_that_rings_a_little_early_is_not_set_again() -> None:
+    """By less than its clock can tell apart, the same moment would come for ever."""
+    probe = Probe()
+    probe.refused(40.0, 40.1, was_probe=False)
+    due = probe.due(refused=True)
+
+    async def story() -> None:
+        slots, loop = Slots(), asyncio.get_running_loop()
+        slots.opens = math.nextafter(loop.time() + 1, math.inf)
+        await asyncio.sleep(1)
+        pause = asyncio.create_task(slots.pause_over(math.inf))
+        await asyncio.sleep(0)
+
+        assert pause.done()
+
+    assert probe.take(due - 1e-9, refused=True, someone_goes=False)
+    run(story())

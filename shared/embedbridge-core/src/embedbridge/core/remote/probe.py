@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+EARLY = 1e-6
+"""Seconds: a timer may ring too early, by the resolution of its clock, and would be set again at once."""
 FIRST_WAIT = 0.5
 """Seconds without news before the first probe; doubled after each one that is refused."""
 LONGEST_WAIT = 8.0
@@ -68,7 +70,7 @@ class Probe:
             refused: As for `due`.
             someone_goes: Whether somebody else has a slot and will ask at once: that brings news, too.
         """
-        if now < self.due(refused=refused):
+        if now + EARLY < self.due(refused=refused):
             return False
         if someone_goes:
             self._due = now + FIRST_WAIT

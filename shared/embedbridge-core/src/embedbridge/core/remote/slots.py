@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 
 from embedbridge.contract.errors import RateLimitedError
 from embedbridge.core.remote.congestion import CongestionWindow
-from embedbridge.core.remote.probe import Probe
+from embedbridge.core.remote.probe import EARLY, Probe
 
 
 class Slots:
@@ -132,7 +132,7 @@ class Slots:
 
     def pauses(self, latest: float) -> bool:
         """Whether no request may go out now, and one may by a moment on the loop's clock."""
-        return asyncio.get_running_loop().time() < self.opens <= latest
+        return asyncio.get_running_loop().time() + EARLY < self.opens <= latest
 
     def queue(self, limiter: object, limit: float) -> asyncio.Lock:
         """Where those with one limit wait who want to ask a limiter: first come, first served."""
