@@ -285,6 +285,13 @@ asked = st.builds(
         Asked("adceb", batch_size=1, max_concurrency=3, cancelled_after=1),
     ],
 )
+@example(  # a request that another one of the same text, in another lane, has followed
+    Server(refuses={"a": "key"}, bears=1),
+    [
+        *[Asked("ab", batch_size=1, max_concurrency=3)] * 2,
+        Asked("ab", batch_size=1, max_concurrency=2),
+    ],
+)
 @settings(max_examples=300)
 def test_every_job_ends(server: Server, jobs: list[Asked]) -> None:
     """With its vectors, its error or its cancellation, and nothing of it is left behind."""

@@ -26,7 +26,8 @@ class SharedRequests(Generic[T]):
     """The requests to one endpoint that other jobs can join, by the keys of their inputs."""
 
     def __init__(self) -> None:
-        self._by_key: dict[str, SharedRequest[T]] = {}
+        self._by_key: dict[str, SharedRequest[T]] = {}  # the latest one that can be joined
+        self._under_way: set[SharedRequest[T]] = set()
 
     def start(
         self,
@@ -53,6 +54,8 @@ class SharedRequests(Generic[T]):
         if sent is None:
             request.sent.set()
         self._by_key.update(dict.fromkeys(keys, request))
+        self._under_way.add(request)
+        request.task.add_done_callback(lambda _: self._under_way.discard(request))
         request.task.add_done_callback(lambda _: request.sent.set())  # or it never goes out
         request.task.add_done_callback(lambda _: self.stop_sharing(request))
         request.task.add_done_callback(_look_at)
@@ -75,8 +78,8 @@ class SharedRequests(Generic[T]):
                 del self._by_key[key]
 
     def all(self) -> set[SharedRequest[T]]:
-        """The requests that can be joined."""
-        return set(self._by_key.values())
+        """The requests that somebody waits for; another one of the same inputs may have come after them."""
+        return {request for request in self._under_way if request.waiters}
 
 
 @dataclass(slots=True, eq=False)
