@@ -49,10 +49,8 @@ class Contents:
         masks = [_has_value(part) for part in (self._text, self._image) if part is not None]
         self.present: NDArray[np.bool_] = np.logical_or.reduce(masks)
         """Which rows have a content."""
-        self.unread = NONE
-        """Of `digests`, those of rows whose image file could not be read."""
         self.unread_at: list[int] = []
-        """Where in `digests` these are."""
+        """Where in `digests` those of rows are whose image file could not be read."""
 
     def digests(self) -> Digests:
         """A digest per row that is present, by content: an image file's is that of its bytes."""
@@ -61,16 +59,14 @@ class Contents:
             assert self._text is not None  # noqa: S101  # the columns have one of them
             return _as_array(_plain_digests(_bytes_of(self._text.take(pa.array(rows)))))
         images: list[bytes | None] = []
-        unread: list[int] = []
+        self.unread_at = []
         for at, value in enumerate(self._image_values(rows)):
             digest = _image_digest(value)
             if digest is None and isinstance(value, Path):
-                unread.append(at)
+                self.unread_at.append(at)
                 digest = _unread_digest(value)
             images.append(digest)
-        found = self._with_texts(rows, images)
-        self.unread, self.unread_at = found[unread], unread
-        return found
+        return self._with_texts(rows, images)
 
     def digests_if_unread(self) -> Digests:
         """What `digests` would be if no image file could be read; none is."""

@@ -134,7 +134,7 @@ class Job:
         """What is not there; of the parts that are, the counts."""
         for piece in pieces:
             if isinstance(piece, Chunk):
-                self._unread.append(piece.contents.unread)
+                self._unread.append(piece.unread)
                 yield piece
                 continue
             names.add(piece.name)

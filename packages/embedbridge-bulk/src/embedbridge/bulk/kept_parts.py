@@ -77,7 +77,7 @@ def pieces_to_make(
             continue
         there = usable.get(piece.name)
         if there is not None and there.is_final:
-            unread = np.concatenate([NONE, *(chunk.contents.unread for chunk in waiting)])
+            unread = np.concatenate([NONE, *(chunk.unread for chunk in waiting)])
             waiting.clear()
             counts = there.count(FAILED), there.count(EMPTY)
             yield KeptPart(piece.name, piece.rows, *counts, unread)

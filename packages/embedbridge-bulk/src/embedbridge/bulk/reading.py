@@ -52,6 +52,11 @@ class Chunk:
         """Which rows have a content."""
         return self.contents.present
 
+    @property
+    def unread(self) -> Digests:
+        """Of the digests, those of rows whose image file could not be read."""
+        return self.digests[self.contents.unread_at]
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

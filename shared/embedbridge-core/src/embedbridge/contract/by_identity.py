@@ -29,22 +29,26 @@ class ByIdentity(Generic[V]):
     def get(self, key: object, make: Callable[[], V]) -> V:
         """The value of an object; made when it is first asked for."""
         with self._lock:
-            known = self._known.get(id(key))
-            if known is None or known[0]() is not key:
+            known = self._entry(key)
+            if known is None:
                 known = self._known[id(key)] = (self._watched(key), make())
             return known[1]
 
     def put(self, key: object, value: V) -> None:
         """Give an object another value."""
         with self._lock:
-            known = self._known.get(id(key))
-            if known is None or known[0]() is not key or known[1] is not value:
+            known = self._entry(key)
+            if known is None or known[1] is not value:
                 self._known[id(key)] = (self._watched(key), value)
 
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
             self._known.clear()
+
+    def _entry(self, key: object) -> tuple[Callable[[], object], V] | None:
+        known = self._known.get(id(key))
+        return known if known is not None and known[0]() is key else None
 
     def _watched(self, key: object) -> Callable[[], object]:
         try:
@@ -55,7 +59,5 @@ class ByIdentity(Generic[V]):
     def _forget(self, number: int, watched: Callable[[], object]) -> None:
         with self._lock:
             known = self._known.get(number)
-            if (
-                known is not None and known[0] is watched
-            ):  # else the number has another object by now
+            if known is not None and known[0] is watched:  # else another object has the number now
                 del self._known[number]

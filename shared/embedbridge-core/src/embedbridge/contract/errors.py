@@ -26,6 +26,7 @@ Every error says what happened, where, and what to do next. All of them pickle, 
 worker processes. None of them ever holds a key, a header or a whole input.
 """
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 T = TypeVar("T")
 Converted = TypeVar("Converted")
+Error = TypeVar("Error", bound=BaseException)
 
 MAX_SHOWN = 80
 """Characters of a caller's value that a message shows at most."""
@@ -300,6 +302,13 @@ def naming_input(index: int) -> Iterator[None]:
     except InvalidInputError as error:
         error.index = index
         raise
+
+
+def twin_of(error: Error) -> Error:
+    """A copy of an error, with its cause, which `copy` leaves out."""
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin
 
 
 def convert_each(inputs: Iterable[T], convert: Callable[[T], Converted]) -> list[Converted]:

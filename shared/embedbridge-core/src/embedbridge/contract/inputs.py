@@ -51,6 +51,11 @@ Input: TypeAlias = str | Text | Image | Mixed
 """An input as a caller may hand it over."""
 
 
+def parts_of(content: Content) -> tuple[str | Image, ...]:
+    """The texts and images of a content, which is most often one itself."""
+    return content.parts if isinstance(content, Mixed) else (content,)
+
+
 def plain_text(text: str) -> str:
     """The characters of a text, without what a subclass of `str` makes of them.
 

@@ -75,9 +75,8 @@ class EmbeddingResult:
         return len(self.vectors)
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
-        row = range(len(self))[
-            operator.index(index)
-        ]  # no slice: it could not raise an input's error
+        # No slice: it could not raise an input's error.
+        row = range(len(self))[operator.index(index)]
         vector: NDArray[np.float32] = self.vectors[row]
         if not self.errors and not self.skipped:
             return vector

@@ -26,7 +26,6 @@ from embedbridge.contract.errors import (
     SpaceMismatchError,
 )
 from embedbridge.contract.paths import expanded
-from embedbridge.core.engine.identity import check_compatible
 from embedbridge.core.storable import ids_tensor, matrix_of_floats, names_of
 
 if TYPE_CHECKING:
@@ -83,8 +82,8 @@ def save_vectors(
         )
     if embedder is not None:
         _known(embedder)
-    if embedder is not None and source is vectors:
-        check_compatible(vectors, space=embedder.space, fingerprint=embedder.fingerprint)
+        if source is vectors:
+            embedder.check_compatible(vectors)
     array = matrix_of_floats(getattr(vectors, "vectors", vectors))
     ids = names_of(getattr(vectors, "ids", None) if ids is None else ids)
     if ids is not None and len(ids) != len(array):
@@ -160,7 +159,7 @@ def load_vectors(
         raise SpaceMismatchError(f"The vectors are of space {space!r}, not {embedder!r}.")
     if embedder is not None and not isinstance(embedder, str):
         _known(embedder)
-        check_compatible(stored, space=embedder.space, fingerprint=embedder.fingerprint)
+        embedder.check_compatible(stored)
     return stored
 
 

@@ -143,7 +143,10 @@ def load(name: str, place: Path, options: HuggingFaceOptions) -> Loaded:
     """Find a model, load it, and learn what it can do.
 
     Raises:
-        ConfigurationError: It cannot be found or loaded; see `load_transformer`.
+        MissingDependencyError: A package that it needs is not installed.
+        UnknownModelError: It is neither on this disk nor on the Hub.
+        AuthenticationError: It is gated, and the terms were not accepted.
+        ConfigurationError: Anything else that keeps it from loading.
     """
     source = find_source(name, place)
     require_libraries()
@@ -151,15 +154,22 @@ def load(name: str, place: Path, options: HuggingFaceOptions) -> Loaded:
     device = devices[0] if devices else choose_device(options.device)
     if device == "cpu":
         limit_torch_threads()
-    with loading_errors(loading_of(source, options, device)):
-        return _load(name, source, options, device, devices)
-
-
-def _load(
-    name: str, source: Source, options: HuggingFaceOptions, device: str, devices: Sequence[str]
-) -> Loaded:
     # Workers fetch the weights from shared memory, which is the CPU's.
-    transformer = load_transformer(source, options, "cpu" if devices else device)
+    held = "cpu" if devices else device
+    with loading_errors(loading_of(source, options, held)):
+        transformer = load_transformer(source, options, held)
+        return _described(name, source, options, transformer, device, devices)
+
+
+def _described(
+    name: str,
+    source: Source,
+    options: HuggingFaceOptions,
+    transformer: SentenceTransformer,
+    device: str,
+    devices: Sequence[str],
+) -> Loaded:
+    """A model in memory, and what it can do."""
     lengths = limit_length(transformer, options.max_length)
     hub_id = None if source.folder else _full_id(source.address)
     folder = source.folder

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError, short_repr
 from embedbridge.contract.local import (
     Loading,
-    loading_errors,
     no_loading_bars,
     use_onednn,
     warn_of_imitated_bf16,
@@ -59,34 +58,30 @@ def load_transformer(
     """The model in memory, on its device.
 
     Raises:
-        MissingDependencyError: A package that it needs is not installed.
-        UnknownModelError: It is neither on this disk nor on the Hub.
-        AuthenticationError: It is gated, and the terms were not accepted.
         InvalidOptionError: It has code of its own that may not run, or an option does not fit.
-        ConfigurationError: Anything else that keeps it from loading.
+        Exception: Whatever the libraries raise; see `loading_errors`.
     """
     if options.precision == "bf16":
         warn_of_imitated_bf16(device)
-    with loading_errors(loading_of(source, options, device)):
-        from sentence_transformers import SentenceTransformer
+    from sentence_transformers import SentenceTransformer
 
-        check_remote_code(source, options)
-        with _own_code_errors(source), no_loading_bars():
-            transformer = SentenceTransformer(
-                source.address,
-                # A device map places the weights itself, and a device beside it is a warning.
-                device=None if "device_map" in options.model_kwargs else device,
-                revision=options.revision,
-                cache_folder=cache_folder(options),
-                local_files_only=options.offline
-                if source.folder
-                else without_hub(offline=options.offline),
-                trust_remote_code=options.trust_remote_code,
-                model_kwargs=_model_kwargs(options),
-            ).eval()
-        if not options.target_devices:  # workers get the layers as they are
-            use_onednn(transformer)
-        return transformer
+    check_remote_code(source, options)
+    with _own_code_errors(source), no_loading_bars():
+        transformer = SentenceTransformer(
+            source.address,
+            # A device map places the weights itself, and a device beside it is a warning.
+            device=None if "device_map" in options.model_kwargs else device,
+            revision=options.revision,
+            cache_folder=cache_folder(options),
+            local_files_only=options.offline
+            if source.folder
+            else without_hub(offline=options.offline),
+            trust_remote_code=options.trust_remote_code,
+            model_kwargs=_model_kwargs(options),
+        ).eval()
+    if not options.target_devices:  # workers get the layers as they are
+        use_onednn(transformer)
+    return transformer
 
 
 def _model_kwargs(options: HuggingFaceOptions) -> dict[str, Any]:

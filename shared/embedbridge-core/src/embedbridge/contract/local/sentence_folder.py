@@ -75,14 +75,20 @@ class SentenceFolder:
     """Whether texts are put into lower case first, whatever the tokenizer does."""
     padding: int | None = None
     """The number of the token that fills up short texts."""
-    splits_special: bool = False
-    """Whether the name of a special token in a text is text like any other."""
-    truncation_side: str | None = None
-    """Where a text is cut that is too long: `"left"` or `"right"`; `None` leaves it to the tokenizer."""
     tokenizer: Mapping[str, Any] = field(default_factory=dict)
     """What `tokenizer_config.json` says, and the Transformer module's file in its place."""
     prompts: Mapping[str, str | None]
     """Registered prompts by name."""
+
+    @property
+    def splits_special(self) -> bool:
+        """Whether the name of a special token in a text is text like any other."""
+        return bool(self.tokenizer.get("split_special_tokens"))
+
+    @property
+    def truncation_side(self) -> str | None:
+        """Where a text is cut that is too long: `"left"` or `"right"`; `None` leaves it to the tokenizer."""
+        return self.tokenizer.get("truncation_side")
 
     @property
     def normalizes(self) -> bool:
@@ -136,8 +142,6 @@ def read_sentence_folder(folder: Path) -> SentenceFolder:
         positions=positions,
         lower_case=bool(own.get("do_lower_case")),
         padding=padding if is_count(padding) else None,
-        splits_special=bool(tokenizer.get("split_special_tokens")),
-        truncation_side=tokenizer.get("truncation_side"),
         tokenizer=tokenizer,
         prompts=saved.prompts,
     )

@@ -213,12 +213,12 @@ def share_of(job: Job, rows: Sequence[int], answered: Answered) -> Answered | No
         return None
     truncated = [result.truncated[row] for row in rows] if len(result.truncated) else []
     vectors = result.vectors[rows]
-    if not takes_zeros(job.spec) and zero_rows(vectors).any():
+    zeros = int(zero_rows(vectors).sum()) if answered.zeros else 0
+    if zeros and not takes_zeros(job.spec):
         return None
     if any(truncated) and job.spec.settings.on_too_long == "error":
         return None  # the other job had it cut, which is an error here
     share = BatchResult(vectors=vectors, truncated=truncated, usage=result.usage)
-    zeros = int(zero_rows(vectors).sum()) if answered.zeros else 0
     return Answered(share, answered.attempts, zeros=zeros)
 
 

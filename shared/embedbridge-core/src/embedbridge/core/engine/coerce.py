@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from embedbridge.contract.errors import InvalidInputError, UnsupportedModalityError
+from embedbridge.contract.errors import InvalidInputError, UnsupportedModalityError, twin_of
 from embedbridge.contract.image import Image
-from embedbridge.contract.inputs import Content, Mixed, Text, plain_text, refuse_single
+from embedbridge.contract.inputs import Content, Mixed, Text, parts_of, plain_text, refuse_single
 from embedbridge.core.images.rules import urls_are_off
 
 if TYPE_CHECKING:
@@ -124,9 +123,9 @@ def _remedy(value: object) -> str:
 
 def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool) -> Content:
     if isinstance(value, InvalidInputError):  # an adapter could make no input of what it got
-        known = value if value.index in (None, index) else copy.copy(value)
+        known = value if value.index in (None, index) else twin_of(value)
         known.index = index
-        raise known from value.__cause__
+        raise known
     content = value.text if isinstance(value, Text) else value
     if not isinstance(content, str | Image | Mixed):
         raise InvalidInputError(
@@ -142,8 +141,7 @@ def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool)
             source=content.described if isinstance(content, Image) else None,
             hint="Use a model whose card lists that modality.",
         )
-    parts = content.parts if isinstance(content, Mixed) else (content,)
-    for part in parts:
+    for part in parts_of(content):
         if isinstance(part, str) and not _is_encodable(part):
             raise InvalidInputError(
                 "The text has a lone surrogate, which is half of a character.",
@@ -160,8 +158,7 @@ def _coerce_one(value: object, index: int, card: ModelCard, *, allow_urls: bool)
 
 def is_empty(content: Content) -> bool:
     """Whether there is nothing to embed: no image, and no character but white space."""
-    parts = content.parts if isinstance(content, Mixed) else (content,)
-    return all(isinstance(part, str) and (not part or part.isspace()) for part in parts)
+    return all(isinstance(part, str) and (not part or part.isspace()) for part in parts_of(content))
 
 
 def _empty(index: int) -> InvalidInputError:

@@ -5,14 +5,13 @@ The result of a job is made here, also the partial one that an aborted job leave
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
+from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, twin_of
 from embedbridge.contract.image import Image
-from embedbridge.contract.inputs import Content, Mixed
+from embedbridge.contract.inputs import parts_of
 from embedbridge.core.result import EmbeddingResult
 
 if TYPE_CHECKING:
@@ -152,28 +151,21 @@ def _for_copy(job: Job, error: EmbedBridgeError, first: int, place: int) -> Embe
     """The error of a picture, with the source of another one of its names."""
     if not isinstance(error, InvalidInputError) or error.source is None:
         return error
-    twin = _twin(error)
-    pairs = zip(_images_in(job.unique[first]), _images_in(job.unique[place]), strict=True)
-    sources = {theirs.described: own.described for theirs, own in pairs}
+    twin = twin_of(error)
+    pairs = zip(parts_of(job.unique[first]), parts_of(job.unique[place]), strict=True)
+    sources = {
+        theirs.described: own.described
+        for theirs, own in pairs
+        if isinstance(theirs, Image) and isinstance(own, Image)
+    }
     twin.source = sources.get(error.source)
     return twin
-
-
-def _images_in(content: Content) -> list[Image]:
-    parts = content.parts if isinstance(content, Mixed) else (content,)
-    return [part for part in parts if isinstance(part, Image)]
 
 
 def _for_position(error: EmbedBridgeError, position: int) -> EmbedBridgeError:
     """The same error for each of several equal inputs, with the index of its own."""
     if not isinstance(error, InvalidInputError) or error.index == position:
         return error
-    twin = _twin(error)
+    twin = twin_of(error)
     twin.index = position
-    return twin
-
-
-def _twin(error: InvalidInputError) -> InvalidInputError:
-    twin = copy.copy(error)
-    twin.__cause__ = error.__cause__  # which no copy has
     return twin

@@ -15,7 +15,7 @@ from embedbridge.contract.digests import mixed_digest, text_digest
 from embedbridge.contract.errors import InvalidInputError
 from embedbridge.contract.forks import once_per_process
 from embedbridge.contract.image import Image
-from embedbridge.contract.inputs import Content, Mixed
+from embedbridge.contract.inputs import Content, Mixed, parts_of
 from embedbridge.contract.loaded import LoadedImage, LoadedMixed
 from embedbridge.contract.local import usable_processors
 from embedbridge.contract.thread_pool import ThreadPool
@@ -105,8 +105,7 @@ def _open_ahead(contents: Sequence[Content], rules: ImageRules) -> Iterator[Open
 
 def is_fetched(content: Content) -> bool:
     """Whether something of it comes from the network."""
-    parts = content.parts if isinstance(content, Mixed) else (content,)
-    return any(isinstance(part, Image) and part.kind == "url" for part in parts)
+    return any(isinstance(part, Image) and part.kind == "url" for part in parts_of(content))
 
 
 def _pixels(one: Opened) -> int:

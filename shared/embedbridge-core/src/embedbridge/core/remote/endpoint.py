@@ -96,9 +96,8 @@ SECONDS_KEPT = 120.0
 
 _endpoints: WeakValueDictionary[Hashable, Endpoint] = WeakValueDictionary()
 _holders: ByIdentity[Endpoint] = ByIdentity()  # by the model
-_latest: OrderedDict[int, tuple[float, Endpoint]] = (
-    OrderedDict()
-)  # by id, with when it was asked for
+# By id, with when it was asked for.
+_latest: OrderedDict[int, tuple[float, Endpoint]] = OrderedDict()
 _lock = ForkSafeLock(reentrant=True)
 
 
@@ -119,14 +118,15 @@ def endpoint_of(model: EmbeddingModel, *, now: float | None = None) -> Endpoint:
         model: The model.
         now: The moment, in seconds of the monotonic clock.
     """
+    if type(model).endpoint is EmbeddingModel.endpoint:  # of this object alone
+        return _holders.get(model, Endpoint)
     name = model.endpoint
     with _lock:
         found = _endpoints.get(name)
         if found is None:
             found = _endpoints[name] = Endpoint()
         _holders.put(model, found)
-        if type(model).endpoint is not EmbeddingModel.endpoint:  # else of this object alone
-            _keep(found, time.monotonic() if now is None else now)
+        _keep(found, time.monotonic() if now is None else now)
     return found
 
 

@@ -16,8 +16,6 @@ FIRST_WAIT = 0.5
 """Seconds without news before the first probe; doubled after each one that is refused."""
 LONGEST_WAIT = 8.0
 """Seconds without news before any probe at most, unless the server asks for more."""
-MOST_DOUBLED = 8
-"""How often the wait is doubled: a server may refuse for days, and a power of two has an end."""
 HEAD_START = 0.1
 """Seconds that those whose turn it is have: one probe is for who was refused, the next for who was not."""
 
@@ -29,7 +27,7 @@ class Probe:
         self._due = math.inf  # never before the first refusal
         self._put_off_to = -math.inf  # at most, by requests that go out
         self._for_refused = True
-        self._in_vain = 0
+        self._wait = FIRST_WAIT  # without news, before the next one
 
     def due(self, *, refused: bool) -> float:
         """The moment.
@@ -47,14 +45,14 @@ class Probe:
             opens: When the server's pause ends.
             was_probe: Whether it was a probe.
         """
-        self._in_vain = min(self._in_vain + 1, MOST_DOUBLED) if was_probe else 0
+        self._wait = min(2 * self._wait, LONGEST_WAIT) if was_probe else FIRST_WAIT
         self._due = max(opens, now + self._wait)
         self._put_off_to = self._due + FIRST_WAIT
 
     def answered(self, now: float, *, was_probe: bool) -> None:
         """A request was answered: those who wait have their turn soon, and after a probe one more."""
         if was_probe:
-            self._in_vain = 0
+            self._wait = FIRST_WAIT
         if self._due < math.inf:
             self._due = now + (FIRST_WAIT if was_probe else LONGEST_WAIT)
 
@@ -78,7 +76,3 @@ class Probe:
         self._for_refused = not refused
         self._due = now + self._wait  # a refusal comes soon, and what takes longer is an answer
         return True
-
-    @property
-    def _wait(self) -> float:
-        return min(LONGEST_WAIT, FIRST_WAIT * 2.0**self._in_vain)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from embedbridge.contract.errors import EmbedBridgeError
@@ -55,10 +56,7 @@ class SharedRequests(Generic[T]):
             request.sent.set()
         self._by_key.update(dict.fromkeys(keys, request))
         self._under_way.add(request)
-        request.task.add_done_callback(lambda _: self._under_way.discard(request))
-        request.task.add_done_callback(lambda _: request.sent.set())  # or it never goes out
-        request.task.add_done_callback(lambda _: self.stop_sharing(request))
-        request.task.add_done_callback(_look_at)
+        request.task.add_done_callback(partial(self._ended, request))
         return request
 
     def find(self, keys: Iterable[str], lane: Hashable = None) -> list[SharedRequest[T] | None]:
@@ -76,6 +74,12 @@ class SharedRequests(Generic[T]):
         for key in request.rows:
             if self._by_key.get(key) is request:
                 del self._by_key[key]
+
+    def _ended(self, request: SharedRequest[T], task: asyncio.Task[T]) -> None:
+        self._under_way.discard(request)
+        self.stop_sharing(request)
+        request.sent.set()  # or it never goes out
+        _look_at(task)
 
     def all(self) -> set[SharedRequest[T]]:
         """The requests that somebody waits for; another one of the same inputs may have come after them."""
