@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from embedbridge.contract.errors import SpaceMismatchError
-
-if TYPE_CHECKING:
-    from embedbridge.contract.vocabulary import Role, Task
+from embedbridge.contract.vocabulary import Role, Task
 
 FORMAT_VERSION = "1"
 PREFIX = "embedbridge."

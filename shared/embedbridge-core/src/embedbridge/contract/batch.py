@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
-
-if TYPE_CHECKING:
-    from embedbridge.contract.vocabulary import Modality, Role, Task
+from embedbridge.contract.vocabulary import Modality, Role, Task
 
 Vectors: TypeAlias = NDArray[np.float32]
 """Vectors of n inputs: a float32 array of shape (n, dimensions)."""

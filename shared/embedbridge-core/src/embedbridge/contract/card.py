@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from embedbridge.contract.errors import ConfigurationError
-from embedbridge.contract.vocabulary import Role, Task
-
-if TYPE_CHECKING:
-    from embedbridge.contract.vocabulary import Modality
+from embedbridge.contract.vocabulary import Modality, Role, Task
 
 HowRoles: TypeAlias = Literal["field", "prefix", "none"]
 PROMPTED = (*get_args(Role), *get_args(Task))

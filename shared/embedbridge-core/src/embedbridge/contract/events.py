@@ -6,11 +6,9 @@ Events hold counts and names, never a text, an image or a vector.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from embedbridge.contract.batch import Usage
-    from embedbridge.contract.vocabulary import Modality, Role
+from embedbridge.contract.batch import Usage
+from embedbridge.contract.vocabulary import Modality, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

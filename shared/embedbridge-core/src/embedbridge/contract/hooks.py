@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from embedbridge.contract.card import ModelCard
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from embedbridge.contract.card import ModelCard
     from embedbridge.contract.events import Event
 
 ENTRY_POINT_GROUP = "embedbridge"

@@ -6,15 +6,13 @@ float32 is no error of a vector that was paid for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embedbridge.contract.batch import Vectors
 from embedbridge.contract.errors import InvalidInputError, InvalidOptionError
-
-if TYPE_CHECKING:
-    from embedbridge.contract.batch import Vectors
 
 BUCKETS = 255
 """Steps between the lowest and the highest value of an int8 dimension."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import TYPE_CHECKING
 
+from embedbridge.core.cache.base import VectorCache
+from embedbridge.core.remote.limit import Limiter
 from embedbridge.core.settings import SettingArguments
-
-if TYPE_CHECKING:
-    from embedbridge.core.cache.base import VectorCache
-    from embedbridge.core.remote.limit import Limiter
 
 
 class Changes(SettingArguments, total=False):

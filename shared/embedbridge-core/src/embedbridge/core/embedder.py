@@ -6,34 +6,34 @@ import copy
 from collections.abc import Iterable, Mapping
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import Any, Self, Unpack
 
+from embedbridge.contract.card import ModelCard
+from embedbridge.contract.inputs import Input, Text
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel, as_model
+from embedbridge.contract.vocabulary import Role, Task
 from embedbridge.core import engine, remote
-from embedbridge.core.cache.base import as_cache, cache_config, warn_of_cache_left_behind
+from embedbridge.core.cache.base import (
+    VectorCache,
+    as_cache,
+    cache_config,
+    warn_of_cache_left_behind,
+)
+from embedbridge.core.changes import Changes
 from embedbridge.core.embedding_methods import EmbeddingMethods
 from embedbridge.core.engine import identity, pipeline
 from embedbridge.core.engine.job_spec import JobSpec
 from embedbridge.core.engine.scatter import scatter
 from embedbridge.core.explain import Explanation, explain
 from embedbridge.core.listeners.announce import Announcer
-from embedbridge.core.listeners.progress import with_bar
+from embedbridge.core.listeners.progress import Progress, with_bar
 from embedbridge.core.notices import Notices
 from embedbridge.core.remote.endpoint import endpoint_of
-from embedbridge.core.remote.limit import as_limiter, portable_limiter
+from embedbridge.core.remote.limit import Limiter, as_limiter, portable_limiter
 from embedbridge.core.result import EmbeddingResult, OnBatch
 from embedbridge.core.settings import Settings, as_settings, changed_settings
 from embedbridge.core.streaming import read
 from embedbridge.core.threads import in_thread, threads_of
-
-if TYPE_CHECKING:
-    from embedbridge.contract.card import ModelCard
-    from embedbridge.contract.inputs import Input, Text
-    from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core.cache.base import VectorCache
-    from embedbridge.core.changes import Changes
-    from embedbridge.core.listeners.progress import Progress
-    from embedbridge.core.remote.limit import Limiter
 
 
 class Embedder(EmbeddingMethods):

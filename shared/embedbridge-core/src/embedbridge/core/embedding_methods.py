@@ -5,11 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from embedbridge.contract.inputs import without_texts
+import numpy as np
+from numpy.typing import NDArray
+
+from embedbridge.contract.batch import Vectors
+from embedbridge.contract.image import Image
+from embedbridge.contract.inputs import Input, Text, without_texts
 from embedbridge.contract.model import EmbeddingModel, LocalEmbeddingModel
+from embedbridge.contract.vocabulary import Role, Task
 from embedbridge.core import remote
+from embedbridge.core.listeners.progress import Progress
+from embedbridge.core.result import EmbeddingResult, OnBatch
+from embedbridge.core.settings import Settings
 from embedbridge.core.streaming import (
     awindows_of,
     in_stream,
@@ -18,18 +27,6 @@ from embedbridge.core.streaming import (
     windows_of,
 )
 from embedbridge.core.threads import in_new_thread
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from embedbridge.contract.batch import Vectors
-    from embedbridge.contract.image import Image
-    from embedbridge.contract.inputs import Input, Text
-    from embedbridge.contract.vocabulary import Role, Task
-    from embedbridge.core.listeners.progress import Progress
-    from embedbridge.core.result import EmbeddingResult, OnBatch
-    from embedbridge.core.settings import Settings
 
 
 class EmbeddingMethods(ABC):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from embedbridge.contract.errors import InvalidInputError
+from embedbridge.contract.vocabulary import Role, Task
 from embedbridge.core.engine.coerce import coerce
 from embedbridge.core.engine.fit import fit
 from embedbridge.core.engine.job import Job
 from embedbridge.core.engine.render import render
 
 if TYPE_CHECKING:
-    from embedbridge.contract.vocabulary import Role, Task
     from embedbridge.core.engine.job_spec import JobSpec
 
 

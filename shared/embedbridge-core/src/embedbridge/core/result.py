@@ -6,17 +6,14 @@ import operator
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from embedbridge.contract.batch import Usage, Vectors
-    from embedbridge.contract.errors import EmbedBridgeError
-    from embedbridge.contract.vocabulary import Role
+from embedbridge.contract.batch import Usage, Vectors
+from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
+from embedbridge.contract.vocabulary import Role
 
 MAX_LISTED = 10
 """Positions that a note lists at most."""
@@ -24,7 +21,7 @@ NUMBERS_AT_ONCE = 100_000
 """Numbers converted before other tasks get their turn; about two milliseconds."""
 
 
-OnBatch: TypeAlias = "Callable[[NDArray[np.intp], Vectors, NDArray[np.bool_]], None]"
+OnBatch: TypeAlias = Callable[[NDArray[np.intp], Vectors, NDArray[np.bool_]], None]
 """Gets each batch before the job is done: positions of its inputs, vectors, which were truncated.
 
 An input that occurs several times comes once, and so does a picture in several files; what a cache

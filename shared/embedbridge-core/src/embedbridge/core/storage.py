@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embedbridge.contract.batch import Vectors
 from embedbridge.contract.errors import (
     ConfigurationError,
     InvalidInputError,
@@ -29,7 +30,6 @@ from embedbridge.contract.paths import expanded
 from embedbridge.core.storable import ids_tensor, matrix_of_floats, names_of
 
 if TYPE_CHECKING:
-    from embedbridge.contract.batch import Vectors
     from embedbridge.core.embedder import Embedder
     from embedbridge.core.result import EmbeddingResult
 
