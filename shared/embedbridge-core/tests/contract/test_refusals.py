@@ -471,6 +471,39 @@ def test_the_wait_may_be_in_the_body(
     assert (found.retry_at is None) == (expected is None)
 
 
+SENTENCES = [
+    ("Rate limit reached for model on requests per min. Please try again in 36ms. Visit x", 0.036),
+    ("Limit 1000000, Used 999999. Please try again in 1.2s.", 1.2),
+    ("Please try again in 6m0s. Contact us", 360.0),
+    ("Please try again in 2m59.56s. Need more tokens?", 179.56),
+    ("Rate limit reached. Try again in 1h30m", 5400.0),
+    ("exceeded token rate limit of your tier. Please retry after 6 seconds.", 6.0),
+    ("Please retry after 1 second.", 1.0),
+    ("You exceeded your current quota. Please retry in 34.074824224s.", 34.074824224),
+    ("No deployments available for selected model, Try again in 5 seconds. Passed model=m", 5.0),
+    ("Too fast: please wait 1 minute and 20 seconds before the next request", 80.0),
+    ("Slow down, wait for at least 250 milliseconds", 0.25),
+    ("Rate limit of 60 requests per 60 seconds, try again later", None),
+    ("Too many requests: 3 in 2 seconds", None),
+    ("Please retry after 6", None),
+    ("Please try again in 3 months", None),
+    ("Please try again in 5 sections", None),
+    ("Too many requests", None),
+]
+
+
+@pytest.mark.parametrize(("sentence", "expected"), SENTENCES)
+@pytest.mark.parametrize("form", ["object", "text"])
+def test_the_wait_may_be_in_a_sentence(sentence: str, expected: float | None, form: str) -> None:
+    """Gateways pass on what a vendor says, and not its headers; a header wins where there is one."""
+    body = {"error": {"message": sentence}} if form == "object" else sentence.encode()
+    found = error(429, body)
+
+    assert isinstance(found, RateLimitedError)
+    assert found.retry_after == (None if expected is None else pytest.approx(expected))
+    assert error(429, body, **{"retry-after": "3"}).retry_after == 3.0
+
+
 @pytest.mark.parametrize("status", [409, 429, 500, 503, 504])
 def test_the_wait_in_the_body_counts_with_every_status_that_may_pass(status: int) -> None:
     """And not with one that does not."""

@@ -18,6 +18,16 @@ CODES = ("code", "type", "status", "error_code", "error_type", "__type")
 """Where a code may stand."""
 WAIT = re.compile(r"(\d{1,6}(?:\.\d+)?)s")
 """A duration in JSON of Protocol Buffers."""
+AMOUNT = r"(\d{1,7}(?:\.\d{1,12})?) ?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
+ASKED_TO_WAIT = re.compile(
+    rf"\b(?:try(?:ing)? again|retry|wait)(?: in| after| for)?(?: at least| about)? ((?:{AMOUNT}(?:, | and | )?){{1,4}})",
+    re.IGNORECASE,
+)
+"""OpenAI "Please try again in 6m0s.", "in 36ms"; Azure "Please retry after 6 seconds."; Gemini "Please
+retry in 34.07s."; LiteLLM "No deployments available for selected model, Try again in 5 seconds." A
+gateway may pass the sentence on, and not the header."""
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+"""Seconds, by the first letter of a unit."""
 MAX_DEPTH = 8
 """Of objects and lists within one another that are read."""
 MAX_BEGINNING, MAX_END = 3000, 1000
@@ -63,16 +73,18 @@ def read_refusal(
         try:
             parsed: object = from_json(body)
         except ValueError:
-            return RefusalBody(message=_bounded(body.decode("utf-8", "replace")))
+            message = _bounded(body.decode("utf-8", "replace"))
+            return RefusalBody(message=message, wait=_wait([], message))
     else:
         parsed = body
     objects = list(_objects(parsed))
+    message = _bounded(_message(parsed))
     field, index = _place(objects)
     if position_field is not None:
         named = _first_number(objects, position_field, least=0)
         index = index if named is None else named
     return RefusalBody(
-        message=_bounded(_message(parsed)),
+        message=message,
         codes=tuple(
             str(value)
             for each in objects
@@ -83,7 +95,7 @@ def read_refusal(
         index=index,
         most=_first_number(objects, "n_ctx"),
         size=_first_number(objects, "n_prompt_tokens"),
-        wait=_wait(objects),
+        wait=_wait(objects, message),
     )
 
 
@@ -157,10 +169,18 @@ def _within(location: list[object]) -> tuple[str | None, int | None]:
     return (fields[0] if fields else None), (numbers[0] if numbers else None)
 
 
-def _wait(objects: list[Mapping[str, Any]]) -> float | None:
-    """Google's `{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "27.5s"}`."""
+def _wait(objects: list[Mapping[str, Any]], message: str) -> float | None:
+    """Google's `{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "27.5s"}`, or a sentence."""
     told = (WAIT.fullmatch(str(each.get("retryDelay"))) for each in objects)
-    return next((float(found[1]) for found in told if found), None)
+    seconds = next((float(found[1]) for found in told if found), None)
+    if seconds is None and (asked := ASKED_TO_WAIT.search(message)):
+        amounts = re.findall(AMOUNT, asked[1].lower())
+        seconds = sum(float(number) * _seconds_of(unit) for number, unit in amounts)
+    return seconds
+
+
+def _seconds_of(unit: str) -> float:
+    return 0.001 if unit.startswith(("ms", "mil")) else UNITS[unit[0]]
 
 
 def _first_number(objects: list[Mapping[str, Any]], *names: str, least: int = 1) -> int | None:
