@@ -1,5 +1,6 @@
 """The contract that every provider keeps."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pytest
@@ -12,6 +13,10 @@ from embedbridge.testing import EmbeddingModelContract
 @pytest.mark.slow
 class TestBundled(EmbeddingModelContract):
     """The model that comes with the package."""
+
+    unseen_options: ClassVar[Mapping[str, str]] = {
+        "pooling": "`mean_sqrt_len_tokens` is `mean` of another length, and the model normalises"
+    }
 
     @pytest.fixture
     def embedder(self, default: Embedder) -> Embedder:

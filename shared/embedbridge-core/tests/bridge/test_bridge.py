@@ -666,10 +666,15 @@ async def test_a_lock_of_another_event_loop_says_what_helps() -> None:
     await waits
 
 
-def test_how_long_to_wait_is_kept() -> None:
-    """`Retry-After` travels with the error."""
+@pytest.mark.parametrize(
+    "error",
+    [HttpError(429, **{"Retry-After": "7"}), HttpError(429, "Rate limit. Try again in 7s.")],
+    ids=["header", "sentence"],
+)
+def test_how_long_to_wait_is_kept(error: Exception) -> None:
+    """What the server asks for travels with the error, in a header or in words."""
     with pytest.raises(RateLimitedError) as raised:
-        from_object(Fails(HttpError(429, **{"Retry-After": "7"}))).embed_documents(["a"])
+        from_object(Fails(error)).embed_documents(["a"])
 
     assert raised.value.retry_after == 7
 

@@ -192,7 +192,9 @@ def test_a_rate_never_shortens(
 ) -> None:
     """Whole texts are sent again and nothing is learned, whatever numbers it names."""
     said = before + _with_numbers(said, numbers)
-    model = Gateway([error(status, said.upper() if upper else said)])
+    failure = error(status, said.upper() if upper else said)
+    failure.set_wait(None)  # which it may name, too
+    model = Gateway([failure])
     with no_backoff(), Embedder(model) as embedder:
         result = embedder.embed(TEXTS[:texts], role="document")
 

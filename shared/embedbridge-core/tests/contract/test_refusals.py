@@ -471,7 +471,7 @@ def test_the_wait_may_be_in_the_body(
     assert (found.retry_at is None) == (expected is None)
 
 
-SENTENCES = [
+WAITING = [
     ("Rate limit reached for model on requests per min. Please try again in 36ms. Visit x", 0.036),
     ("Limit 1000000, Used 999999. Please try again in 1.2s.", 1.2),
     ("Please try again in 6m0s. Contact us", 360.0),
@@ -492,16 +492,17 @@ SENTENCES = [
 ]
 
 
-@pytest.mark.parametrize(("sentence", "expected"), SENTENCES)
+@pytest.mark.parametrize(("sentence", "expected"), WAITING)
 @pytest.mark.parametrize("form", ["object", "text"])
 def test_the_wait_may_be_in_a_sentence(sentence: str, expected: float | None, form: str) -> None:
     """Gateways pass on what a vendor says, and not its headers; a header wins where there is one."""
+    headers: dict[str, Any] = {"retry-after": "3"}
     body = {"error": {"message": sentence}} if form == "object" else sentence.encode()
     found = error(429, body)
 
     assert isinstance(found, RateLimitedError)
     assert found.retry_after == (None if expected is None else pytest.approx(expected))
-    assert error(429, body, **{"retry-after": "3"}).retry_after == 3.0
+    assert error(429, body, **headers).retry_after == 3.0
 
 
 @pytest.mark.parametrize("status", [409, 429, 500, 503, 504])

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from embedbridge.contract.remote.numbers import is_whole, whole_number
+from embedbridge.contract.remote.status import wait_in
 
 MESSAGES = ("message", "error", "detail", "msg", "data", "errors", "title", "description")
 """Where a message may stand, the most telling first; a value may hold another object."""
@@ -18,16 +19,6 @@ CODES = ("code", "type", "status", "error_code", "error_type", "__type")
 """Where a code may stand."""
 WAIT = re.compile(r"(\d{1,6}(?:\.\d+)?)s")
 """A duration in JSON of Protocol Buffers."""
-AMOUNT = r"(\d{1,7}(?:\.\d{1,12})?) ?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
-ASKED_TO_WAIT = re.compile(
-    rf"\b(?:try(?:ing)? again|retry|wait)(?: in| after| for)?(?: at least| about)? ((?:{AMOUNT}(?:, | and | )?){{1,4}})",
-    re.IGNORECASE,
-)
-"""OpenAI "Please try again in 6m0s.", "in 36ms"; Azure "Please retry after 6 seconds."; Gemini "Please
-retry in 34.07s."; LiteLLM "No deployments available for selected model, Try again in 5 seconds." A
-gateway may pass the sentence on, and not the header."""
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-"""Seconds, by the first letter of a unit."""
 MAX_DEPTH = 8
 """Of objects and lists within one another that are read."""
 MAX_BEGINNING, MAX_END = 3000, 1000
@@ -170,17 +161,10 @@ def _within(location: list[object]) -> tuple[str | None, int | None]:
 
 
 def _wait(objects: list[Mapping[str, Any]], message: str) -> float | None:
-    """Google's `{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "27.5s"}`, or a sentence."""
+    """Google's `{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "27.5s"}`, else the sentence."""
     told = (WAIT.fullmatch(str(each.get("retryDelay"))) for each in objects)
     seconds = next((float(found[1]) for found in told if found), None)
-    if seconds is None and (asked := ASKED_TO_WAIT.search(message)):
-        amounts = re.findall(AMOUNT, asked[1].lower())
-        seconds = sum(float(number) * _seconds_of(unit) for number, unit in amounts)
-    return seconds
-
-
-def _seconds_of(unit: str) -> float:
-    return 0.001 if unit.startswith(("ms", "mil")) else UNITS[unit[0]]
+    return wait_in(message) if seconds is None else seconds
 
 
 def _first_number(objects: list[Mapping[str, Any]], *names: str, least: int = 1) -> int | None:

@@ -8,6 +8,7 @@ send `retry-after-ms` (OpenAI) and `x-amz-retry-after` (AWS, milliseconds as wel
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC
@@ -64,6 +65,16 @@ HINTS: Mapping[int, str] = {
     511: "This network wants a login first, in a browser.",
 }
 """What to do about a status that is about the way there."""
+AMOUNT = r"(\d{1,7}(?:\.\d{1,12})?) ?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
+ASKED_TO_WAIT = re.compile(
+    rf"\b(?:try(?:ing)? again|retry|wait)(?: in| after| for)?(?: at least| about)? ((?:{AMOUNT}(?:, | and | )?){{1,4}})",
+    re.IGNORECASE,
+)
+"""OpenAI "Please try again in 6m0s.", "in 36ms"; Azure "Please retry after 6 seconds."; Gemini "Please
+retry in 34.07s."; LiteLLM "No deployments available for selected model, Try again in 5 seconds." A
+gateway may pass the sentence on, and not the header."""
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+"""Seconds, by the first letter of a unit."""
 MAX_MESSAGE = 300
 """Characters of a server's message that are shown: it may echo the whole input."""
 
@@ -98,6 +109,15 @@ def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> floa
     if sent is None:
         sent = time.time() if now is None else now
     return max(0.0, moment - sent)
+
+
+def wait_in(message: str) -> float | None:
+    """Seconds that a sentence asks us to wait; `None` if it names no time."""
+    asked = ASKED_TO_WAIT.search(message)
+    if asked is None:
+        return None
+    amounts = re.findall(AMOUNT, asked[1].lower())
+    return sum(float(number) * _seconds_of(unit) for number, unit in amounts)
 
 
 def tell_of_retries(
@@ -142,7 +162,7 @@ def status_error(
     headers = headers or {}
     usual = ADDRESS if 300 <= status < 400 else HINTS.get(status)
     error = _kind(status, headers)(text, hint=hint or usual)
-    tell_of_retries(error, headers)
+    tell_of_retries(error, headers, wait=wait_in(message))
     return error
 
 
@@ -164,6 +184,10 @@ def _moment(text: str) -> float | None:
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, OSError):  # the last one where Windows has no such year
         return None
+
+
+def _seconds_of(unit: str) -> float:
+    return 0.001 if unit.startswith(("ms", "mil")) else UNITS[unit[0]]
 
 
 def _number(text: str | None) -> float | None:
