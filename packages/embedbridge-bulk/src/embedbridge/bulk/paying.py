@@ -14,8 +14,8 @@ import numpy as np
 
 from embedbridge.bulk.errors import error_text
 from embedbridge.bulk.failures import Failure
-from embedbridge.contract.batch import Usage
 from embedbridge.contract.errors import InvalidInputError
+from embedbridge.contract.usage import Usage
 from embedbridge.core.tooling import called_at_once
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from embedbridge.contract.batch import Batch as Batch
     from embedbridge.contract.batch import BatchResult as BatchResult
     from embedbridge.contract.batch import Prepared as Prepared
-    from embedbridge.contract.batch import Usage as Usage
     from embedbridge.contract.batch import Vectors as Vectors
     from embedbridge.contract.card import Limits as Limits
     from embedbridge.contract.card import ModelCard as ModelCard
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from embedbridge.contract.pooling import Pooling as Pooling
     from embedbridge.contract.remote.status import retry_after as retry_after
     from embedbridge.contract.remote.status import status_error as status_error
+    from embedbridge.contract.usage import Usage as Usage
     from embedbridge.contract.vectors import normalize as normalize
     from embedbridge.contract.vectors import quantize as quantize
     from embedbridge.contract.vectors import similarity as similarity
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "batch": ["Batch", "BatchResult", "Prepared", "Usage", "Vectors"],
+        "batch": ["Batch", "BatchResult", "Prepared", "Vectors"],
         "card": ["Limits", "ModelCard"],
         "errors": [
             "AuthenticationError",
@@ -101,6 +101,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "options": ["ModelOptions"],
         "pooling": ["Pooling"],
         "remote.status": ["retry_after", "status_error"],
+        "usage": ["Usage"],
         "vectors": ["normalize", "quantize", "similarity", "truncate_dimensions"],
         "vocabulary": ["Modality", "Role", "Task"],
     },

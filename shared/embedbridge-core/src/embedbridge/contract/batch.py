@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
+from embedbridge.contract.usage import Usage
 from embedbridge.contract.vocabulary import Modality, Role, Task
 
 Vectors: TypeAlias = NDArray[np.float32]
@@ -77,25 +78,6 @@ class Prepared:
     """Tokens of each text, special ones included and nothing cut."""
     payloads: Sequence[object] = ()
     """Anything, one for each text, such as the numbers of its tokens; empty for nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What a call or a job cost."""
-
-    tokens: int = 0
-    """Tokens that were embedded."""
-    images: int = 0
-    """Images that were embedded."""
-    estimated: bool = False
-    """Whether some of the figures are the engine's estimate, because the model reported none."""
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            tokens=self.tokens + other.tokens,
-            images=self.images + other.images,
-            estimated=self.estimated or other.estimated,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

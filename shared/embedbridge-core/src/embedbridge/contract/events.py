@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from embedbridge.contract.batch import Usage
+from embedbridge.contract.usage import Usage
 from embedbridge.contract.vocabulary import Modality, Role
 
 

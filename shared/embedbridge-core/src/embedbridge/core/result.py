@@ -11,8 +11,9 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.batch import Usage, Vectors
+from embedbridge.contract.batch import Vectors
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError
+from embedbridge.contract.usage import Usage
 from embedbridge.contract.vocabulary import Role
 
 MAX_LISTED = 10

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from embedbridge.contract.batch import Batch, BatchResult, Prepared, Usage
+from embedbridge.contract.batch import Batch, BatchResult, Prepared
 from embedbridge.contract.local import LazyModel, memory_errors
 from embedbridge.contract.options import ModelOptions
+from embedbridge.contract.usage import Usage
 from embedbridge.contract.vocabulary import Role
 from embedbridge.providers.clip._loaded import Loaded, load
 from embedbridge.providers.clip.options import CLIPOptions

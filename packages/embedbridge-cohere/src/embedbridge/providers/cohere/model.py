@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from embedbridge.contract.batch import Batch, BatchResult, Usage
+from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import (
     AuthenticationError,
@@ -34,6 +34,7 @@ from embedbridge.contract.remote import (
     value_at,
     whole_number,
 )
+from embedbridge.contract.usage import Usage
 from embedbridge.providers.cohere._request import contents, input_type
 from embedbridge.providers.cohere.catalog import CARDS, UNKNOWN, UNKNOWN_V3, VENDOR, takes_inputs
 from embedbridge.providers.cohere.options import CohereOptions

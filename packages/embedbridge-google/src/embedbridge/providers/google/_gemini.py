@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from embedbridge.contract.batch import Batch, BatchResult, Usage
+from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import (
     AuthenticationError,
@@ -30,6 +30,7 @@ from embedbridge.contract.remote import (
     too_many_items,
     too_many_tokens,
 )
+from embedbridge.contract.usage import Usage
 from embedbridge.contract.vectors import normalize
 from embedbridge.contract.vocabulary import Role, Task
 from embedbridge.providers.google.catalog import FOR_QUERIES, MAX_IMAGES, unknown

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from embedbridge.contract.batch import Batch, BatchResult, Usage
+from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import ConfigurationError
 from embedbridge.contract.options import ModelOptions
@@ -22,6 +22,7 @@ from embedbridge.contract.remote import (
     value_at,
     variable,
 )
+from embedbridge.contract.usage import Usage
 from embedbridge.providers.google._access_tokens import AccessTokens
 from embedbridge.providers.google._gemini import GeminiModel, contents, quoted, task_type
 from embedbridge.providers.google.catalog import (

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
-from embedbridge.contract.batch import Batch, BatchResult, Usage
+from embedbridge.contract.batch import Batch, BatchResult
 from embedbridge.contract.callers import level_of_caller
 from embedbridge.contract.card import ModelCard
 from embedbridge.contract.errors import EmbedBridgeError, RequestTooLargeError
@@ -35,6 +35,7 @@ from embedbridge.contract.remote.redaction import Secrets
 from embedbridge.contract.remote.refusal_body import read_refusal
 from embedbridge.contract.remote.refusals import Refusals
 from embedbridge.contract.remote.sending import NOTHING_SENT, SOMETHING_SENT
+from embedbridge.contract.usage import Usage
 
 REFUSES_A_FIELD = frozenset({400, 404, 415, 422})
 """Statuses with which servers refuse a field that they do not know."""

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.batch import Usage, Vectors
+from embedbridge.contract.batch import Vectors
 from embedbridge.contract.errors import InvalidResponseError, short_repr
 from embedbridge.contract.remote.numbers import whole_number
+from embedbridge.contract.usage import Usage
 
 try:
     from pybase64 import b64decode

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from embedbridge.contract.batch import BatchResult, Usage
+from embedbridge.contract.batch import BatchResult
 from embedbridge.contract.errors import InputTooLongError, InvalidResponseError
 from embedbridge.contract.loaded import Loaded, LoadedImage, LoadedMixed
 from embedbridge.contract.model import LocalEmbeddingModel
+from embedbridge.contract.usage import Usage
 from embedbridge.contract.vectors import zero_rows
 from embedbridge.core.engine.cache_stage import takes_zeros
 from embedbridge.core.engine.check import check

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from embedbridge.contract.batch import Batch, Usage, Vectors
+from embedbridge.contract.batch import Batch, Vectors
 from embedbridge.contract.errors import EmbedBridgeError, InvalidInputError, InvalidResponseError
 from embedbridge.contract.inputs import Content
+from embedbridge.contract.usage import Usage
 from embedbridge.core.cache.base import cut_key
 from embedbridge.core.engine.bisection import Refusals
 from embedbridge.core.engine.dedupe import Copies

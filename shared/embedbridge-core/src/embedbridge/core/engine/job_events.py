@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from embedbridge.contract.batch import Usage
 from embedbridge.contract.events import BatchFinished, JobFinished, JobStarted
+from embedbridge.contract.usage import Usage
 
 if TYPE_CHECKING:
     from embedbridge.core.engine.job import Job

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from embedbridge.contract.batch import Usage
 from embedbridge.contract.events import BatchFinished, JobFinished, JobStarted
 from embedbridge.contract.forks import ForkSafeLock
 from embedbridge.contract.hooks import hookimpl
+from embedbridge.contract.usage import Usage
 
 if TYPE_CHECKING:
     from embedbridge.contract.events import Event
