@@ -14,7 +14,7 @@ import pytest
 
 from embedbridge.contract import Batch, BatchResult, ConfigurationError
 from embedbridge.core import Embedder, RateLimiter, Ticket
-from embedbridge.core.remote.loop import background_loop
+from embedbridge.core.remote.loop import BackgroundLoop, background_loop
 from embedbridge.testing import FakeModel, RemoteFakeModel
 
 TEXTS = [f"text {number}" for number in range(50)]
@@ -297,7 +297,7 @@ def test_ctrl_c_in_a_waiting_caller_ends_its_request() -> None:
         import asyncio, os, signal, sys, threading, traceback
         from embedbridge.contract import Batch, BatchResult
         from embedbridge.core import Embedder, RateLimiter, Ticket
-        from embedbridge.core.remote.loop import background_loop
+        from embedbridge.core.remote.loop import BackgroundLoop, background_loop
         from embedbridge.testing import RemoteFakeModel
 
         # Whatever started the tests in the background may have had it ignored.
@@ -328,3 +328,22 @@ def test_ctrl_c_in_a_waiting_caller_ends_its_request() -> None:
     )
 
     assert printed == "interrupted True\n"
+
+
+def test_a_loop_without_a_thread_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.12.0 and 3.12.1 start no thread once the main thread has ended: nothing is left open."""
+    loops = []
+
+    def made() -> asyncio.AbstractEventLoop:
+        loops.append(asyncio.SelectorEventLoop())
+        return loops[-1]
+
+    def starts_none(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(asyncio, "new_event_loop", made)
+    monkeypatch.setattr(threading.Thread, "start", starts_none)
+    with pytest.raises(RuntimeError, match="can't create new thread"):
+        BackgroundLoop()
+
+    assert [loop.is_closed() for loop in loops] == [True]

@@ -29,7 +29,11 @@ class BackgroundLoop:
         # that itself calls a remote model. In a pool, that would wait for a thread behind its caller.
         self._loop.set_default_executor(ThreadInTurn())
         self._thread = threading.Thread(target=self._run, name="embedbridge-loop", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # "can't create new thread at interpreter shutdown"
+            self._loop.close()
+            raise
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
