@@ -297,7 +297,7 @@ def test_ctrl_c_in_a_waiting_caller_ends_its_request() -> None:
         import asyncio, os, signal, sys, threading, traceback
         from embedbridge.contract import Batch, BatchResult
         from embedbridge.core import Embedder, RateLimiter, Ticket
-        from embedbridge.core.remote.loop import BackgroundLoop, background_loop
+        from embedbridge.core.remote.loop import background_loop
         from embedbridge.testing import RemoteFakeModel
 
         # Whatever started the tests in the background may have had it ignored.
