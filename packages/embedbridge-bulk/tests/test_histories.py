@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from embedbridge.bulk import Report, SourceError, run
+from embedbridge.bulk import Report, RowError, SourceError, run
 from embedbridge.bulk.targets.lance import LanceTarget
 from embedbridge.bulk.targets.parquet import ParquetTarget
 from embedbridge.contract import BatchResult, ProviderUnavailableError
@@ -73,15 +73,21 @@ class History:
         credit: int | None = None,
         damaged: int | None = None,
     ) -> Report | None:
-        """One job; `None` if it ended without credit, or one of three files is damaged. What it leaves is as it should be."""
+        """One job. What it leaves is as it should be.
+
+        `None` if it ended without credit, one of three files is damaged, or no row can be embedded.
+        """
         service = self.service
         service.answered, service.failing, service.credit = [], frozenset(failing), credit
         one_each = Settings(batch_size=1, window=1, max_attempts=1, max_concurrency=1)
         table = pa.table({"n": range(len(texts)), "text": pa.array([*texts], pa.string())})
         self.sources.append(Counter(enumerate(texts)))
         report = None
-        ends = [] if credit is None else [QuotaExhaustedError]
-        with suppress(*ends if damaged is None else [*ends, SourceError]):
+        before = self.rows()
+        only_fails = bool(before) and {*texts} <= {*failing}
+        ends: list[type[Exception]] = [] if credit is None else [QuotaExhaustedError]
+        ends += ([] if damaged is None else [SourceError]) + ([RowError] if only_fails else [])
+        with suppress(*ends):
             report = run(
                 table if damaged is None else self._files(table, damaged),
                 self.target,
@@ -90,6 +96,8 @@ class History:
                 errors=self.errors,
                 part_bytes=PART_BYTES,
             )
+        if report is None and only_fails:
+            assert self.rows() == before, "no row has a vector, so nothing may leave"
         assert not self.known & set(service.answered), "paid twice"
         assert len(service.answered) == len(set(service.answered))
         self.known |= set(service.answered)
@@ -302,6 +310,11 @@ def edited(source: str, how: str, what: Any) -> str:
     source="abcdef",
     failing="a",
     history=[(("append", "aaaa"), True, None, None), (("append", "aghb"), True, 1, None)],
+)
+@example(
+    source="bdcaef",
+    failing="bd",
+    history=[(("append", ""), True, None, None), (("cut", 4), True, None, None)],
 )
 @settings(max_examples=15)
 def test_any_history_gives_each_row_its_own_vector(
