@@ -25,6 +25,7 @@ from embedbridge.contract import (
 )
 from embedbridge.contract.remote import Refusals, Secrets, read_refusal, too_many_items
 from embedbridge.contract.remote.sentences import LOOSE, SENTENCES
+from embedbridge.contract.remote.status import MAX_MESSAGE
 
 
 def error(
@@ -503,6 +504,17 @@ def test_the_wait_may_be_in_a_sentence(sentence: str, expected: float | None, fo
     assert isinstance(found, RateLimitedError)
     assert found.retry_after == (None if expected is None else pytest.approx(expected))
     assert error(429, body, **headers).retry_after == 3.0
+
+
+def test_a_wait_is_that_of_the_whole_body() -> None:
+    """Not that of the beginning which a message shows; and a detail is more exact than a sentence."""
+    shown = " Please try again in 1m4"
+    long = "x" * (MAX_MESSAGE - 1 - len(shown)) + f"{shown}0s."
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "27.5s"}
+    twice = {"error": {"message": "Please retry in 28 seconds", "details": [info]}}
+
+    assert error(429, {"message": long}).retry_after == 100.0
+    assert error(429, twice).retry_after == 27.5
 
 
 @pytest.mark.parametrize("status", [409, 429, 500, 503, 504])

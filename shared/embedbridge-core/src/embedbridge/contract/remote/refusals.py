@@ -131,7 +131,7 @@ class Refusals:
         message = shortened(secrets.hide(said.message))
         make = self._make(status, said, sent)
         if make is None:
-            error = status_error(status, message, headers=headers)
+            error = status_error(status, message, headers=headers, wait=said.wait)
         else:
             error = make(
                 f"The server answered {status}: {message}"

@@ -145,6 +145,7 @@ def status_error(
     *,
     headers: Mapping[str, str] | None = None,
     hint: str | None = None,
+    wait: float | None = None,
 ) -> EmbedBridgeError:
     """The error for an answer that is not a success.
 
@@ -156,13 +157,14 @@ def status_error(
         message: What the server says; secrets must have been removed.
         headers: The answer's headers.
         hint: What to do now.
+        wait: Seconds that its body says, if that is known; else what the message says.
     """
     said = shortened(message)
     text = f"The server answered {status}: {said}" if said else f"The server answered {status}."
     headers = headers or {}
     usual = ADDRESS if 300 <= status < 400 else HINTS.get(status)
     error = _kind(status, headers)(text, hint=hint or usual)
-    tell_of_retries(error, headers, wait=wait_in(message))
+    tell_of_retries(error, headers, wait=wait_in(message) if wait is None else wait)
     return error
 
 
