@@ -1,4 +1,4 @@
-"""Programs read annotations while they run: pydantic those of a field's class, LangChain those of a step."""
+"""Programs read annotations while they run: pydantic those of a field's class, LangChain those of a tool."""
 
 import inspect
 from collections.abc import Callable
@@ -31,7 +31,7 @@ METHODS = {
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_annotations_of_methods_can_be_resolved(method: Callable[..., Any]) -> None:
-    """Each method of an embedder may be a step of a chain or a tool."""
+    """Each name in those of an embedder is there at run time, as LangChain's tools need it."""
     assert set(get_type_hints(method)) <= {*inspect.signature(method).parameters, "return"}
 
 
