@@ -35,6 +35,14 @@ def test_annotations_of_methods_can_be_resolved(method: Callable[..., Any]) -> N
     assert set(get_type_hints(method)) <= {*inspect.signature(method).parameters, "return"}
 
 
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_annotations_of_methods_are_no_text(method: Callable[..., Any]) -> None:
+    """Steps of LangChain and tools of LlamaIndex look at them without resolving names."""
+    texts = {name: note for name, note in method.__annotations__.items() if isinstance(note, str)}
+
+    assert texts == {}
+
+
 @pytest.mark.parametrize("held", DATACLASSES.values(), ids=DATACLASSES)
 def test_a_dataclass_can_be_a_field_of_a_pydantic_model(held: type[Any]) -> None:
     """An event of a workflow, the state of a graph or the answer of a service may hold any of them."""

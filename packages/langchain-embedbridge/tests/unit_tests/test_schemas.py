@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-from langchain_core.runnables import RunnableLambda, RunnableParallel, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
 from langchain_core.tools import StructuredTool
 
 import langchain_embedbridge
+from embedbridge.core import Embedder
 from embedbridge.testing import tiny_png
 from langchain_embedbridge import EmbedBridgeEmbeddings, ImageFileEmbeddings
 
@@ -80,3 +81,16 @@ def test_the_async_method_of_a_subclass_has_the_schema_of_its_twin() -> None:
 
     assert {name: schema[name] for name in TEXTS} == TEXTS
     assert twin.get_graph().draw_mermaid()
+
+
+def test_an_embedders_own_methods_are_steps_and_tools() -> None:
+    """A chain that wants arrays takes the embedder itself; an array has no JSON schema, an input has."""
+    embedder: Embedder = EMBEDDINGS.embedder
+    step: RunnableLambda[Any, Any] = RunnableLambda(embedder.embed_documents)
+    chain: Runnable[Any, Any] = RunnablePassthrough() | step
+    tool = StructuredTool.from_function(embedder.embed_query)
+
+    assert step.get_input_jsonschema()["type"] == "array"
+    assert chain.get_graph().draw_mermaid()
+    assert (chain.invoke(["a", "b"]) == embedder.embed_documents(["a", "b"])).all()
+    assert (tool.invoke({"text": "a"}) == embedder.embed_query("a")).all()

@@ -1,6 +1,7 @@
-"""The embedder: what users and adapters hold, a model with the engine around it."""
+"""The embedder: what users and adapters hold, a model with the engine around it.
 
-from __future__ import annotations
+No `from __future__ import annotations` here, as in `embedding_methods`.
+"""
 
 import copy
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,8 @@
-"""Methods of an `Embedder` besides `embed` and its twin: made of them, by role, kind and stream; its end."""
+"""Methods of an `Embedder` besides `embed` and its twin: made of them, by role, kind and stream; its end.
 
-from __future__ import annotations
+No `from __future__ import annotations` here: steps of a chain and tools of an agent take their
+schema from these annotations, and frameworks do not resolve one that is text.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator

@@ -1,6 +1,8 @@
-"""LlamaIndex's methods: its words outside, the engine's inside."""
+"""LlamaIndex's methods: its words outside, the engine's inside.
 
-from __future__ import annotations
+No `from __future__ import annotations` here: a `FunctionTool` takes its schema from these
+annotations, and LlamaIndex does not resolve one that is text.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
