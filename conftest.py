@@ -3,6 +3,7 @@
 import gc
 import inspect
 import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -37,6 +38,8 @@ settings.register_profile("fast", settings.get_profile("embedbridge"), max_examp
 
 
 ROOT = Path(__file__).parent
+SECONDS_TO_END = 20
+"""For a worker that closed its connection: libraries tidy up before a process ends."""
 HEAVY = (
     "tests/faults/",
     "tests/docs/",
@@ -170,3 +173,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False  # not by the number of tests: see the order of `HEAVY`
     return WholeMatrix(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker that died says how: by its own exit, by a signal (its negative number), or not at all."""
+    if not error:
+        return
+    process = node.gateway._io.popen  # noqa: SLF001  # execnet has no other way to it
+    try:
+        ended = f"ended with {process.wait(SECONDS_TO_END)}"
+    except subprocess.TimeoutExpired:
+        ended = "is still there, and only its connection is lost"
+    sys.stderr.write(f"\n{node.gateway.id}: process {process.pid} {ended}\n")

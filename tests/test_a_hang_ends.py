@@ -1,6 +1,7 @@
 """A run ends, whatever a test does to its process: with a failure that says where it was."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +27,9 @@ def run(folder: Path, fatal: str, *options: str) -> subprocess.CompletedProcess[
     folder.joinpath("test_harmless.py").write_text(HARMLESS, encoding="utf-8")
     settings = f"--config-file={ROOT / 'pyproject.toml'}"
     command = [sys.executable, "-m", "pytest", settings, f"--rootdir={folder}", str(folder)]
-    command += ["-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", *options]
+    command += ["-n2", "--dist=loadfile", "-pno:cacheprovider", "-pconftest", *options]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    env["PYTHONPATH"] = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
@@ -38,6 +40,7 @@ def test_a_worker_that_vanishes_ends_the_run(tmp_path: Path) -> None:
     assert ended.returncode == pytest.ExitCode.TESTS_FAILED
     assert "crashed while running 'test_fatal.py::test_fatal'" in ended.stdout
     assert "replacing crashed worker" not in ended.stdout
+    assert "ended with 3" in ended.stderr
 
 
 def test_a_worker_that_crashes_shows_its_stacks(tmp_path: Path) -> None:
@@ -47,6 +50,7 @@ def test_a_worker_that_crashes_shows_its_stacks(tmp_path: Path) -> None:
     assert ended.returncode == pytest.ExitCode.TESTS_FAILED
     assert "crashed while running 'test_fatal.py::test_fatal'" in ended.stdout
     assert "Fatal Python error: Aborted" in ended.stderr
+    assert f"ended with {-signal.SIGABRT}" in ended.stderr
     assert "in test_fatal" in ended.stderr
 
 
