@@ -103,6 +103,35 @@ def test_batches_do_not_change_vectors(exact: Embedder, backend: str, threads: i
             np.testing.assert_allclose(together, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals are different there")
+@pytest.mark.parametrize("end", ["held[0].close()", "pass"])
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_signals_are_handled_after_another_thread_freed_the_model(backend: str, end: str) -> None:
+    """Ctrl-C in a server whose model was closed by a worker: its handler is called, and it goes on."""
+    pytest.importorskip(backend)
+    code = (
+        "import gc, signal, threading\n"
+        "from embedbridge.core import load_embedder\n"
+        "from embedbridge.testing import tiny_clip\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('handled'))\n"
+        f"held = [load_embedder(f'onnx:{{tiny_clip.folder()}}', backend={backend!r}, threads=1)]\n"
+        "held[0].embed_query('a star')\n"
+        "def free():\n"
+        f"    {end}\n"
+        "    held.clear()\n"
+        "    gc.collect()\n"
+        "thread = threading.Thread(target=free)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "handled\n"), ended.stderr
+
+
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_8_bits_are_near(exact: Embedder, backend: str) -> None:
     """The mean cosine is at least 0.99, for texts and images; the space is the same."""

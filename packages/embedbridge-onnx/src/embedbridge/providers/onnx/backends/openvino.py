@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from embedbridge.contract.errors import InvalidOptionError, MissingDependencyError
 from embedbridge.contract.local import without_package
+from embedbridge.contract.thread_pool import ThreadPool
 from embedbridge.providers.onnx._inputs import InputSpec, Kind
 from embedbridge.providers.onnx.backends.failures import loading_errors
 from embedbridge.providers.onnx.backends.mapped_pages import drop_pages
@@ -209,7 +210,12 @@ def open_openvino(path: Path, options: OnnxOptions, choose: Choose) -> OpenVINOS
             hint='pip install "embedbridge-onnx[openvino]"',
         ) from error
     core = openvino.Core()
-    capabilities = core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES")
+    # The CPU plugin gives the thread that loads it another stack for signal handlers, and unmaps that
+    # when it is freed, in whatever thread (2026.4.1). The next signal, a Ctrl-C say, would end the
+    # process without a word: so this first use, which loads it, has a thread that ends at once.
+    with ThreadPool(1, "embedbridge-openvino") as loader:
+        asked = loader.submit(core.get_property, DEVICE, "OPTIMIZATION_CAPABILITIES")
+        capabilities = asked.result()
     settings: dict[str, object] = {**arithmetic(options.precision, capabilities)}
     with loading_errors(path, "openvino"):
         model = core.read_model(str(path))
